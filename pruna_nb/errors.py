@@ -1,0 +1,291 @@
+"""What can go wrong, as one tree.
+
+::
+
+    PrunaError
+    ├── SettingsError            a setting is wrong (also a ValueError)
+    │   └── MissingKeyError      no API key was given
+    ├── UnknownModelError        no such model in the catalogue (also a LookupError)
+    ├── ColumnError              no such column in the frame (also a LookupError)
+    ├── InputError               an input that the model does not take (also a ValueError)
+    ├── BudgetError              the run would cost more than ``max_cost_usd``
+    ├── CacheError               the cache folder cannot be used (also an OSError)
+    ├── MissingExtraError        an optional package is not installed (also an ImportError)
+    └── ApiError                 the service, or the way to it
+        ├── BadRequestError          400
+        ├── AuthenticationError      401, 403: concerns the whole account
+        ├── QuotaError               QUOTA_EXCEEDED: concerns the whole account
+        ├── NotFoundError            404
+        ├── ExpiredError             410
+        ├── TooLargeError            413
+        ├── ValidationError          422, with the fields that were refused
+        ├── RateLimitError           429
+        ├── ServerError              500, 502
+        ├── UnavailableError         503
+        ├── ConnectionFailedError    no connection: nothing was sent
+        ├── LostAnswerError          sent, and no answer came: 504, a reset, a time-out
+        ├── ReplyError               an answer that cannot be understood
+        ├── PredictionFailedError    the prediction ended as failed
+        ├── PredictionCanceledError  the prediction ended as canceled
+        ├── PredictionTimeoutError   the prediction did not end in the time given
+        └── DeliveryError            the output could not be fetched whole
+
+Every message says what was given, what is allowed and what to do next; an `ApiError` says
+also whether anything was charged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Charged = Literal["no", "yes", "unknown"]
+
+_CHARGED_WORDS = {
+    "no": "Nothing was charged.",
+    "yes": "The prediction was charged.",
+    "unknown": "It may have been charged.",
+}
+
+
+class PrunaError(Exception):
+    """The root of all errors that this package raises on purpose."""
+
+
+class SettingsError(PrunaError, ValueError):
+    """A setting is wrong."""
+
+
+class MissingKeyError(SettingsError):
+    """No API key was given, and the service needs one."""
+
+
+class UnknownModelError(PrunaError, LookupError):
+    """The catalogue has no model of that name."""
+
+
+class ColumnError(PrunaError, LookupError):
+    """The frame has no column of that name."""
+
+
+class InputError(PrunaError, ValueError):
+    """An input that the model does not take.
+
+    Attributes
+    ----------
+    problems : list of str
+        Every problem that was found, not the first alone.
+    """
+
+    def __init__(self, message: str, problems: Iterable[object] = ()) -> None:
+        super().__init__(message)
+        self.problems = [str(problem) for problem in problems]
+
+
+class BudgetError(PrunaError):
+    """The run would cost more than was allowed; nothing was sent."""
+
+
+class CacheError(PrunaError, OSError):
+    """The cache folder cannot be read or written."""
+
+
+class MissingExtraError(PrunaError, ImportError):
+    """An optional package is needed and is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an optional package: pip install 'pruna_nb[{extra}]'")
+        self.extra = extra
+
+
+class ApiError(PrunaError):
+    """The service answered with an error, or could not be reached.
+
+    Parameters
+    ----------
+    message : str
+        What the service said, or what happened on the way.
+    status : int, optional
+        The HTTP status; None if no answer came.
+    code : str, optional
+        The service's own word for it, such as ``"CONTENT_EXPIRED"``.
+    request_id : str, optional
+        What to quote to the service's support.
+    charged : {"no", "yes", "unknown"}
+        Whether this call was charged.
+    advice : str
+        What to do next.
+    prediction_id : str, optional
+        The prediction it concerns, where one is known.
+    """
+
+    default_charged: Charged = "no"
+    default_advice = ""
+    account_wide = False
+    """Whether other rows would only fail in the same way."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        charged: Charged | None = None,
+        advice: str | None = None,
+        prediction_id: str | None = None,
+    ) -> None:
+        self.message = message
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.charged: Charged = self.default_charged if charged is None else charged
+        self.advice = self.default_advice if advice is None else advice
+        self.prediction_id = prediction_id
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        """Say what happened, whether it was charged and what to do."""
+        head = " ".join(str(part) for part in (self.status, self.code) if part is not None)
+        parts = [f"{head}: {self.message}" if head else self.message]
+        parts.append(_CHARGED_WORDS[self.charged])
+        if self.advice:
+            parts.append(self.advice)
+        if self.request_id:
+            parts.append(f"(request {self.request_id})")
+        return " ".join(part if part[-1:] in ".!?)" else f"{part}." for part in parts if part)
+
+
+class BadRequestError(ApiError):
+    """400: the service does not take this request."""
+
+    default_advice = "Mend the input and run the row again."
+
+
+class AuthenticationError(ApiError):
+    """401 or 403: the key is missing, wrong or not allowed."""
+
+    default_advice = "Check PRUNA_API_KEY, or pruna_nb.configure(api_key=...)."
+    account_wide = True
+
+
+class QuotaError(ApiError):
+    """The account's quota is used up."""
+
+    default_advice = "Raise the quota with the service, then run again: what is done is kept."
+    account_wide = True
+
+
+class NotFoundError(ApiError):
+    """404: no such model, prediction or file."""
+
+    default_advice = "Check the model's name; a prediction is forgotten after 24 hours."
+
+
+class ExpiredError(ApiError):
+    """410: the content lived its time and is gone."""
+
+    default_advice = "Run the row again to make it anew."
+
+
+class TooLargeError(ApiError):
+    """413: a file of more than 100 MB."""
+
+    default_advice = "Files may have at most 100 MB."
+
+
+class ValidationError(ApiError):
+    """422: the service names the fields that it does not take.
+
+    Attributes
+    ----------
+    invalid_fields : list of dict
+        As the service gave them: ``type``, ``field`` and ``description`` each.
+    """
+
+    default_advice = "Mend the fields named and run the row again."
+
+    def __init__(
+        self, message: str, *, invalid_fields: Sequence[dict[str, Any]] = (), **more: Any
+    ) -> None:
+        super().__init__(message, **more)
+        self.invalid_fields = list(invalid_fields)
+
+
+class RateLimitError(ApiError):
+    """429: more requests than the limit allows.
+
+    Attributes
+    ----------
+    retry_after : float or None
+        Seconds to wait, as the service says; None if it does not say.
+    """
+
+    default_advice = "Wait, or set the limit of your key: pruna_nb.configure(limits=...)."
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.retry_after = retry_after
+
+
+class ServerError(ApiError):
+    """500 or 502: the service failed, and does not say whether the work was accepted."""
+
+    default_charged: Charged = "unknown"
+    default_advice = "Run again to send it once more, or ask the service about the request."
+
+
+class UnavailableError(ApiError):
+    """503: the service takes nothing just now."""
+
+    default_advice = "Run again later."
+
+
+class ConnectionFailedError(ApiError):
+    """No connection could be made, so nothing was sent."""
+
+    default_advice = "Check the network and the address (PRUNA_API_URL)."
+
+
+class LostAnswerError(ApiError):
+    """The request went out and no answer came back, so its fate is not known."""
+
+    default_charged: Charged = "unknown"
+    default_advice = "It is not sent again by itself: run again, or retry(), to send it anew."
+
+
+class ReplyError(ApiError):
+    """The service's answer cannot be understood."""
+
+    default_charged: Charged = "unknown"
+    default_advice = "If it stays so, report it with the request's number."
+
+
+class PredictionFailedError(ApiError):
+    """The prediction ended as failed."""
+
+    default_charged: Charged = "unknown"
+    default_advice = "Mend the input, or run the row again."
+
+
+class PredictionCanceledError(ApiError):
+    """The prediction ended as canceled."""
+
+    default_charged: Charged = "unknown"
+    default_advice = "Run the row again."
+
+
+class PredictionTimeoutError(ApiError):
+    """The prediction did not end in the time that was given."""
+
+    default_charged: Charged = "yes"
+    default_advice = "Run again to take it up where it is: it is not sent anew."
+
+
+class DeliveryError(ApiError):
+    """The output could not be fetched whole."""
+
+    default_charged: Charged = "yes"
+    default_advice = "Run again within 24 hours to fetch it: it is not sent anew."
