@@ -1,0 +1,83 @@
+# Every target sets up what it needs in .venv first, from requirements.lock.
+# A machine needs Python 3.11 or newer, pip and make; choose another Python with `make PYTHON=python3.13 test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+# A fresh file a figure; `make bench BENCH=benchmarks/bench_import.py` runs one alone.
+BENCH ?= $(sort $(wildcard benchmarks/bench_*.py))
+# What pytest is given beside the coverage options, such as `make test TESTS="tests/batch -x"`.
+TESTS ?= tests
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check format lab notebooks notebooks-keep docs bench faults lock clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+setup: $(STAMP) ## Make .venv from requirements.lock (the other targets do it by themselves)
+
+demo: $(STAMP) ## Run the demo: no key needed
+	$(BIN)/pruna-nb demo
+
+test: $(STAMP) ## Run all tests with coverage; browser tests skip where there is no Chromium
+	$(BIN)/python -m pytest --cov --cov-report=term $(TESTS)
+
+check: $(STAMP) ## Check format, lint, types and floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(STAMP) ## Format the code and mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lab: $(STAMP) ## Open the notebooks in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+notebooks: $(STAMP) ## Execute the notebooks on the emulator, into build/notebooks
+	$(BIN)/jupyter nbconvert --to notebook --execute --output-dir build/notebooks notebooks/*.ipynb
+
+notebooks-keep: $(STAMP) ## Execute the notebooks and keep their outputs
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+
+docs: $(STAMP) ## Build the pages into docs/_build; a warning is an error
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build
+
+bench: $(STAMP) ## Run every benchmark and print its figures
+	@test -n "$(BENCH)" || { echo "No benchmarks/bench_*.py is here." >&2; exit 1; }
+	@set -e; for script in $(BENCH); do echo "== $$script"; $(BIN)/python $$script; done
+
+faults: $(STAMP) ## Break the network and the process on purpose; print what was lost and paid twice
+	$(BIN)/python tests/faults/table.py
+
+lock: $(STAMP) ## Resolve requirements.lock anew (`make lock UPGRADE=--upgrade` takes newer versions)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --all-extras --group dev --group bench \
+		$(UPGRADE) pyproject.toml --output-file requirements.lock
+
+clean: ## Remove .venv and everything that was built
+	rm -rf $(VENV) build dist docs/_build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# uv installs the lock in seconds, where pip takes over a minute, and is itself taken from the lock, by its hashes.
+# It does not read pip's configuration: where that names an index in place of the default one, pip does it all.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		f"pruna_nb needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import venv, ensurepip' || { echo "This Python cannot make environments:" \
+		"install its venv package (Debian, Ubuntu: apt install python3-venv)." >&2; exit 1; }
+	@echo "Setting up $(VENV) from requirements.lock (once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@if $(BIN)/python -m pip config list | grep -qE '(^|\.)(index-url|no-index)='; then \
+		$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock && \
+		$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .; \
+	else \
+		awk '/^[^ #]/ {on = /^uv==/} on' requirements.lock > $(VENV)/uv.lock && \
+		$(BIN)/python -m pip install --quiet --require-hashes -r $(VENV)/uv.lock && \
+		$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock && \
+		$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .; \
+	fi
+	@touch $@
