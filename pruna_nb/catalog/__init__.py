@@ -1,0 +1,40 @@
+"""What the models are: one table that feeds checks, forms, prices, limits and docs.
+
+``models.json`` holds the table; `get_model` and `find_model` look in it, `check_input` holds
+an input against it, `cost_usd` and `limit_for` say what a prediction costs and how many a
+minute may take.
+"""
+
+from __future__ import annotations
+
+from pruna_nb.catalog.check import Problem, check_input
+from pruna_nb.catalog.model import ENDPOINT_LIMITS, Field, Model, limit_for, parse_ratio
+from pruna_nb.catalog.price import Price, cost_usd
+from pruna_nb.catalog.registry import (
+    UnknownModelWarning,
+    all_models,
+    find_model,
+    get_model,
+    model_names,
+    near_names,
+    register_model,
+)
+
+__all__ = [
+    "ENDPOINT_LIMITS",
+    "Field",
+    "Model",
+    "Price",
+    "Problem",
+    "UnknownModelWarning",
+    "all_models",
+    "check_input",
+    "cost_usd",
+    "find_model",
+    "get_model",
+    "limit_for",
+    "model_names",
+    "near_names",
+    "parse_ratio",
+    "register_model",
+]

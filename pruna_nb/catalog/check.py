@@ -1,0 +1,363 @@
+"""Check an input against a model, and say everything that is wrong with it at once.
+
+A frame of 100,000 rows is checked row by row, so each model's rules are made into plain
+functions once, and an input that is right costs a few dictionary look-ups.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pruna_nb.catalog.registry import near_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pruna_nb.catalog.model import Field, Model
+
+Kind = Literal[
+    "missing",
+    "unknown",
+    "null",
+    "type",
+    "choice",
+    "range",
+    "multiple",
+    "count",
+    "only_when",
+    "outputs",
+]
+_SHOWN: Final = 60
+_WORDS: Final = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "True or False",
+    "array": "a list",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with an input.
+
+    Attributes
+    ----------
+    field : str
+        The field that it concerns.
+    message : str
+        What was given, what is allowed and what to do.
+    kind : str
+        "missing", "unknown", "null", "type", "choice", "range", "multiple", "count",
+        "only_when" or "outputs".
+    """
+
+    field: str
+    message: str
+    kind: Kind
+
+    def __str__(self) -> str:
+        """Name the field and say what is wrong."""
+        return f"{self.field}: {self.message}"
+
+
+def check_input(
+    model: Model,
+    input: Mapping[str, Any],  # noqa: A002 - the API's word
+    *,
+    unchecked: bool = False,
+) -> list[Problem]:
+    """Find every problem of an input.
+
+    A field that takes files may hold anything, or a list of anything: how many there are is
+    checked, not what they are.
+
+    Parameters
+    ----------
+    model : Model
+        As `find_model` gives it.
+    input : mapping
+        Plain Python values by the field's name.
+    unchecked : bool
+        Let fields, choices and ranges that the catalogue does not know pass; the types of
+        the fields that it does know are still checked.
+
+    Returns
+    -------
+    list of Problem
+        All of them; empty if the input is right, or the model's fields are not known.
+
+    Examples
+    --------
+    >>> from pruna_nb.catalog import check_input, get_model
+    >>> for problem in check_input(get_model("p-image"), {"promt": "a lion", "seed": "7"}):
+    ...     print(problem)
+    promt: p-image has no such field. Did you mean prompt?
+    seed: '7' is text; give a whole number.
+    prompt: missing; p-image needs it.
+    """
+    rules = _rules(model)
+    problems: list[Problem] = []
+    checkers = rules.types if unchecked else rules.all
+    for name, value in input.items():
+        checker = checkers.get(name)
+        if checker is not None:
+            problem = checker(value)
+            if problem is not None:
+                problems.append(problem)
+        elif model.known and not unchecked:
+            problems.append(_unknown_field(model, name))
+    if unchecked or not model.known:
+        return problems
+    problems.extend(
+        Problem(name, f"missing; {model.name} needs it.", "missing")
+        for name in rules.required
+        if name not in input
+    )
+    for rule in rules.conditions:
+        problems.extend(rule(input))
+    return problems
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """A model's rules as functions: with all of them, and with the types alone."""
+
+    all: Mapping[str, Callable[[Any], Problem | None]]
+    types: Mapping[str, Callable[[Any], Problem | None]]
+    required: tuple[str, ...]
+    conditions: tuple[Callable[[Mapping[str, Any]], list[Problem]], ...]
+
+
+@lru_cache(maxsize=512)
+def _rules(model: Model) -> _Rules:
+    fields = model.fields
+    return _Rules(
+        all={name: _checker(model, field, types_only=False) for name, field in fields.items()},
+        types={name: _checker(model, field, types_only=True) for name, field in fields.items()},
+        required=model.required,
+        conditions=_conditions(model),
+    )
+
+
+def _checker(model: Model, field: Field, *, types_only: bool) -> Callable[[Any], Problem | None]:
+    """Make the function that checks one field's value."""
+    tests: list[Callable[[Any], Problem | None]] = []
+    if field.media:
+        tests.append(_media_count(field, types_only=types_only))
+    else:
+        tests.append(_type(field))
+        if field.name == "num_outputs":
+            tests.append(_one_output)
+        if not types_only:
+            tests.extend(_limits(field))
+    needed = f"{model.name} needs it" if field.required else "leave it out to take the default"
+
+    def check(value: Any) -> Problem | None:
+        if value is None:
+            return Problem(field.name, f"None was given; {needed}.", "null")
+        for test in tests:
+            problem = test(value)
+            if problem is not None:
+                return problem
+        return None
+
+    return check
+
+
+def _type(field: Field) -> Callable[[Any], Problem | None]:
+    """Check a plain value's type; a bool is no number here, though Python has it so."""
+    accepts = _ACCEPTS[field.type]
+    each = _ACCEPTS[field.item_type or "string"]
+    is_list = field.type == "array"
+
+    def test(value: Any) -> Problem | None:
+        if not accepts(value):
+            return Problem(field.name, _wrong_type(field, value, field.type), "type")
+        if is_list:
+            for index, item in enumerate(value):
+                if not each(item):
+                    text = _wrong_type(field, item, field.item_type or "string")
+                    return Problem(field.name, f"item {index + 1}: {text}", "type")
+        return None
+
+    return test
+
+
+_ACCEPTS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "string": lambda value: isinstance(value, str),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda value: (
+        (isinstance(value, int) and not isinstance(value, bool))
+        or (isinstance(value, float) and math.isfinite(value))
+    ),
+    "boolean": lambda value: isinstance(value, bool),
+    "array": lambda value: isinstance(value, (list, tuple)),
+}
+
+
+def _limits(field: Field) -> list[Callable[[Any], Problem | None]]:
+    """Make the checks of choice, range, step and count that a field has."""
+    tests: list[Callable[[Any], Problem | None]] = []
+    name = field.name
+    if field.choices:
+        choices = field.choices
+        tests.append(
+            lambda value: (
+                None if value in choices else Problem(name, _choice(field, value), "choice")
+            )
+        )
+    if field.minimum is not None or field.maximum is not None:
+        low = -math.inf if field.minimum is None else field.minimum
+        high = math.inf if field.maximum is None else field.maximum
+        tests.append(
+            lambda value: (
+                None
+                if low <= value <= high
+                else Problem(
+                    name, f"{_show(field, value)} is out of range; {_range(field)}.", "range"
+                )
+            )
+        )
+    if field.multiple_of is not None:
+        step = field.multiple_of
+        tests.append(lambda value: None if value % step == 0 else _step(field, value, step))
+    if field.min_items is not None or field.max_items is not None:
+        tests.append(lambda value: _count(field, len(value)))
+    return tests
+
+
+def _media_count(field: Field, *, types_only: bool) -> Callable[[Any], Problem | None]:
+    """Check how many files a field is given; one file alone counts as a list of one."""
+    is_list = field.type == "array"
+
+    def test(value: Any) -> Problem | None:
+        if not isinstance(value, (list, tuple)):
+            return None
+        if not is_list:
+            text = f"a list of {len(value)} was given; give one {_media(field)}, not a list."
+            return Problem(field.name, text, "count")
+        for index, item in enumerate(value):
+            if item is None:
+                return Problem(field.name, f"item {index + 1} is None; leave it out.", "null")
+        return None if types_only else _count(field, len(value))
+
+    return test
+
+
+def _count(field: Field, given: int) -> Problem | None:
+    low = field.min_items or 0
+    high = math.inf if field.max_items is None else field.max_items
+    if low <= given <= high:
+        return None
+    what = "items" if not field.media else f"{_media(field)}s"
+    if field.max_items is None:
+        allowed = f"{low} or more"
+    else:
+        allowed = f"{low} to {field.max_items}" if low else f"at most {field.max_items}"
+    return Problem(field.name, f"{given} {what} given; give {allowed}.", "count")
+
+
+def _one_output(value: int) -> Problem | None:
+    # How several outputs of one prediction are delivered is not published.
+    if value <= 1:
+        return None
+    text = (
+        f"{value} given; more than one output a prediction cannot be fetched. "
+        "Leave it out, and ask for several pictures a prompt with samples=."
+    )
+    return Problem("num_outputs", text, "outputs")
+
+
+def _conditions(model: Model) -> tuple[Callable[[Mapping[str, Any]], list[Problem]], ...]:
+    """Make the checks of fields that go together, one for each value that they hang on."""
+    groups: dict[tuple[str, Any], list[str]] = {}
+    for field in model.fields.values():
+        for other, value in (field.only_when or {}).items():
+            groups.setdefault((other, value), []).append(field.name)
+
+    def rule(other: str, wanted: object, names: list[str]) -> Callable[..., list[Problem]]:
+        default = model.fields[other].default if other in model.fields else None
+
+        def test(given: Mapping[str, Any]) -> list[Problem]:
+            value = given.get(other)
+            if (default if value is None else value) == wanted:
+                text = f"missing; {other}={wanted!r} needs it."
+                return [Problem(name, text, "missing") for name in names if given.get(name) is None]
+            present = [name for name in names if given.get(name) is not None]
+            if not present:
+                return []
+            got = f"{other} is {(default if value is None else value)!r}"
+            text = f"allowed only with {other}={wanted!r}, and {got}."
+            return [Problem(name, text, "only_when") for name in present]
+
+        return test
+
+    return tuple(rule(other, value, names) for (other, value), names in groups.items())
+
+
+def _unknown_field(model: Model, name: object) -> Problem:
+    near = near_names(name, model.fields)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"It has {', '.join(model.fields)}."
+    text = f"{model.name} has no such field. {hint}"
+    return Problem(str(name)[:_SHOWN], text, "unknown")
+
+
+def _wrong_type(field: Field, value: object, wanted: str) -> str:
+    return f"{_show(field, value)} is {_kind_of(value)}; give {_WORDS[wanted]}."
+
+
+def _kind_of(value: object) -> str:
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "not a finite number"
+    if isinstance(value, float):
+        return "a fraction" if value % 1 else "a float"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    return f"of type {type(value).__name__}"
+
+
+def _choice(field: Field, value: object) -> str:
+    # Ratios are alike in their letters alone: 16:10 is not near 1:1.
+    words = [each for each in field.choices if isinstance(each, str) and each[:1].isalpha()]
+    near = near_names(value, words)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    allowed = ", ".join(repr(each) for each in field.choices)
+    return f"{_show(field, value)} is not allowed.{hint} Allowed are {allowed}."
+
+
+def _range(field: Field) -> str:
+    unit = f" {field.unit}" if field.unit else ""
+    if field.minimum is None:
+        return f"give at most {field.maximum:g}{unit}"
+    if field.maximum is None:
+        return f"give at least {field.minimum:g}{unit}"
+    return f"give {field.minimum:g} to {field.maximum:g}{unit}"
+
+
+def _step(field: Field, value: int, step: int) -> Problem:
+    below = value - value % step
+    text = f"{value} is no multiple of {step}; give {below} or {below + step}."
+    return Problem(field.name, text, "multiple")
+
+
+def _media(field: Field) -> str:
+    return " or ".join("zip archive" if kind == "zip" else kind for kind in field.media)
+
+
+def _show(field: Field, value: object) -> str:
+    if field.secret:
+        return "the value (a secret)"
+    try:
+        text = repr(value)
+    except ValueError:
+        # Python writes no whole number of more than 4,300 digits.
+        return "a number too long to show"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

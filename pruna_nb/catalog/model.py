@@ -1,0 +1,253 @@
+"""What a model is: its name, what it takes, what it makes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from fractions import Fraction
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+from pruna_nb.catalog.price import Price
+from pruna_nb.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Output = Literal["image", "video", "zip", "unknown"]
+FieldType = Literal["string", "integer", "number", "boolean", "array"]
+
+DEFAULT_REQUESTS_PER_MINUTE: Final = 150
+"""The lowest published limit of an image model, for models whose limit is not published."""
+
+ENDPOINT_LIMITS: Final[Mapping[str, tuple[int, float]]] = MappingProxyType(
+    {"status": (30_000, 60.0), "delivery": (10_000, 60.0), "files": (10_000, 60.0)}
+)
+"""Requests and seconds, for one key, of what is not a prediction."""
+
+_FIELD_TYPES = ("string", "integer", "number", "boolean", "array")
+_MEDIA_KINDS = ("image", "video", "audio", "zip")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a model's input.
+
+    Attributes
+    ----------
+    name : str
+        The API's own name.
+    type : {"string", "integer", "number", "boolean", "array"}
+        The JSON type of the value.
+    required : bool
+        Whether a prediction needs it.
+    default : object
+        What the service takes if it is not given. Lists are tuples here.
+    has_default : bool
+        Whether a default is published; if not, `default` is None and means nothing.
+    choices : tuple
+        The values allowed; empty if any.
+    minimum, maximum : float or None
+        The range, both ends included.
+    multiple_of : int or None
+        The step.
+    min_items, max_items : int or None
+        How many items a list may have.
+    item_type : str or None
+        The JSON type of a list's items.
+    media : tuple of str
+        The kinds of file it takes: "image", "video", "audio", "zip"; empty for plain values.
+    secret : bool
+        Whether the value must never be shown.
+    only_when : mapping or None
+        Other fields' values without which this one is not allowed.
+    unit : str
+        Of the value, where it has one.
+    help : str
+        One sentence.
+    """
+
+    name: str
+    type: FieldType
+    required: bool = False
+    default: Any = None
+    has_default: bool = False
+    choices: tuple[Any, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    multiple_of: int | None = None
+    min_items: int | None = None
+    max_items: int | None = None
+    item_type: str | None = None
+    media: tuple[str, ...] = ()
+    secret: bool = False
+    only_when: Mapping[str, Any] | None = field(default=None, hash=False)
+    unit: str = ""
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model of the service.
+
+    Attributes
+    ----------
+    name : str
+        What the header ``Model`` carries.
+    task : str
+        Such as "text-to-image".
+    output : {"image", "video", "zip", "unknown"}
+        What it makes.
+    requests_per_minute : int or None
+        The limit for one key; None if it is not published (see `limit_for`).
+    try_sync : bool
+        Whether waiting for the answer in the request itself suits it.
+    price : Price or None
+        None if it is not published.
+    fields : mapping of str to Field
+        What the input may hold, in the service's order.
+    known : bool
+        Whether the catalogue knows its fields. If not, it is sent unchecked.
+    note : str
+        What else is worth knowing; empty for most.
+    """
+
+    name: str
+    task: str
+    output: Output
+    requests_per_minute: int | None
+    try_sync: bool
+    price: Price | None
+    fields: Mapping[str, Field] = field(hash=False, repr=False)
+    known: bool = True
+    note: str = ""
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The names of the fields that a prediction needs."""
+        return tuple(name for name, each in self.fields.items() if each.required)
+
+    @property
+    def media_fields(self) -> tuple[Field, ...]:
+        """The fields that take files."""
+        return tuple(each for each in self.fields.values() if each.media)
+
+
+def limit_for(model: Model) -> tuple[int, float]:
+    """Give the limit of a model for one key: requests, and the seconds they count over.
+
+    A model whose limit is not published gets the lowest published limit of an image model.
+
+    Examples
+    --------
+    >>> from pruna_nb.catalog import get_model
+    >>> limit_for(get_model("p-image"))
+    (250, 60.0)
+    """
+    return (model.requests_per_minute or DEFAULT_REQUESTS_PER_MINUTE, 60.0)
+
+
+def parse_ratio(text: object) -> Fraction | None:
+    """Read an aspect ratio or a size as width over height.
+
+    Parameters
+    ----------
+    text : object
+        Such as "16:9", "832*480" or "1344x768".
+
+    Returns
+    -------
+    Fraction or None
+        None for what is no ratio, such as "custom", "match_input_image" or None.
+
+    Examples
+    --------
+    >>> parse_ratio("16:9")
+    Fraction(16, 9)
+    >>> parse_ratio("custom") is None
+    True
+    """
+    if not isinstance(text, str):
+        return None
+    for separator in (":", "*", "x"):
+        width, found, height = text.partition(separator)
+        if found and _is_count(width) and _is_count(height):
+            return Fraction(int(width), int(height))
+    return None
+
+
+def _is_count(text: str) -> bool:
+    # Nine digits are plenty; int() of thousands of them is slow, and at last refused.
+    return re.fullmatch(r"\s*0*[1-9][0-9]{0,8}\s*", text) is not None
+
+
+def field_from_spec(name: str, spec: Mapping[str, Any], *, required: bool) -> Field:
+    """Read one field as models.json writes it.
+
+    Raises
+    ------
+    SettingsError
+        If the specification has a word or a type that is not known.
+    """
+    known = set(Field.__dataclass_fields__) - {"name", "required", "has_default"}
+    if unknown := sorted(set(spec) - known):
+        msg = f"field {name!r}: unknown {', '.join(unknown)}; known are {', '.join(sorted(known))}"
+        raise SettingsError(msg)
+    kind = spec.get("type")
+    if kind not in _FIELD_TYPES:
+        msg = f"field {name!r}: type {kind!r} is none of {', '.join(_FIELD_TYPES)}"
+        raise SettingsError(msg)
+    media = spec.get("media", ())
+    media = (media,) if isinstance(media, str) else tuple(media)
+    if strange := [each for each in media if each not in _MEDIA_KINDS]:
+        msg = f"field {name!r}: media {strange} is none of {', '.join(_MEDIA_KINDS)}"
+        raise SettingsError(msg)
+    default = spec.get("default")
+    only_when = spec.get("only_when")
+    return Field(
+        **{
+            **spec,
+            "name": name,
+            "type": cast("FieldType", kind),
+            "required": required,
+            "default": tuple(default) if isinstance(default, list) else default,
+            "has_default": "default" in spec,
+            "choices": tuple(spec.get("choices", ())),
+            "media": media,
+            "only_when": MappingProxyType(dict(only_when)) if only_when else None,
+        }
+    )
+
+
+def model_from_spec(name: str, spec: Mapping[str, Any]) -> Model:
+    """Read one model as models.json writes it.
+
+    Raises
+    ------
+    SettingsError
+        If a field's specification is wrong, or a required field is not among the fields.
+    """
+    required = tuple(spec.get("required", ()))
+    specs: Mapping[str, Mapping[str, Any]] = spec["fields"]
+    if missing := [each for each in required if each not in specs]:
+        msg = f"model {name!r}: required but not among the fields: {', '.join(missing)}"
+        raise SettingsError(msg)
+    price = spec.get("price")
+    return Model(
+        name=name,
+        task=spec["task"],
+        output=spec["output"],
+        requests_per_minute=spec["requests_per_minute"],
+        try_sync=spec["try_sync"],
+        price=Price(**price) if price else None,
+        fields=MappingProxyType(_fields(specs, required)),
+        known=bool(specs),
+        note=spec.get("note", ""),
+    )
+
+
+def _fields(specs: Mapping[str, Mapping[str, Any]], required: Iterable[str]) -> dict[str, Field]:
+    needed = frozenset(required)
+    return {
+        each: field_from_spec(each, spec, required=each in needed) for each, spec in specs.items()
+    }

@@ -1,0 +1,114 @@
+"""What a prediction costs, in USD, as far as the service publishes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pruna_nb.catalog.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model charges, in USD.
+
+    Attributes
+    ----------
+    unit : {"image", "second"}
+        What is charged: an output image, or a second of output video.
+    usd : float or None
+        For one image.
+    usd_max : float or None
+        The most that one image costs, where a range is published.
+    usd_per_extra_garment : float or None
+        For each garment after the first (try-on).
+    usd_by_resolution : mapping or None
+        For one second of video, by the field ``resolution``.
+    draft_usd_by_resolution : mapping or None
+        The same for a draft.
+    """
+
+    unit: Literal["image", "second"]
+    usd: float | None = None
+    usd_max: float | None = None
+    usd_per_extra_garment: float | None = None
+    usd_by_resolution: Mapping[str, float] | None = field(default=None, hash=False)
+    draft_usd_by_resolution: Mapping[str, float] | None = field(default=None, hash=False)
+
+
+def cost_usd(model: Model, input: Mapping[str, Any]) -> float | None:  # noqa: A002 - the API's word
+    """Estimate what one prediction costs, never below what it will be.
+
+    - **Images** cost their price, times ``num_outputs`` where a model has that field.
+    - **A range** (p-image-upscale: 0.005 to 0.01) counts as its upper end, since what
+      decides within the range is not published.
+    - **Try-on** adds its price for each garment after the first.
+    - **Video** costs its seconds times the price for its resolution, the cheaper one for a
+      draft. Where another input decides the length (an audio track, a source video), the
+      cost is not known before.
+
+    Parameters
+    ----------
+    model : Model
+        As `get_model` gives it.
+    input : mapping
+        The fields that are sent; what is missing counts with its default.
+
+    Returns
+    -------
+    float or None
+        USD; None if the price is not published or the length is not known beforehand.
+
+    Examples
+    --------
+    >>> from pruna_nb.catalog import cost_usd, get_model
+    >>> cost_usd(get_model("p-image"), {"prompt": "a lion"})
+    0.005
+    >>> cost_usd(get_model("p-video"), {"prompt": "a lion", "duration": 10})
+    0.2
+    >>> cost_usd(get_model("vace"), {"prompt": "a lion"}) is None
+    True
+    """
+    price = model.price
+    if price is None:
+        return None
+    if price.unit == "second":
+        return _video_cost(model, price, input)
+    each = price.usd if price.usd_max is None else price.usd_max
+    if each is None:
+        return None
+    outputs = input.get("num_outputs") or 1
+    cost = each * outputs if isinstance(outputs, int) else each
+    if price.usd_per_extra_garment is not None:
+        garments = input.get("garment_images")
+        extra = len(garments) - 1 if isinstance(garments, (list, tuple)) else 0
+        cost += price.usd_per_extra_garment * max(extra, 0)
+    return round(cost, 10)
+
+
+def _video_cost(model: Model, price: Price, given: Mapping[str, Any]) -> float | None:
+    """Return seconds times the rate; None where the length or the rate is not known."""
+    duration_field = model.fields.get("duration")
+    # Without a duration, or beside a sound track, another input sets the length.
+    if duration_field is None or given.get("audio") is not None:
+        return None
+    seconds = _value(model, given, "duration")
+    rates = price.usd_by_resolution
+    if _value(model, given, "draft") is True and price.draft_usd_by_resolution is not None:
+        rates = price.draft_usd_by_resolution
+    resolution = _value(model, given, "resolution")
+    rate = rates.get(resolution) if rates and isinstance(resolution, str) else None
+    if rate is None or isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        return None
+    # 0.02 * 15 is 0.3 to a person, and should be to the reader of a frame.
+    return round(rate * seconds, 10)
+
+
+def _value(model: Model, given: Mapping[str, Any], name: str) -> object:
+    value = given.get(name)
+    if value is None and name in model.fields:
+        return model.fields[name].default
+    return value
