@@ -1,0 +1,114 @@
+"""What every test stands on: its own settings, its own folders, no way out to another host."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import socket
+
+import hypothesis
+import pytest
+
+from pruna_nb import settings
+
+# Examples are not timed: this may be a busy machine.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+BROWSER_REQUIRED = pytest.StashKey[bool]()
+
+
+def pytest_configure(config):
+    """Note what the caller asks for, then take every setting of ours out of the environment."""
+    config.stash[BROWSER_REQUIRED] = bool(os.environ.get("PRUNA_NB_REQUIRE_BROWSER"))
+    for name in [name for name in os.environ if name.startswith("PRUNA_")]:
+        del os.environ[name]
+
+
+def pytest_collection_modifyitems(items):
+    """Skip browser tests where there is no browser."""
+    if CHROMIUM is None:
+        skip = pytest.mark.skip(reason="no Chromium here (Debian: apt install chromium)")
+        for item in items:
+            if item.get_closest_marker("browser"):
+                item.add_marker(skip)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Count a skipped browser test as failed where PRUNA_NB_REQUIRE_BROWSER asks for them."""
+    report = yield
+    required = item.config.stash[BROWSER_REQUIRED] and item.get_closest_marker("browser")
+    if report.skipped and required and not hasattr(report, "wasxfail"):
+        *_, reason = report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"PRUNA_NB_REQUIRE_BROWSER is set, and this was skipped: {reason}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Give the path of Debian's Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here (Debian: apt install chromium)")
+    return CHROMIUM
+
+
+@pytest.fixture(autouse=True)
+def own_settings(monkeypatch, tmp_path):
+    """Give each test settings, cache, limits and keyring of its own."""
+    for name in [name for name in os.environ if name.startswith("PRUNA_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PRUNA_NB_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("PRUNA_NB_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    settings.reset()
+    yield
+    settings.reset()
+
+
+def _is_here(host):
+    if host in {None, "", "localhost", b"localhost"}:
+        return True
+    try:
+        return ipaddress.ip_address(host if isinstance(host, str) else host.decode()).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def stay_here(monkeypatch):
+    """Fail a test that reaches for another host, also where the code takes the error."""
+    reached = []
+    connect, resolve = socket.socket.connect, socket.getaddrinfo
+
+    def guarded_connect(self, address):
+        if self.family in {socket.AF_INET, socket.AF_INET6} and not _is_here(address[0]):
+            reached.append(address)
+            raise ConnectionRefusedError(f"a test may not connect to {address}")
+        return connect(self, address)
+
+    def guarded_resolve(host, *args, **kwargs):
+        if not _is_here(host):
+            reached.append(host)
+            raise socket.gaierror(socket.EAI_NONAME, f"a test may not look up {host}")
+        return resolve(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_resolve)
+    yield reached
+    assert reached == [], "a test reached for another host"
+
+
+@pytest.fixture
+def service():
+    """Run an emulator without delay, with the settings pointed to it."""
+    from pruna_nb import emulator
+
+    with (
+        emulator.running(fast=True, latency=0) as running,
+        settings.configure(api_key="test-key", base_url=running.url),
+    ):
+        yield running

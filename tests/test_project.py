@@ -1,0 +1,133 @@
+"""The project as a whole: its lock, its wheel, its menu."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import pruna_nb
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LOCK = (ROOT / "requirements.lock").read_text()
+TEXT_SUFFIXES = {".py", ".md", ".toml", ".lock", ".ipynb", ".csv", ".json", ".html", ".txt", ""}
+
+
+def locked():
+    """Give the lock's pins: (name, version, environment marker or "", hashes)."""
+    pins = []
+    for block in re.split(r"\n(?=\S)", LOCK.strip()):
+        head, *rest = block.split("\n")
+        requirement = Requirement(head.rstrip(" \\"))
+        (pin,) = requirement.specifier
+        assert pin.operator == "=="
+        hashes = re.findall(r"--hash=sha256:[0-9a-f]{64}", "\n".join(rest))
+        pins.append((canonicalize_name(requirement.name), pin.version, requirement.marker, hashes))
+    return pins
+
+
+def required():
+    """Give every requirement that pyproject.toml names, with the list that it is in."""
+    project = PROJECT["project"]
+    lists = {"dependencies": project["dependencies"]}
+    lists |= project["optional-dependencies"] | PROJECT["dependency-groups"]
+    pairs = [(where, Requirement(text)) for where, texts in lists.items() for text in texts]
+    return [(where, req) for where, req in pairs if req.name != project["name"]]
+
+
+def project_files():
+    """Give the project's own text files."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    paths = [ROOT / name for name in listed]
+    return [path for path in paths if path.suffix in TEXT_SUFFIXES and path.is_file()]
+
+
+def test_every_pin_of_the_lock_has_hashes():
+    assert [name for name, _, _, hashes in locked() if not hashes] == []
+
+
+def test_the_lock_names_no_host_and_no_path():
+    pins = "\n".join(line for line in LOCK.splitlines() if not line.lstrip().startswith("#"))
+    assert re.findall(r"\S*(?:://|file:|@|/)\S*|^-.*", pins, flags=re.MULTILINE) == []
+
+
+@pytest.mark.parametrize(("where", "requirement"), required(), ids=str)
+def test_the_lock_holds_a_version_that_the_project_accepts(where, requirement):
+    name = canonicalize_name(requirement.name)
+    versions = [pin for pinned, pin, _, _ in locked() if pinned == name]
+    assert versions, f"{where}: {name} is not in requirements.lock; run `make lock`"
+    assert all(requirement.specifier.contains(pin) for pin in versions)
+
+
+def test_the_extra_all_holds_every_other_extra():
+    extras = PROJECT["project"]["optional-dependencies"]
+    (everything,) = map(Requirement, extras["all"])
+    assert everything.extras == extras.keys() - {"all"}
+
+
+def test_every_rule_that_is_ignored_has_its_reason():
+    text = (ROOT / "pyproject.toml").read_text()
+    ruff = text[text.index("[tool.ruff.lint]") : text.index("[tool.ruff.lint.pydocstyle]")]
+    ignored = re.findall(r'^ +"[A-Z]+\d*",.*$', ruff, flags=re.MULTILINE)
+    assert len(ignored) > 10
+    assert [line for line in ignored if not re.search(r"# \w+ \w+", line)] == []
+
+
+def test_the_wheel_carries_the_catalogue_the_demo_and_the_mark_of_its_types(tmp_path):
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert {"pruna_nb/py.typed", "pruna_nb/catalog/models.json"} <= set(names)
+    assert [name for name in names if re.fullmatch(r"pruna_nb/.*\.csv", name)]
+    assert [name for name in names if name.endswith("licenses/LICENSE")]
+    assert [name for name in names if not re.match(r"pruna_nb(/|-0)", name)] == []
+
+
+def test_no_file_of_the_project_holds_a_path_of_this_machine():
+    here = [f"{folder}/" for folder in (ROOT, Path.home())]
+    texts = {path: path.read_text(encoding="utf-8") for path in project_files()}
+    assert [path.name for path, text in texts.items() if any(part in text for part in here)] == []
+
+
+def test_the_menu_is_sorted_and_agrees_with_what_is_there():
+    menu = pruna_nb.__all__
+    assert menu == sorted(menu)
+    assert [name for name in menu if not hasattr(pruna_nb, name)] == []
+    assert [name for name in dir(pruna_nb) if not name.startswith("_") and name not in menu] == []
+
+
+def test_the_version_is_the_projects_and_the_changelog_begins_with_it():
+    changelog = (ROOT / "docs" / "changelog.md").read_text()
+    assert pruna_nb.__version__ == PROJECT["project"]["version"] == version("pruna_nb")
+    assert re.search(r"^## (\S+)", changelog, flags=re.MULTILINE)[1] == pruna_nb.__version__
+
+
+def test_importing_the_package_loads_nothing_heavy_and_makes_no_folder(tmp_path):
+    script = "import sys, pruna_nb; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    loaded = set(done.stdout.split())
+    heavy = (
+        "ipywidgets IPython PIL joblib sqlite3 tqdm scipy matplotlib av starlette uvicorn polars"
+    )
+    assert "pruna_nb.frames" in loaded
+    assert sorted(loaded.intersection(heavy.split())) == []
+    assert list(tmp_path.iterdir()) == []
