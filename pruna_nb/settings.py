@@ -6,6 +6,7 @@ A setting comes from, first found first: `configure`, the environment, the defau
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
 import re
 import threading
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 DEFAULT_BASE_URL = "https://api.pruna.ai"
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _KEY_HELP = (
     "No API key. Set PRUNA_API_KEY, or call pruna_nb.login() or "
@@ -74,7 +74,7 @@ class Settings:
     def service(self) -> str:
         """Name the service that answers: its host; every loopback address is one service."""
         host = urlsplit(self.base_url).hostname or ""
-        return "loopback" if host in LOOPBACK else host
+        return "loopback" if is_loopback(host) else host
 
     @property
     def account(self) -> str:
@@ -91,6 +91,14 @@ _ENVIRONMENT = {
     "cache_dir": "PRUNA_NB_CACHE_DIR",
     "state_dir": "PRUNA_NB_STATE_DIR",
 }
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _default_dir(kind: str) -> Path:
@@ -217,7 +225,9 @@ def reset() -> None:
 def _clean_key(value: object) -> str:
     text = value.strip() if isinstance(value, str) else ""
     if not re.fullmatch(r"[\x21-\x7e]+", text):
-        message = "The API key must be one word of printable ASCII characters (it is not shown here)."
+        message = (
+            "The API key must be one word of printable ASCII characters (it is not shown here)."
+        )
         raise SettingsError(message)
     return text
 
@@ -237,7 +247,7 @@ def clean_base_url(value: object) -> str:
     if "@" in parts.netloc or parts.query or parts.fragment:
         message = "base_url must hold no user, query or fragment; give the key as api_key=."
         raise SettingsError(message)
-    if parts.scheme == "http" and host not in LOOPBACK:
+    if parts.scheme == "http" and not is_loopback(host):
         message = (
             f"base_url {text!r} is plain http, which would send the key in the open. "
             "Use https; http is allowed for this machine (127.0.0.1, localhost) alone."

@@ -1,0 +1,3 @@
+"""One prediction over HTTP: the client, its calls, the throttle and the retries."""
+
+from __future__ import annotations

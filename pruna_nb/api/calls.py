@@ -1,0 +1,206 @@
+"""The service's calls, one try each: what is sent, and what comes back, typed.
+
+Waiting for leave (`throttle`) and trying again (`retry`) are their callers' business: the
+`client` for one prediction at a time, and the batch for many.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from pruna_nb import errors
+from pruna_nb.api import replies
+from pruna_nb.api.addresses import resolve
+from pruna_nb.api.http import Transport
+from pruna_nb.api.multipart import Multipart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pruna_nb.api.media import MediaStore, MediaType, Stored
+    from pruna_nb.api.replies import Prediction, Reply, Upload
+    from pruna_nb.settings import Settings
+
+TRY_SYNC_SECONDS = 60.0
+"""How long the service holds a synchronous request before it answers asynchronously."""
+FILE_SECONDS = 1800.0
+_REDIRECTS = 3
+_REDIRECT = range(300, 400)
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The calls of P-API, one try each.
+
+    Parameters
+    ----------
+    settings : Settings
+        Whose key, address and times are in force.
+    transport : Transport
+        What sends; one for all threads.
+    """
+
+    settings: Settings
+    transport: Transport
+
+    @classmethod
+    def of(cls, settings: Settings) -> Calls:
+        """Make the calls of a service."""
+        return cls(settings, Transport(settings))
+
+    def create(self, model: str, given: dict[str, Any], *, sync: bool = False) -> Prediction:
+        """Send a new prediction: paid work, if it is accepted.
+
+        Parameters
+        ----------
+        model : str
+            The model's name.
+        given : dict
+            The input, as JSON.
+        sync : bool
+            Whether the service may hold the answer back until it is finished (60 s).
+
+        Raises
+        ------
+        ApiError
+            `ConnectionFailedError`, `RateLimitError` and `UnavailableError` prove that
+            nothing was accepted; `LostAnswerError`, `ServerError` and `ReplyError` do not.
+        """
+        headers = {"Model": model, "Content-Type": "application/json"}
+        seconds = self.settings.timeout
+        if sync:
+            headers["Try-Sync"] = "true"
+            seconds += TRY_SYNC_SECONDS
+        body = json.dumps({"input": given}, ensure_ascii=False, allow_nan=False).encode()
+        reply = self.transport.request(
+            "POST", "/v1/predictions", headers=headers, data=body, read_seconds=seconds
+        )
+        if not reply.ok:
+            raise _refusal(reply)
+        return replies.read_created(reply, model, given)
+
+    def status(self, prediction: Prediction) -> Prediction:
+        """Ask where a prediction stands.
+
+        Its id is asked for at the service's own address, whatever address the answer gave.
+        """
+        reply = self.transport.request("GET", f"/v1/predictions/status/{prediction.id}")
+        if not reply.ok:
+            raise replies.read_error(reply, time.time(), prediction_id=prediction.id)
+        return replies.read_status(reply, prediction)
+
+    def deliver(
+        self, prediction: Prediction, store: MediaStore, expected: str = "unknown"
+    ) -> Stored:
+        """Fetch an output, check that it is whole, and keep it.
+
+        Parameters
+        ----------
+        prediction : Prediction
+            One that succeeded.
+        store : MediaStore
+            Where the bytes are kept.
+        expected : str
+            What the model makes: "image", "video", "zip" or "unknown".
+
+        Raises
+        ------
+        DeliveryError
+            If it is empty, cut short, damaged or not media: it may be fetched again.
+        ExpiredError
+            If it lived its 24 hours.
+        CacheError
+            If the disk does not take it.
+        """
+        from pruna_nb.api.media import unwritable
+
+        url = resolve(self.settings.base_url, prediction.generation_url)
+        part, file = store.open_part()
+        try:
+            with file:
+                digest = self._fetch(url, file, prediction)
+            return store.adopt(part, digest, expected)
+        except errors.PrunaError as error:
+            if isinstance(error, errors.ApiError):
+                error.charged, error.prediction_id = "yes", prediction.id
+            raise
+        except OSError as error:
+            raise unwritable(store.folder, error) from None
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _fetch(self, url: str, file: BinaryIO, prediction: Prediction) -> str:
+        """Write what an address gives into a file, and give its SHA-256."""
+        for _ in range(_REDIRECTS + 1):
+            with self.transport.download(url) as (reply, chunks):
+                if reply.status in _REDIRECT and reply.headers.get("Location"):
+                    url = resolve(self.settings.base_url, reply.headers["Location"])
+                    continue
+                if not reply.ok:
+                    raise replies.read_error(reply, time.time(), prediction_id=prediction.id)
+                return self._write(reply, chunks, file)
+        raise errors.DeliveryError("The output's address leads from one to the next without end")
+
+    def _write(self, reply: Reply, chunks: Iterator[bytes], file: BinaryIO) -> str:
+        digest, size, most = hashlib.sha256(), 0, self.settings.max_output_bytes
+        told = _length(reply)
+        if told is not None and told > most:
+            raise _too_large(told, most)
+        for chunk in chunks:
+            size += len(chunk)
+            if size > most:
+                raise _too_large(size, most)
+            digest.update(chunk)
+            file.write(chunk)
+        if told is not None and size != told:
+            raise errors.DeliveryError(f"The output was cut short: {size:,} of {told:,} bytes came")
+        return digest.hexdigest()
+
+    def upload(self, file: BinaryIO, size: int, kind: MediaType, name: str) -> Upload:
+        """Send a file, streamed; it lives about 30 minutes at the service.
+
+        Parameters
+        ----------
+        file : binary file
+            At its start.
+        size : int
+            Its bytes.
+        kind : MediaType
+            What it is.
+        name : str
+            What the service is told it is called.
+        """
+        body = Multipart("content", name + kind.suffix, kind.content_type, file, size)
+        reply = self.transport.request(
+            "POST", "/v1/files", headers={"Content-Type": body.content_type}, data=body
+        )
+        if not reply.ok:
+            raise replies.read_error(reply, time.time())
+        return replies.read_upload(reply, time.time(), FILE_SECONDS)
+
+
+def _refusal(reply: Reply) -> errors.ApiError:
+    error = replies.read_error(reply, time.time())
+    if isinstance(error, errors.ServerError) and reply.status != 500:  # noqa: PLR2004 - a gateway's
+        # 502 and the like: the gateway may have passed the request on before it failed.
+        return errors.LostAnswerError(
+            error.message, status=error.status, request_id=error.request_id
+        )
+    return error
+
+
+def _length(reply: Reply) -> int | None:
+    text = reply.headers.get("Content-Length", "")
+    encoded = reply.headers.get("Content-Encoding", "identity") != "identity"
+    return int(text) if text.isascii() and text.isdigit() and not encoded else None
+
+
+def _too_large(size: int, most: int) -> errors.DeliveryError:
+    return errors.DeliveryError(
+        f"The output is larger than is taken: {size:,} bytes, allowed are {most:,}",
+        advice="If it is right, allow more: pruna_nb.configure(max_output_bytes=...).",
+    )

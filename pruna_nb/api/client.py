@@ -1,0 +1,318 @@
+"""The client: one prediction at a time, throttled, tried again where that is safe."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from pruna_nb import catalog, errors
+from pruna_nb.api import files, replies, retry
+from pruna_nb.api.calls import Calls
+from pruna_nb.api.media import MediaStore
+from pruna_nb.api.replies import Prediction
+from pruna_nb.api.throttle import throttle_for
+from pruna_nb.settings import current
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from pruna_nb.api.throttle import Throttle
+    from pruna_nb.settings import Settings
+
+TIME_OUT_SECONDS = {"image": 600.0, "video": 3600.0, "zip": 6 * 3600.0, "unknown": 3600.0}
+"""How long a prediction is waited for, by what its model makes."""
+_POLL_FIRST, _POLL_GROWTH, _POLL_LONGEST = 0.25, 1.25, 5.0
+_REFUSALS_AT_MOST = 20
+_CREATE_TRIES, _READ_TRIES = 5, 8
+
+T = TypeVar("T")
+
+
+class Client:
+    """P-API, one call at a time.
+
+    Parameters
+    ----------
+    api_key : str, optional
+        The key; else that of `configure` or ``PRUNA_API_KEY``.
+    base_url : str, optional
+        The service's address; else that of `configure` or ``PRUNA_API_URL``.
+    timeout : float, optional
+        Seconds to wait for one answer. Default 60.
+    limits : mapping, optional
+        Requests and seconds by model, or by "status", "delivery" and "files".
+
+    Raises
+    ------
+    MissingKeyError
+        If there is no key.
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> client = pruna_nb.Client()
+    >>> prediction = client.create("p-image", {"prompt": "a lion"})
+    >>> prediction = client.wait(prediction)
+    >>> prediction.status
+    'succeeded'
+    >>> client.deliver(prediction).suffix
+    '.jpg'
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        timeout: float | None = None,
+        limits: Mapping[str, tuple[int, float]] | None = None,
+    ) -> None:
+        self.settings: Settings = current(
+            api_key=api_key, base_url=base_url, timeout=timeout, limits=limits
+        )
+        self.settings.require_key()
+        self.calls = Calls.of(self.settings)
+        self.uploader = files.Uploader(self._send_file)
+
+    def __repr__(self) -> str:
+        return f"Client(base_url={self.settings.base_url!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.calls.transport.close()
+
+    def create(
+        self,
+        model: str,
+        input: Mapping[str, Any],  # noqa: A002 - the API's word
+        *,
+        sync: bool = False,
+        unchecked: bool = False,
+    ) -> Prediction:
+        """Send a new prediction, which is paid work.
+
+        Parameters
+        ----------
+        model : str
+            The model's name.
+        input : mapping
+            Its fields. A field that takes a file may hold a path, bytes, a PIL image and so
+            on, which is uploaded first (see `upload`).
+        sync : bool
+            Wait for the answer in the request itself, up to 60 s; what is not finished by
+            then goes on, and `wait` waits for it.
+        unchecked : bool
+            Send fields that the catalogue does not know.
+
+        Returns
+        -------
+        Prediction
+            Finished or not.
+
+        Raises
+        ------
+        InputError
+            If the model does not take the input; nothing was sent.
+        ApiError
+            As `pruna_nb.errors` draws them. Only what proves that nothing was accepted (no
+            connection, 429, 503) was tried again.
+        """
+        known = catalog.find_model(model, unchecked=unchecked)
+        given = checked(known, dict(input), unchecked=unchecked)
+        wire = files.replace_media(given, self.uploader.url)
+        throttle = self._throttle(known.name, catalog.limit_for(known))
+        return self._create(throttle, lambda: self.calls.create(known.name, wire, sync=sync))
+
+    def status(self, prediction: Prediction | str) -> Prediction:
+        """Ask where a prediction stands.
+
+        Parameters
+        ----------
+        prediction : Prediction or str
+            One that `create` gave, or its id.
+        """
+        asked = Prediction("", {}, prediction) if isinstance(prediction, str) else prediction
+        if asked.id is None:
+            return asked
+        return self._read("status", lambda: self.calls.status(asked))
+
+    def wait(self, prediction: Prediction | str, *, timeout: float | None = None) -> Prediction:
+        """Wait until a prediction is finished.
+
+        Parameters
+        ----------
+        prediction : Prediction or str
+            One that `create` gave, or its id.
+        timeout : float, optional
+            Seconds; by default 10 minutes for pictures, an hour for videos, 6 for training.
+
+        Raises
+        ------
+        PredictionFailedError, PredictionCanceledError, QuotaError
+            If it ended badly.
+        PredictionTimeoutError
+            If it did not end in that time; it goes on, and can be waited for again.
+        """
+        asked = Prediction("", {}, prediction) if isinstance(prediction, str) else prediction
+        seconds = self._time_out(asked.model) if timeout is None else timeout
+        end = time.monotonic() + seconds
+        pause = _POLL_FIRST
+        while not asked.finished:
+            left = end - time.monotonic()
+            if left <= 0:
+                msg = f"Prediction {asked.id} is still {asked.status} after {seconds:g} s"
+                raise errors.PredictionTimeoutError(msg, prediction_id=asked.id)
+            time.sleep(min(pause, left))
+            pause = min(pause * _POLL_GROWTH, _POLL_LONGEST)
+            asked = self.status(asked)
+        if asked.status != "succeeded":
+            raise replies.ended_badly(asked)
+        return asked
+
+    def deliver(self, prediction: Prediction, to: str | Path | None = None) -> Path:
+        """Fetch the output of a prediction that succeeded, checked to be whole.
+
+        Parameters
+        ----------
+        prediction : Prediction
+            One that `wait` gave.
+        to : path, optional
+            A folder; by default the cache's media folder.
+
+        Returns
+        -------
+        Path
+            The file, named by the SHA-256 of its bytes, with its true suffix.
+        """
+        store = MediaStore(self.settings.cache_dir / "media" if to is None else Path(to))
+        expected = (
+            catalog.find_model(prediction.model, unchecked=True).output
+            if prediction.model
+            else "unknown"
+        )
+        return self._read("delivery", lambda: self.calls.deliver(prediction, store, expected)).path
+
+    def upload(self, file: object) -> replies.Upload:
+        """Upload a file; equal bytes are uploaded once, until shortly before they expire.
+
+        Parameters
+        ----------
+        file : object
+            A path, bytes, a file object, a PIL image, a numpy array or a data URI; at most
+            100 MB.
+
+        Returns
+        -------
+        Upload
+            Its ``url`` goes into an input; ``expires_at`` is in seconds since 1970.
+        """
+        media = files.to_media(file)
+        if isinstance(media, str):
+            msg = f"{media[:80]!r} is an address already: put it into the input as it is."
+            raise errors.InputError(msg)
+        return self.uploader.upload(media)
+
+    def _send_file(self, media: files.Media) -> replies.Upload:
+        def send() -> replies.Upload:
+            with media.open() as file:
+                return self.calls.upload(file, media.size, media.type, media.sha256[:16])
+
+        return self._read("files", send)
+
+    def _throttle(self, name: str, limit: tuple[int, float]) -> Throttle:
+        return throttle_for(self.settings, name, limit)
+
+    def _time_out(self, model: str) -> float:
+        kind = catalog.find_model(model, unchecked=True).output if model else "unknown"
+        return TIME_OUT_SECONDS[kind]
+
+    def _create(self, throttle: Throttle, send: Callable[[], Prediction]) -> Prediction:
+        return _tried(
+            throttle,
+            send,
+            lambda error, tries: tries < _CREATE_TRIES and retry.may_create_again(error),
+        )
+
+    def _read(self, endpoint: str, ask: Callable[[], T]) -> T:
+        throttle = self._throttle(endpoint, catalog.ENDPOINT_LIMITS[endpoint])
+        return _tried(
+            throttle,
+            ask,
+            lambda error, tries: tries < _READ_TRIES and retry.may_read_again(error, tries),
+        )
+
+
+def checked(model: catalog.Model, given: dict[str, Any], *, unchecked: bool) -> dict[str, Any]:
+    """Turn what was given for files into `Media`, and check the input against the model.
+
+    Raises
+    ------
+    InputError
+        With every problem.
+    """
+    ready = {
+        name: _as_media(model, name, value) if name in model.fields else value
+        for name, value in given.items()
+        if value is not None
+    }
+    problems = catalog.check_input(model, ready, unchecked=unchecked)
+    if problems:
+        lines = "; ".join(str(problem) for problem in problems)
+        raise errors.InputError(f"{model.name} does not take this input: {lines}", problems)
+    return ready
+
+
+def _as_media(model: catalog.Model, name: str, value: Any) -> Any:
+    field = model.fields[name]
+    if not field.media:
+        return value
+    if field.type != "array":
+        return files.to_media(value)
+    items = value if isinstance(value, (list, tuple)) else [value]
+    return [files.to_media(item) for item in items]
+
+
+def _tried(
+    throttle: Throttle, call: Callable[[], T], again: Callable[[errors.ApiError, int], bool]
+) -> T:
+    """Make a call as the throttle allows, and again where `again` says so."""
+    tries = refusals = 0
+    while True:
+        slot = throttle.wait()
+        try:
+            result = call()
+        except errors.RateLimitError as error:
+            throttle.refuse(slot, error.retry_after)
+            refusals += 1
+            if refusals >= _REFUSALS_AT_MOST:
+                raise
+            continue
+        except errors.ApiError as error:
+            if isinstance(error, errors.ConnectionFailedError):
+                throttle.release(slot)
+            else:
+                throttle.answered(slot)
+            tries += 1
+            if not again(error, tries):
+                raise
+            time.sleep(retry.backoff(tries))
+            continue
+        except BaseException:
+            throttle.answered(slot)
+            raise
+        throttle.answered(slot)
+        return result

@@ -1,0 +1,252 @@
+"""What a person puts into a field that takes a file, and how it gets to the service.
+
+A path, bytes, a file object, a PIL image, a numpy array, a data URI: each becomes a `Media`,
+known by the SHA-256 of its bytes. An http(s) address is no `Media`: it is passed on as it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import io
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
+from urllib.parse import unquote_to_bytes
+
+from pruna_nb.api.media import HEAD_BYTES, sha256_of, sniff
+from pruna_nb.errors import InputError, TooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pruna_nb.api.media import MediaType
+    from pruna_nb.api.replies import Upload
+
+FILE_BYTES_AT_MOST = 100 * 1024**2
+_BEFORE_EXPIRY = 120.0
+"""A file is uploaded again this many seconds before it expires: its prediction may have to wait."""
+_TAKEN = (
+    "a path, bytes, a file object, a PIL image, a numpy array, a data URI or an http(s) address"
+)
+
+
+@runtime_checkable
+class _Saves(Protocol):
+    def save(self, fp: Any, format: str) -> None: ...  # noqa: A002 - Pillow's word
+
+
+class Media:
+    """A file for the service: where its bytes are, how many, what they are.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        The bytes themselves, or where they are.
+    """
+
+    __slots__ = ("_hash", "_lock", "size", "source", "type")
+
+    def __init__(self, source: Path | bytes) -> None:
+        self.source = source
+        self._hash: str | None = None
+        self._lock = threading.Lock()
+        with self.open() as file:
+            head = file.read(HEAD_BYTES)
+            self.size = file.seek(0, io.SEEK_END)
+        kind = sniff(head)
+        if kind is None:
+            what = "is empty" if not head else f"starts {head[:16]!r}"
+            msg = f"{self.name} {what}: it is no picture, video, audio or zip that is known."
+            raise InputError(msg)
+        self.type: MediaType = kind
+        if self.size > FILE_BYTES_AT_MOST:
+            msg = f"{self.name} has {self.size:,} bytes; the service takes at most 100 MB a file."
+            raise TooLargeError(msg)
+
+    @property
+    def name(self) -> str:
+        """What to call it in a message."""
+        return str(self.source) if isinstance(self.source, Path) else "The data"
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of its bytes, as hex."""
+        with self._lock:
+            if self._hash is None:
+                source = self.source
+                whole = isinstance(source, bytes)
+                self._hash = hashlib.sha256(source).hexdigest() if whole else sha256_of(source)  # type: ignore[arg-type]
+            return self._hash
+
+    def open(self) -> BinaryIO:
+        """Open the bytes for reading."""
+        if isinstance(self.source, bytes):
+            return io.BytesIO(self.source)
+        return self.source.open("rb")
+
+    def __repr__(self) -> str:
+        return f"Media({self.type.content_type}, {self.size:,} bytes)"
+
+
+def is_address(value: object) -> bool:
+    """Tell whether a value is an http(s) address, which the service fetches by itself."""
+    return isinstance(value, str) and value[:8].lower().startswith(("http://", "https://"))
+
+
+def to_media(value: object) -> Media | str:
+    """Make a file for the service of whatever a person gives.
+
+    Parameters
+    ----------
+    value : object
+        A path, bytes, a file object, a PIL image, a numpy array (height x width, or height x
+        width x 3 or 4; 0 to 255, or 0 to 1 as floats), a data URI, an http(s) address, or an
+        output of this package.
+
+    Returns
+    -------
+    Media or str
+        An address as it is; everything else as `Media`.
+
+    Raises
+    ------
+    InputError
+        If it is none of these, is missing, or is no media.
+    TooLargeError
+        If it has more than 100 MB.
+    """
+    if isinstance(value, Media):
+        return value
+    if isinstance(value, str):
+        return _from_text(value)
+    if not isinstance(value, (bytes, bytearray, memoryview, Path)):
+        return _from_object(value)
+    return _from_path(value) if isinstance(value, Path) else Media(bytes(value))
+
+
+def _from_text(text: str) -> Media | str:
+    if is_address(text):
+        return text.strip()
+    return _from_data_uri(text) if text[:5].lower() == "data:" else _from_path(Path(text))
+
+
+def _from_object(value: Any) -> Media:
+    if hasattr(value, "read"):
+        return _from_file(value)
+    if isinstance(value, _Saves):
+        return _from_image(value)
+    if hasattr(value, "__array_interface__"):
+        return _from_array(value)
+    path = getattr(value, "path", None)
+    if isinstance(path, (str, Path)):
+        return _from_path(Path(path))
+    msg = f"{type(value).__name__} cannot be a file; give {_TAKEN}."
+    raise InputError(msg)
+
+
+def _from_path(path: Path) -> Media:
+    path = path.expanduser()
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        msg = f"The file {str(path)[:300]!r} {what}; give {_TAKEN}."
+        raise InputError(msg)
+    try:
+        return Media(path.absolute())
+    except OSError as error:
+        msg = f"The file {str(path)!r} cannot be read: {error.strerror}."
+        raise InputError(msg) from None
+
+
+def _from_file(file: Any) -> Media:
+    data = file.read()
+    if not isinstance(data, bytes):
+        msg = "The file object gives text; open it in binary mode ('rb')."
+        raise InputError(msg)
+    return Media(data)
+
+
+def _from_image(image: _Saves) -> Media:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return Media(buffer.getvalue())
+
+
+def _from_array(array: Any) -> Media:
+    from PIL import Image
+
+    if array.dtype.kind == "f":
+        array = (array.clip(0.0, 1.0) * 255).round().astype("uint8")
+    elif array.dtype != "uint8":
+        array = array.clip(0, 255).astype("uint8")
+    try:
+        return _from_image(Image.fromarray(array))
+    except (TypeError, ValueError):
+        msg = f"An array of shape {array.shape} is no picture; give height x width (x 3 or 4)."
+        raise InputError(msg) from None
+
+
+def _from_data_uri(text: str) -> Media:
+    head, found, body = text[5:].partition(",")
+    try:
+        data = base64.b64decode(body) if head.endswith(";base64") else unquote_to_bytes(body)
+    except (binascii.Error, ValueError):
+        data = b""
+    if not found or not data:
+        msg = f"The data URI that starts {text[:40]!r} cannot be read."
+        raise InputError(msg)
+    return Media(data)
+
+
+class Uploader:
+    """Uploads equal bytes once, and again shortly before the service forgets them.
+
+    Parameters
+    ----------
+    send : callable
+        Uploads one `Media`, with the throttle and the retries that are due.
+    clock : callable
+        Seconds since 1970, as the service's ``expires_at``.
+    """
+
+    def __init__(
+        self, send: Callable[[Media], Upload], clock: Callable[[], float] = time.time
+    ) -> None:
+        self._send, self._clock = send, clock
+        self._lock = threading.Lock()
+        self._known: dict[str, Upload] = {}
+        self._sending: dict[str, threading.Lock] = {}
+
+    def url(self, media: Media) -> str:
+        """Give the address of a file at the service, uploading it if that is due."""
+        return self.upload(media).url
+
+    def upload(self, media: Media) -> Upload:
+        """Give a file at the service, uploading it if that is due."""
+        name = media.sha256
+        with self._lock:
+            mine = self._sending.setdefault(name, threading.Lock())
+        with mine:  # equal bytes wait for the first of them
+            known = self._known.get(name)
+            if known is None or self._clock() > known.expires_at - _BEFORE_EXPIRY:
+                known = self._known[name] = self._send(media)
+            return known
+
+    def forget(self, media: Media) -> None:
+        """Have a file uploaded again, since the service no longer has it."""
+        self._known.pop(media.sha256, None)
+
+
+def replace_media(given: dict[str, Any], change: Callable[[Media], Any]) -> dict[str, Any]:
+    """Give an input with each of its `Media` changed to something else, such as its address."""
+    return {name: _replaced(value, change) for name, value in given.items()}
+
+
+def _replaced(value: Any, change: Callable[[Media], Any]) -> Any:
+    if isinstance(value, Media):
+        return change(value)
+    if isinstance(value, (list, tuple)):
+        return [_replaced(item, change) for item in value]
+    return value

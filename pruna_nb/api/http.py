@@ -1,0 +1,228 @@
+"""One request over HTTP, with the key kept to the service's own address."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import ssl
+import threading
+import time
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NewConnectionError,
+)
+
+from pruna_nb import errors
+from pruna_nb.api.addresses import same_origin
+from pruna_nb.api.replies import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pruna_nb.settings import Settings
+
+CONNECT_SECONDS = 10.0
+MAX_REPLY_BYTES = 8 * 1024**2
+"""A JSON answer larger than this is cut off and refused."""
+CHUNK_BYTES = 256 * 1024
+_IDLE_SECONDS = 3.0
+"""A connection idle for longer is not used again: servers close idle ones, commonly after 5 s,
+and a POST sent into the closing is lost, with nobody to say whether it was accepted."""
+_NOT_CONNECTED = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
+
+
+class _FreshConnections:
+    """Leaves connections that have been idle for long, whose other end may be closing."""
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection = super()._get_conn(timeout)  # type: ignore[misc]
+        idle_since = getattr(connection, "pruna_idle_since", None)
+        if idle_since is not None and time.monotonic() - idle_since > _IDLE_SECONDS:
+            connection.close()
+        return connection
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            conn.pruna_idle_since = time.monotonic()
+        super()._put_conn(conn)  # type: ignore[misc]
+
+
+class _FreshHTTP(_FreshConnections, HTTPConnectionPool):
+    pass
+
+
+class _FreshHTTPS(_FreshConnections, HTTPSConnectionPool):
+    pass
+
+
+class _FreshAdapter(HTTPAdapter):
+    def init_poolmanager(
+        self,
+        connections: int,
+        maxsize: int,
+        block: bool = False,  # noqa: FBT001, FBT002 - requests' own signature
+        **more: Any,
+    ) -> None:
+        self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **more)
+        self.poolmanager.pool_classes_by_scheme = {"http": _FreshHTTP, "https": _FreshHTTPS}
+
+
+class Transport:
+    """Sends requests to the service, and to nobody else with the key.
+
+    Parameters
+    ----------
+    settings : Settings
+        Whose key, address and times are in force.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._session: requests.Session | None = None
+        self._pid = 0
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Transport({self.settings.base_url!r})"
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        data: object = None,
+        read_seconds: float | None = None,
+    ) -> Reply:
+        """Ask the service and read its whole answer, up to 8 MiB.
+
+        Raises
+        ------
+        ConnectionFailedError
+            If no connection was made: nothing was sent.
+        LostAnswerError
+            If the request went out and no whole answer came back.
+        ReplyError
+            If the answer is larger than is taken.
+        """
+        url = self.settings.base_url + path
+        with self._sent(
+            method, url, headers=headers, data=data, read_seconds=read_seconds
+        ) as answer:
+            body = answer.raw.read(MAX_REPLY_BYTES + 1, decode_content=True)
+            if len(body) > MAX_REPLY_BYTES:
+                message = f"The answer is larger than {MAX_REPLY_BYTES:,} bytes"
+                raise errors.ReplyError(message, status=answer.status_code)
+            return Reply(answer.status_code, answer.headers, body)
+
+    @contextlib.contextmanager
+    def download(self, url: str) -> Iterator[tuple[Reply, Iterator[bytes]]]:
+        """Open an output: its status and headers, and its bytes as they come.
+
+        An address that is not the service's own is asked without the key, and so is where a
+        redirect leads. The caller has had the address checked (`addresses.resolve`).
+        """
+        with self._sent("GET", url) as answer:
+            reply = Reply(answer.status_code, answer.headers)
+            if not reply.ok:
+                body = answer.raw.read(MAX_REPLY_BYTES, decode_content=True)
+                reply = Reply(answer.status_code, answer.headers, body)
+            yield reply, answer.iter_content(CHUNK_BYTES)
+
+    @contextlib.contextmanager
+    def _sent(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        data: object = None,
+        read_seconds: float | None = None,
+    ) -> Iterator[requests.Response]:
+        own = same_origin(self.settings.base_url, url)
+        sent = dict(headers or {})
+        if own:
+            sent["apikey"] = self.settings.require_key()
+        try:
+            answer = self._opened().request(
+                method,
+                url,
+                headers=sent,
+                data=data,  # type: ignore[arg-type]
+                timeout=(CONNECT_SECONDS, read_seconds or self.settings.timeout),
+                allow_redirects=False,
+                stream=True,
+            )
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise _way_error(error, self.settings.base_url) from None
+        try:
+            yield answer
+        except (requests.RequestException, HTTPError, OSError) as error:
+            if isinstance(error, errors.PrunaError):
+                raise
+            raise _way_error(error, self.settings.base_url) from None
+        finally:
+            answer.close()
+
+    def _opened(self) -> requests.Session:
+        with self._lock:
+            if self._session is None or self._pid != os.getpid():
+                self._session, self._pid = self._new_session(), os.getpid()
+            return self._session
+
+    def _new_session(self) -> requests.Session:
+        session = requests.Session()
+        # The environment is read once, not at each request, and no .netrc adds a header.
+        session.trust_env = False
+        session.proxies.update(get_environ_proxies(self.settings.base_url))
+        bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+        if bundle:
+            session.verify = bundle
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.headers["User-Agent"] = "pruna_nb"
+        adapter = _FreshAdapter(pool_connections=4, pool_maxsize=128, max_retries=0)
+        session.mount("http://", adapter)
+        session.mount("https://", adapter)
+        return session
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            if self._session is not None:
+                self._session.close()
+                self._session = None
+
+
+def _way_error(error: BaseException, base_url: str) -> errors.ApiError:
+    """Tell a request that never left from one whose answer is missing."""
+    cause = _inner(error)
+    kind = type(cause).__name__
+    if isinstance(error, requests.ConnectTimeout) or isinstance(cause, _NOT_CONNECTED):
+        message = f"No connection to {base_url} ({kind})"
+        return errors.ConnectionFailedError(message)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return errors.ConnectionFailedError(f"No connection through the proxy ({kind})")
+    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)):
+        return errors.ConnectionFailedError(f"The request could not be made ({kind})")
+    return errors.LostAnswerError(f"The connection broke before the whole answer came ({kind})")
+
+
+def _inner(error: BaseException) -> BaseException:
+    """Find the error that an HTTP library wrapped, whose own text may hold an address."""
+    for _ in range(5):
+        reason: object = error.reason if isinstance(error, MaxRetryError) else None
+        if reason is None and error.args and isinstance(error.args[0], BaseException):
+            reason = error.args[0]
+        if not isinstance(reason, BaseException):
+            break
+        error = reason
+    return error

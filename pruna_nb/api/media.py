@@ -1,0 +1,253 @@
+"""Files of pictures, videos and zips: what they are, whether they are whole, where they live."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import uuid
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from pruna_nb.errors import CacheError, DeliveryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+HEAD_BYTES = 64
+_BOX_HEAD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class MediaType:
+    """What a file is, told by its first bytes."""
+
+    kind: str
+    suffix: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A media file that is kept under the SHA-256 of its bytes."""
+
+    path: Path
+    sha256: str
+    size: int
+    mtime_ns: int
+    type: MediaType
+
+
+JPEG = MediaType("image", ".jpg", "image/jpeg")
+PNG = MediaType("image", ".png", "image/png")
+WEBP = MediaType("image", ".webp", "image/webp")
+GIF = MediaType("image", ".gif", "image/gif")
+BMP = MediaType("image", ".bmp", "image/bmp")
+TIFF = MediaType("image", ".tif", "image/tiff")
+AVIF = MediaType("image", ".avif", "image/avif")
+MP4 = MediaType("video", ".mp4", "video/mp4")
+MOV = MediaType("video", ".mov", "video/quicktime")
+WEBM = MediaType("video", ".webm", "video/webm")
+M4A = MediaType("audio", ".m4a", "audio/mp4")
+MP3 = MediaType("audio", ".mp3", "audio/mpeg")
+WAV = MediaType("audio", ".wav", "audio/wav")
+FLAC = MediaType("audio", ".flac", "audio/flac")
+OGG = MediaType("audio", ".ogg", "audio/ogg")
+ZIP = MediaType("zip", ".zip", "application/zip")
+BYTES = MediaType("file", ".bin", "application/octet-stream")
+
+_STARTS = (
+    (b"\xff\xd8\xff", JPEG),
+    (b"\x89PNG\r\n\x1a\n", PNG),
+    (b"GIF87a", GIF),
+    (b"GIF89a", GIF),
+    (b"BM", BMP),
+    (b"II*\x00", TIFF),
+    (b"MM\x00*", TIFF),
+    (b"\x1aE\xdf\xa3", WEBM),
+    (b"PK\x03\x04", ZIP),
+    (b"PK\x05\x06", ZIP),
+    (b"ID3", MP3),
+    (b"\xff\xfb", MP3),
+    (b"\xff\xf3", MP3),
+    (b"fLaC", FLAC),
+    (b"OggS", OGG),
+)
+_ANY_BYTES = frozenset({"zip", "unknown"})
+_BRANDS = {b"avif": AVIF, b"avis": AVIF, b"qt  ": MOV, b"M4A ": M4A, b"M4B ": M4A}
+
+
+def sniff(head: bytes) -> MediaType | None:
+    """Tell what a file is by its first 64 bytes; None for what is no known kind of media."""
+    if head[:4] == b"RIFF":
+        return {b"WEBP": WEBP, b"WAVE": WAV}.get(head[8:12])
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], MP4)
+    return next((kind for start, kind in _STARTS if head.startswith(start)), None)
+
+
+def check_whole(path: Path, expected: str = "unknown") -> MediaType:
+    """Check that a delivered file is media and can be decoded to its end.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    expected : str
+        What the model makes. Bytes of no known kind are damage where a picture or a video
+        is expected, and are taken as they are elsewhere: a trainer's weights, a new model.
+
+    Raises
+    ------
+    DeliveryError
+        If it is empty, no media, cut short, damaged, or a decompression bomb.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+        kind = sniff(head)
+        if kind is None and head and expected in _ANY_BYTES and not _is_page(head):
+            return BYTES
+        if kind is None:
+            what = "empty" if not head else f"no picture, video or zip; it starts {head[:24]!r}"
+            raise DeliveryError(f"What was delivered is {what}")
+        file.seek(0)
+        try:
+            problem = _CHECKS.get(kind.kind, _nothing_to_check)(file)
+        except (OSError, ValueError, SyntaxError, struct.error, zipfile.BadZipFile) as error:
+            problem = f"{type(error).__name__}: {str(error)[:200]}"
+    if problem:
+        raise DeliveryError(f"The {kind.kind} that was delivered is damaged ({problem})")
+    return kind
+
+
+def _is_page(head: bytes) -> bool:
+    """Tell a gateway's page or an error in JSON from an output."""
+    return head.lstrip()[:1] in {b"<", b"{"}
+
+
+def _check_image(file: BinaryIO) -> str | None:
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0) > 0:
+                return f"{image.width} x {image.height} pixels are more than is safe to decode"
+            # A JPEG is decoded at an eighth of its size: its bytes are still read to the end.
+            image.draft("RGB", (image.width // 8, image.height // 8))
+            image.load()
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        return str(error)
+    return None
+
+
+def _check_video(file: BinaryIO) -> str | None:
+    """Walk the boxes of an mp4 file: they must fill it, and hold an index and the pictures."""
+    if sniff(file.read(HEAD_BYTES)) is WEBM:
+        return None
+    end = file.seek(0, os.SEEK_END)
+    at, seen = 0, set()
+    while at < end:
+        file.seek(at)
+        head = file.read(16)
+        size, name = struct.unpack(">I4s", head[:8])
+        if size == 1:
+            (size,) = struct.unpack(">Q", head[8:16])
+        elif size == 0:
+            size = end - at
+        if size < _BOX_HEAD:
+            return "a box without a length"
+        seen.add(name)
+        at += size
+    if at != end:
+        return "cut short"
+    missing = {b"moov", b"mdat"} - seen
+    return f"it has no {missing.pop().decode()}" if missing else None
+
+
+def _check_zip(file: BinaryIO) -> str | None:
+    with zipfile.ZipFile(file) as archive:
+        bad = archive.testzip()
+    return f"member {bad[:80]!r}" if bad else None
+
+
+def _nothing_to_check(file: BinaryIO) -> None:
+    del file
+
+
+_CHECKS: dict[str, Callable[[BinaryIO], str | None]] = {
+    "image": _check_image,
+    "video": _check_video,
+    "zip": _check_zip,
+}
+
+
+def sha256_of(path: Path) -> str:
+    """Give the SHA-256 of a file's bytes, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class MediaStore:
+    """A folder of media files, each named by the SHA-256 of its bytes, with its true suffix.
+
+    Parameters
+    ----------
+    folder : Path
+        Made at the first write, for the user alone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def open_part(self) -> tuple[Path, BinaryIO]:
+        """Open a new temporary file beside the media.
+
+        Raises
+        ------
+        CacheError
+            If the folder cannot be written.
+        """
+        parts = self.folder / "parts"
+        path = parts / f"{os.getpid()}-{uuid.uuid4().hex}.part"
+        try:
+            for folder in (self.folder, parts):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return path, path.open("xb")
+        except OSError as error:
+            raise unwritable(self.folder, error) from None
+
+    def adopt(self, part: Path, sha256: str, expected: str = "unknown") -> Stored:
+        """Check a temporary file and move it to its place.
+
+        Raises
+        ------
+        DeliveryError
+            If it is damaged; the file is then gone.
+        CacheError
+            If the folder cannot be written.
+        """
+        try:
+            kind = check_whole(part, expected)
+            place = self.folder / sha256[:2] / f"{sha256}{kind.suffix}"
+            place.parent.mkdir(exist_ok=True, mode=0o700)
+            part.chmod(0o600)
+            part.replace(place)
+            stat = place.stat()
+        except OSError as error:
+            raise unwritable(self.folder, error) from None
+        finally:
+            part.unlink(missing_ok=True)
+        return Stored(place, sha256, stat.st_size, stat.st_mtime_ns, kind)
+
+
+def unwritable(folder: Path, error: OSError) -> CacheError:
+    """Make the error of a cache folder that cannot be written."""
+    why = error.strerror or type(error).__name__
+    message = (
+        f"The cache folder {str(folder)!r} cannot be written: {why}. Nothing that was paid for is "
+        "lost: free the disk or choose another folder (PRUNA_NB_CACHE_DIR, or "
+        "pruna_nb.configure(cache_dir=...)), and run again within 24 hours."
+    )
+    return CacheError(message)

@@ -1,0 +1,348 @@
+"""What the service says, read: every reader gives a result or a named error."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+UNFINISHED = frozenset({"starting", "processing"})
+FINISHED = frozenset({"succeeded", "failed", "canceled"})
+_TEXT_AT_MOST = 1000
+_EPOCH = 1e9
+"""A RateLimit-Reset above this many seconds is a moment, not a length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One prediction, as the service last told it.
+
+    Parameters
+    ----------
+    model : str
+        The model's name.
+    input : dict
+        What was asked for.
+    id : str or None
+        The service's name for it; None if it was finished in the very first answer.
+    status : str
+        "starting", "processing", "succeeded", "failed" or "canceled".
+    generation_url : str or None
+        Where the output is, for 24 hours.
+    error : str or None
+        Why it failed.
+    code : str or None
+        The service's word for the failure, such as "QUOTA_EXCEEDED".
+    """
+
+    model: str
+    input: dict[str, Any] = field(repr=False)
+    id: str | None = None
+    status: str = "starting"
+    generation_url: str | None = field(default=None, repr=False)
+    error: str | None = None
+    code: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the service is done with it, well or not."""
+        return self.status in FINISHED
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file at the service: its address, and until when it lives (seconds since 1970)."""
+
+    url: str
+    expires_at: float
+    id: str | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of the service: its status, headers and (bounded) body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is one of success."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - the statuses of success
+
+    def json(self) -> dict[str, Any]:
+        """Give the body's JSON object, or raise `ReplyError`."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            start = self.body[:80].decode("utf-8", "replace")
+            message = f"The answer is no JSON object but starts {start!r}"
+            raise errors.ReplyError(message, status=self.status)
+        return value
+
+
+def read_created(reply: Reply, model: str, sent: dict[str, Any]) -> Prediction:
+    """Read the answer to a new prediction, in either mode.
+
+    Raises
+    ------
+    ReplyError
+        If it names neither an id nor a finished output: the work may have been accepted.
+    """
+    body = reply.json()
+    prediction = Prediction(model, sent, id=_identifier(body.get("id")))
+    status = body.get("status")
+    if status in FINISHED:
+        prediction = _ended(prediction, body)
+    elif body.get("generation_url"):
+        prediction = replace(prediction, status="succeeded", generation_url=body["generation_url"])
+    elif status in UNFINISHED:
+        prediction = replace(prediction, status=status)
+    if prediction.id is None and not prediction.finished:
+        prediction = replace(prediction, id=_id_of_address(body.get("get_url")))
+    if prediction.id is None and not prediction.finished:
+        message = "The answer to the new prediction holds no id"
+        raise errors.ReplyError(message, status=reply.status)
+    return prediction
+
+
+def read_status(reply: Reply, prediction: Prediction) -> Prediction:
+    """Read where a prediction stands.
+
+    Raises
+    ------
+    ReplyError
+        If the answer holds none of the five known statuses.
+    """
+    body = reply.json()
+    status = body.get("status")
+    if status in UNFINISHED:
+        return replace(prediction, status=status)
+    if status in FINISHED:
+        return _ended(prediction, body)
+    message = f"The status {str(status)[:80]!r} is none of the known ones"
+    raise errors.ReplyError(message, charged="yes", prediction_id=prediction.id)
+
+
+def _ended(prediction: Prediction, body: dict[str, Any]) -> Prediction:
+    status = str(body["status"])
+    if status == "succeeded":
+        url = body.get("generation_url")
+        if not isinstance(url, str) or not url:
+            message = "The prediction succeeded, and the answer holds no generation_url"
+            raise errors.ReplyError(message, charged="yes", prediction_id=prediction.id)
+        return replace(prediction, status=status, generation_url=url)
+    code, text = _code_and_text(body)
+    return replace(prediction, status=status, error=text, code=code)
+
+
+def _code_and_text(body: dict[str, Any]) -> tuple[str | None, str]:
+    error = body.get("error")
+    code = body.get("code")
+    if isinstance(error, dict):
+        code = error.get("code", code)
+        error = error.get("message") or error.get("details")
+    text = str(error or body.get("message") or "no reason was given")[:_TEXT_AT_MOST]
+    if not isinstance(code, str):
+        found = re.search(
+            r"\b(INVALID_INPUT|MODEL_ERROR|TIMEOUT|QUOTA_EXCEEDED|INTERNAL_ERROR)\b",
+            f"{text} {body.get('message')}",
+        )
+        code = found[0] if found else None
+    return code, text
+
+
+def ended_badly(prediction: Prediction) -> errors.ApiError:
+    """Make the error of a prediction that failed or was canceled."""
+    details: dict[str, Any] = {"code": prediction.code, "prediction_id": prediction.id}
+    text = prediction.error or f"The prediction was {prediction.status}"
+    if prediction.code == "QUOTA_EXCEEDED":
+        return errors.QuotaError(text, **details)
+    if prediction.status == "canceled":
+        return errors.PredictionCanceledError(text, **details)
+    return errors.PredictionFailedError(text, **details)
+
+
+def read_upload(reply: Reply, now: float, lifetime: float) -> Upload:
+    """Read the answer to an upload.
+
+    Parameters
+    ----------
+    reply : Reply
+        The answer.
+    now : float
+        Seconds since 1970, for an answer that does not say how long the file lives.
+    lifetime : float
+        Seconds that a file lives by default.
+    """
+    body = reply.json()
+    urls = body.get("urls")
+    url = urls.get("get") if isinstance(urls, dict) else None
+    if not isinstance(url, str) or not url:
+        message = "The answer to the upload holds no urls.get"
+        raise errors.ReplyError(message, status=reply.status, charged="no")
+    expires = _moment(body.get("expires_at"))
+    size = body.get("size")
+    return Upload(
+        url,
+        now + lifetime if expires is None else expires,
+        _identifier(body.get("id")),
+        size if isinstance(size, int) else None,
+    )
+
+
+def _moment(value: object) -> float | None:
+    """Read a moment given in ISO 8601, or as seconds since 1970."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    try:
+        moment = datetime.fromisoformat(str(value))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Read how long a refusal asks to wait.
+
+    Parameters
+    ----------
+    headers : mapping
+        ``RateLimit-Reset`` in seconds, ``Retry-After`` in seconds or as a date; the longer
+        of the two counts, since an early request would be refused again.
+    now : float
+        Seconds since 1970.
+
+    Returns
+    -------
+    float or None
+        Seconds from now; None if the headers don't say.
+    """
+    waits = [_wait(headers.get(name), now) for name in ("RateLimit-Reset", "Retry-After")]
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _wait(text: str | None, now: float) -> float | None:
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            date = parsedate_to_datetime(text)
+            seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
+        except (TypeError, ValueError, OverflowError, IndexError):
+            return None
+    else:
+        seconds = seconds - now if seconds > _EPOCH else seconds
+    return max(0.0, seconds) if seconds == seconds and abs(seconds) != float("inf") else None  # noqa: PLR0124 - NaN
+
+
+_BY_STATUS: dict[int, type[errors.ApiError]] = {
+    400: errors.BadRequestError,
+    401: errors.AuthenticationError,
+    403: errors.AuthenticationError,
+    404: errors.NotFoundError,
+    410: errors.ExpiredError,
+    413: errors.TooLargeError,
+    422: errors.ValidationError,
+    429: errors.RateLimitError,
+    503: errors.UnavailableError,
+    504: errors.LostAnswerError,
+}
+
+
+def read_error(reply: Reply, now: float, *, prediction_id: str | None = None) -> errors.ApiError:
+    """Make the right error of an answer that is none of success.
+
+    Parameters
+    ----------
+    reply : Reply
+        The answer: JSON in one of the documented forms, or a gateway's HTML.
+    now : float
+        Seconds since 1970, for dates in its headers.
+    prediction_id : str, optional
+        The prediction it concerns.
+    """
+    try:
+        body = reply.json()
+    except errors.ReplyError:
+        body = {}
+    code, message = _message(reply, body)
+    details: dict[str, Any] = {
+        "status": reply.status,
+        "code": code,
+        "request_id": _identifier(body.get("request_id"))
+        or _identifier(reply.headers.get("x-request-id")),
+        "prediction_id": prediction_id,
+    }
+    if code == "QUOTA_EXCEEDED":
+        return errors.QuotaError(message, **details)
+    kind = _BY_STATUS.get(reply.status)
+    if kind is errors.ValidationError:
+        fields = body.get("invalid_fields")
+        named = (
+            [item for item in fields if isinstance(item, dict)] if isinstance(fields, list) else []
+        )
+        return errors.ValidationError(_with_fields(message, named), invalid_fields=named, **details)
+    if kind is errors.RateLimitError:
+        wait = retry_after(reply.headers, now)
+        return errors.RateLimitError(message, retry_after=wait, **details)
+    if kind is None:
+        kind = _unlisted(reply.status)
+    return kind(message, **details)
+
+
+def _unlisted(status: int) -> type[errors.ApiError]:
+    if status >= 500:  # noqa: PLR2004 - the server's own errors
+        return errors.ServerError
+    if status >= 400:  # noqa: PLR2004 - the client's errors
+        return errors.BadRequestError
+    return errors.ReplyError
+
+
+def _message(reply: Reply, body: dict[str, Any]) -> tuple[str | None, str]:
+    error = body.get("error")
+    code: object = body.get("code")
+    text: object = None
+    if isinstance(error, dict):
+        code = error.get("code", code)
+        text = error.get("message")
+        if error.get("details"):
+            text = f"{text or ''} ({str(error['details'])[:300]})".strip()
+    elif isinstance(error, str):
+        text = error
+    text = text or body.get("detail") or body.get("title") or body.get("message")
+    if not text:
+        plain = re.sub(r"<[^>]*>|\s+", " ", reply.body[:2000].decode("utf-8", "replace"))
+        text = " ".join(plain.split())[:200] or "no reason was given"
+    return (code[:80] if isinstance(code, str) else None), str(text)[:_TEXT_AT_MOST]
+
+
+def _with_fields(message: str, fields: list[dict[str, Any]]) -> str:
+    parts = [
+        f"{item.get('field')}: {item.get('description') or item.get('type')}" for item in fields
+    ]
+    return f"{message}: {'; '.join(parts)}"[:_TEXT_AT_MOST] if parts else message
+
+
+def _identifier(value: object) -> str | None:
+    """Give an id if it is one that can stand in a path and on a line."""
+    text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    return text if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}", text) else None
+
+
+def _id_of_address(address: object) -> str | None:
+    return _identifier(address.rstrip("/").rsplit("/", 1)[-1]) if isinstance(address, str) else None

@@ -1,0 +1,40 @@
+"""Whether a failed call may be made again, and after how long: pure decisions."""
+
+from __future__ import annotations
+
+from pruna_nb import errors
+
+FIRST_SECONDS = 0.5
+LONGEST_SECONDS = 15.0
+NOT_FOUND_TRIES = 5
+"""A status 404 may be a server that has not heard of the prediction yet."""
+
+_NOT_ACCEPTED = (errors.ConnectionFailedError, errors.UnavailableError)
+_PASSING = (
+    *_NOT_ACCEPTED,
+    errors.ServerError,
+    errors.LostAnswerError,
+    errors.ReplyError,
+    errors.DeliveryError,
+)
+
+
+def backoff(tries: int) -> float:
+    """Give the seconds to wait after so many failed tries: 0.5, 1, 2, 4, 8, 15, 15, ..."""
+    return float(min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** min(tries - 1, 10)))
+
+
+def may_create_again(error: errors.ApiError) -> bool:
+    """Tell whether a failure proves that no work was accepted.
+
+    A refused connection and a 503 do; a 429 too, which the throttle waits for. A lost answer,
+    a time-out or a 500 does not: the work may be running, and be charged.
+    """
+    return isinstance(error, _NOT_ACCEPTED)
+
+
+def may_read_again(error: errors.ApiError, tries: int) -> bool:
+    """Tell whether a call that only reads may be made again, after so many tries."""
+    if isinstance(error, errors.NotFoundError):
+        return tries < NOT_FOUND_TRIES
+    return isinstance(error, (*_PASSING, errors.RateLimitError))
