@@ -1,0 +1,90 @@
+"""How variants are read, named and filled."""
+
+import pytest
+
+from pruna_nb.compare.variants import fill, placeholders, read_variants
+from pruna_nb.errors import InputError
+
+
+def names(variants, **more):
+    return [variant.name for variant in read_variants(variants, **more)]
+
+
+def test_a_dict_names_its_variants():
+    read = read_variants({"plain": "a fox", "studio": {"prompt": "a fox", "guidance": 3}})
+    assert [variant.name for variant in read] == ["plain", "studio"]
+    assert read[1].settings == {"prompt": "a fox", "guidance": 3}
+
+
+def test_a_text_that_is_a_models_name_is_a_model():
+    read = read_variants(["p-image", "flux-dev"], models={"p-image", "flux-dev"})
+    assert [variant.settings for variant in read] == [{"model": "p-image"}, {"model": "flux-dev"}]
+    assert [variant.name for variant in read] == ["p-image", "flux-dev"]
+
+
+def test_short_texts_name_themselves_and_long_ones_get_letters():
+    assert names(["a fox", "a cat"]) == ["a fox", "a cat"]
+    assert names(["a fox " * 20, "a cat"]) == ["A", "B"]
+
+
+def test_settings_name_themselves():
+    assert names([{"guidance": 3}, {"guidance": 7}]) == ["guidance=3", "guidance=7"]
+
+
+def test_equal_descriptions_get_letters():
+    assert names([{"lora_weights": "x", "token": 1}, {"lora_weights": "x", "token": 2}]) != ["A"]
+    same = [{"hf_api_token": "one"}, {"hf_api_token": "two"}]
+    assert names(same, secrets={"hf_api_token"}) == ["A", "B"]
+
+
+def test_a_secret_does_not_get_into_a_name():
+    variants = [{"guidance": 3, "hf_api_token": "hf_secret"}, {"guidance": 7}]
+    assert names(variants, secrets={"hf_api_token"}) == [
+        "guidance=3, hf_api_token=***",
+        "guidance=7",
+    ]
+
+
+def test_letters_go_on_after_z():
+    long = [f"{number} {'x' * 60}" for number in range(28)]
+    assert names(long)[-3:] == ["Z", "AA", "AB"]
+
+
+@pytest.mark.parametrize(
+    "variants",
+    [
+        ["a fox"],
+        [],
+        {"only": "a fox"},
+        "a fox",
+        3,
+        ["a fox", 4],
+        ["a fox", ""],
+        {"a": "x", "": "y"},
+    ],
+)
+def test_what_is_no_comparison_is_refused(variants):
+    with pytest.raises(InputError):
+        read_variants(variants)
+
+
+def test_two_names_that_differ_by_spaces_alone_are_refused():
+    with pytest.raises(InputError, match="same name: 'x'"):
+        read_variants({"x": "a fox", "x ": "a cat"})
+
+
+def test_placeholders_are_names_in_braces():
+    assert placeholders('{"a": 1} {subject} {subject} {{style}} {} {3}') == ("subject",)
+
+
+def test_json_in_a_prompt_stays_as_it_is():
+    prompt = '{"scene": {"subject": "fox"}}'
+    assert fill(prompt, {}) == prompt
+
+
+def test_doubled_braces_stand_for_themselves():
+    assert fill("{{subject}} and {subject}", {"subject": "fox"}) == "{subject} and fox"
+
+
+def test_a_value_with_braces_is_not_filled_again():
+    assert fill("{a}", {"a": "{b}", "b": "no"}) == "{b}"
