@@ -1,0 +1,157 @@
+"""Pages that are written from the project's own sources, so that they cannot fall behind.
+
+- ``reference/models.md`` from the catalogue: every model with every field.
+- ``tutorial/notebooks/`` from the notebooks, with the outputs that they were saved with.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb.catalog import all_models, limit_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sphinx.application import Sphinx
+
+    from pruna_nb.catalog import Field, Model
+
+HEAD = """# Models
+
+Every model of the catalogue, as this version knows it. A model that is newer than the catalogue
+can be used too: it is sent unchecked, with one warning, and `pruna_nb.register_model` adds it.
+
+A field that says *one of* or gives a range is checked before anything is sent. In a frame, every
+field can be a constant (`seed=42`) or come from a column (`seed_col="seed"`).
+"""
+
+
+def cell(text: object) -> str:
+    """Write a value so that a table's cell holds it."""
+    return str(text).replace("|", "\\|").replace("\n", " ")
+
+
+def code(value: object) -> str:
+    """Write a value as code, in the words of JSON."""
+    if value == "":
+        return '`""`'
+    return f"`{cell(str(value).lower() if isinstance(value, bool) else value)}`"
+
+
+def span(low: float | None, high: float | None, unit: str = "") -> str:
+    """Write a range in words; nothing where there is none."""
+    if low is None and high is None:
+        return ""
+    if low is None:
+        words = f"at most {high:g}"
+    elif high is None:
+        words = f"at least {low:g}"
+    else:
+        words = f"{low:g} to {high:g}"
+    return f"{words} {unit}".rstrip()
+
+
+def allowed(field: Field) -> str:
+    """Say which values a field takes."""
+    parts = []
+    if field.choices:
+        parts.append("one of " + ", ".join(code(choice) for choice in field.choices))
+    parts.append(span(field.minimum, field.maximum, field.unit))
+    if field.multiple_of:
+        parts.append(f"in steps of {field.multiple_of}")
+    parts.append(span(field.min_items, field.max_items, "items"))
+    if field.only_when:
+        when = ", ".join(f"`{name}` is {code(value)}" for name, value in field.only_when.items())
+        parts.append(f"only when {when}")
+    return "; ".join(part for part in parts if part)
+
+
+def field_row(field: Field) -> str:
+    """Write a field as a row of its model's table."""
+    kind = f"{' or '.join(field.media)} file" if field.media else field.type
+    if field.type == "array":
+        kind = f"list of {kind}s" if field.media else f"list of {field.item_type or 'values'}"
+    default = code(field.default) if field.has_default and field.default is not None else ""
+    name = f"`{field.name}`" + (" (required)" if field.required else "")
+    help_text = field.help + (" Never shown or stored." if field.secret else "")
+    cells = (name, kind, allowed(field), default, help_text)
+    return "| " + " | ".join(text.replace("\n", " ") for text in cells) + " |"
+
+
+def price_words(model: Model) -> str:
+    """Say what a model charges."""
+    price = model.price
+    if price is None:
+        return "not published"
+    parts = []
+    if price.usd is not None:
+        upper = f" to {price.usd_max:g}" if price.usd_max is not None else ""
+        parts.append(f"{price.usd:g}{upper} USD an {price.unit}")
+    if price.usd_per_extra_garment is not None:
+        parts.append(f"{price.usd_per_extra_garment:g} USD for each garment after the first")
+    for rates, draft in (
+        (price.usd_by_resolution, ""),
+        (price.draft_usd_by_resolution, " as a draft"),
+    ):
+        parts += [
+            f"{usd:g} USD a {price.unit} at {name}{draft}" for name, usd in (rates or {}).items()
+        ]
+    return "; ".join(parts)
+
+
+def model_section(model: Model) -> str:
+    """Write a model's part of the page."""
+    requests, seconds = limit_for(model)
+    guess = "" if model.requests_per_minute else " (not published: the lowest of the image models)"
+    lines = [
+        f"### {model.name}",
+        "",
+        f"- Output: {model.output}",
+        f"- Limit: {requests} requests in {seconds:g} seconds for one key{guess}",
+        f"- Price: {price_words(model)}",
+        f"- Waits in the request itself (`Try-Sync`): {'yes' if model.try_sync else 'no'}",
+        "",
+        *([model.note, ""] if model.note else []),
+        "| field | takes | allowed | default | what it does |",
+        "| --- | --- | --- | --- | --- |",
+        *(field_row(field) for field in model.fields.values()),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def models_page(models: Iterable[Model]) -> str:
+    """Write the whole page: a part for each task, and in it the models by name."""
+    by_task = defaultdict(list)
+    for model in sorted(models, key=lambda model: model.name):
+        by_task[model.task].append(model_section(model))
+    parts = [f"## {task.capitalize()}\n\n" + "\n".join(by_task[task]) for task in sorted(by_task)]
+    return HEAD + "\n" + "\n".join(parts)
+
+
+def copy_notebooks(source: Path, target: Path) -> None:
+    """Copy the notebooks, and what they show beside them, into the tutorial."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for notebook in sorted(source.glob("*.ipynb")):
+        shutil.copy(notebook, target)
+
+
+def write_pages(app: Sphinx) -> None:
+    """Write them all, before Sphinx looks for its sources."""
+    here = Path(app.srcdir)
+    page = here / "reference" / "models.md"
+    text = models_page(all_models())
+    if not page.exists() or page.read_text(encoding="utf-8") != text:
+        page.write_text(text, encoding="utf-8")
+    copy_notebooks(here.parent / "notebooks", here / "tutorial" / "notebooks")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.connect("config-inited", lambda app, _config: write_pages(app))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
