@@ -70,16 +70,19 @@ def allowed(field: Field) -> str:
     return "; ".join(part for part in parts if part)
 
 
+def kind(field: Field) -> str:
+    """Say what sort of value a field takes."""
+    one = f"{' or '.join(field.media)} file" if field.media else field.item_type or field.type
+    return f"list of {one}s" if field.type == "array" else one
+
+
 def field_row(field: Field) -> str:
     """Write a field as a row of its model's table."""
-    kind = f"{' or '.join(field.media)} file" if field.media else field.type
-    if field.type == "array":
-        kind = f"list of {kind}s" if field.media else f"list of {field.item_type or 'values'}"
-    default = code(field.default) if field.has_default and field.default is not None else ""
+    takes = [kind(field), allowed(field)]
+    if field.has_default and field.default is not None:
+        takes.append(f"default {code(field.default)}")
     name = f"`{field.name}`" + (" (required)" if field.required else "")
-    help_text = field.help + (" Never shown or stored." if field.secret else "")
-    cells = (name, kind, allowed(field), default, help_text)
-    return "| " + " | ".join(text.replace("\n", " ") for text in cells) + " |"
+    return f"| {name} | {'; '.join(filter(None, takes))} | {cell(field.help)} |"
 
 
 def price_words(model: Model) -> str:
@@ -116,8 +119,8 @@ def model_section(model: Model) -> str:
         f"- Waits in the request itself (`Try-Sync`): {'yes' if model.try_sync else 'no'}",
         "",
         *([model.note, ""] if model.note else []),
-        "| field | takes | allowed | default | what it does |",
-        "| --- | --- | --- | --- | --- |",
+        "| field | takes | what it does |",
+        "| --- | --- | --- |",
         *(field_row(field) for field in model.fields.values()),
         "",
     ]
@@ -125,11 +128,11 @@ def model_section(model: Model) -> str:
 
 
 def models_page(models: Iterable[Model]) -> str:
-    """Write the whole page: a part for each task, and in it the models by name."""
+    """Write the whole page: a part for each task, in the catalogue's order."""
     by_task = defaultdict(list)
-    for model in sorted(models, key=lambda model: model.name):
+    for model in models:
         by_task[model.task].append(model_section(model))
-    parts = [f"## {task.capitalize()}\n\n" + "\n".join(by_task[task]) for task in sorted(by_task)]
+    parts = [f"## {task.capitalize()}\n\n" + "\n".join(each) for task, each in by_task.items()]
     return HEAD + "\n" + "\n".join(parts)
 
 
