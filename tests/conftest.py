@@ -17,6 +17,7 @@ hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+NO_CHROMIUM = "no Chromium here (Debian: apt install chromium)"
 BROWSER_REQUIRED = pytest.StashKey[bool]()
 
 
@@ -27,13 +28,14 @@ def pytest_configure(config):
         del os.environ[name]
 
 
-def pytest_collection_modifyitems(items):
-    """Skip browser tests where there is no browser."""
+def pytest_collection_modifyitems(config, items):
+    """Skip browser tests where there is no browser; see that there are some where required."""
+    found = [item for item in items if item.get_closest_marker("browser")]
+    if config.stash[BROWSER_REQUIRED] and not found:
+        raise pytest.UsageError("PRUNA_NB_REQUIRE_BROWSER is set, and no browser test was found")
     if CHROMIUM is None:
-        skip = pytest.mark.skip(reason="no Chromium here (Debian: apt install chromium)")
-        for item in items:
-            if item.get_closest_marker("browser"):
-                item.add_marker(skip)
+        for item in found:
+            item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -52,7 +54,7 @@ def pytest_runtest_makereport(item):
 def chromium():
     """Give the path of Debian's Chromium."""
     if CHROMIUM is None:
-        pytest.skip("no Chromium here (Debian: apt install chromium)")
+        pytest.skip(NO_CHROMIUM)
     return CHROMIUM
 
 
