@@ -229,10 +229,17 @@ class Uploader:
         with self._lock:
             mine = self._sending.setdefault(name, threading.Lock())
         with mine:  # equal bytes wait for the first of them
-            known = self._known.get(name)
-            if known is None or self._clock() > known.expires_at - _BEFORE_EXPIRY:
-                known = self._known[name] = self._send(media)
-            return known
+            if self.ready(media) is None:
+                self._known[name] = self._send(media)
+            return self._known[name]
+
+    def ready(self, media: Media) -> str | None:
+        """Give the address of a file that is at the service; None if it has to be uploaded."""
+        with self._lock:
+            known = self._known.get(media.sha256)
+        if known is None or self._clock() > known.expires_at - _BEFORE_EXPIRY:
+            return None
+        return known.url
 
     def forget(self, media: Media) -> None:
         """Have a file uploaded again, since the service no longer has it."""

@@ -1,0 +1,72 @@
+"""Images and videos from P-API, in a notebook: throttled, cached, never paid for twice.
+
+>>> import pandas as pd
+>>> import pruna_nb
+>>> df = pd.DataFrame({"prompt": ["a lion at sunset", "a red fox in snow"]})
+>>> out = df.pruna.generate("prompt", progress=False)
+>>> out["status"].tolist()
+['succeeded', 'succeeded']
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb import errors, settings
+from pruna_nb.catalog import get_model, register_model
+from pruna_nb.errors import PrunaError
+from pruna_nb.frames.accessor import register as _register
+from pruna_nb.settings import configure
+
+if TYPE_CHECKING:
+    from pruna_nb import emulator
+    from pruna_nb.api.client import Client
+    from pruna_nb.batch import tending as cache
+    from pruna_nb.frames.tables import journal, models
+    from pruna_nb.single import generate
+
+__version__ = "0.1.0"
+
+# What costs time to import is imported when it is first asked for.
+_LATER = {
+    "Client": ("pruna_nb.api.client", "Client"),
+    "cache": ("pruna_nb.batch.tending", None),
+    "emulator": ("pruna_nb.emulator", None),
+    "generate": ("pruna_nb.single", "generate"),
+    "journal": ("pruna_nb.frames.tables", "journal"),
+    "models": ("pruna_nb.frames.tables", "models"),
+}
+
+__all__ = [
+    "Client",
+    "PrunaError",
+    "cache",
+    "configure",
+    "emulator",
+    "errors",
+    "generate",
+    "get_model",
+    "journal",
+    "models",
+    "register_model",
+    "settings",
+]
+
+_register()
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        module, attribute = _LATER[name]
+    except KeyError:
+        msg = f"module 'pruna_nb' has no attribute {name!r}"
+        raise AttributeError(msg) from None
+    found = importlib.import_module(module)
+    value = getattr(found, attribute) if attribute else found
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,3 @@
+"""Many predictions, none paid for twice: keys, cache, journal, plan, run."""
+
+from __future__ import annotations

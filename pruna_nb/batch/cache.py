@@ -1,0 +1,145 @@
+"""Outputs that are there already: joblib's entries, and the media files that they name."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pruna_nb.api.media import MediaStore, sha256_of
+from pruna_nb.batch.database import database_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from pruna_nb.api.media import Stored
+
+CacheMode = Literal["use", "refresh", "off"]
+_AT_ONCE = 500
+"""Keys in one query; SQLite takes 999 and more."""
+
+
+_FIND = (
+    "SELECT key, media, size, mtime_ns, prediction_id, seconds, used_at FROM item WHERE key IN ({})"
+)
+_USED_SECONDS = 86400.0
+"""An entry's last use is noted once a day: `prune` needs no more, and reading stays reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An output that is there already."""
+
+    path: str
+    prediction_id: str | None
+    seconds: float | None
+
+
+class Cache:
+    """The cache of one folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The cache folder, as the settings give it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = MediaStore(folder / "media")
+        self.database = database_of(folder)
+        self._remember: Any = None
+
+    def find(self, keys: Iterable[str]) -> dict[str, Hit]:
+        """Look up many keys; an entry whose media file is gone or changed is none.
+
+        Returns
+        -------
+        dict
+            The hits, by key.
+        """
+        wanted = list(keys)
+        hits: dict[str, Hit] = {}
+        stale: list[str] = []
+        long_ago = time.time() - _USED_SECONDS
+        folder = str(self.store.folder)
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            rows = self.database.execute(_FIND.format(",".join("?" * len(some))), some)
+            for key, media, size, mtime_ns, prediction_id, seconds, used_at in rows:
+                path = f"{folder}{os.sep}{media}"
+                if self._is_whole(path, key, size, mtime_ns):
+                    hits[key] = Hit(path, prediction_id, seconds)
+                    if used_at < long_ago:
+                        stale.append(key)
+        if stale:
+            self._touch(stale)
+        return hits
+
+    def _is_whole(self, path: str, key: str, size: int, mtime_ns: int) -> bool:
+        try:
+            stat = os.stat(path)  # noqa: PTH116 - a Path a row would take longer than the rest
+        except OSError:
+            return False
+        if stat.st_size != size:
+            return False
+        if stat.st_mtime_ns == mtime_ns:
+            return True
+        # Written since: a copied folder, or damage. Its name tells what its bytes should be.
+        whole = sha256_of(self.folder.__class__(path)) == os.path.basename(path).split(".")[0]  # noqa: PTH119
+        if whole:
+            self.database.change(
+                "UPDATE item SET mtime_ns = ? WHERE key = ?", [stat.st_mtime_ns, key]
+            )
+        return whole
+
+    def keep(self, key: str, stored: Stored, record: dict[str, Any]) -> None:
+        """Keep an output under its key, through joblib.
+
+        Parameters
+        ----------
+        key : str
+            As `request_key` gives it.
+        stored : Stored
+            The media file.
+        record : dict
+            What else is worth keeping: builtins alone, and nothing secret.
+        """
+        value = {
+            **record,
+            "key": key,
+            "media": self.name_of(stored),
+            "sha256": stored.sha256,
+            "size": stored.size,
+            "mtime_ns": stored.mtime_ns,
+            "content_type": stored.type.content_type,
+            "created_at": time.time(),
+        }
+        self._cached().call(key, value)
+
+    def name_of(self, stored: Stored) -> str:
+        """Name a media file relative to the media folder."""
+        return stored.path.relative_to(self.store.folder).as_posix()
+
+    def _touch(self, keys: Sequence[str]) -> None:
+        now = time.time()
+        with self.database.transaction() as connection:
+            connection.executemany(
+                "UPDATE item SET used_at = ? WHERE key = ?", ((now, key) for key in keys)
+            )
+
+    def _cached(self) -> Any:
+        if self._remember is None:
+            from joblib import Memory
+
+            from pruna_nb.batch.backend import NAME
+            from pruna_nb.batch.frozen import prediction
+
+            memory = Memory(self.folder, backend=NAME, verbose=0)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._remember = memory.cache(prediction, ignore=["record"])
+        return self._remember

@@ -1,0 +1,91 @@
+"""A request that is open already: taken up if its run is gone, watched if it is at work."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+from pruna_nb.batch.job import Job, Outcome, Status
+from pruna_nb.batch.owners import is_at_work
+
+if TYPE_CHECKING:
+    from pruna_nb.batch.journal import Entry
+    from pruna_nb.batch.run import Run
+    from pruna_nb.batch.steps import Steps
+
+_LOOK_SECONDS = 0.5
+
+
+class Following:
+    """Watches what other runs are doing, so that two of them charge a row once.
+
+    Parameters
+    ----------
+    run : Run
+        The run that has the row too.
+    steps : Steps
+        Its steps, which go on with what is taken up.
+    """
+
+    def __init__(self, run: Run, steps: Steps) -> None:
+        self.run, self.steps = run, steps
+
+    def take_up(self, job: Job, entry: Entry) -> None:
+        """Go on with an open request that the plan found."""
+        run = self.run
+        owner = run.owner.name if run.owner else ""
+        if not is_at_work(run.settings.cache_dir, entry.run) and entry.state == "sent":
+            ours = run.journal.take_up(entry, owner)
+            if ours is not None:
+                self.steps.resume(job, ours)
+                return
+        self._watch(job, entry.entry)
+
+    def follow(self, job: Job) -> None:
+        """Go on with a request that another run opened since the plan was made."""
+        entry = self.run.journal.open_of(job.key)
+        if entry is None:
+            self._done_elsewhere(job)
+        else:
+            self.take_up(job, entry)
+
+    def _watch(self, job: Job, name: str) -> None:
+        run = self.run
+        entry = run.journal.look(name)
+        if entry is None:
+            run.schedule.queue(job)
+        elif entry.state in {"intent", "sent"}:
+            if not is_at_work(run.settings.cache_dir, entry.run):
+                self.follow(job)
+                return
+            moment = time.monotonic() + _LOOK_SECONDS
+            run.schedule.at(moment, lambda: self._watch(job, name))
+        elif entry.state == "delivered" and entry.media:
+            self._share(job, entry)
+        elif entry.state in {"failed", "canceled"}:
+            status: Status = "canceled" if entry.state == "canceled" else "failed"
+            run.settle(job, Outcome(status, error=entry.error, prediction_id=entry.prediction_id))
+        else:
+            self._lost(job, entry)
+
+    def _lost(self, job: Job, entry: Entry) -> None:
+        why = f"{entry.state} in another run ({entry.error}): run again to send it anew"
+        self.run.settle(job, Outcome("lost", error=why, cost_usd=math.nan))
+
+    def _share(self, job: Job, entry: Entry) -> None:
+        path = self.run.cache.store.folder / str(entry.media)
+        outcome = Outcome("succeeded", str(path), cached=True, prediction_id=entry.prediction_id)
+        self.run.settle(job, outcome)
+
+    def _done_elsewhere(self, job: Job) -> None:
+        """Take what another run has just finished from the cache, or send it after all."""
+        hit = self.run.cache.find([job.key]).get(job.key)
+        lost = self.run.journal.lost().get(job.key)
+        if hit is None and lost and job.key not in self.run.plan.lost:
+            self._lost(job, lost[-1])
+        elif hit is None:
+            self.run.schedule.queue(job)
+        else:
+            done = Outcome("succeeded", hit.path, cached=True, prediction_id=hit.prediction_id)
+            self.run.settle(job, done)

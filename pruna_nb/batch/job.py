@@ -1,0 +1,73 @@
+"""One request on its way, and what became of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from pruna_nb.api.replies import Prediction
+    from pruna_nb.batch.journal import Entry
+
+Status = Literal["succeeded", "failed", "canceled", "skipped", "lost", "pending"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a row.
+
+    Parameters
+    ----------
+    status : str
+        "succeeded", "failed" or "canceled" as the service says; "skipped" (not asked for),
+        "lost" (sent, and nobody knows) or "pending" (not sent yet, or not delivered yet).
+    output : str or None
+        The media file's path.
+    error : str or None
+        Why there is no output.
+    seconds : float
+        From sending to the file on disk.
+    cost_usd : float
+        What this run spent on it; NaN where nobody knows.
+    cached : bool
+        Whether no new prediction was made for the row.
+    prediction_id : str or None
+        The service's name for it, where it gave one.
+    """
+
+    status: Status
+    output: str | None = None
+    error: str | None = None
+    seconds: float = 0.0
+    cost_usd: float = 0.0
+    cached: bool = False
+    prediction_id: str | None = None
+
+
+@dataclass(slots=True)
+class Job:
+    """One request on its way to its output; several rows may share it."""
+
+    key: str
+    input: dict[str, Any] = field(repr=False)
+    rows: int
+    cost_usd: float | None
+    entry: Entry | None = None
+    prediction: Prediction | None = None
+    sent_at: float = field(default_factory=time.monotonic)
+    unfinished_at: float = 0.0
+    deadline: float = 0.0
+    tries: int = 0
+    resends: int = 0
+    asked_again: bool = False
+
+    @property
+    def prediction_id(self) -> str | None:
+        """The service's name for it, where there is one yet."""
+        return self.prediction.id if self.prediction else None
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was sent."""
+        return time.monotonic() - self.sent_at

@@ -1,0 +1,227 @@
+"""What was sent, before it is sent: the memory by which nothing is lost and nothing paid twice.
+
+An entry is written before each POST (an intent), gets its id right after the answer (sent),
+and ends as delivered, failed, canceled, expired or lost. While it is open, no other run sends
+the same request: a run that is gone leaves ids that the next one takes up, and intents whose
+fate nobody knows (lost).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from dataclasses import astuple, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from pruna_nb.batch.database import database_of
+from pruna_nb.batch.owners import is_at_work
+from pruna_nb.errors import CacheError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+State = Literal["intent", "sent", "delivered", "failed", "canceled", "expired", "lost", "resent"]
+OUTPUT_LIFE_SECONDS = 86400.0
+"""How long the service keeps an output; an older id is not taken up."""
+_KEPT_SECONDS = 30 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One prediction's line in the journal; its fields are the table's columns, in order."""
+
+    entry: str
+    key: str
+    origin: str
+    model: str
+    request: str | None
+    run: str
+    state: str
+    prediction_id: str | None
+    media: str | None
+    error: str | None
+    cost_usd: float | None
+    sent_at: float
+    updated_at: float
+
+
+_COLUMNS = ", ".join(field.name for field in fields(Entry))
+_MARKS = ", ".join("?" * len(fields(Entry)))
+_UPSERT = f"INSERT OR REPLACE INTO prediction ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608 - names of ours
+
+
+class Journal:
+    """The journal of one cache folder, for one service.
+
+    Parameters
+    ----------
+    folder : Path
+        The cache folder.
+    origin : str
+        The service's address: an id means something there alone.
+    """
+
+    def __init__(self, folder: Path, origin: str) -> None:
+        self.folder, self.origin = folder, origin
+        self.database = database_of(folder)
+
+    def intend(
+        self, key: str, model: str, request: dict[str, Any], run: str, cost_usd: float | None
+    ) -> Entry | None:
+        """Note that a request is about to be sent.
+
+        Returns
+        -------
+        Entry or None
+            None if the same request is open already, by this run or another.
+        """
+        now = time.time()
+        entry = Entry(
+            uuid.uuid4().hex,
+            key,
+            self.origin,
+            model,
+            json.dumps(request),
+            run,
+            "intent",
+            None,
+            None,
+            None,
+            cost_usd,
+            now,
+            now,
+        )
+        sql = _UPSERT.replace("OR REPLACE", "OR IGNORE")
+        return entry if self.database.change(sql, astuple(entry)) else None
+
+    def void(self, entry: Entry) -> None:
+        """Take an intent back: the service did not accept it."""
+        self.database.change("DELETE FROM prediction WHERE entry = ?", [entry.entry])
+
+    def note(self, entry: Entry, state: State, **changes: Any) -> Entry:
+        """Note what became of an entry.
+
+        The whole entry is written, so that nothing is lost if the file was made anew; what
+        the disk does not take now is kept in memory, and written before the next run.
+
+        Raises
+        ------
+        CacheError
+            If it cannot be written now.
+        """
+        changed = replace(entry, state=state, updated_at=time.time(), **changes)
+        if state not in {"intent", "sent", "lost"}:
+            changed = replace(changed, request=None)
+        try:
+            self.database.change(_UPSERT, astuple(changed))
+        except CacheError:
+            with _UNSAVED_LOCK:
+                _UNSAVED.setdefault(self.folder, {})[changed.entry] = changed
+            raise
+        return changed
+
+    def catch_up(self) -> None:
+        """Write what the disk did not take before."""
+        with _UNSAVED_LOCK:
+            waiting = _UNSAVED.pop(self.folder, {})
+        for name, entry in list(waiting.items()):
+            try:
+                self.database.change(_UPSERT, astuple(entry))
+            except CacheError:
+                with _UNSAVED_LOCK:
+                    _UNSAVED.setdefault(self.folder, {})[name] = entry
+                raise
+
+    def open_work(self) -> dict[str, Entry]:
+        """Give the requests that were sent and not delivered, by key.
+
+        Intents of runs that are gone become lost here, and so do ids older than 24 hours.
+        """
+        self.catch_up()
+        at_work: dict[str, bool] = {}
+        found: dict[str, Entry] = {}
+        for entry in self._select("state IN ('intent', 'sent') AND origin = ?", self.origin):
+            if entry.run not in at_work:
+                at_work[entry.run] = is_at_work(self.folder, entry.run)
+            entry_now = self._settled(entry, at_work=at_work[entry.run])
+            if entry_now is not None:
+                found[entry.key] = entry_now
+        return found
+
+    def _settled(self, entry: Entry, *, at_work: bool) -> Entry | None:
+        if at_work:
+            return entry
+        if entry.state == "intent":
+            self._end(entry, "lost", "the run ended while it was on the wire")
+            return None
+        if time.time() - entry.sent_at > OUTPUT_LIFE_SECONDS:
+            self._end(entry, "expired", "it was not fetched within 24 hours")
+            return None
+        return entry
+
+    def _end(self, entry: Entry, state: State, why: str) -> None:
+        self.database.change(
+            "UPDATE prediction SET state = ?, error = ?, updated_at = ? "
+            "WHERE entry = ? AND run = ? AND state = ?",
+            [state, why, time.time(), entry.entry, entry.run, entry.state],
+        )
+
+    def take_up(self, entry: Entry, run: str) -> Entry | None:
+        """Make an open id of a run that is gone this run's own; None if another was quicker."""
+        changed = self.database.change(
+            "UPDATE prediction SET run = ? WHERE entry = ? AND run = ? AND state = 'sent'",
+            [run, entry.entry, entry.run],
+        )
+        return replace(entry, run=run) if changed else None
+
+    def look(self, entry: str) -> Entry | None:
+        """Give an entry as it stands now; None if it was taken back."""
+        return next(iter(self._select("entry = ?", entry)), None)
+
+    def open_of(self, key: str) -> Entry | None:
+        """Give the open entry of a request, settled if its run is gone."""
+        found = self._select(
+            "state IN ('intent', 'sent') AND origin = ? AND key = ?", self.origin, key
+        )
+        if not found:
+            return None
+        return self._settled(found[0], at_work=is_at_work(self.folder, found[0].run))
+
+    def lost(self) -> dict[str, list[Entry]]:
+        """Give what was lost on the way and was not sent again since, by key."""
+        found: dict[str, list[Entry]] = {}
+        for entry in self._select("state = 'lost' AND origin = ?", self.origin):
+            found.setdefault(entry.key, []).append(entry)
+        return found
+
+    def resent(self, key: str) -> None:
+        """Note that what was lost under a key is now sent again, at the user's word."""
+        self.database.change(
+            "UPDATE prediction SET state = 'resent' "
+            "WHERE origin = ? AND key = ? AND state = 'lost'",
+            [self.origin, key],
+        )
+
+    def entries(self) -> list[Entry]:
+        """Give all entries of all services, in the order in which they were sent."""
+        self.open_work()
+        return sorted(self._select("1"), key=lambda entry: entry.sent_at)
+
+    def forget_old(self) -> None:
+        """Drop what ended well over 30 days ago."""
+        self.database.change(
+            "DELETE FROM prediction "
+            "WHERE updated_at < ? AND state NOT IN ('intent', 'sent', 'lost')",
+            [time.time() - _KEPT_SECONDS],
+        )
+
+    def _select(self, where: str, *values: Any) -> list[Entry]:
+        sql = f"SELECT {_COLUMNS} FROM prediction WHERE {where}"  # noqa: S608 - ours
+        rows = self.database.execute(sql, values)
+        return [Entry(*row) for row in rows]
+
+
+_UNSAVED: dict[Path, dict[str, Entry]] = {}
+_UNSAVED_LOCK = threading.Lock()

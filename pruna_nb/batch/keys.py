@@ -1,0 +1,59 @@
+"""What makes two requests the same: service, model, and every field that is no secret."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb.api.files import Media, replace_media
+
+if TYPE_CHECKING:
+    from pruna_nb.catalog import Model
+
+MASK = "***"
+
+
+def request_key(service: str, model: Model, given: dict[str, Any]) -> str:
+    """Name a request by the SHA-256 of its canonical JSON.
+
+    A file counts by its bytes, not by its path or the address that an upload gave it. A
+    secret (`hf_api_token`) opens a door and changes no pixel, so it does not count.
+
+    Parameters
+    ----------
+    service : str
+        Who answers (`Settings.service`): an emulator's output is none of the real service.
+    model : Model
+        As the catalogue gives it.
+    given : dict
+        Plain Python values, and `Media`.
+    """
+    if not _secrets(model).isdisjoint(given):
+        given = {name: value for name, value in given.items() if name not in _secrets(model)}
+    text = json.dumps(
+        [service, model.name, given], sort_keys=True, separators=(",", ":"), default=_bytes_named
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def shown(model: Model, given: dict[str, Any]) -> dict[str, Any]:
+    """Give an input as it may be kept and shown: secrets masked, files by their SHA-256."""
+    secrets = _secrets(model)
+    plain = replace_media(given, _bytes_named)
+    return {name: MASK if name in secrets else value for name, value in plain.items()}
+
+
+def _bytes_named(value: object) -> dict[str, str]:
+    if isinstance(value, Media):
+        return {"sha256": value.sha256}
+    msg = f"{type(value).__name__} cannot stand in an input"
+    raise TypeError(msg)
+
+
+@lru_cache(maxsize=512)
+def _secrets(model: Model) -> frozenset[str]:
+    """Name a model's secret fields; the known one counts in a model that is not known, too."""
+    named = {name for name, field in model.fields.items() if field.secret}
+    return frozenset(named | {"hf_api_token"})

@@ -1,0 +1,148 @@
+"""A run, watched: a bar while it goes, one line when it is over."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb.batch.engine import LOG, announcements
+from pruna_nb.catalog import limit_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pruna_nb.batch.run import Run
+
+_LOOK_SECONDS = 0.2
+_NAMES = {"failed": "failed", "canceled": "failed", "lost": "lost", "pending": "pending"}
+
+
+def wait(run: Run, *, progress: bool) -> None:
+    """Wait for a run's end, with a bar if asked; an interrupt stops it and keeps what is done.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the cell was interrupted; within about a second.
+    """
+    for line in announcements(run.plan):
+        # What earlier runs spent is told even without a bar.
+        print(line) if progress else LOG.log(logging.WARNING, line)  # noqa: T201 - the bar's own words
+    run.start()
+    with _bar(run, shown=progress) as bar:
+        try:
+            while not run.join(_LOOK_SECONDS):
+                _update(bar, run)
+        except KeyboardInterrupt:
+            run.interrupt()
+            _update(bar, run)
+            raise
+        _update(bar, run)
+    if progress:
+        print(closing_line(run))  # noqa: T201 - the run's last word
+
+
+def closing_line(run: Run) -> str:
+    """Say what a run did, in one line.
+
+    Such as "1,632 rows: 1,600 new, 20 cached, 12 failed; 8.00 USD; 6 min 31 s".
+    """
+    counts = row_counts(run)
+    named = [f"{counts[name]:,} {name}" for name in ("new", "cached", "failed")]
+    named += [f"{counts[name]:,} {name}" for name in ("pending", "lost", "skipped") if counts[name]]
+    end = run.ended_at or run.started_at
+    rows = len(run.plan.requests)
+    return (
+        f"{rows:,} row{'' if rows == 1 else 's'}: {', '.join(named)}; {cost_text(run)}; "
+        f"{duration(end - run.started_at)}"
+    )
+
+
+def cost_text(run: Run) -> str:
+    """Give what a run has cost so far; says so where the price is not published."""
+    if run.plan.model.price is None and run.counts["succeeded"]:
+        return "price not published"
+    digits = 4 if 0 < run.cost_usd < 0.01 else 2  # noqa: PLR2004 - a cent
+    return f"{run.cost_usd:.{digits}f} USD"
+
+
+def row_counts(run: Run) -> Counter[str]:
+    """Count a run's rows so far: new, cached, failed, lost, pending, skipped; the rest waits."""
+    counts = Counter(cached=run.plan.count("hit"), skipped=run.plan.count("skip"))
+    for key, outcome in list(run.outcomes.items()):
+        rows = run.rows_of(key)
+        if outcome.status == "succeeded":
+            counts["cached" if outcome.cached else "new"] += 1
+            counts["cached"] += rows - 1
+        else:
+            counts[_NAMES[outcome.status]] += rows
+    if run.done:
+        counts["pending"] += len(run.plan.requests) - counts.total()
+    return counts
+
+
+def duration(seconds: float) -> str:
+    """Give a length of time as people say it.
+
+    Examples
+    --------
+    >>> duration(0.42), duration(59.6), duration(391), duration(7260)
+    ('0.4 s', '60 s', '6 min 31 s', '2 h 1 min')
+    """
+    if seconds < 10:  # noqa: PLR2004 - below, tenths are worth saying
+        return f"{seconds:.1f} s"
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def seconds_left(run: Run) -> float:
+    """Estimate the seconds that are left: what the limit takes, and the pace so far."""
+    limit, window = run.settings.limits.get(run.plan.model.name, limit_for(run.plan.model))
+    left = run.total - len(run.outcomes)
+    waiting = max(0, left - run.in_flight)
+    at_limit = max(0.0, (waiting - limit) / limit * window) if waiting else 0.0
+    done = run.counts["succeeded"]
+    pace = (time.monotonic() - run.started_at) / done * min(left, limit) if done else 0.0
+    return at_limit or pace
+
+
+@contextlib.contextmanager
+def _bar(run: Run, *, shown: bool) -> Iterator[Any]:
+    if not shown:
+        yield None
+        return
+    from tqdm.auto import tqdm
+
+    plan = run.plan
+    with tqdm(
+        total=len(plan.requests),
+        initial=plan.count("hit") + plan.count("skip"),
+        desc=plan.model.name,
+        unit="row",
+        mininterval=0.25,
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
+    ) as bar:
+        yield bar
+
+
+def _update(bar: Any, run: Run) -> None:
+    if bar is None:
+        return
+    counts = row_counts(run)
+    text = (
+        f"{counts['new']:,} new, {counts['cached']:,} cached, {counts['failed']:,} failed, "
+        f"{cost_text(run)}"
+    )
+    if run.refusals:
+        text += f", {run.refusals} refused"
+    if not run.done:
+        text += f", {duration(seconds_left(run))} left"
+    bar.set_postfix_str(text, refresh=False)
+    bar.update(counts.total() - bar.n)

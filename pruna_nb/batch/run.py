@@ -1,0 +1,272 @@
+"""A run: what a plan found missing is submitted, waited for, delivered and kept."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import math
+import threading
+import time
+import weakref
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pruna_nb import errors
+from pruna_nb.api.calls import Calls
+from pruna_nb.api.client import TIME_OUT_SECONDS
+from pruna_nb.batch.cache import Cache
+from pruna_nb.batch.job import Job, Outcome
+from pruna_nb.batch.journal import Journal
+from pruna_nb.batch.keys import shown
+from pruna_nb.batch.owners import Owner
+from pruna_nb.batch.schedule import Schedule
+from pruna_nb.catalog import cost_usd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pruna_nb.batch.cache import CacheMode
+    from pruna_nb.batch.plan import Plan
+    from pruna_nb.settings import Settings
+
+OnLost = Literal["report", "resend"]
+_IN_FLIGHT_AT_MOST = 1000
+"""Predictions sent and not delivered: 250 a minute of 4 minutes each."""
+_GRACE_SECONDS = 0.8
+"""How long an interrupted run waits for the answers that are on the wire."""
+_EXIT_SECONDS = 5.0
+_LATEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run goes about it.
+
+    Parameters
+    ----------
+    cache : {"use", "refresh", "off"}
+        Whether outputs are kept for later runs ("off": not).
+    on_lost : {"report", "resend"}
+        What to do with a prediction whose answer was lost.
+    sync : bool
+        Whether to wait for the answer in the request itself.
+    timeout : float or None
+        Seconds that a prediction may take; None takes what suits the model's kind.
+    """
+
+    cache: CacheMode = "use"
+    on_lost: OnLost = "report"
+    sync: bool = False
+    timeout: float | None = None
+
+
+class Run:
+    """Work on the rows of a plan that have no output yet.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is to be done.
+    settings : Settings
+        Whose key, address, folders and limits are in force.
+    options : RunOptions
+        How.
+
+    Notes
+    -----
+    `start` returns at once; threads do the work. Everything that a watcher wants to know is in
+    `counts`, `cost_usd`, `outcomes` and `latest`, which may be read at any time.
+    """
+
+    def __init__(self, plan: Plan, settings: Settings, options: RunOptions) -> None:
+        from pruna_nb.batch.steps import Steps
+
+        self.plan, self.settings, self.options = plan, settings, options
+        self.cache = Cache(settings.cache_dir)
+        self.journal = Journal(settings.cache_dir, settings.base_url)
+        self.calls = Calls.of(settings)
+        self.time_out = options.timeout or TIME_OUT_SECONDS[plan.model.output]
+        self.outcomes: dict[str, Outcome] = {}
+        self.counts: Counter[str] = Counter()
+        self.cost_usd = 0.0
+        self.in_flight = 0
+        self.on_the_wire = 0
+        self.refusals = 0
+        self.latest: list[str] = []
+        self.error: errors.PrunaError | None = None
+        self.crash: BaseException | None = None
+        self.canceled = False
+        self.started_at = time.monotonic()
+        self.ended_at: float | None = None
+        self._lock = threading.Lock()
+        self._listeners: list[Callable[[str, Outcome], None]] = []
+        self._jobs = {job.key: job for job in self._make_jobs()}
+        self.owner: Owner | None = None
+        self.steps = Steps(self)
+        self.schedule: Schedule[Job] = Schedule(
+            [job for job in self._jobs.values() if job.key not in plan.open_work],
+            self.steps.submit,
+            workers=settings.workers,
+            room=lambda: self.in_flight < _IN_FLIGHT_AT_MOST,
+            crashed=self._crashed,
+        )
+
+    def _make_jobs(self) -> list[Job]:
+        shares = Counter(request.key for request in self.plan.requests)
+        jobs = []
+        for row in self.plan.firsts():
+            request = self.plan.requests[row]
+            if request.key is not None and request.input is not None:
+                cost = cost_usd(self.plan.model, request.input)
+                jobs.append(Job(request.key, request.input, shares[request.key], cost))
+        return jobs
+
+    @property
+    def total(self) -> int:
+        """How many predictions there are to work on."""
+        return len(self._jobs)
+
+    def rows_of(self, key: str) -> int:
+        """Give how many rows share a request."""
+        return self._jobs[key].rows
+
+    def start(self) -> None:
+        """Begin; with nothing to do, the run is over at once.
+
+        Raises
+        ------
+        CacheError
+            If the cache folder cannot be written: nothing is sent then.
+        MissingKeyError
+            If there is no key.
+        """
+        self.started_at = time.monotonic()
+        if not self._jobs:
+            self.ended_at = self.started_at
+            return
+        self.settings.require_key()
+        self.owner = Owner(self.settings.cache_dir)
+        _RUNNING.add(self)
+        for key, entry in self.plan.open_work.items():
+            if key in self._jobs:
+                job = self._jobs[key]
+                self.schedule.at(0.0, lambda job=job, entry=entry: self.steps.take_up(job, entry))  # type: ignore[misc]
+        self.schedule.start()
+        threading.Thread(target=self._close, name="pruna_nb-close", daemon=True).start()
+
+    def listen(self, listener: Callable[[str, Outcome], None]) -> None:
+        """Have a function told of each outcome, by key; in a thread of the run."""
+        self._listeners.append(listener)
+
+    def request_of(self, job: Job) -> dict[str, Any]:
+        """Give a request as it may be kept: secrets masked."""
+        return shown(self.plan.model, job.input)
+
+    def settle(self, job: Job, outcome: Outcome) -> None:
+        """Note what became of a request; a second word on it changes nothing."""
+        with self._lock:
+            if job.key in self.outcomes:
+                return
+            self.outcomes[job.key] = outcome
+            self.counts[outcome.status] += 1
+            if not math.isnan(outcome.cost_usd):
+                self.cost_usd += outcome.cost_usd
+            if outcome.output is not None:
+                self.latest = [*self.latest[1 - _LATEST :], outcome.output]
+        for listener in self._listeners:
+            listener(job.key, outcome)
+
+    def count_in_flight(self, change: int) -> None:
+        """Count a prediction that was sent, or that needs no more waiting for."""
+        with self._lock:
+            self.in_flight += change
+
+    def count_on_the_wire(self, change: int) -> None:
+        """Count a POST that goes out, or whose answer is there."""
+        with self._lock:
+            self.on_the_wire += change
+
+    def stop_sending(self, error: errors.PrunaError) -> None:
+        """Send nothing more, since it would only fail too; what is in flight is delivered."""
+        with self._lock:
+            if self.error is None:
+                self.error = error
+        self._leave_lane(f"not sent, since the run was stopped: {_one_line(error)}")
+
+    def cancel(self) -> None:
+        """Stop as soon as the steps under way end; the next run goes on from there."""
+        self.canceled = True
+        self._leave_lane("not sent: the run was canceled")
+        self.schedule.stop()
+
+    def interrupt(self) -> None:
+        """Cancel, and wait a moment for the answers that are on the wire."""
+        self.cancel()
+        self.schedule.join(_GRACE_SECONDS)
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the end, for so many seconds; tell whether it is there."""
+        if self.ended_at is not None:
+            return True
+        self.schedule.join(seconds)
+        return self.ended_at is not None
+
+    @property
+    def done(self) -> bool:
+        """Whether the run is over."""
+        return self.ended_at is not None
+
+    def outcome(self, key: str) -> Outcome:
+        """Give what became of a request so far."""
+        found = self.outcomes.get(key)
+        if found is not None:
+            return found
+        job = self._jobs[key]
+        why = "sent, and not delivered yet: run again to fetch it" if job.prediction else "not sent"
+        return Outcome(
+            "pending", error=why, cost_usd=math.nan if job.prediction else 0.0,
+            prediction_id=job.prediction_id,
+        )  # fmt: skip
+
+    def _leave_lane(self, why: str) -> None:
+        for job in self.schedule.clear_lane():
+            self.settle(job, Outcome("pending", error=why))
+
+    def _crashed(self, error: BaseException) -> None:
+        """End by an error: one of the disk or the account, or one that nobody foresaw."""
+        if isinstance(error, errors.PrunaError):
+            self.stop_sending(error)
+            if isinstance(error, errors.CacheError):
+                self.schedule.stop()
+            return
+        self.crash = self.crash or error
+        self._leave_lane("not sent: the run crashed")
+        self.schedule.stop()
+
+    def _close(self) -> None:
+        while not self.schedule.join(3600.0):
+            pass
+        if self.owner is not None:
+            with contextlib.suppress(OSError):  # the folder may be gone
+                self.owner.leave()
+        self.calls.transport.close()
+        self.ended_at = time.monotonic()
+        _RUNNING.discard(self)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+_RUNNING: weakref.WeakSet[Run] = weakref.WeakSet()
+
+
+@atexit.register
+def _wait_for_answers() -> None:
+    """Give the POSTs on the wire a moment when Python ends: their ids are worth money."""
+    end = time.monotonic() + _EXIT_SECONDS
+    for run in list(_RUNNING):
+        run.cancel()
+    while any(run.on_the_wire for run in list(_RUNNING)) and time.monotonic() < end:
+        time.sleep(0.02)

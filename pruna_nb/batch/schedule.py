@@ -1,0 +1,192 @@
+"""One schedule of short steps, taken by a few threads: nobody waits for a picture.
+
+A step is a function and the moment from which it may run. New predictions wait in a lane of
+their own, whose head moves when the throttle gives leave; the lane is asked by one thread at a
+time, so that the others poll and deliver meanwhile.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+T = TypeVar("T")
+_LOOK_SECONDS = 0.5
+"""A waiting thread looks up at least so often."""
+
+
+class Schedule(Generic[T]):
+    """Steps and a lane, run by threads until both are empty.
+
+    Parameters
+    ----------
+    lane : iterable
+        What is to be submitted, in order.
+    submit : callable
+        Takes the head of the lane. It gives the seconds after which the lane may be asked
+        again (the head goes back), or None once it has leave; it then calls the function that
+        it is given as its second argument, to let the next one have its turn, and submits.
+    workers : int
+        Threads at most.
+    room : callable
+        Tells whether one more may be submitted now.
+    crashed : callable
+        Told of an error that no step foresaw.
+    """
+
+    def __init__(
+        self,
+        lane: Iterable[T],
+        submit: Callable[[T, Callable[[], None]], float | None],
+        *,
+        workers: int,
+        room: Callable[[], bool],
+        crashed: Callable[[BaseException], None],
+    ) -> None:
+        self._lane: deque[T] = deque(lane)
+        self._submit, self._room, self._crashed = submit, room, crashed
+        self._workers = workers
+        self._changed = threading.Condition()
+        self._steps: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._lane_at = 0.0
+        self._watched_until: float | None = None
+        self._lane_taken = False
+        self._under_way = 0
+        self._stopped = False
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start the threads."""
+        with self._changed:
+            count = min(self._workers, max(1, len(self._lane) + len(self._steps)))
+        self._threads = [
+            threading.Thread(target=self._work, name=f"pruna_nb-{number}", daemon=True)
+            for number in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def at(self, moment: float, step: Callable[[], None]) -> None:
+        """Have a step run at a moment (`time.monotonic`) or soon after."""
+        with self._changed:
+            heapq.heappush(self._steps, (moment, next(self._order), step))
+            self._changed.notify()
+
+    def queue(self, item: T) -> None:
+        """Put something at the end of the lane."""
+        with self._changed:
+            self._lane.append(item)
+            self._changed.notify()
+
+    def put_back(self, item: T, moment: float = 0.0) -> None:
+        """Put something at the lane's head again; the lane rests until a moment."""
+        with self._changed:
+            self._lane.appendleft(item)
+            self._lane_at = max(self._lane_at, moment)
+            self._changed.notify()
+
+    def clear_lane(self) -> list[T]:
+        """Take everything out of the lane: nothing more is submitted."""
+        with self._changed:
+            rest = list(self._lane)
+            self._lane.clear()
+            self._changed.notify_all()
+            return rest
+
+    def stop(self) -> None:
+        """Run no further step; those under way end."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def join(self, seconds: float) -> bool:
+        """Wait for all to be done, for so many seconds; tell whether it is."""
+        end = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _work(self) -> None:
+        while (task := self._next()) is not None:
+            try:
+                task()
+            except BaseException as error:  # noqa: BLE001 - told to the run, which ends by it
+                self._crashed(error)
+            finally:
+                with self._changed:
+                    self._under_way -= 1
+                    self._changed.notify_all() if self._is_done() else self._changed.notify()
+
+    def _next(self) -> Callable[[], None] | None:
+        with self._changed:
+            while not self._stopped:
+                now = time.monotonic()
+                step_at = self._steps[0][0] if self._steps else None
+                lane_at = self._lane_at if self._lane_open() else None
+                # What is due longest goes first: then neither submitting nor polling starves.
+                if (
+                    lane_at is not None
+                    and lane_at <= now
+                    and (step_at is None or lane_at <= step_at)
+                ):
+                    self._under_way += 1
+                    self._changed.notify()
+                    return self._lane_task()
+                if step_at is not None and step_at <= now:
+                    self._under_way += 1
+                    self._changed.notify()
+                    return heapq.heappop(self._steps)[2]
+                if self._is_done():
+                    self._changed.notify_all()
+                    return None
+                self._wait(now, [step_at, lane_at])
+            return None
+
+    def _wait(self, now: float, moments: list[float | None]) -> None:
+        """Sleep until something is due: one thread by the clock, the others until told."""
+        due = min([moment for moment in moments if moment is not None], default=None)
+        if due is None or (self._watched_until is not None and self._watched_until <= due):
+            self._changed.wait(_LOOK_SECONDS)
+            return
+        self._watched_until = due
+        self._changed.wait(min(max(0.0, due - now), _LOOK_SECONDS))
+        if self._watched_until == due:
+            self._watched_until = None
+
+    def _lane_open(self) -> bool:
+        return bool(self._lane) and not self._lane_taken and self._room()
+
+    def _is_done(self) -> bool:
+        return not self._lane and not self._steps and not self._under_way
+
+    def _lane_task(self) -> Callable[[], None]:
+        item = self._lane.popleft()
+        self._lane_taken = True
+
+        def task() -> None:
+            released = False
+
+            def let_next() -> None:
+                nonlocal released
+                released = True
+                with self._changed:
+                    self._lane_taken = False
+                    self._changed.notify()
+
+            try:
+                wait = self._submit(item, let_next)
+                if wait is not None:
+                    self.put_back(item, time.monotonic() + wait)
+            finally:
+                if not released:
+                    let_next()
+
+        return task

@@ -1,0 +1,3 @@
+"""The doors for tables: ``df.pruna`` for pandas."""
+
+from __future__ import annotations

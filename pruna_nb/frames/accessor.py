@@ -1,0 +1,242 @@
+"""``df.pruna``: the menu of what can be done with a frame, or a Series of prompts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from pruna_nb.batch.cache import CacheMode
+    from pruna_nb.batch.run import OnLost
+    from pruna_nb.frames.generate import Estimate
+
+
+class PrunaFrame:
+    """What can be done with a frame of prompts; ``df.pruna``.
+
+    Notes
+    -----
+    pandas makes it anew at each access, so that it holds the frame and nothing else.
+    """
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
+
+    def generate(
+        self,
+        prompt_col: str | None = None,
+        *,
+        model: str = "p-image",
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: float | None = None,
+        progress: bool = True,
+        timeout: float | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        **fields: Any,
+    ) -> pd.DataFrame:
+        """Make an output of each row: throttled, cached on disk, never paid for twice.
+
+        Parameters
+        ----------
+        prompt_col : str, optional
+            The column of prompts. An empty one is skipped, and its row says so.
+        model : str
+            Any model of `pruna_nb.models`; default "p-image".
+        prompt : str, optional
+            In place of `prompt_col`: a template over the row's columns, such as
+            ``"a {color} {product} on white"``.
+        samples : int
+            Outputs for each row, with seeds that are the same at each run. The new frame has
+            a row for each, with the level "sample" (1, 2, ...) below the frame's own index,
+            so that ``out.loc[label]`` gives a row's samples; and a column "seed".
+        cache : {"use", "refresh", "off"}
+            Whether an output that is there is taken ("use"), made anew and kept ("refresh"),
+            or made anew and not kept for later runs ("off").
+        on_lost : {"report", "resend"}
+            What to do with a prediction whose answer was lost, which may have been charged:
+            report it in its row, or send it again at once, which may be charged again.
+        max_cost_usd : float, optional
+            Refuse to start if the new predictions would cost more.
+        progress : bool
+            Show a bar, and one line at the end.
+        timeout : float, optional
+            Seconds that a prediction may take; by default 10 minutes for pictures, an hour
+            for videos. One that takes longer is taken up by the next run.
+        unchecked : bool
+            Send fields that the catalogue does not know.
+        prefix : str
+            What the result's columns begin with, to keep those of an earlier step.
+        **fields
+            Any field of the model, as one value for all rows (``seed=42``) or as a column
+            (``seed_col="seed"``). A field that takes a file takes paths, bytes, PIL images,
+            numpy arrays, data URIs, http(s) addresses and the ``output`` of an earlier step.
+
+        Returns
+        -------
+        DataFrame
+            A new frame with the same index (but for `samples`), the frame's columns, and:
+            ``output`` (the file's path), ``status`` ("succeeded", "failed", "canceled",
+            "skipped", "lost" or "pending"), ``error``, ``seconds`` (from sending to the file
+            on disk), ``cost_usd`` (what this run spent on the row), ``cached`` (whether no
+            new prediction was made for it) and ``prediction_id``.
+
+        Raises
+        ------
+        ColumnError, InputError, UnknownModelError
+            If the call is wrong: all mistakes at once, before anything is spent.
+        BudgetError
+            If it would cost more than `max_cost_usd`.
+        AuthenticationError, QuotaError, CacheError
+            If the account or the disk stopped it: what is done is kept, and is in the
+            error's ``frame``.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"animal": ["lion", "fox"], "seed": [1, 2]})
+        >>> out = df.pruna.generate(
+        ...     prompt="a {animal} at sunset", seed_col="seed", aspect_ratio="1:1", progress=False
+        ... )
+        >>> out["status"].tolist()
+        ['succeeded', 'succeeded']
+        """
+        from pruna_nb.frames import generate as verbs
+        from pruna_nb.frames.call import read_call
+
+        call = read_call(
+            model,
+            prompt_col=prompt_col,
+            prompt=prompt,
+            samples=samples,
+            unchecked=unchecked,
+            prefix=prefix,
+            fields=fields,
+        )
+        how = verbs.How(cache, on_lost, max_cost_usd, progress, timeout)
+        return verbs.generate(self._frame, call, how)
+
+    def estimate(
+        self,
+        prompt_col: str | None = None,
+        *,
+        model: str = "p-image",
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        unchecked: bool = False,
+        **fields: Any,
+    ) -> Estimate:
+        """Say what `generate` would run and cost with the same arguments; sends nothing.
+
+        Returns
+        -------
+        Estimate
+            Rows, hits, new, duplicates, cost in USD, and minutes at the limit.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a lighthouse", "a lighthouse", None]})
+        >>> print(df.pruna.estimate("prompt", cache="off"))
+        3 rows: 1 new, 0 cached, 1 duplicates, 1 skipped; 0.01 USD; at least 0.0 min at the limit
+        """
+        from pruna_nb.frames import generate as verbs
+        from pruna_nb.frames.call import read_call
+
+        call = read_call(
+            model,
+            prompt_col=prompt_col,
+            prompt=prompt,
+            samples=samples,
+            unchecked=unchecked,
+            fields=fields,
+        )
+        return verbs.estimate(self._frame, call, cache)
+
+    def failed(self, *, prefix: str = "") -> pd.DataFrame:
+        """Give the rows that were asked for and have no output, with their errors."""
+        from pruna_nb.frames import generate as verbs
+
+        return verbs.failed(self._frame, prefix)
+
+    def retry(
+        self,
+        prompt_col: str | None = None,
+        *,
+        on_lost: OnLost = "report",
+        max_cost_usd: float | None = None,
+        progress: bool = True,
+        timeout: float | None = None,
+        **arguments: Any,
+    ) -> pd.DataFrame:
+        """Run the rows again that failed, were lost or are pending; the others stay.
+
+        Parameters
+        ----------
+        prompt_col : str, optional
+            As given to `generate`; needed only if the frame does not say how it was made,
+            as after reading it from CSV. Then all arguments of `generate` are needed.
+        on_lost, max_cost_usd, progress, timeout
+            As for `generate`.
+        **arguments
+            As given to `generate`.
+
+        Returns
+        -------
+        DataFrame
+            A new frame, the same rows, with what they have now.
+        """
+        from pruna_nb.frames import generate as verbs
+        from pruna_nb.frames.call import read_call
+
+        how = verbs.How("use", on_lost, max_cost_usd, progress, timeout)
+        if prompt_col is None and not arguments:
+            call = verbs.call_of(self._frame)
+        else:
+            model = arguments.pop("model", "p-image")
+            options = {name: arguments.pop(name) for name in _OPTIONS if name in arguments}
+            call = read_call(model, prompt_col=prompt_col, fields=arguments, **options)
+        return verbs.retry(self._frame, call, how)
+
+
+_OPTIONS = ("prompt", "samples", "unchecked", "prefix")
+
+
+class PrunaSeries:
+    """What can be done with a Series of prompts; ``df["prompt"].pruna``."""
+
+    def __init__(self, series: pd.Series[Any]) -> None:
+        self._series = series
+
+    def _frame(self) -> tuple[PrunaFrame, Any]:
+        name = "prompt" if self._series.name is None else self._series.name
+        return PrunaFrame(self._series.to_frame(name)), name
+
+    def generate(self, **arguments: Any) -> pd.DataFrame:
+        """Make an output of each prompt; the arguments are those of ``df.pruna.generate``.
+
+        Returns
+        -------
+        DataFrame
+            The prompts and the results' columns, with the Series' index.
+        """
+        frame, name = self._frame()
+        return frame.generate(name, **arguments)
+
+    def estimate(self, **arguments: Any) -> Estimate:
+        """Say what `generate` would run and cost with the same arguments; sends nothing."""
+        frame, name = self._frame()
+        return frame.estimate(name, **arguments)
+
+
+def register() -> None:
+    """Make ``df.pruna`` and ``series.pruna``."""
+    pd.api.extensions.register_dataframe_accessor("pruna")(PrunaFrame)
+    pd.api.extensions.register_series_accessor("pruna")(PrunaSeries)

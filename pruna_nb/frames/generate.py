@@ -1,0 +1,226 @@
+"""The verbs on a frame: estimate, generate, and the calls that repeat what failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pruna_nb.batch import engine
+from pruna_nb.errors import InputError, PrunaError
+from pruna_nb.frames.call import ATTRS, Call
+from pruna_nb.frames.columns import column
+from pruna_nb.frames.gather import expand, gather
+from pruna_nb.frames.results import GOOD, with_results
+from pruna_nb.settings import current
+
+if TYPE_CHECKING:
+    from pruna_nb.batch.cache import CacheMode
+    from pruna_nb.batch.plan import Plan
+    from pruna_nb.batch.run import OnLost, Run
+    from pruna_nb.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a verb goes about its work; what it works on is the `Call`."""
+
+    cache: CacheMode = "use"
+    on_lost: OnLost = "report"
+    max_cost_usd: float | None = None
+    progress: bool = True
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a call would run and cost, before anything is spent.
+
+    Parameters
+    ----------
+    rows : int
+        Rows in all, samples included.
+    hits : int
+        Rows whose output is there already.
+    new : int
+        Predictions that would be sent and paid for.
+    duplicates : int
+        Rows that would share the output of an equal row.
+    resumed : int
+        Predictions that were sent before and would be taken up, not sent again.
+    skipped : int
+        Rows with nothing to ask for.
+    cost_usd : float or None
+        What the new predictions cost; None if the price is not published.
+    minutes : float
+        What the limit alone takes for them, in minutes.
+    """
+
+    rows: int
+    hits: int
+    new: int
+    duplicates: int
+    resumed: int
+    skipped: int
+    cost_usd: float | None
+    minutes: float
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        cost = "price not published" if self.cost_usd is None else f"{self.cost_usd:.2f} USD"
+        parts = [f"{self.new:,} new", f"{self.hits:,} cached", f"{self.duplicates:,} duplicates"]
+        parts += [
+            f"{count:,} {name}"
+            for name, count in (("resumed", self.resumed), ("skipped", self.skipped))
+            if count
+        ]
+        return (
+            f"{self.rows:,} rows: {', '.join(parts)}; {cost}; at least {self.minutes:.1f} min at "
+            "the limit"
+        )
+
+
+def estimate(frame: pd.DataFrame, call: Call, cache: CacheMode) -> Estimate:
+    """Say what a call would run and cost; sends nothing."""
+    settings = current()
+    plan = _plan(expand(frame, call), call, settings, cache)
+    return Estimate(
+        rows=len(plan.requests),
+        hits=plan.count("hit"),
+        new=plan.count("new"),
+        duplicates=plan.count("duplicate"),
+        resumed=plan.count("resume"),
+        skipped=plan.count("skip"),
+        cost_usd=plan.cost_usd(),
+        minutes=plan.seconds_at_limit(settings) / 60.0,
+    )
+
+
+def begin(frame: pd.DataFrame, call: Call, how: How) -> tuple[pd.DataFrame, Run]:
+    """Check everything, plan, and make the run, which is not started yet.
+
+    Returns
+    -------
+    frame : DataFrame
+        With a row for each sample.
+    run : Run
+        To be started.
+    """
+    from pruna_nb.batch.run import Run, RunOptions
+
+    engine.check_choice("on_lost", how.on_lost, ("report", "resend"))
+    settings = current()
+    grown = expand(frame, call)
+    plan = _plan(grown, call, settings, how.cache)
+    engine.check_budget(plan, how.max_cost_usd)
+    options = RunOptions(how.cache, how.on_lost, sync=False, timeout=how.timeout)
+    return grown, Run(plan, settings, options)
+
+
+def generate(frame: pd.DataFrame, call: Call, how: How) -> pd.DataFrame:
+    """Run a call on a frame and give the new frame.
+
+    Raises
+    ------
+    PrunaError
+        Of the account or the disk, which stops the run; what is done is kept, and the
+        error's ``frame`` holds it.
+    KeyboardInterrupt
+        If it was interrupted; what is done is kept.
+    """
+    from pruna_nb.batch import progress
+
+    grown, run = begin(frame, call, how)
+    try:
+        progress.wait(run, progress=how.progress)
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(_kept(run))
+        raise
+    return finish(grown, call, run)
+
+
+def finish(grown: pd.DataFrame, call: Call, run: Run) -> pd.DataFrame:
+    """Give the frame of a run that is over, or raise what ended it."""
+    out = with_results(grown, engine.outcomes(run.plan, run), call)
+    error = run.crash or run.error
+    if error is not None:
+        error.frame = out  # type: ignore[attr-defined]
+        if isinstance(error, PrunaError):
+            error.add_note(_kept(run))
+        raise error
+    return out
+
+
+def _kept(run: Run) -> str:
+    done = sum(outcome.output is not None for outcome in engine.outcomes(run.plan, run))
+    return f"{done:,} of {len(run.plan.requests):,} rows are done and kept; run again to go on."
+
+
+def _plan(grown: pd.DataFrame, call: Call, settings: Settings, cache: CacheMode) -> Plan:
+    requests = gather(grown, call, settings.service)
+    return engine.prepare(call.known_model(), requests, settings, cache)
+
+
+def failed(frame: pd.DataFrame, prefix: str = "") -> pd.DataFrame:
+    """Give the rows that have no output though they were asked for."""
+    status = column(frame, prefix + "status", "failed()")
+    return frame.loc[[value is not None and value not in GOOD for value in status]]
+
+
+def call_of(frame: pd.DataFrame) -> Call:
+    """Read from a frame's attrs how it was made.
+
+    Raises
+    ------
+    InputError
+        If they don't say, as after reading the frame from CSV.
+    """
+    spec = frame.attrs.get(ATTRS)
+    if not isinstance(spec, dict):
+        msg = (
+            "The frame does not say how it was made (CSV does not keep that, nor are files and "
+            "secrets kept there). Call retry() with the same arguments as generate()."
+        )
+        raise InputError(msg)
+    return Call(**spec)
+
+
+def retry(frame: pd.DataFrame, call: Call, how: How) -> pd.DataFrame:
+    """Run the rows again that failed, and put their results into a new frame."""
+    columns = [name for name in frame.columns if name == call.prefix + "status"]
+    if not columns:
+        msg = f"retry() needs the column {call.prefix + 'status'!r}, which generate() makes."
+        raise InputError(msg)
+    status = column(frame, call.prefix + "status", "retry()")
+    places = [place for place, value in enumerate(status) if value not in GOOD]
+    if not places:
+        return frame.copy()
+    # Samples have their own rows and seeds already.
+    again = replace(call, samples=1)
+    if call.samples > 1:
+        again = replace(again, columns={**call.columns, "seed": "seed"})
+    if "seed" in again.columns and "seed" in again.constants:
+        rest = {name: value for name, value in again.constants.items() if name != "seed"}
+        again = replace(again, constants=rest)
+    try:
+        done = generate(frame.iloc[places], again, how)
+    except PrunaError as error:
+        part = getattr(error, "frame", None)
+        if part is not None:
+            error.frame = _put_back(frame, places, part, call)  # type: ignore[attr-defined]
+        raise
+    return _put_back(frame, places, done, call)
+
+
+def _put_back(
+    frame: pd.DataFrame, places: list[int], done: pd.DataFrame, call: Call
+) -> pd.DataFrame:
+    out = frame.copy()
+    for name in done.columns:
+        values: list[Any] = out[name].tolist()
+        for place, value in zip(places, done[name].tolist(), strict=True):
+            values[place] = value
+        if name.startswith(call.prefix) and not done[name].equals(frame[name].iloc[places]):
+            out[name] = pd.Series(values, index=out.index, dtype=done[name].dtype)
+    return out
