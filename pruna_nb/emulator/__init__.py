@@ -1,0 +1,13 @@
+"""A P-API on this machine, for demos, tests and trying things without a key.
+
+`running` starts it, as a real HTTP server on 127.0.0.1; `FAULTS` names what it can break.
+It needs the extra ``emulator``.
+"""
+
+from __future__ import annotations
+
+from pruna_nb.emulator.faults import FAULTS
+from pruna_nb.emulator.options import Options
+from pruna_nb.emulator.service import Service, running
+
+__all__ = ["FAULTS", "Options", "Service", "running"]

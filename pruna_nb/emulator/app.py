@@ -1,0 +1,357 @@
+"""The endpoints: from HTTP to the core and back."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from pruna_nb.emulator.answers import (
+    Cut,
+    Hang,
+    Reset,
+    answer,
+    error,
+    html,
+    invalid,
+    limit_headers,
+    refused,
+)
+from pruna_nb.emulator.files import InvalidFileError
+from pruna_nb.emulator.limits import Verdict
+from pruna_nb.emulator.render import CONTENT_TYPES
+from pruna_nb.emulator.wire import TooLargeError, drain, read_input, upload_of, wire_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pruna_nb.emulator.core import Core, Prediction
+    from pruna_nb.emulator.faults import Fault
+
+_BEFORE: Final = ("reset_before", "error_500", "html_502", "html_503", "refuse_429")
+_AFTER: Final = (
+    "reset_after",
+    "hang",
+    "error_500_after",
+    "html_502_after",
+    "html_504",
+    "json_cut",
+    "no_id",
+)
+_STATUS: Final = ("status_500", "status_502", "status_reset")
+_DELIVERY: Final = (
+    "delivery_410",
+    "delivery_500",
+    "delivery_html",
+    "delivery_empty",
+    "delivery_cut",
+    "delivery_reset",
+)
+_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(:\d+)?|\[[0-9a-fA-F:]+\](:\d+)?")
+
+
+class Api:
+    """The endpoints of one core.
+
+    Parameters
+    ----------
+    core : Core
+        What stands behind them.
+    base : str
+        The service's own address, for clients that do not name its host.
+    control : callable, optional
+        Answers the commands of a parent process; they need the token.
+    token : str
+        The parent's; without one there is no such endpoint.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        base: str,
+        *,
+        control: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+        token: str = "",
+    ) -> None:
+        self._core = core
+        self._base = base
+        self._control = control
+        self._token = token
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="pruna-nb-emulator")
+        routes = [
+            Route("/v1/predictions", self._create, methods=["POST"]),
+            Route("/v1/predictions/status/{id}", self._status, methods=["GET"]),
+            Route("/v1/predictions/delivery/xezq/{token}/{name}", self._delivery, methods=["GET"]),
+            Route("/v1/files", self._upload, methods=["POST"]),
+            Route("/v1/files/{id}", self._file, methods=["GET"]),
+        ]
+        if token:
+            routes.append(Route("/_emulator", self._command, methods=["POST"]))
+        self.asgi = Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
+
+    def close(self) -> None:
+        """Let the painting threads end."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    async def _create(self, request: Request) -> Response:
+        """POST /v1/predictions."""
+        core = self._core
+        core.counts["predictions"] += 1
+        body = await request.body()
+        key = request.headers.get("apikey", "")
+        if not self._is_known(key):
+            return _unauthorized()
+        fault = core.faults.first_of(_BEFORE)
+        if fault is not None:
+            return self._broken_before(fault)
+        name = request.headers.get("model", "")
+        if not name:
+            return error(400, "BAD_REQUEST", "the header Model is missing")
+        model = core.find_model(name)
+        if model is None:
+            return error(404, "MODEL_NOT_FOUND", f"there is no model {name}")
+        verdict = core.take(key, name, model)
+        if not verdict.accepted:
+            return refused(verdict, core.options.refusal, core.clock())
+        given = read_input(body)
+        if isinstance(given, Response):
+            return given
+        problems = wire_problems(model, given)
+        if problems:
+            return invalid(problems)
+        prediction = core.accept(model, given)
+        fault = core.faults.first_of(_AFTER)
+        if fault is not None:
+            return self._broken_after(request, fault, prediction)
+        headers = limit_headers(verdict) if core.options.refusal == "ratelimit" else {}
+        if request.headers.get("try-sync", "").lower() == "true":
+            finished = await self._wait(prediction)
+            if finished:
+                return answer(self._state(request, prediction), 201, headers)
+        return answer(self._accepted(request, prediction), 201, headers)
+
+    async def _status(self, request: Request) -> Response:
+        """GET /v1/predictions/status/{id}."""
+        core = self._core
+        core.counts["status"] += 1
+        refusal = self._refusal(request, "status") or self._redirected(request)
+        if refusal is not None:
+            return refusal
+        fault = core.faults.first_of(_STATUS)
+        if fault is not None:
+            return _broken(fault)
+        prediction = core.get(request.path_params["id"])
+        if prediction is None:
+            return error(404, "NOT_FOUND", "there is no such prediction")
+        prediction.asked += 1
+        if prediction.asked == 1 and core.faults.draw("status_404_once"):
+            return error(404, "NOT_FOUND", "there is no such prediction")
+        return answer(self._state(request, prediction))
+
+    async def _delivery(self, request: Request) -> Response:
+        """GET /v1/predictions/delivery/xezq/{token}/output.{suffix}."""
+        core = self._core
+        core.counts["delivery"] += 1
+        refusal = self._refusal(
+            request, "delivery", needs_key=core.options.delivery_needs_key
+        ) or self._redirected(request)
+        if refusal is not None:
+            return refusal
+        prediction = core.by_token(request.path_params["token"])
+        if (
+            prediction is None
+            or request.path_params["name"] != f"output.{prediction.suffix}"
+            or prediction.status(core.clock()) != "succeeded"
+        ):
+            return error(404, "NOT_FOUND", "there is no such content")
+        if core.is_expired(prediction):
+            return _expired()
+        prediction.fetched += 1
+        fault = core.faults.first_of(_DELIVERY)
+        if fault is not None and fault.name in ("delivery_410", "delivery_500"):
+            return _expired() if fault.name == "delivery_410" else _broken(fault)
+        return self._content(prediction, await self._output(prediction), fault)
+
+    async def _upload(self, request: Request) -> Response:
+        """POST /v1/files."""
+        core = self._core
+        core.counts["files"] += 1
+        refusal = self._refusal(request, "files")
+        fault = None if refusal else core.faults.first_of(("files_500", "files_reset"))
+        if refusal is not None or fault is not None:
+            await drain(request.receive)
+            return refusal or _broken(fault)
+        try:
+            async with upload_of(request, core.options.max_file_bytes) as content:
+                stored = await asyncio.get_running_loop().run_in_executor(
+                    self._pool, core.add_file, content.file, content.filename or ""
+                )
+        except TooLargeError:
+            return error(413, "FILE_TOO_LARGE", f"at most {core.options.max_file_bytes} bytes")
+        except InvalidFileError as problem:
+            return error(400, "INVALID_FILE", str(problem))
+        return answer(stored.to_json(self._base_of(request)), 201)
+
+    async def _file(self, request: Request) -> Response:
+        """GET /v1/files/{id}."""
+        core = self._core
+        core.counts["files"] += 1
+        refusal = self._refusal(request, "files")
+        if refusal is not None:
+            return refusal
+        stored = core.files.get(request.path_params["id"])
+        if stored is None:
+            return error(404, "NOT_FOUND", "there is no such file")
+        if not core.files.is_live(stored):
+            return _expired()
+        return answer(stored.to_json(self._base_of(request)))
+
+    async def _command(self, request: Request) -> Response:
+        """POST /_emulator: what the parent process asks for."""
+        given = request.headers.get("x-emulator-token", "")
+        if self._control is None or not hmac.compare_digest(given, self._token):
+            return error(404, "NOT_FOUND", "there is nothing here")
+        return answer(self._control(json.loads(await request.body())))
+
+    def _is_known(self, key: str) -> bool:
+        keys = self._core.options.keys
+        return bool(key) if keys is None else key in keys
+
+    def _refusal(
+        self, request: Request, endpoint: str, *, needs_key: bool = True
+    ) -> Response | None:
+        """Give what stands against a request: its key, or the endpoint's limit."""
+        key = request.headers.get("apikey", "")
+        if not self._is_known(key) and (needs_key or key):
+            return _unauthorized()
+        verdict = self._core.take(key, endpoint)
+        if verdict.accepted:
+            return None
+        return refused(verdict, self._core.options.refusal, self._core.clock())
+
+    def _redirected(self, request: Request) -> Response | None:
+        fault = self._core.faults.draw("redirect")
+        if fault is None:
+            return None
+        return RedirectResponse(fault.to.rstrip("/") + request.url.path, 302)
+
+    async def _wait(self, prediction: Prediction) -> bool:
+        """Wait for a prediction as long as a synchronous request waits."""
+        options = self._core.options
+        left = prediction.finish - self._core.clock()
+        if prediction.outcome == "never" or left > options.try_sync_wait:
+            await asyncio.sleep(options.try_sync_wait)
+            return False
+        while left > 0:
+            await asyncio.sleep(left)
+            left = prediction.finish - self._core.clock()
+        return True
+
+    async def _output(self, prediction: Prediction) -> bytes:
+        if self._core.options.fast:
+            return self._core.output(prediction)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._core.output, prediction)
+
+    def _content(self, prediction: Prediction, content: bytes, fault: Fault | None) -> Response:
+        """Give an output as a download, whole or not."""
+        name = "" if fault is None else fault.name
+        if name == "delivery_html":
+            return html(200, "Please wait")
+        if prediction.fetched == 1 and self._core.faults.draw("delivery_damaged"):
+            content = bytes(len(content))
+        whole = Response(
+            b"" if name == "delivery_empty" else content,
+            headers={"Content-Disposition": f'attachment; filename="output.{prediction.suffix}"'},
+            media_type=CONTENT_TYPES[prediction.suffix],
+        )
+        if name in ("delivery_cut", "delivery_reset"):
+            return Cut(whole, reset=name == "delivery_reset")
+        return whole
+
+    def _base_of(self, request: Request) -> str:
+        """Give the address under which the client knows this service."""
+        fault = self._core.faults.draw("absolute_other_host")
+        if fault is not None:
+            return fault.to.rstrip("/")
+        host = request.headers.get("host", "")
+        return f"http://{host}" if _HOST.fullmatch(host) else self._base
+
+    def _accepted(self, request: Request, prediction: Prediction) -> dict[str, Any]:
+        """Give the asynchronous answer."""
+        return {
+            "id": prediction.id,
+            "model": prediction.model,
+            "input": prediction.input,
+            "get_url": f"{self._base_of(request)}/v1/predictions/status/{prediction.id}",
+        }
+
+    def _state(self, request: Request, prediction: Prediction) -> dict[str, Any]:
+        """Give the answer of the status endpoint."""
+        status = prediction.status(self._core.clock())
+        if status == "succeeded":
+            base = "" if self._core.options.relative_urls else self._base_of(request)
+            path = f"/v1/predictions/delivery/xezq/{prediction.token}/output.{prediction.suffix}"
+            return {"status": status, "generation_url": base + path}
+        if status == "failed":
+            return {"status": status, "message": "Prediction failed", "error": prediction.error}
+        if status == "canceled":
+            return {"status": status, "message": "Prediction canceled"}
+        return {"status": status, "message": "Generation in progress"}
+
+    def _broken_before(self, fault: Fault) -> Response:
+        if fault.name != "refuse_429":
+            return _broken(fault)
+        self._core.refused += 1
+        verdict = Verdict(accepted=False, limit=1, remaining=0, reset=fault.wait)
+        return refused(verdict, self._core.options.refusal, self._core.clock())
+
+    def _broken_after(self, request: Request, fault: Fault, prediction: Prediction) -> Response:
+        if fault.name == "hang":
+            return Hang()
+        whole = self._accepted(request, prediction)
+        if fault.name == "no_id":
+            return answer({"model": whole["model"], "input": whole["input"]}, 201)
+        if fault.name == "json_cut":
+            text = json.dumps(whole)
+            return Response(text[: len(text) // 2], 201, media_type="application/json")
+        return _broken(fault)
+
+
+def _broken(fault: Fault | None) -> Response:
+    """Give what a fault answers that is the same wherever it happens."""
+    name = "" if fault is None else fault.name
+    if "reset" in name:
+        return Reset()
+    if "502" in name:
+        return html(502, "Bad Gateway")
+    if "503" in name:
+        return html(503, "Service Temporarily Unavailable")
+    if "504" in name:
+        return html(504, "Gateway Time-out")
+    return error(500, "INTERNAL_ERROR", "something went wrong on our side")
+
+
+def _unauthorized() -> Response:
+    return error(401, "UNAUTHORIZED", "the API key is missing or not valid")
+
+
+def _expired() -> Response:
+    return error(410, "CONTENT_EXPIRED", "the content has lived its time")
+
+
+async def _http_error(_: Request, problem: Exception) -> Response:
+    """Give Starlette's own errors (no such path, broken multipart) the documented form."""
+    assert isinstance(problem, HTTPException)  # noqa: S101 - it is registered for these alone
+    codes = {400: "BAD_REQUEST", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+    code = codes.get(problem.status_code, "ERROR")
+    return error(problem.status_code, code, problem.detail, headers=problem.headers)

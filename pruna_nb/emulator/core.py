@@ -1,0 +1,328 @@
+"""The service itself, without HTTP: what is accepted, how it goes on, what comes out."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pruna_nb.catalog import Model, find_model
+from pruna_nb.emulator.faults import Faults
+from pruna_nb.emulator.files import FileStore, entry_of
+from pruna_nb.emulator.ledger import Ledger
+from pruna_nb.emulator.limits import Verdict, Window, make_window
+from pruna_nb.emulator.loader import Loader
+from pruna_nb.emulator.options import Options
+from pruna_nb.emulator.render import Job, Source, render, suffix_of
+from pruna_nb.errors import UnknownModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pruna_nb.emulator.files import StoredFile
+
+Outcome = Literal["succeeded", "failed", "canceled", "never"]
+
+ENDPOINTS: Final = ("predictions", "status", "delivery", "files")
+_KEPT_BYTES: Final = 64 << 20
+_STARTING_PART: Final = 0.15
+_ADDRESS: Final = re.compile(
+    r"/v1/(?:files/(?P<file>[^/?#]+)|predictions/delivery/xezq/(?P<token>[^/?#]+)/)"
+)
+
+
+@dataclass(slots=True)
+class Prediction:
+    """One accepted prediction.
+
+    Attributes
+    ----------
+    id, model : str
+        Its id, and the model's name.
+    input : dict
+        As it came, secrets masked.
+    at, finish : float
+        When it was accepted, and when it ends; seconds since 1970.
+    outcome : {"succeeded", "failed", "canceled", "never"}
+        How it ends.
+    error : str
+        Why it fails.
+    seed : int
+        The input's, or one drawn for it.
+    charged : bool
+        Whether it counts as paid work.
+    sources : tuple of Source
+        Of its media inputs.
+    token, suffix : str
+        Of its output's address.
+    asked, fetched : int
+        How often its status and its output were asked for.
+    """
+
+    id: str
+    model: str
+    input: dict[str, Any]
+    at: float
+    finish: float
+    outcome: Outcome
+    error: str
+    seed: int
+    charged: bool
+    sources: tuple[Source, ...]
+    token: str
+    suffix: str
+    asked: int = field(default=0, compare=False)
+    fetched: int = field(default=0, compare=False)
+
+    def status(self, now: float) -> str:
+        """Give its status at a moment, in the API's words."""
+        if now < self.finish or self.outcome == "never":
+            began = self.at + _STARTING_PART * (self.finish - self.at)
+            return "starting" if now < began else "processing"
+        return self.outcome
+
+
+class Core:
+    """What stands behind the endpoints.
+
+    Parameters
+    ----------
+    options : Options
+        How it behaves; `configure` changes it.
+    ledger : Path, optional
+        Where to keep what was accepted, and beside it the uploaded files.
+    clock : callable
+        Gives seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        ledger: Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.options = options
+        self.faults = Faults(options.faults, seed=options.seed)
+        self.clock = clock
+        self.accepted: list[Prediction] = []
+        self.charged = 0
+        self.refused = 0
+        self.counts = dict.fromkeys(ENDPOINTS, 0)
+        self._rng = random.Random(options.seed)  # noqa: S311 - latencies and pictures
+        self._windows: dict[tuple[str, str], Window] = {}
+        self._by_id: dict[str, Prediction] = {}
+        self._by_token: dict[str, Prediction] = {}
+        self._outputs: OrderedDict[str, bytes] = OrderedDict()
+        self._kept = 0
+        self._lock = threading.Lock()
+        self._temporary = None if ledger else tempfile.mkdtemp(prefix="pruna-nb-emulator-")
+        folder = Path(self._temporary) if self._temporary else Path(f"{ledger}.files")
+        self.files = FileStore(folder, clock)
+        self._ledger = Ledger(ledger) if ledger else None
+        self._restore()
+
+    def close(self) -> None:
+        """Close the ledger, or remove what was kept for this run alone."""
+        if self._ledger is not None:
+            self._ledger.close()
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def configure(self, changes: Mapping[str, Any]) -> None:
+        """Change options; faults and limits that are set anew begin to count anew."""
+        self.options = self.options.changed(changes)
+        if {"faults", "seed"} & set(changes):
+            self.faults = Faults(self.options.faults, seed=self.options.seed)
+        if {"limits", "window"} & set(changes):
+            self._windows = {}
+
+    def take(self, key: str, name: str, model: Model | None = None) -> Verdict:
+        """Count a request against the limit of a model or an endpoint, for one key."""
+        window = self._windows.get((key, name))
+        if window is None:
+            requests, seconds = self.options.limit(name, model)
+            window = make_window(self.options.window, requests, seconds)
+            self._windows[key, name] = window
+        verdict = window.take(time.monotonic())
+        if not verdict.accepted:
+            self.refused += 1
+        return verdict
+
+    def find_model(self, name: str) -> Model | None:
+        """Give the model of that name, if the service has it."""
+        try:
+            model = find_model(name, unchecked=True)
+        except UnknownModelError:
+            return None
+        extra = self.options.allow_unknown or name in self.options.extra_models
+        return model if model.known or extra else None
+
+    def accept(self, model: Model, given: Mapping[str, Any]) -> Prediction:
+        """Take a prediction on; from here on it is charged."""
+        now = self.clock()
+        number = _new_id()
+        seed = given.get("seed")
+        if not isinstance(seed, int) or seed < 0:
+            seed = self._rng.getrandbits(31)
+        sources, problem = self._sources(model, given)
+        outcome, error = self._outcome(problem)
+        prediction = Prediction(
+            id=number,
+            model=model.name,
+            input=_masked(model, given),
+            at=now,
+            finish=now + self.options.draw_latency(model, self._rng),
+            outcome=outcome,
+            error=error,
+            seed=seed,
+            charged=not error.startswith("QUOTA_EXCEEDED"),
+            sources=sources,
+            token=hashlib.sha256(number.encode()).hexdigest()[:48],
+            suffix=suffix_of(model, given),
+        )
+        if self._ledger is not None:
+            self._ledger.write({"prediction": asdict(prediction)})
+        self._keep(prediction)
+        return prediction
+
+    def add_file(self, content: Any, name: str) -> StoredFile:
+        """Take an upload on."""
+        stored = self.files.add(content, name, ttl=self.options.file_ttl)
+        if self._ledger is not None:
+            self._ledger.write({"file": entry_of(stored)})
+        return stored
+
+    def get(self, number: str) -> Prediction | None:
+        """Give a prediction by its id."""
+        return self._by_id.get(number)
+
+    def by_token(self, token: str) -> Prediction | None:
+        """Give a prediction by the token in its output's address."""
+        return self._by_token.get(token)
+
+    def is_expired(self, prediction: Prediction) -> bool:
+        """Tell whether an output has lived its time."""
+        return self.clock() >= prediction.finish + self.options.output_ttl
+
+    def output(self, prediction: Prediction) -> bytes:
+        """Make an output, or give it again; may be called from several threads."""
+        with self._lock:
+            kept = self._outputs.get(prediction.id)
+        if kept is not None:
+            return kept
+        model = find_model(prediction.model, unchecked=True)
+        job = Job(model, prediction.input, prediction.seed, prediction.sources)
+        made = render(job, Loader(self.files, self.get, self.output), fast=self.options.fast)
+        with self._lock:
+            if prediction.id not in self._outputs:
+                self._outputs[prediction.id] = made
+                self._kept += len(made)
+            while self._kept > _KEPT_BYTES and len(self._outputs) > 1:
+                _, dropped = self._outputs.popitem(last=False)
+                self._kept -= len(dropped)
+        return made
+
+    def _restore(self) -> None:
+        for entry in self._ledger.read() if self._ledger is not None else ():
+            if "file" in entry:
+                self.files.restore(entry["file"])
+            else:
+                plain = entry["prediction"]
+                plain["sources"] = tuple(Source(**source) for source in plain["sources"])
+                self._keep(Prediction(**plain))
+
+    def _keep(self, prediction: Prediction) -> None:
+        self.accepted.append(prediction)
+        self.charged += prediction.charged
+        self._by_id[prediction.id] = prediction
+        self._by_token[prediction.token] = prediction
+
+    def _outcome(self, problem: str) -> tuple[Outcome, str]:
+        """Settle how a prediction is to end."""
+        quota = self.options.quota
+        if self.faults.draw("quota") or (quota is not None and self.charged >= quota):
+            return "failed", "QUOTA_EXCEEDED: the quota of this account is used up"
+        if problem:
+            return "failed", f"INVALID_INPUT: {problem}"
+        if self.faults.draw("failed"):
+            return "failed", "MODEL_ERROR: the model could not finish this prediction"
+        if self.faults.draw("canceled"):
+            return "canceled", ""
+        if self.faults.draw("never_ends"):
+            return "never", ""
+        return "succeeded", ""
+
+    def _sources(self, model: Model, given: Mapping[str, Any]) -> tuple[tuple[Source, ...], str]:
+        """Find where the media inputs come from, and the first thing that is wrong with one.
+
+        A file that has expired or was never there makes the prediction fail, after it was
+        accepted: the service's workers fetch it, not the endpoint that takes the request.
+        """
+        sources = []
+        problem = ""
+        for each in model.media_fields:
+            value = given.get(each.name)
+            for address in value if isinstance(value, list) else [value]:
+                if isinstance(address, str):
+                    source, wrong = self._source(each.name, each.media, address)
+                    sources.append(source)
+                    problem = problem or wrong
+        wanted = given.get("reference_image")
+        if isinstance(wanted, str) and "reference_image" in model.fields:
+            count = sum(source.field == "images" for source in sources)
+            if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= count):
+                problem = problem or f"reference_image {wanted!r} is none of the {count} images"
+        return tuple(sources), problem
+
+    def _source(self, name: str, media: tuple[str, ...], address: str) -> tuple[Source, str]:
+        found = _ADDRESS.search(address) if self._is_own(address) else None
+        if found is None:
+            return Source(name, "elsewhere", address), ""
+        if found["token"]:
+            made = self._by_token.get(found["token"])
+            if made is None or made.status(self.clock()) != "succeeded" or self.is_expired(made):
+                return Source(name, "output", ""), f"{name}: {address} has no content"
+            kind = {"mp4": "video", "zip": "zip"}.get(made.suffix, "image")
+            return Source(name, "output", made.id), _unfit(name, kind, media)
+        stored = self.files.get(found["file"])
+        if stored is None:
+            return Source(name, "file", ""), f"{name}: there is no file {address}"
+        if not self.files.is_live(stored) or self.faults.draw("file_expired"):
+            return Source(name, "file", stored.id), f"{name}: the file {address} has expired"
+        return Source(name, "file", stored.id), _unfit(name, stored.kind, media)
+
+    def _is_own(self, address: str) -> bool:
+        match = re.match(r"https?://([^/?#@]+)/", address)
+        return match is not None and match[1].lower() in self.own_hosts
+
+    own_hosts: frozenset[str] = frozenset()
+    """The hosts, with ports, whose addresses are this service's own; the server sets them."""
+
+
+def _unfit(name: str, kind: str, media: tuple[str, ...]) -> str:
+    return "" if kind in media else f"{name}: takes {' or '.join(media)}, and the file is {kind}"
+
+
+def _masked(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
+    fields = model.fields
+    return {
+        name: "***" if name in fields and fields[name].secret else value
+        for name, value in given.items()
+    }
+
+
+def _new_id() -> str:
+    # As the service's: 26 letters and digits.
+    number = secrets.randbits(130)
+    alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+    return "".join(alphabet[number >> shift & 31] for shift in range(0, 130, 5))

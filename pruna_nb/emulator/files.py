@@ -1,0 +1,226 @@
+"""Uploaded files: what they are is read from their bytes, never from what a client calls them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import zipfile
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CHUNK: Final = 1 << 20
+_MOST_PIXELS: Final = 80_000_000  # below Pillow's own bound, so that it need not warn
+_VIDEO_MAGIC: Final = ((4, b"ftyp", "video/mp4"), (0, b"\x1aE\xdf\xa3", "video/webm"))
+_AUDIO_MAGIC: Final = (
+    (0, b"ID3", "audio/mpeg"),
+    (0, b"\xff\xfb", "audio/mpeg"),
+    (0, b"\xff\xf3", "audio/mpeg"),
+    (0, b"fLaC", "audio/flac"),
+    (0, b"OggS", "audio/ogg"),
+    (8, b"WAVE", "audio/wav"),
+)
+
+
+class InvalidFileError(ValueError):
+    """The bytes are no picture, video, sound or zip archive."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One uploaded file.
+
+    Attributes
+    ----------
+    id : str
+        Its number in addresses, and its name on disk.
+    name : str
+        What the client called it; shown, never used as a path.
+    kind : {"image", "video", "audio", "zip"}
+        What its bytes are.
+    content_type, sha256 : str
+        Of its bytes.
+    size : int
+        In bytes.
+    width, height : int or None
+        In pixels, for pictures and videos.
+    created_at, expires_at : float
+        Seconds since 1970.
+    """
+
+    id: str
+    name: str
+    kind: str
+    content_type: str
+    size: int
+    sha256: str
+    width: int | None
+    height: int | None
+    created_at: float
+    expires_at: float
+
+    def to_json(self, base: str) -> dict[str, Any]:
+        """Give the answer that describes it; its address begins with the base."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "content_type": self.content_type,
+            "size": self.size,
+            "etag": self.sha256[:32],
+            "checksums": {"sha256": self.sha256},
+            "metadata": {"width": self.width, "height": self.height} if self.width else {},
+            "created_at": _iso(self.created_at),
+            "expires_at": _iso(self.expires_at),
+            "urls": {"get": f"{base}/v1/files/{self.id}"},
+        }
+
+
+class FileStore:
+    """A folder of uploaded files.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it does not exist.
+    clock : callable
+        Gives seconds since 1970.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._clock = clock
+        self._files: dict[str, StoredFile] = {}
+
+    def add(self, content: IO[bytes], name: str, *, ttl: float) -> StoredFile:
+        """Copy an upload into the folder and read what it is.
+
+        Raises
+        ------
+        InvalidFileError
+            If it is nothing that the service takes.
+        """
+        number = f"file-{secrets.token_hex(12)}"
+        path = self._folder / number
+        digest = hashlib.sha256()
+        size = 0
+        content.seek(0)
+        try:
+            with path.open("xb") as copy:
+                while chunk := content.read(_CHUNK):
+                    digest.update(chunk)
+                    copy.write(chunk)
+                    size += len(chunk)
+            kind, content_type, pixels = inspect(path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        now = self._clock()
+        stored = StoredFile(
+            id=number,
+            name=plain_name(name),
+            kind=kind,
+            content_type=content_type,
+            size=size,
+            sha256=digest.hexdigest(),
+            width=pixels[0] if pixels else None,
+            height=pixels[1] if pixels else None,
+            created_at=now,
+            expires_at=now + ttl,
+        )
+        self._files[number] = stored
+        return stored
+
+    def restore(self, entry: dict[str, Any]) -> None:
+        """Take a file up again that the ledger names."""
+        stored = StoredFile(**entry)
+        self._files[stored.id] = stored
+
+    def get(self, number: str) -> StoredFile | None:
+        """Give a file by its id, expired or not."""
+        return self._files.get(number)
+
+    def is_live(self, stored: StoredFile) -> bool:
+        """Tell whether a file may still be used."""
+        return self._clock() < stored.expires_at
+
+    def path(self, stored: StoredFile) -> Path:
+        """Give the place of its bytes, which stay when it has expired, for work under way."""
+        return self._folder / stored.id
+
+
+def entry_of(stored: StoredFile) -> dict[str, Any]:
+    """Give what the ledger keeps of a file."""
+    return asdict(stored)
+
+
+def plain_name(name: str) -> str:
+    """Give the last part of a name, without folders and control characters."""
+    last = re.split(r"[/\\]", name)[-1]
+    return re.sub(r"[\x00-\x1f\x7f]", "", last)[:255] or "upload"
+
+
+def inspect(path: Path) -> tuple[str, str, tuple[int, int] | None]:
+    """Read kind, content type and pixels from a file's bytes.
+
+    Raises
+    ------
+    InvalidFileError
+        If it is no picture, video, sound or zip archive, or is damaged.
+    """
+    with path.open("rb") as file:
+        head = file.read(16)
+    if head.startswith(b"PK") and zipfile.is_zipfile(path):
+        return "zip", "application/zip", None
+    for kind, table in (("video", _VIDEO_MAGIC), ("audio", _AUDIO_MAGIC)):
+        for at, magic, content_type in table:
+            if head[at : at + len(magic)] == magic:
+                return _inspect_clip(path, kind, content_type)
+    return _inspect_picture(path)
+
+
+def _inspect_clip(
+    path: Path, kind: str, content_type: str
+) -> tuple[str, str, tuple[int, int] | None]:
+    from pruna_nb.emulator.video import probe
+
+    clip = probe(path)
+    if clip is None or (kind == "audio" and clip.size is not None):
+        raise InvalidFileError("the file is damaged: it cannot be decoded")
+    if clip.size is None:
+        # A sound may come in a video's container.
+        return "audio", content_type.replace("video/", "audio/"), None
+    return kind, content_type, clip.size
+
+
+def _inspect_picture(path: Path) -> tuple[str, str, tuple[int, int]]:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            size = picture.size
+            if size[0] * size[1] > _MOST_PIXELS:
+                raise InvalidFileError(f"a picture of {size[0]} x {size[1]} pixels is too large")
+            content_type = Image.MIME.get(picture.format or "", "application/octet-stream")
+            # Decoding at a small scale finds a file that was cut short, at little cost.
+            picture.draft("RGB", (64, 64))
+            picture.load()
+    except (
+        OSError,
+        SyntaxError,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+    ) as error:
+        text = "the file is no picture, video, sound or zip archive, or it is damaged"
+        raise InvalidFileError(text) from error
+    return "image", content_type, size
+
+
+def _iso(seconds: float) -> str:
+    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

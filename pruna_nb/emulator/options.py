@@ -1,0 +1,190 @@
+"""What an emulator can be told, checked once and in one place."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+from pruna_nb.catalog import ENDPOINT_LIMITS, Model, limit_for
+from pruna_nb.emulator.faults import Faults
+from pruna_nb.emulator.limits import WindowKind, make_window
+
+if TYPE_CHECKING:
+    from typing import Self
+
+Seconds = float | tuple[float, float]
+Refusal = Literal["ratelimit", "retry-after", "date", "bare"]
+
+_PAIR: Final = 2
+_LATENCY_BY_OUTPUT: Final[Mapping[str, tuple[float, float]]] = {
+    "image": (0.3, 1.0),
+    "video": (1.0, 3.0),
+    "zip": (1.0, 3.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an emulator behaves; `changed` gives another one.
+
+    Attributes
+    ----------
+    keys : frozenset of str or None
+        The keys that are accepted; None for any that is not empty.
+    limits : mapping
+        Requests and seconds by a model's name, or "status", "delivery", "files"; what is
+        missing has the catalogue's limit. Each key has its own.
+    window : str or tuple
+        "fixed", "sliding", "counter", "bucket" or ("bucket", capacity).
+    refusal : {"ratelimit", "retry-after", "date", "bare"}
+        How a 429 says when to come back: in RateLimit-Reset, in Retry-After as seconds or
+        as a date, or not at all.
+    latency : float, (float, float), mapping by model, or None
+        Seconds that a prediction takes, or their range; None for some that suit a demo.
+    faults : mapping
+        See `FAULTS`: a probability, or a mapping of "probability", "first", "after", "to",
+        "wait".
+    quota : int or None
+        Predictions after which all others fail with QUOTA_EXCEEDED.
+    fast : bool
+        Draw next to nothing, for benchmarks.
+    relative_urls : bool
+        Give ``generation_url`` without a host.
+    delivery_needs_key : bool
+        Whether a delivery without a key is refused with 401.
+    output_ttl, file_ttl : float
+        Seconds that outputs and uploaded files live.
+    try_sync_wait : float
+        Seconds that a synchronous request waits before it gets the asynchronous answer.
+    max_file_bytes : int
+        The largest upload.
+    extra_models : frozenset of str
+        Names of models beside the catalogue's that are taken, unchecked.
+    allow_unknown : bool
+        Take a model of any name, unchecked; otherwise an unknown one gets 404.
+    keep_alive : int
+        Seconds after which an idle connection is closed.
+    seed : int
+        For latencies, faults and pictures that have no seed of their own.
+    """
+
+    keys: frozenset[str] | None = None
+    limits: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    window: WindowKind = "fixed"
+    refusal: Refusal = "ratelimit"
+    latency: Seconds | Mapping[str, Seconds] | None = None
+    faults: Mapping[str, Any] = field(default_factory=dict)
+    quota: int | None = None
+    fast: bool = False
+    relative_urls: bool = False
+    delivery_needs_key: bool = True
+    output_ttl: float = 86_400.0
+    file_ttl: float = 1_800.0
+    try_sync_wait: float = 60.0
+    max_file_bytes: int = 100_000_000
+    extra_models: frozenset[str] = frozenset()
+    allow_unknown: bool = False
+    keep_alive: int = 75
+    seed: int = 0
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> Self:
+        """Make options of plain values, as arguments or JSON give them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a name or a value is not one of those above.
+        """
+        return cls().changed(given)
+
+    def changed(self, given: Mapping[str, Any]) -> Self:
+        """Give the same options with some of them changed."""
+        plain = dict(given)
+        for name in ("keys", "extra_models"):
+            if plain.get(name) is not None:
+                plain[name] = _names(name, plain[name])
+        for name in ("limits", "faults"):
+            if name in plain:
+                plain[name] = dict(plain[name] or {})
+        if "limits" in plain:
+            plain["limits"] = {name: _limit(name, pair) for name, pair in plain["limits"].items()}
+        if isinstance(plain.get("window"), list):
+            plain["window"] = tuple(plain["window"])
+        if "latency" in plain:
+            plain["latency"] = _latencies(plain["latency"])
+        options = dataclasses.replace(self, **plain)
+        options._check()
+        return options
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain values that `read` takes again."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        for name in ("keys", "extra_models"):
+            if plain[name] is not None:
+                plain[name] = sorted(plain[name])
+        return plain
+
+    def _check(self) -> None:
+        make_window(self.window, 1, 1.0)
+        Faults(self.faults)
+        if self.refusal not in get_args(Refusal):
+            raise ValueError(f"refusal is one of {get_args(Refusal)}, not {self.refusal!r}")
+        for name in ("output_ttl", "file_ttl", "try_sync_wait"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} is seconds, not {getattr(self, name)!r}")
+
+    def limit(self, name: str, model: Model | None) -> tuple[int, float]:
+        """Give the requests and seconds of a model, or of an endpoint if there is no model."""
+        given = self.limits.get(name)
+        if given is not None:
+            return given
+        return ENDPOINT_LIMITS[name] if model is None else limit_for(model)
+
+    def draw_latency(self, model: Model, rng: random.Random) -> float:
+        """Draw the seconds that a prediction takes."""
+        default: Seconds = _LATENCY_BY_OUTPUT.get(model.output, _LATENCY_BY_OUTPUT["image"])
+        latency: Seconds | None
+        if isinstance(self.latency, Mapping):
+            latency = self.latency.get(model.name)
+        else:
+            latency = self.latency
+        if latency is None:
+            latency = default
+        if isinstance(latency, tuple):
+            return rng.uniform(*latency)
+        return latency
+
+
+def _names(what: str, given: object) -> frozenset[str]:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TypeError(f"{what} are a set of names, not {type(given).__name__}")
+    return frozenset(str(name) for name in given)
+
+
+def _limit(name: str, pair: Any) -> tuple[int, float]:
+    try:
+        requests, seconds = pair
+    except (TypeError, ValueError):
+        raise ValueError(f"limit of {name}: requests and seconds, not {pair!r}") from None
+    make_window("fixed", requests, seconds)
+    return int(requests), float(seconds)
+
+
+def _latencies(given: Any) -> Any:
+    if isinstance(given, Mapping):
+        return {name: _seconds(value) for name, value in given.items()}
+    return None if given is None else _seconds(given)
+
+
+def _seconds(given: Any) -> Seconds:
+    if isinstance(given, (list, tuple)):
+        if len(given) != _PAIR or not 0 <= given[0] <= given[1]:
+            raise ValueError(f"latency: seconds, or the least and the most, not {given!r}")
+        return float(given[0]), float(given[1])
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not given >= 0:
+        raise ValueError(f"latency: seconds, or the least and the most, not {given!r}")
+    return float(given)

@@ -1,0 +1,167 @@
+"""Pictures drawn from a prompt and a seed: abstract, pleasant, each one its own.
+
+The same prompt, seed and size give the same bytes on the same version of Pillow.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import random
+import unicodedata
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from PIL import Image, ImageDraw, ImageFont
+
+from pruna_nb.emulator.scenes import SCENES, Colour, choose_palette
+
+if TYPE_CHECKING:
+    from pruna_nb.emulator.sizes import Size
+
+_LONGEST_CAPTION: Final = 400
+
+_WIDE_FONTS: Final = (
+    "DejaVuSans.ttf",
+    "NotoSans-Regular.ttf",
+    "Arial Unicode.ttf",
+    "LiberationSans-Regular.ttf",
+    "Arial.ttf",
+    "arial.ttf",
+)
+
+
+def paint(prompt: str, seed: int, size: Size, *, variant: str = "") -> Image.Image:
+    """Draw a picture with its prompt on it.
+
+    Parameters
+    ----------
+    prompt : str
+        It chooses the colours and the scene, and stands on the picture.
+    seed : int
+        Another one gives another picture.
+    size : (int, int)
+        Width and height in pixels.
+    variant : str
+        What else sets it apart, such as the model's name and its settings.
+
+    Returns
+    -------
+    PIL.Image.Image
+        In mode RGB.
+    """
+    rng = random.Random(f"{seed}\x00{variant}\x00{prompt}")  # noqa: S311 - no secret
+    palette = choose_palette(rng)
+    scene = rng.choice(SCENES)
+    picture = scene(size, palette, rng)
+    write_caption(picture, prompt, dark=palette[0])
+    return picture
+
+
+def encode(picture: Image.Image, suffix: str, quality: int) -> bytes:
+    """Give the file's bytes, as jpg, png or webp."""
+    buffer = io.BytesIO()
+    if suffix == "png":
+        picture.save(buffer, "PNG", compress_level=3)
+    elif suffix == "webp":
+        picture.save(buffer, "WEBP", quality=quality, method=2)
+    else:
+        # Pillow's JPEG encoder is pointless above 95, and at 0 no picture is left.
+        picture.save(buffer, "JPEG", quality=min(max(quality, 5), 95))
+    return buffer.getvalue()
+
+
+def write_caption(picture: Image.Image, text: str, *, dark: Colour, top: bool = False) -> None:
+    """Write a text along the bottom or the top, wrapped, light on a darkened ground."""
+    width, height = picture.size
+    font_size = max(round(math.sqrt(width * height) / 22), 10)
+    margin = round(font_size * 1.1)
+    if width < 8 * margin or height < 8 * margin:
+        return
+    line_text = readable(text)
+    font = _font(font_size, plain=line_text.rstrip("…").isascii())
+    lines = wrap(line_text, font, width - 2 * margin, most=3 if width > height else 4)
+    if not lines:
+        return
+    line_height = round(font_size * 1.32)
+    text_height = len(lines) * line_height
+    shade_height = min(text_height + 4 * margin, height)
+    shade = _shade(shade_height)
+    if top:
+        shade = shade.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+    picture.paste(
+        dark, (0, 0 if top else height - shade_height), shade.resize((width, shade_height))
+    )
+    draw = ImageDraw.Draw(picture)
+    first = margin if top else height - margin - text_height
+    for number, line in enumerate(lines):
+        at = (margin, first + number * line_height)
+        draw.text(at, line, font=font, fill=(255, 253, 248))
+
+
+@lru_cache(maxsize=64)
+def _shade(height: int) -> Image.Image:
+    """Give a column that goes from clear to dark and then stays so: the ground of a text."""
+
+    def darkness(level: float) -> int:
+        part = min(level / 150, 1.0)
+        return round(225 * part * part * (3 - 2 * part))
+
+    return Image.linear_gradient("L").point(darkness).resize((1, height))
+
+
+def readable(text: str) -> str:
+    """Give the text on one line, without what cannot be drawn, and not too long."""
+    cut = text[: _LONGEST_CAPTION * 2]
+    plain = "".join(
+        " " if unicodedata.category(letter)[0] in "CZ" and letter != "\u200d" else letter
+        for letter in cut
+    )
+    plain = " ".join(plain.split())
+    return plain if len(plain) <= _LONGEST_CAPTION else plain[:_LONGEST_CAPTION] + "…"
+
+
+def wrap(text: str, font: ImageFont.FreeTypeFont, width: float, *, most: int) -> list[str]:
+    """Break a text into lines that fit the width in pixels; the last one may be cut."""
+    lines: list[str] = []
+    rest = text
+    while rest and len(lines) < most:
+        line = _fitting(rest, font, width)
+        rest = rest[len(line) :].lstrip()
+        lines.append(line.rstrip())
+    if rest and lines:
+        last = lines[-1]
+        while last and font.getlength(last + "…") > width:
+            last = last[:-1]
+        lines[-1] = last.rstrip() + "…"
+    return lines
+
+
+def _fitting(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
+    """Give the longest beginning that fits, whole words if it can be."""
+    low, high = 1, min(len(text), 200)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if font.getlength(text[:middle]) <= width:
+            low = middle
+        else:
+            high = middle - 1
+    if low == len(text) or text[low] == " ":
+        return text[:low]
+    space = text.rfind(" ", 0, low)
+    return text[: space + 1] if space > 0 else text[:low]
+
+
+@lru_cache(maxsize=32)
+def _font(size: int, *, plain: bool = True) -> ImageFont.FreeTypeFont:
+    """Give Pillow's own font, which has ASCII alone, or for other texts a common one."""
+    for name in () if plain else _WIDE_FONTS:
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:
+            continue
+    font = ImageFont.load_default(size)
+    # Without FreeType, Pillow gives a font of one size that has no metrics to wrap by.
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise TypeError("the emulator's pictures need a Pillow with FreeType")
+    return font

@@ -1,0 +1,152 @@
+"""One HTTP server on the loopback, on an event loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import threading
+from typing import TYPE_CHECKING, Any, cast
+
+from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from pruna_nb.emulator.answers import TRANSPORT
+from pruna_nb.emulator.app import Api
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import Receive, Scope, Send
+
+    from pruna_nb.emulator.core import Core
+
+_BACKLOG = 2_048
+
+
+class _Protocol(HttpToolsProtocol):
+    """Uvicorn's protocol, which shows the application its transport."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        cast("dict[str, Any]", self.scope)["extensions"] = {TRANSPORT: self.transport}
+
+
+class HttpServer:
+    """Serves a core on 127.0.0.1.
+
+    uvicorn's own ``Server`` polls ten times a second and takes as long to start and stop; here
+    its protocol runs on a plain asyncio server, so that a test can have a server of its own.
+
+    Parameters
+    ----------
+    core : Core
+        What is served.
+    port : int
+        0 for any that is free.
+    control : callable, optional
+        Answers a parent's commands.
+    token : str
+        The parent's token.
+
+    Raises
+    ------
+    OSError
+        If the port is taken.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        port: int,
+        *,
+        control: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+        token: str = "",
+    ) -> None:
+        self._core = core
+        self._socket = _listen(port)
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        core.own_hosts = frozenset(
+            f"{host}:{self.port}" for host in ("127.0.0.1", "localhost", "[::1]")
+        )
+        self._api = Api(core, self.url, control=control, token=token)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._ready = threading.Event()
+
+    def run(self) -> None:
+        """Serve until `stop` is called."""
+        try:
+            asyncio.run(self._serve())
+        finally:
+            self._socket.close()
+            self._api.close()
+            self._ready.set()
+
+    def wait_until_ready(self) -> None:
+        """Wait until requests are answered."""
+        self._ready.wait()
+
+    def stop(self) -> None:
+        """End all connections and stop serving; may be called from any thread."""
+        self._ready.wait()
+        # A loop that is closed already has nothing to stop.
+        with contextlib.suppress(RuntimeError):
+            if self._loop is not None and self._stopping is not None:
+                self._loop.call_soon_threadsafe(self._stopping.set)
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        config = Config(
+            self._application,
+            interface="asgi3",
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            timeout_keep_alive=self._core.options.keep_alive,
+        )
+        config.load()
+        state = ServerState()
+
+        def connect() -> _Protocol:
+            return _Protocol(config=config, server_state=state, app_state={})
+
+        server = await self._loop.create_server(connect, sock=self._socket, backlog=_BACKLOG)
+        self._ready.set()
+        await self._stopping.wait()
+        server.close()
+        for connection in list(state.connections):
+            cast("HttpToolsProtocol", connection).transport.abort()
+        # The aborted connections tell their requests, so that none of them tries to answer.
+        await asyncio.sleep(0)
+        tasks = list(state.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._api.asgi(scope, receive, send)
+        except asyncio.CancelledError:
+            # Uvicorn would log it as a fault of the application.
+            if self._stopping is None or not self._stopping.is_set():
+                raise
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    try:
+        if os.name == "posix":
+            # So that an emulator that was killed can start again at once on its port.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+    except BaseException:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,109 @@
+"""Short mp4 files, and what can be read from those that were uploaded (PyAV)."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import av
+from PIL import Image, ImageOps
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pruna_nb.emulator.sizes import Size
+
+_VIEWS: Final = 8
+_ZOOM: Final = 0.06
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """What an uploaded video or sound is like.
+
+    Attributes
+    ----------
+    seconds : float
+        Its length.
+    fps : float or None
+        Frames a second; None for sound.
+    size : (int, int) or None
+        Width and height in pixels; None for sound.
+    """
+
+    seconds: float
+    fps: float | None = None
+    size: Size | None = None
+
+
+def make_video(picture: Image.Image, size: Size, *, fps: int, frames: int) -> bytes:
+    """Make an mp4 that begins with the picture and moves slowly into it.
+
+    It has all its frames, yet the view changes only a few times: frames that repeat the one
+    before cost hardly anything to encode.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        The first view.
+    size : (int, int)
+        Width and height in pixels, both even.
+    fps, frames : int
+        Frames a second, and frames in all: their quotient is the length in seconds.
+    """
+    start = ImageOps.fit(picture, size)
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        codec, options = _codec()
+        stream: Any = container.add_stream(codec, rate=fps, options=options)
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        shown, frame = -1, None
+        for number in range(frames):
+            view = number * _VIEWS // frames
+            if view != shown:
+                shown, frame = view, _frame(start, view)
+            frame.pts = number
+            frame.time_base = Fraction(1, fps)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+def probe(path: Path) -> Clip | None:
+    """Read what a video or sound file is like; None if it is neither."""
+    try:
+        with av.open(str(path)) as container:
+            seconds = float(container.duration or 0) / 1_000_000
+            if container.streams.video:
+                stream = container.streams.video[0]
+                fps = float(stream.average_rate) if stream.average_rate else None
+                return Clip(seconds, fps, (stream.width, stream.height))
+            return Clip(seconds) if container.streams.audio else None
+    except (OSError, ValueError, av.FFmpegError):
+        return None
+
+
+def first_frame(path: Path) -> Image.Image:
+    """Read the first frame of a video."""
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+        return frame.to_image().convert("RGB")
+
+
+def _frame(picture: Image.Image, view: int) -> Any:
+    width, height = picture.size
+    inset = _ZOOM * view / _VIEWS
+    box = (width * inset, height * inset, width * (1 - inset), height * (1 - inset))
+    moved = picture.resize(picture.size, Image.Resampling.BILINEAR, box=box) if view else picture
+    return av.VideoFrame.from_image(moved).reformat(format="yuv420p")
+
+
+@lru_cache(maxsize=1)
+def _codec() -> tuple[Literal["libx264", "mpeg4"], dict[str, str]]:
+    if "libx264" in av.codecs_available:
+        return "libx264", {"preset": "ultrafast", "qp": "28", "threads": "1"}
+    return "mpeg4", {"qscale": "6"}

@@ -1,0 +1,117 @@
+"""What comes in: a prediction's input as JSON, a file as multipart."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+
+from pruna_nb.catalog import Problem, check_input
+from pruna_nb.emulator.answers import error, invalid
+from pruna_nb.emulator.files import InvalidFileError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from starlette.responses import Response
+    from starlette.types import Message, Receive
+
+    from pruna_nb.catalog import Model
+
+_HTTP_ADDRESS: Final = re.compile(r"https?://[^\s/?#]+", re.IGNORECASE)
+_MULTIPART_MARGIN: Final = 64 << 10
+_MOST_DRAINED: Final = 1 << 30
+
+
+class TooLargeError(Exception):
+    """An upload has more bytes than are allowed."""
+
+
+def read_input(body: bytes) -> dict[str, Any] | Response:
+    """Read the input from a request's body, or say what is wrong with it."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return error(400, "BAD_REQUEST", "the body is no JSON")
+    except RecursionError:
+        return error(400, "BAD_REQUEST", "the body is nested too deeply")
+    given = content.get("input") if isinstance(content, dict) else None
+    if not isinstance(given, dict):
+        text = 'the body must be {"input": {...}}'
+        return invalid([Problem("", text, "type")])
+    return given
+
+
+def wire_problems(model: Model, given: Mapping[str, Any]) -> list[Problem]:
+    """Check an input as it comes over the wire, where a file is an http address."""
+    problems = check_input(model, given)
+    for field in model.media_fields:
+        value = given.get(field.name)
+        if value is None:
+            continue
+        if (field.type == "array") != isinstance(value, list):
+            wanted = "a list of addresses" if field.type == "array" else "an address"
+            problems.append(Problem(field.name, f"give {wanted}.", "type"))
+            continue
+        addresses = value if isinstance(value, list) else [value]
+        if not all(isinstance(each, str) and _HTTP_ADDRESS.match(each) for each in addresses):
+            problems.append(Problem(field.name, "give http or https addresses.", "type"))
+    return problems
+
+
+@asynccontextmanager
+async def upload_of(request: Request, most: int) -> AsyncIterator[UploadFile]:
+    """Read the file of an upload, which goes to disk as it comes.
+
+    Raises
+    ------
+    TooLargeError
+        If it has more bytes than allowed; the request is read to its end all the same.
+    InvalidFileError
+        If the multipart field ``content`` is missing or no file.
+    """
+    counted = _CountedReceive(request.receive, most + _MULTIPART_MARGIN)
+    try:
+        async with Request(request.scope, counted).form(max_files=1) as form:
+            content = form.get("content")
+            if not isinstance(content, UploadFile):
+                raise InvalidFileError("the multipart field content is missing")
+            if (content.size or 0) > most:
+                raise TooLargeError
+            yield content
+    except TooLargeError:
+        await drain(counted)
+        raise
+
+
+async def drain(receive: Receive) -> None:
+    """Read a request to its end, so that the client is ready to read the answer."""
+    left = _MOST_DRAINED
+    while left > 0:
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
+
+
+class _CountedReceive:
+    """Counts the bytes of a request as they come in, and complains once when there are too many."""
+
+    def __init__(self, receive: Receive, most: int) -> None:
+        self._receive = receive
+        self._left = most
+        self._ended = False
+
+    async def __call__(self) -> Message:
+        if self._ended:
+            return {"type": "http.disconnect"}
+        message = await self._receive()
+        self._ended = not message.get("more_body", False)
+        before, self._left = self._left, self._left - len(message.get("body", b""))
+        if self._left < 0 <= before:
+            raise TooLargeError
+        return message
