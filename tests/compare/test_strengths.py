@@ -43,6 +43,16 @@ Baltimore Boston 1 6, Baltimore Cleveland 3 4
 """
 
 
+LOG_LINEAR = [
+    Tally("a", "b", 16, 3, 5),
+    Tally("a", "c", 6, 5, 16),
+    Tally("a", "d", 17, 12, 2),
+    Tally("b", "c", 3, 7, 9),
+    Tally("b", "d", 13, 10, 6),
+    Tally("c", "d", 4, 14, 15),
+]
+
+
 def values(fitted):
     return {name: strength.value for name, strength in fitted.by_name.items()}
 
@@ -91,6 +101,17 @@ def test_with_two_variants_and_no_ties_strength_and_error_are_the_log_odds(wins,
     assert fitted.by_name["a"].high == pytest.approx(
         fitted.by_name["a"].value + 1.959964 * error, abs=1e-4
     )
+
+
+def test_strengths_with_ties_are_those_of_the_log_linear_model():
+    # Fienberg and Larntz (1976): Davidson's model as a Poisson regression on pair, strength and
+    # tie. The figures are statsmodels' GLM(family=Poisson()) on that design.
+    fitted = bradley_terry(list("abcd"), LOG_LINEAR)
+    against_a = [fitted.by_name[n].value - fitted.by_name["a"].value for n in "bcd"]
+    assert against_a == pytest.approx([-0.98899279, -0.71727626, -0.49833927], abs=1e-6)
+    errors = [fitted.by_name[n].error for n in "abcd"]
+    assert errors == pytest.approx([0.21267283, 0.22447163, 0.21098937, 0.19284267], abs=1e-6)
+    assert fitted.ties == pytest.approx(1.0038996786, abs=1e-6)
 
 
 @given(st.integers(1, 40))

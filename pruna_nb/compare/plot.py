@@ -1,0 +1,107 @@
+"""Win rates or strengths as a plot, each with its interval and the number behind it."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb.compare.words import percent
+from pruna_nb.errors import InputError, MissingExtraError
+from pruna_nb.show.text import counted, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from pruna_nb.compare.result import Result, VariantResult
+
+KINDS = ("rate", "strength")
+_INK = "#3a3a3a"
+_FAINT = "#8a8a8a"
+_TINT = "#4078dc"
+_WIDTH = 7.0
+_ROW = 0.55
+_NAME_LIMIT = 36
+
+
+def plot_result(result: Result, kind: str | None = None) -> Figure:
+    """Draw a result; see `Result.plot`."""
+    if kind is None:
+        kind = "strength" if result.strengths else "rate"
+    if kind not in KINDS:
+        msg = f"kind is one of {', '.join(KINDS)}; {kind!r} was given"
+        raise InputError(msg)
+    if kind == "strength" and not result.strengths:
+        msg = (
+            "there are no strengths: they need more than two variants, and votes that link all of "
+            "them; kind='rate' draws the win rates"
+        )
+        raise InputError(msg)
+    figure, axes = _canvas(len(result.variants))
+    for height, variant in enumerate(reversed(result.variants)):
+        _draw(axes, height, variant, kind)
+    _label(axes, result, kind)
+    return figure
+
+
+def _canvas(rows: int) -> tuple[Figure, Axes]:
+    try:
+        # Not pyplot: that would keep each figure for ever, and show it twice in a notebook.
+        from matplotlib.figure import Figure as PlainFigure
+    except ImportError as error:
+        raise MissingExtraError("A plot of a comparison", "compare") from error
+
+    class ResultFigure(PlainFigure):
+        """A figure that a notebook shows without pyplot."""
+
+        def _repr_png_(self) -> bytes:
+            content = io.BytesIO()
+            self.savefig(content, format="png")
+            return content.getvalue()
+
+    size = (_WIDTH, 1.5 + _ROW * rows)
+    figure = ResultFigure(figsize=size, dpi=110, layout="constrained", facecolor="white")
+    return figure, figure.add_subplot()
+
+
+def _draw(axes: Axes, height: int, variant: VariantResult, kind: str) -> None:
+    if kind == "rate":
+        rate = variant.rate
+        value, low, high = 100 * rate.rate, 100 * rate.low, 100 * rate.high
+        said = f"{rate.wins} of {rate.decided}"
+        if not rate.decided:
+            axes.text(50, height, "no decided votes", color=_FAINT, ha="center", va="center")
+            return
+    else:
+        assert variant.strength is not None  # noqa: S101 - for mypy; the caller looked
+        value, low, high = variant.strength.value, variant.strength.low, variant.strength.high
+        said = f"{value:+.2f}"
+    axes.plot([low, high], [height, height], color=_TINT, lw=5, alpha=0.35, solid_capstyle="round")
+    axes.plot([value], [height], "o", color=_TINT, ms=8)
+    place: dict[str, Any] = {"xytext": (0, 8), "textcoords": "offset points"}
+    axes.annotate(said, (value, height), ha="center", color=_INK, fontsize=8, **place)
+
+
+def _label(axes: Axes, result: Result, kind: str) -> None:
+    # A dollar sign in a name would be read as mathematics.
+    names = [plain(each.name, _NAME_LIMIT).replace("$", r"\$") for each in result.variants]
+    axes.set_yticks(range(len(names)), names[::-1])
+    axes.set_ylim(-0.6, len(names) - 0.2)
+    level = percent(result.confidence)
+    if kind == "rate":
+        axes.set_xlim(-2, 102)
+        axes.axvline(50, color=_FAINT, lw=1, ls=(0, (4, 4)), zorder=0)
+        axes.set_xlabel(f"share of decided votes won, %, with Wilson's {level} interval")
+    else:
+        axes.axvline(0, color=_FAINT, lw=1, ls=(0, (4, 4)), zorder=0)
+        axes.margins(x=0.12)
+        axes.set_xlabel(f"Bradley-Terry strength, logits, with its {level} interval")
+    aside = f"{counted(result.ties, 'tie')}, {result.both_bad:,} both bad"
+    title = f"n = {counted(result.decided, 'decided vote')} ({aside})"
+    axes.set_title(title, loc="left", fontsize=10, color=_INK)
+    axes.tick_params(axis="y", length=0, labelcolor=_INK)
+    axes.tick_params(axis="x", color=_FAINT, labelcolor=_INK, labelsize=8)
+    axes.xaxis.label.set_color(_INK)
+    axes.xaxis.label.set_fontsize(9)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(_FAINT)
