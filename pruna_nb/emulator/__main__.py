@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pruna_nb.emulator.process import CHILD, run_child
 from pruna_nb.emulator.service import running
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run_child(sys.stdin.buffer, sys.stdout.buffer)
         return 0
     parsed = _parser().parse_args(given)
-    options: dict[str, object] = {
+    options: dict[str, Any] = {
         "fast": parsed.fast,
         "window": parsed.window,
         "seed": parsed.seed,

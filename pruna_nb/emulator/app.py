@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -22,18 +21,20 @@ from pruna_nb.emulator.answers import (
     answer,
     error,
     html,
-    invalid,
     limit_headers,
     refused,
 )
 from pruna_nb.emulator.files import InvalidFileError
 from pruna_nb.emulator.limits import Verdict
 from pruna_nb.emulator.render import CONTENT_TYPES
-from pruna_nb.emulator.wire import TooLargeError, drain, read_input, upload_of, wire_problems
+from pruna_nb.emulator.wire import TooLargeError, drain, read_input, upload_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from starlette.requests import Request
+
+    from pruna_nb.catalog import Model
     from pruna_nb.emulator.core import Core, Prediction
     from pruna_nb.emulator.faults import Fault
 
@@ -107,6 +108,26 @@ class Api:
         core = self._core
         core.counts["predictions"] += 1
         body = await request.body()
+        admitted = self._admit(request)
+        if isinstance(admitted, Response):
+            return admitted
+        model, verdict = admitted
+        given = read_input(model, body)
+        if isinstance(given, Response):
+            return given
+        prediction = core.accept(model, given)
+        fault = core.faults.first_of(_AFTER)
+        if fault is not None:
+            return self._broken_after(request, fault, prediction)
+        content = self._accepted(request, prediction)
+        if request.headers.get("try-sync", "").lower() == "true" and await self._wait(prediction):
+            content = self._state(request, prediction)
+        headers = limit_headers(verdict) if core.options.refusal == "ratelimit" else {}
+        return answer(content, 201, headers)
+
+    def _admit(self, request: Request) -> Response | tuple[Model, Verdict]:
+        """Let a prediction's POST in, to its model, or say what stands against it."""
+        core = self._core
         key = request.headers.get("apikey", "")
         if not self._is_known(key):
             return _unauthorized()
@@ -122,22 +143,7 @@ class Api:
         verdict = core.take(key, name, model)
         if not verdict.accepted:
             return refused(verdict, core.options.refusal, core.clock())
-        given = read_input(body)
-        if isinstance(given, Response):
-            return given
-        problems = wire_problems(model, given)
-        if problems:
-            return invalid(problems)
-        prediction = core.accept(model, given)
-        fault = core.faults.first_of(_AFTER)
-        if fault is not None:
-            return self._broken_after(request, fault, prediction)
-        headers = limit_headers(verdict) if core.options.refusal == "ratelimit" else {}
-        if request.headers.get("try-sync", "").lower() == "true":
-            finished = await self._wait(prediction)
-            if finished:
-                return answer(self._state(request, prediction), 201, headers)
-        return answer(self._accepted(request, prediction), 201, headers)
+        return model, verdict
 
     async def _status(self, request: Request) -> Response:
         """GET /v1/predictions/status/{id}."""

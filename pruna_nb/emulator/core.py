@@ -21,7 +21,6 @@ from pruna_nb.emulator.files import FileStore, entry_of
 from pruna_nb.emulator.ledger import Ledger
 from pruna_nb.emulator.limits import Verdict, Window, make_window
 from pruna_nb.emulator.loader import Loader
-from pruna_nb.emulator.options import Options
 from pruna_nb.emulator.render import Job, Source, render, suffix_of
 from pruna_nb.errors import UnknownModelError
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pruna_nb.emulator.files import StoredFile
+    from pruna_nb.emulator.options import Options
 
 Outcome = Literal["succeeded", "failed", "canceled", "never"]
 

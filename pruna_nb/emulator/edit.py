@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import TYPE_CHECKING, Final
 
 from PIL import Image, ImageFilter, ImageOps
@@ -15,7 +16,25 @@ if TYPE_CHECKING:
 
     from pruna_nb.emulator.sizes import Size
 
-_TINT: Final = 0.38
+_TINT: Final = 0.45
+_COLOURS: Final = {
+    "black": "#d9d9d9",
+    "blue": "#7fb2ff",
+    "brown": "#d9a066",
+    "copper": "#e39b6d",
+    "gold": "#ffd75e",
+    "golden": "#ffd75e",
+    "green": "#86e08a",
+    "orange": "#ffab4d",
+    "pink": "#ff9ecb",
+    "purple": "#c79bff",
+    "red": "#ff7b6b",
+    "silver": "#e3e8ee",
+    "turquoise": "#5fe3d6",
+    "violet": "#c79bff",
+    "white": "#ffffff",
+    "yellow": "#ffe95c",
+}
 
 
 def edit(
@@ -23,11 +42,11 @@ def edit(
 ) -> Image.Image:
     """Edit pictures visibly: the first one leads, the others stand beside it.
 
-    Everything keeps its place; the colours are drawn towards a pair that prompt and seed
-    choose, and the prompt stands on top.
+    Everything keeps its place; the colours are drawn towards one that the prompt names, or one
+    that prompt and seed choose, and the prompt stands on top.
     """
     rng = random.Random(f"{seed}\x00{variant}\x00{prompt}")  # noqa: S311 - no secret
-    dark, light = _pair(rng)
+    dark, light = _pair(prompt, rng)
     picture = tiled(pictures, size)
     tinted = ImageOps.colorize(ImageOps.grayscale(picture), dark, light)
     picture = Image.blend(picture, tinted, _TINT)
@@ -68,11 +87,14 @@ def placeholder(address: str, size: Size) -> Image.Image:
     return picture
 
 
-def _pair(rng: random.Random) -> tuple[Colour, Colour]:
+def _pair(prompt: str, rng: random.Random) -> tuple[Colour, Colour]:
     """Choose a dark and a light colour."""
+    named = [word for word in re.findall("[a-z]+", prompt[:2_000].lower()) if word in _COLOURS]
+    if named:
+        light = _hex(_COLOURS[named[-1]])
+        return mix(light, (0, 0, 0), 0.85), light
     palette = rng.choice(PALETTES)
-    dark, light = _hex(palette[0]), _hex(palette[rng.choice((3, 4))])
-    return mix(dark, (0, 0, 0), 0.2), light
+    return mix(_hex(palette[0]), (0, 0, 0), 0.2), _hex(palette[rng.choice((3, 4))])
 
 
 def _hex(text: str) -> Colour:

@@ -133,18 +133,21 @@ def _fault(name: str, spec: Any) -> Fault:
     given = spec if isinstance(spec, Mapping) else {"probability": spec}
     if unknown := sorted(set(given) - _WORDS):
         raise ValueError(f"fault {name}: unknown {', '.join(unknown)}; known are {sorted(_WORDS)}")
+    probability = given.get("probability", 1.0)
+    if not _is_number(probability) or not 0 <= probability <= 1:
+        raise ValueError(f"fault {name}: a probability is 0 to 1, not {probability!r}")
+    for word in ("first", "after"):
+        count = given.get(word, 0)
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise ValueError(f"fault {name}: {word} is a count, not {count!r}")
+    wait = given.get("wait", 0.0)
+    if not _is_number(wait) or not 0 <= wait < math.inf:
+        raise ValueError(f"fault {name}: wait is seconds, not {wait!r}")
     fault = Fault(name, **given)
-    if (
-        isinstance(fault.probability, bool)
-        or not isinstance(fault.probability, (int, float))
-        or not 0 <= fault.probability <= 1
-    ):
-        raise ValueError(f"fault {name}: a probability is 0 to 1, not {fault.probability!r}")
-    counts = (fault.after, 0 if fault.first is None else fault.first)
-    if not all(isinstance(count, int) and count >= 0 for count in counts):
-        raise ValueError(f"fault {name}: first and after are counts, not {counts}")
-    if not (math.isfinite(fault.wait) and fault.wait >= 0):
-        raise ValueError(f"fault {name}: wait is seconds, not {fault.wait!r}")
     if (name in _NEED_TO) != bool(fault.to):
         raise ValueError(f"fault {name}: {'needs' if name in _NEED_TO else 'takes no'} 'to'")
     return fault
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

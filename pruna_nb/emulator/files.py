@@ -8,11 +8,11 @@ import secrets
 import zipfile
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 _CHUNK: Final = 1 << 20
 _MOST_PIXELS: Final = 80_000_000  # below Pillow's own bound, so that it need not warn

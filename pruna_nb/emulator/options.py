@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -13,6 +12,7 @@ from pruna_nb.emulator.faults import Faults
 from pruna_nb.emulator.limits import WindowKind, make_window
 
 if TYPE_CHECKING:
+    import random
     from typing import Self
 
 Seconds = float | tuple[float, float]
@@ -116,9 +116,7 @@ class Options:
             plain["window"] = tuple(plain["window"])
         if "latency" in plain:
             plain["latency"] = _latencies(plain["latency"])
-        options = dataclasses.replace(self, **plain)
-        options._check()
-        return options
+        return dataclasses.replace(self, **plain)
 
     def to_json(self) -> dict[str, Any]:
         """Give plain values that `read` takes again."""
@@ -128,7 +126,7 @@ class Options:
                 plain[name] = sorted(plain[name])
         return plain
 
-    def _check(self) -> None:
+    def __post_init__(self) -> None:
         make_window(self.window, 1, 1.0)
         Faults(self.faults)
         if self.refusal not in get_args(Refusal):

@@ -44,11 +44,14 @@ class ProcessService(Service):
         self._token = secrets.token_hex(24)
         self._accepted: list[dict[str, Any]] = []
         self._last: dict[str, Any] | None = None
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "pruna_nb.emulator", CHILD],
+        self._child = subprocess.Popen(  # noqa: S603 - this package's own command
+            # -P: a module in the working folder must not stand in for one of ours.
+            [sys.executable, "-P", "-m", "pruna_nb.emulator", CHILD],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            # Ctrl-C in the terminal is meant for the parent.
+            start_new_session=True,
         )
         self.pid = self._child.pid
         order = {
@@ -65,11 +68,13 @@ class ProcessService(Service):
 
     @property
     def accepted(self) -> list[dict[str, Any]]:
+        """What was accepted, in order: id, model, input and at."""
         answer = self._ask({"do": "accepted", "from": len(self._accepted)})
         self._accepted += answer.get("accepted", [])
         return list(self._accepted)
 
     def configure(self, **changes: Any) -> None:
+        """Change how it behaves while it runs."""
         checked = Options.read(changes).to_json()
         answer = self._ask(
             {"do": "configure", "changes": {name: checked[name] for name in changes}}
@@ -78,8 +83,9 @@ class ProcessService(Service):
             raise ValueError(answer["error"])
 
     def stop(self) -> None:
+        """Stop it, and keep what it counted."""
         if self._child.poll() is None:
-            self._last = self._state()
+            self._last = dict(self._state())
             self._accepted = self.accepted
             # The end of its standard input tells the child to stop.
             self._close_pipes()
@@ -91,6 +97,7 @@ class ProcessService(Service):
         self._child.wait()
 
     def kill(self) -> None:
+        """End it at once; its ledger, if it has one, has what it counted."""
         self._child.kill()
         self._child.wait()
         self._close_pipes()
@@ -104,10 +111,12 @@ class ProcessService(Service):
         self._child.stdin.write(json.dumps(order).encode() + b"\n")
         self._child.stdin.flush()
         line = self._child.stdout.readline()
-        answer = json.loads(line) if line else {"error": "the emulator's process did not start"}
+        answer: dict[str, Any] = (
+            json.loads(line) if line else {"error": "the emulator's process did not start"}
+        )
         if "error" in answer:
             raise OSError(answer["error"])
-        return answer["url"], answer["port"]
+        return str(answer["url"]), int(answer["port"])
 
     def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
         """Send a command; of a process that is gone, give what it said last."""

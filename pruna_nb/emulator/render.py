@@ -30,7 +30,7 @@ CONTENT_TYPES: Final = {
 }
 # What changes a picture's frame or file, and not what is to be seen on it.
 _FRAME_FIELDS: Final = frozenset(
-    [
+    (
         "prompt",
         "seed",
         "aspect_ratio",
@@ -44,8 +44,7 @@ _FRAME_FIELDS: Final = frozenset(
         "output_format",
         "output_quality",
         "num_outputs",
-        "hf_api_token",
-    ]
+    )
 )
 _PROMPT_FIELDS: Final = ("prompt", "instruction_prompt", "voice_script", "default_caption")
 _ELSEWHERE_SIZE: Final = (1024, 768)

@@ -120,8 +120,7 @@ def _ridge(width: int, rng: random.Random, steps: int) -> list[float]:
 def _hills(size: Size, palette: list[Colour], rng: random.Random) -> Image.Image:
     """Draw a sky with a sun, and hills that grow darker towards us."""
     width, height = size
-    night = rng.random() < 0.35
-    sky = palette[1:4] if night else [palette[2], palette[3], palette[4]]
+    sky = rng.choice((palette[1:4], palette[2:5], palette[2:5]))
     picture = _vertical(size, sky)
     sun = (rng.uniform(0.2, 0.8) * width, rng.uniform(0.2, 0.42) * height)
     radius = min(size) * rng.uniform(0.06, 0.11)
@@ -129,7 +128,6 @@ def _hills(size: Size, palette: list[Colour], rng: random.Random) -> Image.Image
     _disc(picture, sun, radius, mix(palette[4], (255, 255, 255), 0.55))
     layers = rng.randint(4, 5)
     steps = 96
-    # Drawn at twice the height and halved, for smooth edges at half of the cost of both ways.
     for layer in range(layers):
         near = (layer + 1) / layers
         base = height * (0.42 + 0.44 * layer / layers)
@@ -146,11 +144,14 @@ def _fill_below(picture: Image.Image, line: list[float], colour: Colour) -> None
     top = max(math.floor(min(line)) - 2, 0)
     deep = min(math.ceil(max(line)) + 2, height)
     if deep > top:
+        # Drawn higher and made lower: hills rise gently, so only that way do steps show.
         factor = 3
         mask = Image.new("L", (width, (deep - top) * factor), 0)
-        points = [(x * width / (len(line) - 1), (y - top) * factor) for x, y in enumerate(line)]
-        corners = [(width, (deep - top) * factor), (0, (deep - top) * factor)]
-        ImageDraw.Draw(mask).polygon(points + corners, fill=255)
+        points: list[tuple[float, float]] = [
+            (x * width / (len(line) - 1), (y - top) * factor) for x, y in enumerate(line)
+        ]
+        points += [(width, mask.height), (0, mask.height)]
+        ImageDraw.Draw(mask).polygon(points, fill=255)
         picture.paste(colour, (0, top), mask.reduce((1, factor)))
     if deep < height:
         picture.paste(colour, (0, deep, width, height))
@@ -160,29 +161,31 @@ def _bubbles(size: Size, palette: list[Colour], rng: random.Random) -> Image.Ima
     """Draw soft lights before a flowing background."""
     picture = _mesh(size, palette[0:3], rng)
     short = min(size)
-    for number in range(rng.randint(9, 13)):
-        radius = short * rng.uniform(0.05, 0.24)
-        at = (rng.uniform(0, size[0]), rng.uniform(0, size[1] * 0.92))
-        colour = rng.choice(palette[2:5])
-        if number < 4:
-            _shine(picture, at, radius * 2.6, colour)
-        else:
-            side = round(radius * 2)
-            box = (round(at[0]) - side // 2, round(at[1]) - side // 2)
-            mask = Image.new("L", (side * 2, side * 2), 0)
-            ImageDraw.Draw(mask).ellipse(
-                (0, 0, side * 2 - 1, side * 2 - 1),
-                fill=rng.randint(50, 120),
-                outline=190,
-                width=max(short // 180, 2),
-            )
-            picture.paste(colour, box, mask.reduce(2))
+    for _ in range(4):
+        radius = short * rng.uniform(0.13, 0.6)
+        _shine(picture, _somewhere(size, rng), radius, rng.choice(palette[2:5]))
+    for _ in range(rng.randint(5, 9)):
+        side = round(short * rng.uniform(0.1, 0.48))
+        mask = Image.new("L", (side * 2, side * 2), 0)
+        ImageDraw.Draw(mask).ellipse(
+            (0, 0, side * 2 - 1, side * 2 - 1),
+            fill=rng.randint(50, 120),
+            outline=190,
+            width=max(short // 180, 2),
+        )
+        x, y = _somewhere(size, rng)
+        at = (round(x) - side // 2, round(y) - side // 2)
+        picture.paste(rng.choice(palette[2:5]), at, mask.reduce(2))
     return picture
+
+
+def _somewhere(size: Size, rng: random.Random) -> tuple[float, float]:
+    return rng.uniform(0, size[0]), rng.uniform(0, size[1] * 0.92)
 
 
 def _waves(size: Size, palette: list[Colour], rng: random.Random) -> Image.Image:
     """Draw bands that swing one before the other, like paper cut in layers."""
-    width, height = size
+    height = size[1]
     picture = _vertical(size, [palette[4], mix(palette[4], palette[3], 0.6)])
     bands = rng.randint(6, 8)
     turns = rng.uniform(0.5, 1.1)
@@ -214,48 +217,36 @@ def _tiles(size: Size, palette: list[Colour], rng: random.Random) -> Image.Image
     side = math.ceil(size[0] / across)
     down = math.ceil(size[1] / side)
     picture = Image.new("RGB", (across * side, down * side), palette[4])
-    # Each shape's mask is drawn once and used for all the tiles.
-    quarter, disc, half = _tile_masks(side)
+    masks = _tile_masks(side)
     for column in range(across):
         for row in range(down):
             ground, shape = rng.sample(palette, 2)
             at = (column * side, row * side)
             picture.paste(ground, (*at, at[0] + side, at[1] + side))
-            kind = rng.random()
-            if kind < 0.5:
-                mask = quarter[rng.randrange(4)]
-            elif kind < 0.7:
-                mask = disc
-            elif kind < 0.9:
-                mask = half[rng.randrange(4)]
-            else:
-                continue
-            picture.paste(shape, at, mask)
+            mask = rng.choice(rng.choice(masks))
+            if mask is not None:
+                picture.paste(shape, at, mask)
     return picture.crop((0, 0, *size))
 
 
 @lru_cache(maxsize=8)
-def _tile_masks(side: int) -> tuple[list[Image.Image], Image.Image, list[Image.Image]]:
-    turns = (
-        None,
-        Image.Transpose.ROTATE_90,
-        Image.Transpose.ROTATE_180,
-        Image.Transpose.ROTATE_270,
-    )
+def _tile_masks(side: int) -> tuple[tuple[Image.Image | None, ...], ...]:
+    """Give the shapes of tiles, each kind as often as it is to be chosen; None for a plain one."""
+    turn = Image.Transpose
 
     def shape(box: tuple[float, float, float, float]) -> Image.Image:
         big = Image.new("L", (side * 2, side * 2), 0)
-        ImageDraw.Draw(big).ellipse(tuple(each * side * 2 for each in box), fill=255)
+        ImageDraw.Draw(big).ellipse([each * side * 2 for each in box], fill=255)
         return big.reduce(2)
 
-    def turned(mask: Image.Image) -> list[Image.Image]:
-        return [mask if turn is None else mask.transpose(turn) for turn in turns]
+    def turned(mask: Image.Image) -> tuple[Image.Image, ...]:
+        turns = (turn.ROTATE_90, turn.ROTATE_180, turn.ROTATE_270)
+        return (mask, *(mask.transpose(each) for each in turns))
 
-    return (
-        turned(shape((-1, -1, 1, 1))),
-        shape((0.15, 0.15, 0.85, 0.85)),
-        turned(shape((0, -0.5, 1, 0.5))),
-    )
+    quarters = turned(shape((-1, -1, 1, 1)))
+    discs = (shape((0.15, 0.15, 0.85, 0.85)),)
+    halves = turned(shape((0, -0.5, 1, 0.5)))
+    return (*[quarters] * 5, *[discs] * 2, *[halves] * 2, (None,))
 
 
 SCENES: Final[Sequence[Callable[[Size, list[Colour], random.Random], Image.Image]]] = (

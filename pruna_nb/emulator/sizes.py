@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pruna_nb.catalog import parse_ratio
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pruna_nb.catalog import Model
 
 Size = tuple[int, int]

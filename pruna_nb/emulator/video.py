@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import av
 from PIL import Image, ImageOps
@@ -61,7 +61,8 @@ def make_video(picture: Image.Image, size: Size, *, fps: int, frames: int) -> by
         stream: Any = container.add_stream(codec, rate=fps, options=options)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
-        shown, frame = -1, None
+        shown = -1
+        frame: Any = None
         for number in range(frames):
             view = number * _VIEWS // frames
             if view != shown:
@@ -91,7 +92,8 @@ def first_frame(path: Path) -> Image.Image:
     """Read the first frame of a video."""
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
-        return frame.to_image().convert("RGB")
+        picture: Image.Image = cast("Any", frame).to_image()
+        return picture.convert("RGB")
 
 
 def _frame(picture: Image.Image, view: int) -> Any:
@@ -99,7 +101,8 @@ def _frame(picture: Image.Image, view: int) -> Any:
     inset = _ZOOM * view / _VIEWS
     box = (width * inset, height * inset, width * (1 - inset), height * (1 - inset))
     moved = picture.resize(picture.size, Image.Resampling.BILINEAR, box=box) if view else picture
-    return av.VideoFrame.from_image(moved).reformat(format="yuv420p")
+    # PyAV gives these two no types.
+    return cast("Any", av.VideoFrame).from_image(moved).reformat(format="yuv420p")
 
 
 @lru_cache(maxsize=1)

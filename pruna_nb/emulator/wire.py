@@ -31,8 +31,8 @@ class TooLargeError(Exception):
     """An upload has more bytes than are allowed."""
 
 
-def read_input(body: bytes) -> dict[str, Any] | Response:
-    """Read the input from a request's body, or say what is wrong with it."""
+def read_input(model: Model, body: bytes) -> dict[str, Any] | Response:
+    """Read a model's input from a request's body, or say what is wrong with it."""
     try:
         content = json.loads(body)
     except ValueError:
@@ -43,10 +43,11 @@ def read_input(body: bytes) -> dict[str, Any] | Response:
     if not isinstance(given, dict):
         text = 'the body must be {"input": {...}}'
         return invalid([Problem("", text, "type")])
-    return given
+    problems = _wire_problems(model, given)
+    return invalid(problems) if problems else given
 
 
-def wire_problems(model: Model, given: Mapping[str, Any]) -> list[Problem]:
+def _wire_problems(model: Model, given: Mapping[str, Any]) -> list[Problem]:
     """Check an input as it comes over the wire, where a file is an http address."""
     problems = check_input(model, given)
     for field in model.media_fields:
@@ -78,14 +79,18 @@ async def upload_of(request: Request, most: int) -> AsyncIterator[UploadFile]:
     try:
         async with Request(request.scope, counted).form(max_files=1) as form:
             content = form.get("content")
-            if not isinstance(content, UploadFile):
-                raise InvalidFileError("the multipart field content is missing")
-            if (content.size or 0) > most:
-                raise TooLargeError
-            yield content
+            yield _checked_upload(content, most)
     except TooLargeError:
         await drain(counted)
         raise
+
+
+def _checked_upload(content: object, most: int) -> UploadFile:
+    if not isinstance(content, UploadFile):
+        raise InvalidFileError("the multipart field content is missing")
+    if (content.size or 0) > most:
+        raise TooLargeError
+    return content
 
 
 async def drain(receive: Receive) -> None:
