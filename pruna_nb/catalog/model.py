@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
@@ -13,6 +12,7 @@ from pruna_nb.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from fractions import Fraction
 
 Output = Literal["image", "video", "zip", "unknown"]
 FieldType = Literal["string", "integer", "number", "boolean", "array"]
@@ -169,6 +169,8 @@ def parse_ratio(text: object) -> Fraction | None:
     """
     if not isinstance(text, str):
         return None
+    from fractions import Fraction
+
     for separator in (":", "*", "x"):
         width, found, height = text.partition(separator)
         if found and _is_count(width) and _is_count(height):
@@ -178,7 +180,7 @@ def parse_ratio(text: object) -> Fraction | None:
 
 def _is_count(text: str) -> bool:
     # Nine digits are plenty; int() of thousands of them is slow, and at last refused.
-    return re.fullmatch(r"\s*0*[1-9][0-9]{0,8}\s*", text) is not None
+    return re.fullmatch(r"\s*[1-9][0-9]{0,8}\s*", text) is not None
 
 
 def field_from_spec(name: str, spec: Mapping[str, Any], *, required: bool) -> Field:

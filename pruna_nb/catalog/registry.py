@@ -7,7 +7,6 @@ of the pen is refused.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import threading
@@ -233,6 +232,8 @@ def _unknown_text(name: str) -> str:
 
 def near_names(name: object, names: Iterable[str]) -> list[str]:
     """Give up to three of the names that are like the one given, the nearest first."""
+    import difflib
+
     folded = {_fold(each): each for each in names}
     found = difflib.get_close_matches(_fold(str(name)[:128]), folded, n=3, cutoff=0.6)
     return [folded[each] for each in found]
@@ -260,6 +261,8 @@ def _meant(name: str) -> str | None:
 def _misspelt(word: str, known: str) -> bool:
     if any(letter.isdigit() for letter in word + known):
         return False
+    import difflib
+
     return difflib.SequenceMatcher(None, word, known).ratio() >= _ALIKE
 
 
