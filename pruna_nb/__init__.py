@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from pruna_nb import emulator
     from pruna_nb.api.client import Client
     from pruna_nb.batch import tending as cache
+    from pruna_nb.frames.showing import sheet_frame as read_sheet
     from pruna_nb.frames.tables import journal, models
+    from pruna_nb.show import show_images
     from pruna_nb.single import generate
 
 __version__ = "0.1.0"
@@ -36,6 +38,8 @@ _LATER = {
     "generate": ("pruna_nb.single", "generate"),
     "journal": ("pruna_nb.frames.tables", "journal"),
     "models": ("pruna_nb.frames.tables", "models"),
+    "read_sheet": ("pruna_nb.frames.showing", "sheet_frame"),
+    "show_images": ("pruna_nb.show", "show_images"),
 }
 
 __all__ = [
@@ -49,8 +53,10 @@ __all__ = [
     "get_model",
     "journal",
     "models",
+    "read_sheet",
     "register_model",
     "settings",
+    "show_images",
 ]
 
 _register()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from pruna_nb.api.replies import Prediction
     from pruna_nb.batch.journal import Entry
+    from pruna_nb.errors import PrunaError
 
 Status = Literal["succeeded", "failed", "canceled", "skipped", "lost", "pending"]
 
@@ -34,6 +35,8 @@ class Outcome:
         Whether no new prediction was made for the row.
     prediction_id : str or None
         The service's name for it, where it gave one.
+    cause : PrunaError or None
+        The error itself, for a single call to raise.
     """
 
     status: Status
@@ -43,6 +46,7 @@ class Outcome:
     cost_usd: float = 0.0
     cached: bool = False
     prediction_id: str | None = None
+    cause: PrunaError | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(slots=True)

@@ -168,6 +168,8 @@ class Run:
         with self._lock:
             if job.key in self.outcomes:
                 return
+            if outcome.cause is not None:  # its traceback would hold on to the whole step
+                outcome.cause.__traceback__ = None
             self.outcomes[job.key] = outcome
             self.counts[outcome.status] += 1
             if not math.isnan(outcome.cost_usd):

@@ -183,7 +183,9 @@ class Steps:
             return
         price = "" if job.cost_usd is None else f" Its price is {job.cost_usd:g} USD."
         text = f"{_text(error)}{price}"
-        run.settle(job, Outcome("lost", error=text, seconds=job.age, cost_usd=math.nan))
+        run.settle(
+            job, Outcome("lost", error=text, seconds=job.age, cost_usd=math.nan, cause=error)
+        )
 
     def _refused(self, job: Job, error: errors.RateLimitError) -> None:
         run = self.run
@@ -256,7 +258,7 @@ class Steps:
             self.run.stop_sending(error)
         self._landed(job, Outcome(
             state, error=_text(error), seconds=job.age, cost_usd=math.nan,
-            prediction_id=prediction.id,
+            prediction_id=prediction.id, cause=error,
         ))  # fmt: skip
 
     def _timed_out(self, job: Job) -> None:
@@ -363,7 +365,7 @@ class Steps:
         self.run.settle(job, outcome)
 
     def _fail(self, job: Job, error: errors.PrunaError) -> None:
-        self.run.settle(job, Outcome("failed", error=_text(error), seconds=job.age))
+        self.run.settle(job, Outcome("failed", error=_text(error), seconds=job.age, cause=error))
 
     def _later(self, seconds: float, job: Job, step: Callable[[Job], None]) -> None:
         self.run.schedule.at(time.monotonic() + seconds, lambda: step(job))
@@ -437,5 +439,5 @@ def _text(error: BaseException) -> str:
 def _bad(status: Any, error: errors.ApiError, job: Job) -> Outcome:
     return Outcome(
         status, error=_text(error), seconds=job.age, cost_usd=math.nan,
-        prediction_id=job.prediction_id,
+        prediction_id=job.prediction_id, cause=error,
     )  # fmt: skip

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pruna_nb.batch.cache import CacheMode
     from pruna_nb.batch.run import OnLost
     from pruna_nb.frames.generate import Estimate
+    from pruna_nb.frames.showing import Table
+    from pruna_nb.show import Grid
 
 
 class PrunaFrame:
@@ -159,6 +163,89 @@ class PrunaFrame:
             fields=fields,
         )
         return verbs.estimate(self._frame, call, cache)
+
+    def grid(
+        self,
+        *,
+        columns: int | None = None,
+        caption_col: str | None = None,
+        rows: str | None = None,
+        cols: str | None = None,
+        size: int = 256,
+        max_bytes: int | None = 1_000_000,
+        output_col: str = "output",
+        title: str | None = None,
+        live: bool = False,
+    ) -> Grid:
+        """Show the outputs in a grid that stays small in the saved notebook.
+
+        Parameters
+        ----------
+        columns : int, optional
+            Pictures side by side; by default as many as there is room for.
+        caption_col : str, optional
+            The column of captions; by default prompt, aspect ratio and seed.
+        rows, cols : str, optional
+            The grid's axes: a column, an index level (such as "sample"), or a field of the
+            requests (such as "aspect_ratio").
+        size : int
+            Side of the box that each picture fits into, in pixels.
+        max_bytes : int, optional
+            What the grid may take in the notebook's file; pictures get smaller to fit, and a
+            line says so. None: no limit.
+        output_col : str
+            The column of outputs, for results with a prefix.
+        title : str, optional
+        live : bool
+            Whether videos play.
+
+        Returns
+        -------
+        Grid
+            Its ``save("sheet.png")`` writes a contact sheet that `pruna_nb.read_sheet` reads
+            back, ``save("grid.html")`` a page with zoom.
+        """
+        from pruna_nb.frames.showing import frame_grid
+
+        return frame_grid(
+            self._frame,
+            columns=columns,
+            caption_col=caption_col,
+            rows=rows,
+            cols=cols,
+            size=size,
+            max_bytes=max_bytes,
+            output_col=output_col,
+            title=title,
+            live=live,
+        )
+
+    def table(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        size: int = 128,
+        max_bytes: int | None = 1_000_000,
+        output_col: str = "output",
+    ) -> Table:
+        """Show the frame with thumbnails among its columns.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Which columns; by default all.
+        size : int
+            Side of the box that each picture fits into, in pixels.
+        max_bytes : int, optional
+            What the table may take in the notebook's file. None: no limit.
+        output_col : str
+            The columns whose names end with this are shown as pictures.
+        """
+        from pruna_nb.frames.showing import frame_table
+
+        return frame_table(
+            self._frame, columns=columns, size=size, max_bytes=max_bytes, output_col=output_col
+        )
 
     def failed(self, *, prefix: str = "") -> pd.DataFrame:
         """Give the rows that were asked for and have no output, with their errors."""

@@ -1,0 +1,207 @@
+"""The cache, looked after: how large it is, what may go, whether it is whole."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pruna_nb.api.media import sha256_of, unwritable
+from pruna_nb.batch.database import database_of
+from pruna_nb.errors import InputError
+from pruna_nb.settings import current
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+    from pathlib import Path
+
+__all__ = ["CacheInfo", "clear", "info", "prune", "verify"]
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
+_YOUNG_SECONDS = 3600.0
+"""A file that no entry names is left alone for so long: a run may be about to name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheInfo:
+    """What a cache folder holds.
+
+    Parameters
+    ----------
+    folder : Path
+        The cache folder.
+    entries : int
+        Requests whose output is kept.
+    files : int
+        Media files.
+    bytes : int
+        What the media files take.
+    thumbnail_bytes : int
+        What the thumbnails take; they are made anew when needed.
+    """
+
+    folder: Path
+    entries: int
+    files: int
+    bytes: int
+    thumbnail_bytes: int
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return (
+            f"{self.entries:,} outputs in {self.files:,} files, {self.bytes / 1e6:,.1f} MB "
+            f"(and {self.thumbnail_bytes / 1e6:,.1f} MB of thumbnails), in {self.folder}"
+        )
+
+
+def info() -> CacheInfo:
+    """Say what the cache folder holds.
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> pruna_nb.cache.info().entries >= 0
+    True
+    """
+    folder = current().cache_dir
+    if not folder.is_dir():
+        return CacheInfo(folder, 0, 0, 0, 0)
+    (entries,) = database_of(folder).execute("SELECT count(*) FROM item")[0]
+    sizes = [file.stat().st_size for file in _media_files(folder)]
+    thumbs = [file.stat().st_size for file in (folder / "thumbs").rglob("*") if file.is_file()]
+    return CacheInfo(folder, entries, len(sizes), sum(sizes), sum(thumbs))
+
+
+def prune(
+    *, older_than: str | float | timedelta | None = None, keep_bytes: int | None = None
+) -> int:
+    """Drop what was not used for long, and media files that no entry names.
+
+    Parameters
+    ----------
+    older_than : str, float or timedelta, optional
+        Drop outputs last used longer ago than this: "30d", "12h", "90m", or seconds. The use
+        is noted once a day.
+    keep_bytes : int, optional
+        Drop the outputs unused longest until the media take no more than this.
+
+    Returns
+    -------
+    int
+        The bytes that were freed.
+
+    Raises
+    ------
+    InputError
+        If neither is given, or one cannot be read.
+    """
+    if older_than is None and keep_bytes is None:
+        msg = "prune() needs older_than= (such as '30d') or keep_bytes=; clear() drops everything."
+        raise InputError(msg)
+    folder = current().cache_dir
+    if not folder.is_dir():
+        return 0
+    database = database_of(folder)
+    if older_than is not None:
+        before = time.time() - _seconds(older_than)
+        database.change("DELETE FROM item WHERE used_at < ?", [before])
+    if keep_bytes is not None:
+        _drop_down_to(folder, keep_bytes)
+    return _drop_unnamed(folder)
+
+
+def verify() -> list[str]:
+    """Read every media file and drop the entries whose file is gone or damaged.
+
+    Returns
+    -------
+    list of str
+        The media files that were gone or damaged; their rows are made anew by the next run.
+    """
+    folder = current().cache_dir
+    if not folder.is_dir():
+        return []
+    database = database_of(folder)
+    bad = []
+    for (media,) in database.execute("SELECT DISTINCT media FROM item"):
+        path = folder / "media" / media
+        if not path.is_file() or sha256_of(path) != path.stem:
+            bad.append(str(path))
+            database.change("DELETE FROM item WHERE media = ?", [media])
+            path.unlink(missing_ok=True)
+    return bad
+
+
+def clear() -> int:
+    """Drop every output and thumbnail; the journal of what was sent stays.
+
+    Returns
+    -------
+    int
+        The bytes that were freed.
+    """
+    folder = current().cache_dir
+    if not folder.is_dir():
+        return 0
+    database_of(folder).change("DELETE FROM item")
+    freed = _drop_unnamed(folder, young_too=True)
+    for file in (folder / "thumbs").rglob("*"):
+        if file.is_file():
+            freed += _unlink(file)
+    return freed
+
+
+def _seconds(value: str | float | timedelta) -> float:
+    if hasattr(value, "total_seconds"):
+        return float(value.total_seconds())
+    if isinstance(value, (int, float)) and value >= 0:
+        return float(value)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", str(value))
+    if not found:
+        msg = f"older_than={value!r} is no length of time; give '30d', '12h', '90m' or seconds."
+        raise InputError(msg)
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _drop_down_to(folder: Path, keep_bytes: int) -> None:
+    database = database_of(folder)
+    rows = database.execute("SELECT media, max(size), max(used_at) FROM item GROUP BY media")
+    total = sum(size for _, size, _ in rows)
+    for media, size, _ in sorted(rows, key=lambda row: row[2]):
+        if total <= keep_bytes:
+            break
+        database.change("DELETE FROM item WHERE media = ?", [media])
+        total -= size
+
+
+def _drop_unnamed(folder: Path, *, young_too: bool = False) -> int:
+    """Delete media files that neither an entry nor work under way names."""
+    rows = database_of(folder).execute("SELECT DISTINCT media FROM item")
+    named = {media for (media,) in rows}
+    freed = 0
+    for file in _media_files(folder):
+        name = file.relative_to(folder / "media").as_posix()
+        young = time.time() - file.stat().st_mtime < _YOUNG_SECONDS
+        if name not in named and (young_too or not young):
+            freed += _unlink(file)
+    return freed
+
+
+def _media_files(folder: Path) -> list[Path]:
+    media = folder / "media"
+    return [
+        file
+        for part in (media.iterdir() if media.is_dir() else [])
+        if part.is_dir() and part.name != "parts"
+        for file in part.iterdir()
+    ]
+
+
+def _unlink(file: Path) -> int:
+    size = file.stat().st_size
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(file.parent, error) from None
+    return size

@@ -1,0 +1,77 @@
+"""The demo: a table of prompts becomes pictures, a contact sheet and a page; needs no key."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pruna_nb.frames.tables_on_disk import read_table
+from pruna_nb.settings import configure
+
+_PICTURE_LIMIT = {"p-image": (12, 2.0)}
+"""Twelve in two seconds: slow enough to see the throttle at work."""
+
+
+def demo(out: str) -> int:
+    """Run the demo and write what it made into a folder.
+
+    Parameters
+    ----------
+    out : str
+        The folder; what an earlier demo wrote there is written again.
+
+    Returns
+    -------
+    int
+        0 if every picture is there.
+    """
+    import pruna_nb
+
+    folder = Path(out).absolute()
+    prompts = read_table(str(files("pruna_nb") / "prompts.csv"))
+    print(
+        "An emulator of P-API runs on this machine: no key, no cost, no picture of a real model.\n"
+    )
+    with (
+        pruna_nb.emulator.running(limits=_PICTURE_LIMIT, latency=(0.3, 0.9)) as service,
+        configure(
+            api_key="emulator",
+            base_url=service.url,
+            cache_dir=folder / "cache",
+            limits=_PICTURE_LIMIT,
+        ),
+    ):
+        how = {"aspect_ratio_col": "aspect_ratio", "seed_col": "seed"}
+        print(f"{len(prompts)} prompts, before anything is spent:")
+        print(f"  {prompts.pruna.estimate('prompt', **how)}\n")
+        pictures = prompts.pruna.generate("prompt", **how)
+        before = service.charged
+        _show(pictures)
+        grid = pictures.pruna.grid(rows="prompt", cols="aspect_ratio", title="pruna_nb demo")
+        sheet = grid.save(folder / "sheet.png")
+        page = grid.save(folder / "index.html")
+        pictures.to_csv(folder / "pictures.csv", index=False)
+        print("\nThe same again: everything is there already, so nothing is sent or paid.")
+        prompts.pruna.generate("prompt", **how)
+        print(f"Charged by the emulator: {before} predictions, then {service.charged - before}.\n")
+    _what_next(folder, sheet[0], page[0])
+    return int((pictures["status"] != "succeeded").any())
+
+
+def _show(pictures: Any) -> None:
+    columns = ["prompt", "aspect_ratio", "status", "seconds", "cost_usd", "cached"]
+    print(pictures[columns].to_string(max_rows=8, max_colwidth=40, float_format="{:.3f}".format))
+
+
+def _what_next(folder: Path, sheet: Path, page: Path) -> None:
+    print(
+        f"Look at:   {sheet}\n"
+        f"           {page}   (in a browser: click a picture, arrows, Esc)\n"
+        f"The table: {folder / 'pictures.csv'}\n\n"
+        "Next, with your own prompts:\n"
+        "  export PRUNA_API_KEY=...      the key of the real service\n"
+        "  pruna-nb generate prompts.csv --prompt-col prompt --out out/ --dry-run\n"
+        "or, without a key:\n"
+        "  pruna-nb emulator             and set PRUNA_API_URL to the address that it prints"
+    )

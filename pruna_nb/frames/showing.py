@@ -1,0 +1,268 @@
+"""A frame's outputs as a grid or a table: columns become cells, and back again."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pruna_nb.catalog import find_model
+from pruna_nb.errors import ColumnError
+from pruna_nb.frames.call import ATTRS, Call
+from pruna_nb.frames.columns import column
+from pruna_nb.frames.template import fill, template_columns
+from pruna_nb.settings import current
+from pruna_nb.show import Cell, Grid, grid, read_sheet, table_html
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from pathlib import Path
+
+STATUSES = frozenset({"succeeded", "failed", "canceled", "skipped", "lost", "pending"})
+_TEXT_IN_CAPTION = 140
+
+
+def thumbs_dir() -> Path:
+    """Give the folder where thumbnails are kept."""
+    return current().cache_dir / "thumbs"
+
+
+def requests_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give each row's model and fields, as far as the frame tells them.
+
+    The call that made the frame stands in its attrs; a frame that was read from CSV tells by
+    the names of its columns, of which those that are fields of a model count.
+    """
+    spec = frame.attrs.get(ATTRS)
+    if isinstance(spec, dict):
+        return _requests_of_call(frame, Call(**spec))
+    names = [str(name) for name in frame.columns if name in _FIELDS]
+    cells = [column(frame, name, "the grid") for name in names]
+    return [
+        {
+            "model": None,
+            "input": {
+                name: value for name, value in zip(names, row, strict=True) if value is not None
+            },
+        }
+        for row in (zip(*cells, strict=True) if cells else ([] for _ in range(len(frame))))
+    ]
+
+
+_FIELDS = ("prompt", "aspect_ratio", "seed", "width", "height")
+
+
+def _requests_of_call(frame: pd.DataFrame, call: Call) -> list[dict[str, Any]]:
+    columns = {name: label for name, label in call.columns.items() if label in frame.columns}
+    if call.samples > 1 and "seed" in frame.columns:
+        columns["seed"] = "seed"
+    cells = {name: column(frame, label, "the grid") for name, label in columns.items()}
+    if call.template is not None and set(template_columns(call.template)) <= set(frame.columns):
+        cells["prompt"] = list(fill(call.template, frame)[0])
+    made = []
+    for place in range(len(frame)):
+        row = {name: values[place] for name, values in cells.items()}
+        given = {
+            **call.constants,
+            **{name: value for name, value in row.items() if value is not None},
+        }
+        made.append({"model": call.model, "input": given})
+    return made
+
+
+def cells_of(
+    frame: pd.DataFrame,
+    *,
+    output_col: str,
+    caption_col: str | None,
+    rows: str | None,
+    cols: str | None,
+) -> list[Cell]:
+    """Make a grid's cells of a frame's rows."""
+    prefix = output_col.removesuffix("output") if output_col.endswith("output") else ""
+    outputs = column(frame, output_col, "output_col")
+    statuses = _optional(frame, prefix + "status")
+    errors = _optional(frame, prefix + "error")
+    requests = requests_of(frame)
+    captions = [_caption(request["input"], without={rows, cols}) for request in requests]
+    if caption_col is not None:
+        captions = [_text(value) for value in column(frame, caption_col, "caption_col")]
+    row_values = None if rows is None else _axis(frame, rows, requests)
+    col_values = None if cols is None else _axis(frame, cols, requests)
+    made = []
+    for place, (path, status, error) in enumerate(zip(outputs, statuses, errors, strict=True)):
+        request = requests[place]
+        made.append(
+            Cell(
+                path=path,
+                caption=captions[place],
+                alt=_alt(request["input"]) or captions[place],
+                status=_status(status, path),
+                error=None if error is None else str(error),
+                ratio_asked=_ratio(request),
+                request=request,
+                row_value=None if row_values is None else row_values[place],
+                col_value=None if col_values is None else col_values[place],
+            )
+        )
+    return made
+
+
+def frame_grid(
+    frame: pd.DataFrame,
+    *,
+    columns: int | None = None,
+    caption_col: str | None = None,
+    rows: str | None = None,
+    cols: str | None = None,
+    size: int = 256,
+    max_bytes: int | None = 1_000_000,
+    output_col: str = "output",
+    title: str | None = None,
+    live: bool = False,
+) -> Grid:
+    """Put a frame's outputs into a grid; see ``df.pruna.grid``."""
+    cells = cells_of(frame, output_col=output_col, caption_col=caption_col, rows=rows, cols=cols)
+    return grid(
+        cells,
+        columns=columns,
+        size=size,
+        max_bytes=max_bytes,
+        row_name=rows or "",
+        col_name=cols or "",
+        title=title,
+        thumbs_dir=thumbs_dir(),
+        live=live,
+    )
+
+
+class Table:
+    """A frame with thumbnails among its columns; shows itself."""
+
+    def __init__(self, html: str, rows: int) -> None:
+        self._html, self._rows = html, rows
+
+    def __repr__(self) -> str:
+        return f"<Table: {self._rows:,} rows>"
+
+    def html(self) -> str:
+        """Give the table as HTML."""
+        return self._html
+
+    def _repr_html_(self) -> str:
+        return self._html
+
+
+def frame_table(
+    frame: pd.DataFrame,
+    *,
+    columns: Sequence[str] | None = None,
+    size: int = 128,
+    max_bytes: int | None = 1_000_000,
+    output_col: str = "output",
+) -> Table:
+    """Show a frame with thumbnails among its columns; see ``df.pruna.table``."""
+    names = list(frame.columns) if columns is None else list(columns)
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise ColumnError(f"No column {missing[0]!r}; the columns are {list(frame.columns)}.")
+    images = [str(name) for name in names if str(name).endswith(output_col)]
+    heads = [*map(str, names)]
+    cells = [column(frame, name, "the table") for name in names]
+    rows = [list(row) for row in zip(*cells, strict=True)] if cells else []
+    html = table_html(
+        heads,
+        rows,
+        image_columns=images,
+        size=size,
+        max_bytes=max_bytes,
+        thumbs_dir=thumbs_dir(),
+    )
+    return Table(html, len(frame))
+
+
+def sheet_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Give back the requests that a saved contact sheet or page carries, as a frame.
+
+    Parameters
+    ----------
+    path : path
+        A file that ``.save()`` of a grid wrote.
+
+    Returns
+    -------
+    DataFrame
+        A row a picture: ``model``, the fields of its input, ``status``, ``error``,
+        ``caption``, ``file`` and ``sha256``.
+
+    Raises
+    ------
+    InputError
+        If the file carries no requests.
+    """
+    rows = []
+    for record in read_sheet(path):
+        request = record.get("request") or {}
+        given = request.get("input") or {}
+        rest = {name: record.get(name) for name in ("status", "error", "caption", "file", "sha256")}
+        rows.append({"model": request.get("model"), **given, **rest})
+    return pd.DataFrame(rows)
+
+
+def _optional(frame: pd.DataFrame, name: str) -> list[Any]:
+    return column(frame, name, name) if name in frame.columns else [None] * len(frame)
+
+
+def _axis(frame: pd.DataFrame, name: str, requests: list[dict[str, Any]]) -> list[str]:
+    """Give the values of an axis: a column's, an index level's, or a field's of the request."""
+    if name in frame.columns:
+        values = column(frame, name, "the grid's axes")
+    elif name in frame.index.names:
+        values = frame.index.get_level_values(name).tolist()
+    elif any(name in request["input"] for request in requests):
+        values = [request["input"].get(name) for request in requests]
+    else:
+        values = column(frame, name, "the grid's axes")
+    return [_text(value) or "(none)" for value in values]
+
+
+def _text(value: object) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _status(status: object, path: object) -> Any:
+    if status in STATUSES:
+        return status if status != "succeeded" or path is not None else "pending"
+    return "pending" if path is None else "succeeded"
+
+
+def _caption(given: dict[str, Any], without: set[str | None]) -> str:
+    """Say what was asked for, but for what the axes say already."""
+    parts = [str(given["prompt"])] if given.get("prompt") and "prompt" not in without else []
+    parts += [
+        f"{name.replace('_', ' ')} {given[name]}"
+        for name in ("aspect_ratio", "seed")
+        if name in given and name not in without
+    ]
+    return " · ".join(parts)
+
+
+def _alt(given: dict[str, Any]) -> str:
+    names = ("prompt", "seed", "aspect_ratio")
+    return ", ".join(
+        str(given[name]) if name == "prompt" else f"{name.replace('_', ' ')} {given[name]}"
+        for name in names
+        if given.get(name) is not None
+    )
+
+
+def _ratio(request: dict[str, Any]) -> str | None:
+    asked = request["input"].get("aspect_ratio")
+    if asked is None and request["model"]:
+        field = find_model(request["model"], unchecked=True).fields.get("aspect_ratio")
+        asked = field.default if field is not None else None
+    return asked if isinstance(asked, str) else None

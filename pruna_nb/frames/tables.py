@@ -1,0 +1,77 @@
+"""What the package knows, as frames: the models, and the journal."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from pruna_nb.catalog import all_models, limit_for
+from pruna_nb.settings import current
+
+
+def models() -> pd.DataFrame:
+    """Give the catalogue as a frame, one row a model.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by the model's name, with ``task``, ``output``, ``price_usd`` (for one
+        ``price_unit``; of p-video and its like for a second at the default resolution; NaN
+        where it is not published), ``price_unit``, ``requests_per_minute`` (the limit that is
+        kept for one key), ``try_sync``, ``required`` and ``fields`` (names, as lists).
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> table = pruna_nb.models()
+    >>> int(table.loc["p-image", "requests_per_minute"])
+    250
+    """
+    rows = []
+    for model in all_models():
+        price = model.price
+        usd = None
+        if price is not None:
+            rates = price.usd_by_resolution or {}
+            usd = price.usd if price.usd is not None else next(iter(rates.values()), None)
+        rows.append(
+            {
+                "model": model.name,
+                "task": model.task,
+                "output": model.output,
+                "price_usd": usd,
+                "price_unit": None if price is None else price.unit,
+                "requests_per_minute": limit_for(model)[0],
+                "try_sync": model.try_sync,
+                "required": list(model.required),
+                "fields": list(model.fields),
+            }
+        )
+    return pd.DataFrame(rows).set_index("model")
+
+
+def journal() -> pd.DataFrame:
+    """Show what was sent to the service, and what became of it.
+
+    Returns
+    -------
+    DataFrame
+        One row a prediction, in the order of sending: ``sent_at`` (UTC), ``model``, ``state``
+        ("intent", "sent", "delivered", "failed", "canceled", "expired", "lost", or "resent":
+        lost, and sent again at the user's word), ``prediction_id``, ``cost_usd`` (the price;
+        NaN if not published), ``error``, ``media`` (the file below the cache's media folder),
+        ``request`` (its input while it is open or lost), ``origin`` (the service's address)
+        and ``key``.
+    """
+    from pruna_nb.batch.journal import Entry, Journal
+
+    settings = current()
+    entries = Journal(settings.cache_dir, settings.base_url).entries()
+    names = ["sent_at", "model", "state", "prediction_id", "cost_usd", "error", "media"]
+    names += ["request", "origin", "key"]
+    rows: list[dict[str, Any]] = [asdict(entry) for entry in entries]
+    frame = pd.DataFrame(rows, columns=list(Entry.__dataclass_fields__))[names]
+    sent = pd.to_datetime(frame["sent_at"].astype("float64"), unit="s", utc=True)
+    return frame.assign(sent_at=sent, cost_usd=frame["cost_usd"].astype("float64"))

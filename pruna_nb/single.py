@@ -1,0 +1,182 @@
+"""One call, one output: the way of a batch of one, cached and journaled like any row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb import errors
+from pruna_nb.api.client import checked
+from pruna_nb.api.replies import Prediction
+from pruna_nb.batch import engine
+from pruna_nb.batch.keys import request_key, shown
+from pruna_nb.batch.plan import Request
+from pruna_nb.catalog import find_model
+from pruna_nb.settings import current
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from pruna_nb.batch.cache import CacheMode
+    from pruna_nb.batch.job import Outcome
+    from pruna_nb.batch.run import OnLost
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output on disk; shows itself in a notebook.
+
+    Attributes
+    ----------
+    path : Path
+        The file, in the cache folder.
+    prediction : Prediction
+        Its model, input, id and status.
+    cached : bool
+        Whether it was there already, at no cost.
+    seconds : float
+        From sending to the file on disk; 0 if it was there.
+    cost_usd : float
+        What the call cost; NaN if the price is not published.
+    """
+
+    path: Path
+    prediction: Prediction
+    cached: bool
+    seconds: float
+    cost_usd: float
+    ratio_asked: str | None = field(default=None, repr=False)
+
+    @property
+    def image(self) -> Image.Image:
+        """The picture, opened with Pillow.
+
+        Raises
+        ------
+        InputError
+            If the output is no picture.
+        """
+        from PIL import Image, UnidentifiedImageError
+
+        try:
+            return Image.open(self.path)
+        except UnidentifiedImageError:
+            msg = f"{self.path.name} is no picture; its file is .path."
+            raise errors.InputError(msg) from None
+
+    def __fspath__(self) -> str:
+        """Give the file's path, so that `open` and the like take the output itself."""
+        return str(self.path)
+
+    def _repr_html_(self) -> str:
+        from pruna_nb.show import picture_html
+
+        prompt = self.prediction.input.get("prompt")
+        text = prompt if isinstance(prompt, str) else ""
+        seed = self.prediction.input.get("seed")
+        alt = ", ".join(part for part in (text, f"seed {seed}" if seed is not None else "") if part)
+        return picture_html(
+            self.path,
+            alt=alt,
+            caption=text,
+            ratio_asked=self.ratio_asked,
+            thumbs_dir=current().cache_dir / "thumbs",
+        )
+
+
+def generate(
+    prompt: str | None = None,
+    *,
+    model: str = "p-image",
+    cache: CacheMode = "use",
+    on_lost: OnLost = "report",
+    max_cost_usd: float | None = None,
+    timeout: float | None = None,
+    unchecked: bool = False,
+    **fields: Any,
+) -> Output:
+    """Make one output.
+
+    Parameters
+    ----------
+    prompt : str, optional
+        What to make, for the models that take it.
+    model : str
+        Any model of `pruna_nb.models`; default "p-image".
+    cache : {"use", "refresh", "off"}
+        Whether an output that is there is taken, made anew and kept, or made anew and not
+        kept for later calls.
+    on_lost : {"report", "resend"}
+        What to do if the answer was lost, which may have been charged.
+    max_cost_usd : float, optional
+        Refuse to start if it would cost more.
+    timeout : float, optional
+        Seconds that the prediction may take.
+    unchecked : bool
+        Send fields that the catalogue does not know.
+    **fields
+        Any field of the model. One that takes a file takes a path, bytes, a PIL image, a numpy
+        array, a data URI, an http(s) address or an `Output`.
+
+    Returns
+    -------
+    Output
+        With ``path``, ``image`` (PIL) and ``prediction``.
+
+    Raises
+    ------
+    InputError
+        If the model does not take the input; nothing was sent.
+    ApiError
+        If the prediction failed, or its answer was lost.
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> output = pruna_nb.generate("a lion", aspect_ratio="16:9")
+    >>> output.image.size
+    (1344, 768)
+    """
+    from pruna_nb.batch.run import Run, RunOptions
+
+    engine.check_choice("on_lost", on_lost, ("report", "resend"))
+    settings = current()
+    known = find_model(model, unchecked=unchecked)
+    asked = fields if prompt is None else {"prompt": prompt, **fields}
+    given = checked(known, asked, unchecked=unchecked)
+    request = Request(request_key(settings.service, known, given), given)
+    plan = engine.prepare(known, [request], settings, cache)
+    engine.check_budget(plan, max_cost_usd)
+    run = Run(plan, settings, RunOptions(cache, on_lost, sync=known.try_sync, timeout=timeout))
+    for line in engine.announcements(plan):
+        engine.LOG.warning(line)
+    _wait(run)
+    (outcome,) = engine.outcomes(plan, run)
+    if outcome.output is None:
+        raise outcome.cause or errors.PrunaError(f"{outcome.status}: {outcome.error}")
+    ratio = given.get("aspect_ratio")
+    return Output(
+        Path(outcome.output),
+        _prediction(known.name, shown(known, given), outcome),
+        outcome.cached,
+        outcome.seconds,
+        outcome.cost_usd,
+        ratio if isinstance(ratio, str) else None,
+    )
+
+
+def _wait(run: Any) -> None:
+    run.start()
+    try:
+        while not run.join(0.2):
+            pass
+    except KeyboardInterrupt:
+        run.interrupt()
+        raise
+    if run.crash or run.error:
+        raise run.crash or run.error
+
+
+def _prediction(model: str, given: dict[str, Any], outcome: Outcome) -> Prediction:
+    return Prediction(model, given, outcome.prediction_id, "succeeded")
