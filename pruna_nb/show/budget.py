@@ -1,0 +1,167 @@
+"""As large as the bytes allow: the size at which a grid fits into a notebook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pruna_nb.show.layout import SMALLEST
+from pruna_nb.show.markup import figure, notebook_bytes, relative_address, video_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pruna_nb.show.cells import Cell
+    from pruna_nb.show.layout import Layout, Unit
+    from pruna_nb.show.thumbs import Thumb, Thumbs
+
+_SIZES = (768, 640, 512, 448, 384, 320, 288, 256, 224, 192, 160, 128, 112, SMALLEST)
+_SAMPLE = 24
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What came of fitting a grid into its bytes.
+
+    Attributes
+    ----------
+    html : str
+    size : int
+        Side of the box that pictures fit into, in pixels.
+    cells : int
+        How many cells are shown.
+    posters : int
+        How many videos are shown as posters for want of bytes.
+    """
+
+    html: str
+    size: int
+    cells: int
+    posters: int = 0
+
+
+def fit_bytes(
+    layout: Layout, thumbs: Thumbs, size: int, room: int | None, *, live: bool = False
+) -> Fitted:
+    """Compose a layout in at most `room` bytes, with pictures as large as they may be.
+
+    Parameters
+    ----------
+    layout : Layout
+    thumbs : Thumbs
+    size : int
+        Side of the box that pictures fit into, in pixels; the largest that is tried.
+    room : int or None
+        Bytes in the notebook's file; None: no limit.
+    live : bool
+        Whether videos play.
+
+    Returns
+    -------
+    Fitted
+        With the last units left out if they do not fit at 96 pixels either.
+    """
+    if room is None:
+        figures = _figures(layout, layout.units, thumbs, size)
+        return _play(layout, thumbs, figures, size, None, live=live)
+    steps = [size, *(step for step in _SIZES if step < size)]
+    for step in steps:
+        if step != steps[-1] and _guess(layout, thumbs, step) > room:
+            continue
+        figures = _figures(layout, layout.units, thumbs, step)
+        if notebook_bytes(layout.html(figures, step)) <= room:
+            return _play(layout, thumbs, figures, step, room, live=live)
+    figures = _as_many(layout, thumbs, steps[-1], room)
+    return _play(layout, thumbs, figures, steps[-1], room, live=live)
+
+
+def _thumbs_of(units: Sequence[Unit], thumbs: Thumbs, size: int) -> dict[int, Thumb]:
+    """Make the thumbnails of all cells that have one, at once; by the cells' identity."""
+    cells = [cell for unit in units for cell in unit.cells if shows_picture(cell)]
+    sources = [cell.picture for cell in cells if cell.picture is not None]
+    made = thumbs.make(sources, size)
+    return {id(cell): thumb for cell, thumb in zip(cells, made, strict=True)}
+
+
+def shows_picture(cell: Cell) -> bool:
+    """Tell whether a cell has a file from which a picture can be made."""
+    return cell.picture is not None and (cell.poster is not None or cell.media != "zip")
+
+
+def _figures(layout: Layout, units: Sequence[Unit], thumbs: Thumbs, size: int) -> list[list[str]]:
+    fluid = not layout.heads
+    made = _thumbs_of(units, thumbs, size)
+    return [
+        [figure(cell, made.get(id(cell)), size, fluid=fluid) for cell in unit.cells]
+        for unit in units
+    ]
+
+
+def _guess(layout: Layout, thumbs: Thumbs, size: int) -> float:
+    """Guess the bytes at a size from some units that are spread evenly.
+
+    Making a thousand thumbnails at each size, only to throw them away, would take seconds.
+    """
+    units = layout.units
+    if len(units) <= _SAMPLE:
+        return notebook_bytes(layout.html(_figures(layout, units, thumbs, size), size))
+    sample = [units[i * len(units) // _SAMPLE] for i in range(_SAMPLE)]
+    used = sum(notebook_bytes("".join(unit)) for unit in _figures(layout, sample, thumbs, size))
+    bare = notebook_bytes(layout.html([[""] * len(unit.cells) for unit in units], size))
+    return bare + used * len(units) / _SAMPLE
+
+
+def _as_many(layout: Layout, thumbs: Thumbs, size: int, room: int) -> list[list[str]]:
+    """Give the figures of as many units as fit."""
+    figures: list[list[str]] = []
+    used = 0
+    for start in range(0, len(layout.units), _SAMPLE):
+        new = _figures(layout, layout.units[start : start + _SAMPLE], thumbs, size)
+        figures += new
+        used += sum(notebook_bytes("".join(unit)) for unit in new)
+        if used > room:
+            break
+    while figures and notebook_bytes(layout.html(figures, size)) > room:
+        over = notebook_bytes(layout.html(figures, size)) - room
+        while figures and over > 0:
+            over -= notebook_bytes("".join(figures.pop()))
+    return figures
+
+
+def _play(
+    layout: Layout,
+    thumbs: Thumbs,
+    figures: list[list[str]],
+    size: int,
+    room: int | None,
+    *,
+    live: bool,
+) -> Fitted:
+    """Put players in the place of posters, while there is room for them."""
+    shown = layout.units[: len(figures)]
+    cells = sum(len(unit.cells) for unit in shown)
+    markup = layout.html(figures, size)
+    if not live:
+        return Fitted(markup, size, cells)
+    left = None if room is None else room - notebook_bytes(markup)
+    made = _thumbs_of(shown, thumbs, size)
+    posters = 0
+    for unit, drawn in zip(shown, figures, strict=True):
+        for i, cell in enumerate(unit.cells):
+            if cell.media != "video" or cell.status != "succeeded" or cell.source is None:
+                continue
+            new = _player(cell, made[id(cell)], size, fluid=not layout.heads)
+            more = notebook_bytes(new) - notebook_bytes(drawn[i])
+            if left is not None and more > left:
+                posters += 1
+                continue
+            left = None if left is None else left - more
+            drawn[i] = new
+    return Fitted(layout.html(figures, size), size, cells, posters)
+
+
+def _player(cell: Cell, thumb: Thumb, size: int, *, fluid: bool) -> str:
+    address = relative_address(cell.path) if cell.path is not None else None
+    if address is None and cell.source is not None:
+        address = video_uri(cell.source)
+    return figure(cell, thumb, size, address=address, fluid=fluid)

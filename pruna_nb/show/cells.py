@@ -1,0 +1,198 @@
+"""One place in a grid: a picture or the reason why there is none, with its words."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from pruna_nb.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Kind = Literal["image", "video", "zip", "unknown"]
+Status = Literal["succeeded", "failed", "canceled", "skipped", "lost", "pending"]
+Source = str | bytes
+"""A file's path, or the bytes of one that is on no disk."""
+
+_SUFFIXES: dict[str, Kind] = {
+    **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".avif"), "image"),
+    **dict.fromkeys((".tif", ".tiff"), "image"),
+    **dict.fromkeys((".mp4", ".mov", ".webm", ".mkv", ".m4v"), "video"),
+    ".zip": "zip",
+}
+_TYPES = {
+    "jpeg": ("image/jpeg", ".jpg"),
+    "png": ("image/png", ".png"),
+    "webp": ("image/webp", ".webp"),
+    "gif": ("image/gif", ".gif"),
+    "avif": ("image/avif", ".avif"),
+    "bmp": ("image/bmp", ".bmp"),
+    "tiff": ("image/tiff", ".tif"),
+    "mp4": ("video/mp4", ".mp4"),
+    "webm": ("video/webm", ".webm"),
+    "zip": ("application/zip", ".zip"),
+}
+
+
+def _format(head: bytes) -> str | None:
+    """Tell a file's format from its first bytes; None if it is none that we know."""
+    starts = (
+        (b"\xff\xd8\xff", "jpeg"),
+        (b"\x89PNG\r\n\x1a\n", "png"),
+        (b"GIF8", "gif"),
+        (b"BM", "bmp"),
+        (b"II*\x00", "tiff"),
+        (b"MM\x00*", "tiff"),
+        (b"PK\x03\x04", "zip"),
+        (b"\x1aE\xdf\xa3", "webm"),
+    )
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    if head[4:8] == b"ftyp":
+        return "avif" if head[8:12] in {b"avif", b"avis"} else "mp4"
+    return next((name for start, name in starts if head.startswith(start)), None)
+
+
+def content_type(source: Source) -> tuple[str, str] | None:
+    r"""Tell a file's media type and true suffix from its first bytes.
+
+    Parameters
+    ----------
+    source : str or bytes
+        A path, or the bytes themselves.
+
+    Returns
+    -------
+    tuple of str, or None
+        Such as ``("image/jpeg", ".jpg")``; None if it is of no kind that is shown.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> content_type(b"\x89PNG\r\n\x1a\n")
+    ('image/png', '.png')
+    """
+    if isinstance(source, bytes):
+        head = source[:16]
+    else:
+        with open(source, "rb") as file:  # noqa: PTH123 - a path is a str here
+            head = file.read(16)
+    return _TYPES.get(_format(head) or "")
+
+
+def kind_of(source: Source | None) -> Kind:
+    """Tell whether a file is a picture, a video or an archive.
+
+    Parameters
+    ----------
+    source : str, bytes or None
+        A path is judged by its suffix, or by its first bytes if the suffix says nothing.
+
+    Returns
+    -------
+    {"image", "video", "zip", "unknown"}
+
+    Examples
+    --------
+    >>> kind_of("out/3fa9.mp4")
+    'video'
+    """
+    if source is None:
+        return "unknown"
+    if isinstance(source, str):
+        by_name = _SUFFIXES.get(PurePath(source).suffix.lower())
+        if by_name is not None:
+            return by_name
+    try:
+        found = content_type(source)
+    except (OSError, ValueError):  # ValueError: a null byte in the path
+        return "unknown"
+    return "unknown" if found is None else _SUFFIXES[found[1]]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One place in a grid.
+
+    Parameters
+    ----------
+    path : str or path, optional
+        The file; None if there is none (yet).
+    caption : str
+        What stands below the picture; long ones are cut.
+    alt : str
+        What is read in place of the picture; the caption if it is empty.
+    status : {"succeeded", "failed", "canceled", "skipped", "lost", "pending"}
+        Whatever is not ``"succeeded"`` is shown as a box that says so.
+    error : str, optional
+        Why there is no picture.
+    ratio_asked : str, optional
+        The ``aspect_ratio`` of the request, such as ``"16:9"``.
+    kind : {"image", "video", "zip", "unknown"}, optional
+        None: told from the file's suffix, or from its first bytes.
+    poster : str or path, optional
+        A picture that stands for a video; None: the video's first frame.
+    request : mapping
+        Model and input, as JSON takes them; saved sheets carry it, without secrets.
+    row_value, col_value : str, optional
+        The cell's place on the two axes.
+    data : bytes, optional
+        The file itself, if it is on no disk.
+
+    Raises
+    ------
+    InputError
+        For a status that is none of these.
+
+    Examples
+    --------
+    >>> Cell("fox.mp4", "a red fox").media
+    'video'
+    """
+
+    path: str | None = None
+    caption: str = ""
+    alt: str = ""
+    status: Status = "succeeded"
+    error: str | None = None
+    ratio_asked: str | None = None
+    kind: Kind | None = None
+    poster: str | None = None
+    request: Mapping[str, Any] = field(default_factory=dict)
+    row_value: str | None = None
+    col_value: str | None = None
+    data: bytes | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Take paths of every type, and refuse a status that nobody could show."""
+        for name in ("path", "poster"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, os.fspath(value))
+        if self.status not in get_args(Status):
+            message = f"{self.status!r} is no status; there are {', '.join(get_args(Status))}"
+            raise InputError(message)
+
+    @property
+    def source(self) -> Source | None:
+        """The file's bytes or path; None if there is neither."""
+        return self.path if self.data is None else self.data
+
+    @property
+    def media(self) -> Kind:
+        """What the file is."""
+        return self.kind or kind_of(self.source)
+
+    @property
+    def picture(self) -> Source | None:
+        """What a thumbnail is made from: the poster if there is one, else the file."""
+        if self.status != "succeeded":
+            return None
+        return self.source if self.poster is None else self.poster

@@ -1,0 +1,311 @@
+"""The pen that draws a contact sheet's strips: a title, a head, a row of cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb.show.budget import shows_picture
+from pruna_nb.show.decode import Picture, UnreadableError, load
+from pruna_nb.show.fonts import face_for, wrap
+from pruna_nb.show.markup import box_shape, caption_lines, reason
+from pruna_nb.show.text import plain
+from pruna_nb.show.thumbs import Thumb
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from concurrent.futures import Executor
+
+    from PIL import Image
+
+    from pruna_nb.show.cells import Cell
+
+Colour = tuple[int, int, int]
+_TINTS: dict[str, Colour] = {
+    "failed": (205, 56, 56),
+    "lost": (205, 56, 56),
+    "canceled": (208, 132, 20),
+    "skipped": (140, 140, 140),
+    "pending": (64, 120, 214),
+    "succeeded": (208, 132, 20),
+}
+_LINES = 3
+
+
+@dataclass(frozen=True)
+class Style:
+    """Measures and colours, all of them from the pictures' size.
+
+    Parameters
+    ----------
+    size : int
+        Side of the box that a picture fits into, in pixels.
+    dark : bool
+    """
+
+    size: int
+    dark: bool = False
+
+    @property
+    def type(self) -> int:
+        """Height of a caption's type in pixels: it grows with the pictures."""
+        return max(11, round(self.size * 0.044))
+
+    @property
+    def small(self) -> int:
+        """Height of a note's type."""
+        return max(10, round(self.type * 0.86))
+
+    @property
+    def gap(self) -> int:
+        """Between cells."""
+        return max(12, self.size // 16)
+
+    @property
+    def margin(self) -> int:
+        """Around the sheet."""
+        return max(16, round(self.gap * 1.5))
+
+    @property
+    def head(self) -> int:
+        """Width of the rows' heads."""
+        return max(96, round(self.size * 0.5))
+
+    @property
+    def paper(self) -> Colour:
+        """The background."""
+        return (24, 24, 26) if self.dark else (255, 255, 255)
+
+    @property
+    def ink(self) -> Colour:
+        """The captions."""
+        return (236, 236, 238) if self.dark else (28, 28, 30)
+
+    @property
+    def faint(self) -> Colour:
+        """The notes."""
+        return (160, 160, 166) if self.dark else (104, 104, 110)
+
+    @property
+    def fill(self) -> Colour:
+        """A box in the place of a picture."""
+        return (44, 44, 48) if self.dark else (243, 243, 245)
+
+    def width(self, columns: int, *, heads: bool) -> int:
+        """Give the sheet's width in pixels."""
+        side = self.head + self.gap if heads else 0
+        return 2 * self.margin + side + columns * self.size + (columns - 1) * self.gap
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A cell's picture, or what is to be said in its place."""
+
+    cell: Cell
+    picture: Picture | None
+    thumb: Thumb | None
+
+
+class Pen:
+    """Draws strips as wide as the sheet.
+
+    Parameters
+    ----------
+    style : Style
+    width : int
+        The sheet's, in pixels.
+    """
+
+    def __init__(self, style: Style, width: int) -> None:
+        self.style = style
+        self.width = width
+
+    def title(self, text: str) -> Image.Image:
+        """Draw the sheet's title."""
+        style = self.style
+        pixels = round(style.type * 1.7)
+        block = self._block(text, pixels, style.ink, self.width - 2 * style.margin, lines=2)
+        strip = self._blank(block.height + style.gap)
+        strip.paste(block, (style.margin, 0))
+        return strip
+
+    def heads(self, values: Sequence[str], corner: str) -> Image.Image:
+        """Draw the columns' values."""
+        style = self.style
+        blocks = [
+            self._block(value, style.type, style.ink, style.size, lines=4) for value in values
+        ]
+        first = self._block(corner, style.small, style.faint, style.head, lines=3)
+        height = max(block.height for block in (first, *blocks)) + style.gap
+        strip = self._blank(height)
+        strip.paste(first, (style.margin, height - style.gap - first.height))
+        for i, block in enumerate(blocks):
+            strip.paste(block, (self._left(i, heads=True), height - style.gap - block.height))
+        return strip
+
+    def row(
+        self, places: Sequence[Sequence[Cell]], head: str | None, pool: Executor
+    ) -> Image.Image:
+        """Draw cells side by side.
+
+        Parameters
+        ----------
+        places : sequence of sequence of Cell
+            Those of one place stand one below the other.
+        head : str or None
+            The row's value; None without axes.
+        pool : concurrent.futures.Executor
+            Reads the pictures.
+        """
+        style = self.style
+        cells = [cell for place in places for cell in place]
+        drawn = iter(list(pool.map(self._load, cells)))
+        columns = [[self._cell(next(drawn)) for _ in place] for place in places]
+        blocks = (
+            [] if head is None else [self._block(head, style.type, style.ink, style.head, lines=9)]
+        )
+        heights = [sum(tile.height + style.gap for tile in column) for column in columns]
+        strip = self._blank(max([*heights, *(b.height + style.gap for b in blocks), style.gap]))
+        for block in blocks:
+            strip.paste(block, (style.margin, 0))
+        for i, column in enumerate(columns):
+            down = 0
+            for tile in column:
+                strip.paste(tile, (self._left(i, heads=head is not None), down))
+                down += tile.height + style.gap
+        return strip
+
+    def page(self, strips: Sequence[Image.Image]) -> Image.Image:
+        """Put strips below each other, with margins."""
+        margin = self.style.margin
+        page = self._blank(sum(strip.height for strip in strips) + 2 * margin - self.style.gap)
+        down = margin
+        for strip in strips:
+            page.paste(strip, (0, down))
+            down += strip.height
+        return page
+
+    def _left(self, column: int, *, heads: bool) -> int:
+        style = self.style
+        side = style.head + style.gap if heads else 0
+        return style.margin + side + column * (style.size + style.gap)
+
+    def _blank(self, height: int, width: int | None = None) -> Image.Image:
+        from PIL import Image
+
+        return Image.new("RGB", (width or self.width, max(1, height)), self.style.paper)
+
+    def _load(self, cell: Cell) -> _Drawn:
+        if cell.picture is None or not shows_picture(cell):
+            return _Drawn(cell, None, None)
+        try:
+            picture = load(cell.picture, self.style.size)
+        except UnreadableError as error:
+            return _Drawn(cell, None, Thumb(error=str(error)))
+        # captions ask a thumbnail what they say; its bytes are not drawn here
+        thumb = Thumb(b"-", (picture.width, picture.height), picture.seconds)
+        return _Drawn(cell, picture, thumb)
+
+    def _cell(self, drawn: _Drawn) -> Image.Image:
+        style = self.style
+        picture = drawn.picture
+        top = self._box(drawn) if picture is None else self._picture(picture, drawn.cell)
+        text, notes, odd = caption_lines(drawn.cell, drawn.thumb)
+        # Pillow's own face lacks the sign, which stands on the picture
+        notes = notes.replace("▶ ", "")
+        parts = [
+            self._block(text, style.type, style.ink, style.size, lines=_LINES),
+            self._block(notes, style.small, style.faint, style.size, lines=2),
+            self._block(odd, style.small, _TINTS["canceled"], style.size, lines=2),
+        ]
+        said = [part for part in parts if part.height > 1]
+        space = round(style.type * 0.6)
+        height = top.height + sum(part.height for part in said) + (space if said else 0)
+        tile = self._blank(height, style.size)
+        tile.paste(top, (0, 0))
+        down = top.height + space
+        for part in said:
+            tile.paste(part, (0, down))
+            down += part.height
+        return tile
+
+    def _picture(self, picture: Picture, cell: Cell) -> Image.Image:
+        image = picture.image
+        if image.mode == "RGBA":
+            ground = _checkerboard(image.size, max(4, self.style.size // 32), self.style)
+            ground.paste(image, (0, 0), image)
+            image = ground
+        if cell.media == "video":
+            image = _with_triangle(image)
+        return image
+
+    def _box(self, drawn: _Drawn) -> Image.Image:
+        from PIL import Image, ImageDraw
+
+        style = self.style
+        width, height = box_shape(drawn.cell, style.size)
+        head, more = reason(drawn.cell, drawn.thumb)
+        head = head.replace("▶ ", "")
+        edge = max(2, style.size // 96)
+        inset = edge + round(style.type * 0.8)
+        room = max(style.type * 4, width - 2 * inset)
+        blocks = [
+            self._block(head, style.type, style.ink, room, lines=2, paper=style.fill),
+            self._block(more, style.small, style.faint, room, lines=7, paper=style.fill),
+        ]
+        needed = sum(block.height for block in blocks) + 2 * inset
+        size = (min(style.size, max(width, room + 2 * inset)), max(height, needed))
+        box = Image.new("RGB", size, style.fill)
+        tint = _TINTS[drawn.cell.status]
+        ImageDraw.Draw(box).rectangle((0, 0, edge - 1, size[1]), fill=tint)
+        down = inset
+        for block in blocks:
+            box.paste(block, (inset, down))
+            down += block.height
+        return box
+
+    def _block(
+        self, text: str, pixels: int, ink: Colour, width: int, *, lines: int, paper: Any = None
+    ) -> Image.Image:
+        """Draw wrapped text; one pixel high if there is none."""
+        from PIL import Image, ImageDraw
+
+        seen = plain(text, 600)
+        face = face_for(seen, pixels)
+        found = wrap(seen, face, width, lines)
+        leading = round(pixels * 1.36)
+        block = Image.new("RGB", (width, max(1, leading * len(found))), paper or self.style.paper)
+        draw = ImageDraw.Draw(block)
+        for i, line in enumerate(found):
+            draw.text((0, i * leading), line, fill=ink, font=face)
+        return block
+
+
+def _checkerboard(size: tuple[int, int], step: int, style: Style) -> Image.Image:
+    """Draw what shows through where a picture is transparent."""
+    from PIL import Image, ImageDraw
+
+    light, shade = ((62, 62, 66), (50, 50, 54)) if style.dark else ((255, 255, 255), (226,) * 3)
+    board = Image.new("RGB", size, light)
+    draw = ImageDraw.Draw(board)
+    for i, y in enumerate(range(0, size[1], step)):
+        for x in range((i % 2) * step, size[0], 2 * step):
+            draw.rectangle((x, y, x + step - 1, y + step - 1), fill=shade)
+    return board
+
+
+def _with_triangle(image: Image.Image) -> Image.Image:
+    """Mark a video's frame with the sign for "play"."""
+    from PIL import Image, ImageDraw
+
+    marked = image.convert("RGB")
+    side = max(12, min(marked.size) // 6)
+    # drawn four times as large and reduced: Pillow's own edges are jagged
+    sign = Image.new("RGBA", (side * 4, side * 4), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(sign)
+    draw.ellipse((0, 0, side * 4 - 1, side * 4 - 1), fill=(0, 0, 0, 150))
+    corners = [(0.39, 0.28), (0.39, 0.72), (0.74, 0.5)]
+    draw.polygon([(x * side * 4, y * side * 4) for x, y in corners], fill=(255, 255, 255, 235))
+    small = sign.resize((side, side), Image.Resampling.LANCZOS)
+    marked.paste(small, ((marked.width - side) // 2, (marked.height - side) // 2), small)
+    return marked

@@ -1,0 +1,324 @@
+"""The grid: pictures with their words, as one frozen thing that shows and saves itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pruna_nb.errors import InputError
+from pruna_nb.show.budget import Fitted, fit_bytes
+from pruna_nb.show.layout import Layout, arrange
+from pruna_nb.show.markup import FAINT, SMALL, notebook_bytes
+from pruna_nb.show.text import NO_MATH, counted, isolated, megabytes
+from pruna_nb.show.thumbs import Thumbs
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from pruna_nb.show.cells import Cell, Status
+
+Full = Literal["folder", "inline", "none"]
+_NOTE = f"{SMALL}{FAINT}margin:10px 0 0;text-align:left"
+_NOTES_BYTES = 900
+_ORDER: tuple[Status, ...] = ("succeeded", "failed", "lost", "canceled", "skipped", "pending")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Pictures in a grid; made by `grid`, whose parameters are its fields.
+
+    The last expression of a notebook's cell shows it. It does not change: its methods give new
+    grids or files.
+    """
+
+    cells: tuple[Cell, ...]
+    columns: int | None = None
+    size: int = 256
+    max_bytes: int | None = 1_000_000
+    rows: tuple[str, ...] | None = None
+    cols: tuple[str, ...] | None = None
+    row_name: str = ""
+    col_name: str = ""
+    page_size: int = 60
+    title: str | None = None
+    thumbs_dir: Path | None = None
+    live: bool = False
+    first: int = 0
+    total: int | None = None
+
+    def __len__(self) -> int:
+        """Count the cells."""
+        return len(self.cells)
+
+    def __repr__(self) -> str:
+        """Say in one line what is in the grid."""
+        head = f"{self.title}: " if self.title else ""
+        return f"<Grid: {head}{self.summary()}>"
+
+    def summary(self) -> str:
+        """Count the cells in words, by their status where they differ.
+
+        Examples
+        --------
+        >>> from pruna_nb.show import Cell, grid
+        >>> grid([Cell(status="pending"), Cell(status="failed")]).summary()
+        '2 pictures: 1 failed, 1 pending'
+        """
+        said = counted(len(self.cells), "picture")
+        if self.total is not None and self.total > len(self.cells):
+            last = self.first + len(self.cells)
+            said = f"pictures {self.first + 1:,} to {last:,} of {self.total:,}"
+        number = Counter(cell.status for cell in self.cells)
+        if number["succeeded"] == len(self.cells):
+            return said
+        parts = [f"{number[status]:,} {status}" for status in _ORDER if number[status]]
+        return f"{said}: {', '.join(parts)}"
+
+    @property
+    def pages(self) -> int:
+        """How many pages the grid has, at least one; a page ends with a row of the axes."""
+        layout = self.layout()
+        return max(1, -(-len(layout.units) // layout.fold))
+
+    def page(self, number: int) -> Grid:
+        """Give one page as a grid of its own, with the whole byte budget for itself.
+
+        Parameters
+        ----------
+        number : int
+            Beginning with 1.
+
+        Raises
+        ------
+        InputError
+            If there is no such page.
+
+        Examples
+        --------
+        >>> from pruna_nb.show import Cell, grid
+        >>> grid([Cell()] * 100).page(2)
+        <Grid: pictures 61 to 100 of 100>
+        """
+        if not 1 <= number <= self.pages:
+            message = f"there is no page {number}; the grid has {counted(self.pages, 'page')}"
+            raise InputError(message)
+        layout = self.layout()
+        start = (number - 1) * layout.fold
+        units = layout.units[start : start + layout.fold]
+        return replace(
+            self,
+            cells=tuple(cell for unit in units for cell in unit.cells),
+            # a value that only other pages hold would give an empty row
+            rows=None if self.rows is None else tuple(unit.head for unit in units),
+            first=self.first + sum(len(unit.cells) for unit in layout.units[:start]),
+            total=len(self.cells) if self.total is None else self.total,
+        )
+
+    def layout(self) -> Layout:
+        """Give each cell its place."""
+        names = [name for name in (self.row_name, self.col_name) if name]
+        return arrange(
+            self.cells,
+            columns=self.columns,
+            rows=self.rows,
+            cols=self.cols,
+            corner=" / ".join(names),
+            page_size=self.page_size,
+        )
+
+    def html(self) -> str:
+        """Give the grid as HTML that stands in a notebook's output, within ``max_bytes``."""
+        head = f"<div class='{NO_MATH}'>"
+        if self.title:
+            style = "margin:0 0 10px;font-weight:600;font-size:1.1em;text-align:left"
+            head += f"<p style='{style}'>{isolated(self.title, 200)}</p>"
+        room = None
+        if self.max_bytes is not None:
+            room = self.max_bytes - notebook_bytes(head) - _NOTES_BYTES
+        fitted = fit_bytes(self.layout(), Thumbs(self.thumbs_dir), self.size, room, live=self.live)
+        notes = "".join(f"<p style='{_NOTE}'>{note}</p>" for note in self._notes(fitted))
+        return f"{head}{fitted.html}{notes}</div>"
+
+    def _notes(self, fitted: Fitted) -> list[str]:
+        """Say what a reader must know beyond the pictures; HTML."""
+        notes = []
+        if not self.cells:
+            notes.append("No pictures: there are no rows to show.")
+        elif self.total is not None or any(cell.status != "succeeded" for cell in self.cells):
+            said = self.summary()
+            notes.append(f"{said[0].upper()}{said[1:]}.")
+        if self.max_bytes is None:
+            return notes
+        limit = megabytes(self.max_bytes)
+        if fitted.cells < len(self.cells):
+            shown = f"{fitted.cells:,} of {len(self.cells):,} pictures shown"
+            page = f"<code>.page({min(2, self.pages)})</code> shows one page large, "
+            notes.append(
+                f"{shown} at {fitted.size} px to stay below {limit}: {page}"
+                "<code>.save('grid.html')</code> holds them all."
+            )
+        elif fitted.size < self.size:
+            notes.append(
+                f"Shown at {fitted.size} px to stay below {limit}; "
+                "<code>.save('grid.html')</code> keeps the full size."
+            )
+        if fitted.posters:
+            notes.append(
+                f"{counted(fitted.posters, 'video')} shown as a still to stay below {limit}; "
+                "<code>max_bytes=None</code> plays all."
+            )
+        return notes
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        del include, exclude  # IPython picks from what it gets
+        return {"text/html": self.html(), "text/plain": repr(self)}
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        size: int | None = None,
+        full: Full | bool = "folder",
+        max_pixels: int = 89_000_000,
+        dark: bool = False,
+    ) -> list[Path]:
+        """Write the grid to a contact sheet, or to a page for a browser.
+
+        Parameters
+        ----------
+        path : path
+            Its suffix says what is written: ``.png``, ``.jpg`` or ``.webp`` for a contact sheet,
+            ``.html`` for a page with zoom (click, arrow keys, Esc).
+        size : int, optional
+            Side of the box that each picture fits into, in pixels; None: 512 on a sheet, 400 on
+            a page.
+        full : {"folder", "inline", "none"} or bool
+            For a page, where the whole files go: into a folder beside it (``grid_files`` for
+            ``grid.html``), into the page itself (also True), or nowhere (also False).
+        max_pixels : int
+            A sheet larger than this is written as several, ``sheet-1.png`` and so on. The
+            default is what Pillow, and so most programs in Python, opens without a warning.
+        dark : bool
+            Whether a sheet is light on dark. A page follows the reader's system.
+
+        Returns
+        -------
+        list of Path
+            The files written, without those in the folder.
+
+        Raises
+        ------
+        InputError
+            For another suffix, or a sheet that the format cannot hold.
+        OSError
+            If a file cannot be written.
+
+        Notes
+        -----
+        Each file carries the requests of its pictures, without secrets: `read_sheet` gives them
+        back.
+        """
+        target = Path(path)
+        suffix = target.suffix.lower()
+        if suffix in {".html", ".htm"}:
+            from pruna_nb.show.page import save_page
+
+            if isinstance(full, bool):
+                full = "inline" if full else "none"
+            return [save_page(self, target, size=size or 400, full=full)]
+        if suffix in {".png", ".jpg", ".jpeg", ".webp"}:
+            from pruna_nb.show.sheet import save_sheet
+
+            return save_sheet(self, target, size=size or 512, max_pixels=max_pixels, dark=dark)
+        message = f"cannot write {suffix or 'a file without suffix'}: .png, .jpg, .webp or .html"
+        raise InputError(message)
+
+
+def grid(
+    cells: Sequence[Cell],
+    *,
+    columns: int | None = None,
+    size: int = 256,
+    max_bytes: int | None = 1_000_000,
+    rows: Sequence[str] | None = None,
+    cols: Sequence[str] | None = None,
+    row_name: str = "",
+    col_name: str = "",
+    page_size: int = 60,
+    title: str | None = None,
+    thumbs_dir: str | os.PathLike[str] | None = None,
+    live: bool = False,
+) -> Grid:
+    """Put pictures into a grid that shows itself.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        On two axes if any has a ``row_value`` or a ``col_value``, else in their order.
+    columns : int, optional
+        Cells side by side; None: as many as there is room for.
+    size : int
+        Side of the box that each picture fits into, in pixels; each keeps its own shape.
+    max_bytes : int, optional
+        What the grid may take in the notebook's file: pictures get smaller, down to 96 pixels,
+        and then fewer, and a line says so. None: no limit.
+    rows, cols : sequence of str, optional
+        The axis values in the order wanted; None: as they come.
+    row_name, col_name : str
+        What the axes are called.
+    page_size : int
+        Cells that are open; the rest is folded away, as many at a time.
+    title : str, optional
+    thumbs_dir : path, optional
+        Where thumbnails are kept; None: they are made anew each time.
+    live : bool
+        Whether videos play: from a relative path if they lie below the working folder, else
+        from within the notebook as far as `max_bytes` allows.
+
+    Returns
+    -------
+    Grid
+
+    Raises
+    ------
+    InputError
+        For a number out of its range, or an axis value that is not among `rows` or `cols`.
+
+    Examples
+    --------
+    >>> from pruna_nb.show import Cell, grid
+    >>> grid([Cell(caption="a fox", status="pending", ratio_asked="16:9")], columns=4)
+    <Grid: 1 picture: 1 pending>
+    """
+    _check("columns", columns, 1, 100)
+    _check("size", size, 16, 4096)
+    _check("page_size", page_size, 1, 100_000)
+    _check("max_bytes", max_bytes, 4_000, 2**40)
+    made = Grid(
+        tuple(cells),
+        columns=columns,
+        size=size,
+        max_bytes=max_bytes,
+        rows=None if rows is None else tuple(str(value) for value in rows),
+        cols=None if cols is None else tuple(str(value) for value in cols),
+        row_name=row_name,
+        col_name=col_name,
+        page_size=page_size,
+        title=title,
+        thumbs_dir=None if thumbs_dir is None else Path(thumbs_dir),
+        live=live,
+    )
+    made.layout()  # a wrong axis raises here, not when the notebook shows the grid
+    return made
+
+
+def _check(name: str, value: int | None, low: int, high: int) -> None:
+    if value is not None and not low <= value <= high:
+        message = f"{name}={value!r} is out of range: {low:,} to {high:,}"
+        raise InputError(message)

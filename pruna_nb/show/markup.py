@@ -1,0 +1,273 @@
+"""A cell as HTML that says the same with all styling gone.
+
+JupyterLab strips scripts, style sheets and ids from a notebook that somebody else wrote, GitHub
+strips styles too. So: inline styles, alt texts, real words; colours only as tints that suit a
+light page and a dark one, never the text's own.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from pruna_nb.show.cells import content_type
+from pruna_nb.show.ratios import fit, mismatch, parse_ratio
+from pruna_nb.show.text import (
+    ALT_LIMIT,
+    CAPTION_LIMIT,
+    escaped,
+    isolated,
+    megabytes,
+    plain,
+    visible,
+)
+
+if TYPE_CHECKING:
+    from pruna_nb.show.cells import Cell, Source
+    from pruna_nb.show.thumbs import Thumb
+
+ERROR_LIMIT = 280
+AXIS_LIMIT = 60
+
+SMALL = "font-size:.85em;line-height:1.4;"
+FAINT = "opacity:.7;"
+TABLE = "border-collapse:collapse;border:none;font-size:100%;table-layout:auto;margin:0"
+_IMAGE = "display:block;max-width:100%;height:auto;margin:0;border-radius:4px"
+_CAPTION = f"{SMALL}margin:6px 0 0;word-wrap:break-word;overflow-wrap:anywhere;text-align:left"
+_BADGE = (
+    "display:inline-block;margin-top:3px;padding:0 4px;border-radius:4px;"
+    "border:1px solid rgba(214,137,16,.9)"
+)
+_BOX = (
+    "box-sizing:border-box;padding:10px 12px;border-radius:4px;text-align:left;overflow:hidden;"
+    "overflow-wrap:anywhere;word-wrap:break-word;background:rgba(128,128,128,.12);"
+)
+_TINTS = {
+    "failed": "rgba(214,56,56,.9)",
+    "lost": "rgba(214,56,56,.9)",
+    "canceled": "rgba(214,137,16,.9)",
+    "skipped": "rgba(128,128,128,.6)",
+    "pending": "rgba(64,120,220,.9)",
+    "succeeded": "rgba(214,137,16,.9)",
+}
+
+
+def notebook_bytes(markup: str) -> int:
+    """Count the bytes that HTML takes in a notebook's file, where it is a JSON string.
+
+    Examples
+    --------
+    >>> notebook_bytes("<b>é</b>")
+    9
+    """
+    return len(json.dumps(markup, ensure_ascii=False).encode()) - 2
+
+
+def data_uri(content: bytes, media_type: str) -> str:
+    """Put a file's content into an address.
+
+    Examples
+    --------
+    >>> data_uri(b"fox", "image/webp")
+    'data:image/webp;base64,Zm94'
+    """
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+def box_shape(cell: Cell, size: int) -> tuple[int, int]:
+    """Give the shape of a picture that is not there: the ratio asked for, else 3 to 2."""
+    return fit(parse_ratio(cell.ratio_asked) or 1.5, 1.0, size, enlarge=True)
+
+
+def reason(cell: Cell, thumb: Thumb | None) -> tuple[str, str]:
+    """Say in two parts why a cell shows no picture.
+
+    Returns
+    -------
+    tuple of str
+        A word or two, and what is known beyond (may be empty); neither is escaped.
+    """
+    if cell.status != "succeeded":
+        return cell.status, cell.error or ""
+    if cell.source is None:
+        return "no file", cell.error or ""
+    if cell.media == "video":
+        return "▶ video", (thumb.error if thumb else None) or ""
+    if cell.media == "zip":
+        return "zip archive", _file_note(cell.source)
+    return "no picture", (thumb.error if thumb else None) or _file_note(cell.source)
+
+
+def _file_note(source: Source) -> str:
+    """Name a file without telling where on this machine it lies."""
+    if isinstance(source, bytes):
+        return megabytes(len(source))
+    try:
+        return f"{Path(source).name}, {megabytes(Path(source).stat().st_size)}"
+    except (OSError, ValueError):
+        return f"{Path(source).name}: the file is gone"
+
+
+def box(cell: Cell, thumb: Thumb | None, size: int, *, fluid: bool = False) -> str:
+    """Draw the box that stands for a picture that is not there."""
+    width, height = box_shape(cell, size)
+    head, more = reason(cell, thumb)
+    # its height follows its width; `aspect-ratio`, made for this, is stripped by JupyterLab
+    spacer = f"float:left;width:1px;margin-left:-1px;padding-bottom:{100 * height / width:.4g}%"
+    # a word alone needs little room; a reason in a strip of 40 pixels could not be read
+    width = max(width, 120 if more else 80)
+    wide = f"width:{width}px;max-width:100%"
+    if fluid:
+        share = min(100, 100 * width / size)
+        wide = f"width:{share:.4g}%;max-width:{width}px;min-width:min(100%,110px)"
+    said = f"<br><span style='{FAINT}'>{isolated(more, ERROR_LIMIT)}</span>" if more else ""
+    return (
+        f"<div style='{_BOX}{SMALL}{wide};"
+        f"border-left:3px solid {_TINTS[cell.status]}'><span style='{spacer}'></span>"
+        f"<strong>{escaped(head, 40)}</strong>{said}</div>"
+    )
+
+
+def alt_text(cell: Cell) -> str:
+    """Give what is read in place of the picture, escaped."""
+    return escaped(cell.alt or cell.caption or cell.media, ALT_LIMIT)
+
+
+def image(cell: Cell, thumb: Thumb, size: int, *, fluid: bool = False) -> str:
+    """Draw a thumbnail."""
+    width, height = webp_size(thumb.webp)
+    share = f";width:{100 * width / size:.4g}%;max-width:{width}px" if fluid else ""
+    return (
+        f"<img src='{data_uri(thumb.webp, 'image/webp')}' alt='{alt_text(cell)}' "
+        f"width='{width}' height='{height}' style='{_IMAGE}{share}'>"
+    )
+
+
+def webp_size(content: bytes) -> tuple[int, int]:
+    """Read width and height of a WebP file, as our own encoder writes it."""
+    if content[12:16] == b"VP8X":
+        return (
+            int.from_bytes(content[24:27], "little") + 1,
+            int.from_bytes(content[27:30], "little") + 1,
+        )
+    if content[12:16] == b"VP8L":
+        bits = int.from_bytes(content[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    width, height = content[26:28], content[28:30]
+    return int.from_bytes(width, "little") & 0x3FFF, int.from_bytes(height, "little") & 0x3FFF
+
+
+def video(cell: Cell, thumb: Thumb, address: str, size: int) -> str:
+    """Draw a video that plays; `address` is relative or a data URI."""
+    width, height = fit(*thumb.size, size) if thumb.webp else box_shape(cell, size)
+    poster = f" poster='{data_uri(thumb.webp, 'image/webp')}'" if thumb.webp else ""
+    return (
+        f"<video src='{escaped(address, len(address) + 1)}'{poster} controls muted loop "
+        f"preload='none' width='{width}' height='{height}' title='{alt_text(cell)}' "
+        f"style='{_IMAGE}'>{alt_text(cell)}</video>"
+    )
+
+
+def relative_address(path: str) -> str | None:
+    """Give a file's address as a notebook in the working folder reaches it.
+
+    Returns
+    -------
+    str or None
+        Relative and quoted; None if the file lies elsewhere.
+    """
+    try:
+        found = os.path.relpath(path)
+    except ValueError:  # another drive
+        return None
+    if found.startswith("..") or Path(found).is_absolute():
+        return None
+    return quote(Path(found).as_posix(), errors="surrogateescape")
+
+
+def video_uri(source: Source) -> str | None:
+    """Put a whole video into an address; None if it is no video or cannot be read."""
+    try:
+        found = content_type(source)
+        if found is None or not found[0].startswith("video/"):
+            return None
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+    except (OSError, ValueError):
+        return None
+    return data_uri(content, found[0])
+
+
+def caption_lines(cell: Cell, thumb: Thumb | None) -> tuple[str, str, str]:
+    """Give a caption's three parts, not escaped: its text, its notes, what is odd.
+
+    The axis values are repeated, since a table's headings scroll out of view.
+    """
+    text = visible(cell.caption)
+    axes = [cell.row_value, cell.col_value]
+    notes = [plain_axis(value) for value in axes if value and visible(value) != text]
+    if thumb is not None and thumb.seconds:
+        notes.append(f"▶ {thumb.seconds:.1f} s")
+    odd = None
+    if thumb is not None and thumb.webp and cell.poster is None:
+        odd = mismatch(*thumb.size, cell.ratio_asked)
+    return text, " · ".join(notes), odd or ""
+
+
+def plain_axis(value: str) -> str:
+    """Shorten an axis value for a caption."""
+    return plain(value, AXIS_LIMIT)
+
+
+def caption(cell: Cell, thumb: Thumb | None) -> str:
+    """Write what stands below a picture; empty if there is nothing to say."""
+    text, notes, odd = caption_lines(cell, thumb)
+    parts = []
+    if text:
+        parts.append(isolated(text, CAPTION_LIMIT))
+    if notes:
+        parts.append(f"<span style='{FAINT}'>{isolated(notes, 3 * AXIS_LIMIT)}</span>")
+    if odd:
+        parts.append(f"<span style='{_BADGE}'>⚠ {escaped(odd, 100)}</span>")
+    if not parts:
+        return ""
+    return f"<figcaption style='{_CAPTION}'>{'<br>'.join(parts)}</figcaption>"
+
+
+def figure(
+    cell: Cell,
+    thumb: Thumb | None,
+    size: int,
+    *,
+    address: str | None = None,
+    fluid: bool = False,
+) -> str:
+    """Draw one cell: picture, video or box, with its caption.
+
+    Parameters
+    ----------
+    cell : Cell
+    thumb : Thumb or None
+        None if the cell has no file.
+    size : int
+        Side of the square box that a picture fits into, in pixels.
+    address : str, optional
+        Where a video is played from; None: its poster alone.
+    fluid : bool
+        Whether the figure stands in a column that gets narrower with the window.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    if address is not None and thumb is not None:
+        media = video(cell, thumb, address, size)
+    elif thumb is not None and thumb.webp:
+        media = image(cell, thumb, size, fluid=fluid)
+    else:
+        media = box(cell, thumb, size, fluid=fluid)
+    return f"<figure style='margin:0;min-width:0'>{media}{caption(cell, thumb)}</figure>"

@@ -1,0 +1,271 @@
+"""A page for a browser: the grid with zoom, offline, in one file or with a folder beside it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from pruna_nb.show.budget import shows_picture
+from pruna_nb.show.cells import content_type
+from pruna_nb.show.embed import PAGE_START, encode, file_hash, record
+from pruna_nb.show.layout import HEAD_LIMIT
+from pruna_nb.show.markup import (
+    ERROR_LIMIT,
+    alt_text,
+    box_shape,
+    caption_lines,
+    data_uri,
+    reason,
+    webp_size,
+)
+from pruna_nb.show.text import ALT_LIMIT, NO_MATH, escaped, isolated
+from pruna_nb.show.thumbs import Thumbs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pruna_nb.show.cells import Cell
+    from pruna_nb.show.grids import Full, Grid
+    from pruna_nb.show.layout import Layout
+    from pruna_nb.show.thumbs import Thumb
+
+_CAPTION = 400  # characters below a picture: a page has more room than a notebook
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A cell with all that the page says of it.
+
+    Attributes
+    ----------
+    cell : Cell
+    thumb : Thumb or None
+    at : int
+        Its number among the embedded requests, from 0.
+    file : str or None
+        The whole file, as seen from the page.
+    full : str or None
+        The whole file as a data URI.
+    """
+
+    cell: Cell
+    thumb: Thumb | None
+    at: int
+    file: str | None = None
+    full: str | None = None
+
+
+def save_page(grid: Grid, target: Path, *, size: int, full: Full) -> Path:
+    """Write a grid as a page; see `Grid.save`.
+
+    Returns
+    -------
+    Path
+        The page.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    layout = grid.layout()
+    cells = [cell for unit in layout.units for cell in unit.cells]
+    pictured = [cell for cell in cells if shows_picture(cell)]
+    sources = [cell.picture for cell in pictured if cell.picture is not None]
+    made = Thumbs(grid.thumbs_dir).make(sources, size)
+    thumbs = {id(cell): thumb for cell, thumb in zip(pictured, made, strict=True)}
+    folder = target.with_name(f"{target.stem}_files")
+    entries = [
+        _entry(_Entry(cell, thumbs.get(id(cell)), at), folder, full)
+        for at, cell in enumerate(cells)
+    ]
+    records = [record(entry.cell, beside=target.parent, file=entry.file) for entry in entries]
+    # beside the target, so that a reader never meets half a page
+    new = target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:
+        new.write_text(_page(grid, layout, entries, encode(records), size), encoding="utf-8")
+        new.replace(target)
+    finally:
+        new.unlink(missing_ok=True)
+    return target
+
+
+def _entry(entry: _Entry, folder: Path, full: Full) -> _Entry:
+    """Bring a cell's whole file to where the page finds it."""
+    cell = entry.cell
+    if full == "none" or cell.source is None or cell.status != "succeeded":
+        return entry
+    try:
+        found = content_type(cell.source)
+        if found is None:
+            return entry
+        media_type, suffix = found
+        if full == "inline":
+            source = cell.source
+            content = source if isinstance(source, bytes) else Path(source).read_bytes()
+            return replace(entry, full=data_uri(content, media_type))
+        # named by its bytes: a name from elsewhere is never a path, and equal files are one
+        name = f"{(file_hash(cell) or '')[:20]}{suffix}"
+        _copy(cell, folder / name)
+    except (FileNotFoundError, ValueError):  # gone: its box says so already
+        return entry
+    return replace(entry, file=quote(f"{folder.name}/{name}", errors="surrogateescape"))
+
+
+def _copy(cell: Cell, target: Path) -> None:
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:
+        if cell.data is not None:
+            new.write_bytes(cell.data)
+        elif cell.path is not None:
+            shutil.copyfile(cell.path, new)
+        new.replace(target)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _page(grid: Grid, layout: Layout, entries: Sequence[_Entry], requests: str, size: int) -> str:
+    room = resources.files("pruna_nb.show")
+    script = room.joinpath("page.js").read_text("utf-8")
+    style = room.joinpath("page.css").read_text("utf-8") + _shapes(layout, entries, size)
+    # nothing may be asked of any host, and no other script or style can run
+    policy = (
+        f"default-src 'none'; img-src data: 'self' file:; media-src data: 'self' file:; "
+        f"style-src {_allowed(style)}; script-src {_allowed(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    said = grid.summary()
+    said = escaped(said[0].upper() + said[1:], 200)
+    title = escaped(grid.title, 200) if grid.title else said
+    more = f"<p>{said}</p>" if grid.title else ""
+    body = _table(layout, entries, size) if layout.heads else _flow(entries, size)
+    return "".join(
+        (
+            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
+            '<meta name="referrer" content="no-referrer">\n',
+            f"<title>{title}</title>\n{PAGE_START}{requests}</script>\n<style>{style}</style>\n",
+            f'</head>\n<body class="{NO_MATH}">\n<header><h1><bdi>{title}</bdi></h1>',
+            f"{more}</header>\n<main>\n{body}\n</main>\n",
+            '<dialog aria-label="Picture"><div class="stage"></div><div class="words"></div>',
+            '<button class="back" aria-label="Previous">&lsaquo;</button>',
+            '<button class="next" aria-label="Next">&rsaquo;</button>',
+            '<button class="close" aria-label="Close">&times;</button></dialog>\n',
+            f"<script>{script}</script>\n</body>\n</html>\n",
+        )
+    )
+
+
+def _shapes(layout: Layout, entries: Sequence[_Entry], size: int) -> str:
+    """Style for what depends on the grid; a style within an element is not allowed by the policy.
+
+    A picture takes the share of its column that it would take of the box it fits into, so tall
+    and wide ones stay in proportion on a narrow screen.
+    """
+    if layout.columns is None:
+        share = f"min(100%, {min(size, 240)}px)"
+    else:
+        gaps = 20 * (layout.columns - 1) + 1
+        share = f"max(140px, (100% - {gaps}px) / {layout.columns})"
+    rules = [f".flow {{ grid-template-columns: repeat(auto-fill, minmax({share}, 1fr)); }}"]
+    if layout.heads:
+        # equal columns in the window's width; below 160 pixels the table scrolls
+        number = len(layout.heads)
+        wide = f"clamp(160px, (100vw - 300px) / {number} - 20px, {size}px)"
+        rules.append(f"tbody td > * {{ width: {wide}; }}")
+    rules += [
+        f".s{w}-{h} {{ aspect-ratio: {w} / {h}; width: {100 * w / size:.2f}%; max-width: {w}px; }}"
+        for w, h in sorted({_shape(entry, size) for entry in entries})
+    ]
+    return "\n".join(rules)
+
+
+def _shape(entry: _Entry, size: int) -> tuple[int, int]:
+    if entry.thumb is not None and entry.thumb.webp:
+        return webp_size(entry.thumb.webp)
+    return box_shape(entry.cell, size)
+
+
+def _allowed(content: str) -> str:
+    digest = hashlib.sha256(content.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _flow(entries: Sequence[_Entry], size: int) -> str:
+    return f'<div class="flow">{"".join(_figure(entry, size) for entry in entries)}</div>'
+
+
+def _table(layout: Layout, entries: Sequence[_Entry], size: int) -> str:
+    left = iter(entries)
+    heads = "".join(f'<th scope="col">{isolated(h, HEAD_LIMIT)}</th>' for h in layout.heads)
+    rows = []
+    for unit in layout.units:
+        places: list[list[str]] = [[] for _ in layout.heads]
+        for place in unit.places:
+            places[place].append(_figure(next(left), size))
+        cells = "".join(
+            f"<td>{''.join(place)}</td>" if place else '<td class="none">&ndash;</td>'
+            for place in places
+        )
+        rows.append(f'<tr><th scope="row">{isolated(unit.head, HEAD_LIMIT)}</th>{cells}</tr>\n')
+    corner = isolated(layout.corner, 80)
+    return (
+        f'<div class="scroll"><table><thead><tr><td>{corner}</td>{heads}</tr></thead>\n'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _figure(entry: _Entry, size: int) -> str:
+    text, notes, odd = caption_lines(entry.cell, entry.thumb)
+    parts = [isolated(text, _CAPTION)] if text else []
+    if notes:
+        parts.append(f'<span class="notes">{isolated(notes, 200)}</span>')
+    if odd:
+        parts.append(f'<span class="odd">⚠ {escaped(odd, 100)}</span>')
+    words = f"<figcaption>{''.join(parts)}</figcaption>" if parts else ""
+    return f"<figure>{_media(entry, notes, odd, size)}{words}</figure>\n"
+
+
+def _media(entry: _Entry, notes: str, odd: str, size: int) -> str:
+    cell, thumb = entry.cell, entry.thumb
+    address = entry.full or entry.file
+    if thumb is None or not thumb.webp:
+        inner = _box(entry, size)
+        if address is None or cell.media != "video":
+            return inner
+    else:
+        width, height = webp_size(thumb.webp)
+        alpha = ' class="alpha"' if thumb.webp[12:16] in {b"VP8X", b"VP8L"} else ""
+        uri = data_uri(thumb.webp, "image/webp")
+        address = address or uri
+        inner = (
+            f'<img{alpha} src="{uri}" alt="{alt_text(cell)}" width="{width}" height="{height}" '
+            'decoding="async" loading="lazy">'
+        )
+    kind = "video" if cell.media == "video" and (entry.full or entry.file) else "image"
+    # a data URI cannot be opened as a page, so without the script its link leads nowhere
+    link = f'href="{address}"' if entry.file else f'href="#" data-full="{address}"'
+    said = escaped(cell.caption or cell.alt, ALT_LIMIT)
+    width, height = _shape(entry, size)
+    return (
+        f'<a class="zoom s{width}-{height}" {link} data-at="{entry.at}" data-kind="{kind}" '
+        f'data-text="{said}" data-notes="{escaped(notes, 200)}" '
+        f'data-odd="{escaped(odd, 100)}">{inner}</a>'
+    )
+
+
+def _box(entry: _Entry, size: int) -> str:
+    width, height = _shape(entry, size)
+    head, more = reason(entry.cell, entry.thumb)
+    said = f"<span>{isolated(more, ERROR_LIMIT)}</span>" if more else ""
+    return (
+        f'<div class="box {entry.cell.status} s{width}-{height}">'
+        f"<strong>{escaped(head, 40)}</strong>{said}</div>"
+    )

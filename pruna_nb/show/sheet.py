@@ -1,0 +1,161 @@
+"""A contact sheet: one picture of many, with captions that can be read at any size."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb.errors import InputError
+from pruna_nb.show.draw import Pen, Style
+from pruna_nb.show.embed import KEY, encode, record, with_comments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from PIL import Image
+
+    from pruna_nb.show.cells import Cell
+    from pruna_nb.show.grids import Grid
+    from pruna_nb.show.layout import Layout
+
+_LONGEST = {".png": 2**24, ".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
+_DESCRIPTION = 0x010E
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Cells side by side, several in one place if an axis says so, under one head."""
+
+    places: tuple[tuple[Cell, ...], ...]
+    head: str = ""
+
+    @property
+    def cells(self) -> list[Cell]:
+        return [cell for place in self.places for cell in place]
+
+
+@dataclass
+class _Page:
+    """Strips that become one file."""
+
+    strips: list[Image.Image]
+    cells: list[Cell]
+
+    @property
+    def height(self) -> int:
+        return sum(strip.height for strip in self.strips)
+
+
+def save_sheet(
+    grid: Grid, target: Path, *, size: int, max_pixels: int, dark: bool = False
+) -> list[Path]:
+    """Draw a grid and write it; see `Grid.save`.
+
+    Returns
+    -------
+    list of Path
+        One file, or several numbered ones where one would have more than `max_pixels`.
+    """
+    layout = grid.layout()
+    style = Style(size=size, dark=dark)
+    rows, columns = _rows(layout, style, max_pixels)
+    width = style.width(columns, heads=bool(layout.heads))
+    longest = _LONGEST[target.suffix.lower()]
+    if width > longest:
+        message = (
+            f"{columns} columns of {size} px make {width:,} px, and {target.suffix} takes "
+            f"{longest:,}: give a smaller size= or save as .png"
+        )
+        raise InputError(message)
+    tallest = min(longest, max(1, max_pixels // width)) - 2 * style.margin
+    pen = Pen(style, width)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    held: _Page | None = None
+    # a page is written when the next one begins: only then is it known whether it is the only one
+    for page in _pages(rows, layout, pen, tallest, grid.title):
+        if held is not None:
+            written.append(_write(held, _numbered(target, len(written) + 1), pen))
+        held = page
+    if held is not None:
+        alone = not written
+        written.append(_write(held, target if alone else _numbered(target, len(written) + 1), pen))
+    return written
+
+
+def _numbered(target: Path, number: int) -> Path:
+    return target.with_name(f"{target.stem}-{number}{target.suffix}")
+
+
+def _rows(layout: Layout, style: Style, max_pixels: int) -> tuple[list[_Row], int]:
+    if layout.heads:
+        rows = []
+        for unit in layout.units:
+            places: list[list[Cell]] = [[] for _ in layout.heads]
+            for place, cell in zip(unit.places, unit.cells, strict=True):
+                places[place].append(cell)
+            rows.append(_Row(tuple(tuple(place) for place in places), unit.head))
+        return rows, len(layout.heads)
+    cells = [cell for unit in layout.units for cell in unit.cells]
+    # without a wish, about 4 to 3, as a whole and as a page of the largest size
+    widest = math.sqrt(max_pixels * 4 / 3) / (style.size + style.gap)
+    columns = layout.columns or max(1, min(math.ceil(math.sqrt(1.3 * len(cells))), int(widest)))
+    columns = max(1, min(columns, len(cells)))
+    starts = range(0, len(cells), columns)
+    return [_Row(tuple((c,) for c in cells[i : i + columns])) for i in starts], columns
+
+
+def _pages(
+    rows: Sequence[_Row], layout: Layout, pen: Pen, tallest: int, title: str | None
+) -> Iterator[_Page]:
+    """Draw row after row; a page ends before the row that would make it too tall."""
+    top = pen.heads(layout.heads, layout.corner) if layout.heads else None
+    start = [strip for strip in (pen.title(title) if title else None, top) if strip]
+    page = _Page(start, [])
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with ThreadPoolExecutor(workers, "pruna-sheet") as pool:
+        for row in rows:
+            strip = pen.row(row.places, row.head if layout.heads else None, pool)
+            if page.cells and page.height + strip.height > tallest:
+                yield page
+                page = _Page([top] if top else [], [])
+            page.strips.append(strip)
+            page.cells += row.cells
+    yield page
+
+
+def _write(page: _Page, target: Path, pen: Pen) -> Path:
+    content = encode([record(cell, beside=target.parent) for cell in page.cells])
+    image = pen.page(page.strips)
+    # beside the target, so that a reader never meets half a sheet
+    new = target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:
+        new.write_bytes(_encoded(image, target.suffix.lower(), content))
+        new.replace(target)
+    finally:
+        new.unlink(missing_ok=True)
+    return target
+
+
+def _encoded(image: Image.Image, suffix: str, content: str) -> bytes:
+    from PIL import Image, PngImagePlugin
+
+    buffer = io.BytesIO()
+    if suffix == ".png":
+        info = PngImagePlugin.PngInfo()
+        info.add_itxt(KEY, content)
+        image.save(buffer, "PNG", pnginfo=info, compress_level=4)
+    elif suffix == ".webp":
+        exif: Any = Image.Exif()
+        exif[_DESCRIPTION] = content
+        image.save(buffer, "WEBP", quality=85, method=3, exif=exif)
+    else:
+        # without subsampling: small type in colour stays sharp
+        image.save(buffer, "JPEG", quality=90, subsampling=0)
+        return with_comments(buffer.getvalue(), content)
+    return buffer.getvalue()

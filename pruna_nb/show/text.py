@@ -1,0 +1,175 @@
+"""Text of unknown origin, made safe to look at: visible, cut, escaped.
+
+A prompt may hold markup, dollar signs that JupyterLab takes for mathematics, control characters,
+marks that turn the reading direction of all that follows, or a hundred thousand characters.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+CAPTION_LIMIT = 140
+"""Characters of a caption below a picture; its whole text is in the alt text."""
+
+ALT_LIMIT = 1_000
+"""Characters of an alt text."""
+
+NO_MATH = "mathjax_ignore tex2jax_ignore"
+"""Classes that keep ``$`` from becoming mathematics: MathJax 3 reads the first, 2 the second."""
+
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # C0 and C1, but for tab and line ends
+    "\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"  # direction, zero width
+    "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # byte order mark, interlinear, tags
+    "\ud800-\udfff]"  # halves of pairs: no encoding takes them
+)
+_SPACE = re.compile(r"\s+")
+_MEGABYTE = 950_000  # from here, "1.0 MB" says more than "950 kB"
+_JOINER = "\u200d"
+
+
+def _shown(match: re.Match[str]) -> str:
+    character = match.group()
+    if character < " ":
+        return chr(0x2400 + ord(character))
+    if character == "\x7f":
+        return "\u2421"
+    if "\ud800" <= character <= "\udfff":
+        return "\ufffd"
+    return f"\u27e8U+{ord(character):04X}\u27e9"
+
+
+def visible(text: str) -> str:
+    r"""Put a visible sign in the place of each character that works unseen.
+
+    Parameters
+    ----------
+    text : str
+        Any text, also with lone surrogates.
+
+    Returns
+    -------
+    str
+        Text on one line that every encoding of Unicode takes. Joiners, which emoji and several
+        scripts need, are left.
+
+    Examples
+    --------
+    >>> visible("a\x00b\u202ec")
+    'a␀b⟨U+202E⟩c'
+    """
+    return _SPACE.sub(" ", _HIDDEN.sub(_shown, text)).strip()
+
+
+def _clings(text: str, at: int) -> bool:
+    """Whether the character at `at` belongs to the one before it."""
+    return (
+        text[at - 1] == _JOINER
+        or text[at] == _JOINER
+        or unicodedata.category(text[at]) in {"Mn", "Me", "Mc"}
+        or "\U0001f3fb" <= text[at] <= "\U0001f3ff"  # skin tones
+    )
+
+
+def cut(text: str, limit: int) -> str:
+    """Cut `text` to at most `limit` characters, the ellipsis among them.
+
+    Parameters
+    ----------
+    text : str
+    limit : int
+        At least 1.
+
+    Returns
+    -------
+    str
+        The text itself if it is short enough; else its beginning, cut between words where one
+        ends near, never inside of a joined character.
+
+    Examples
+    --------
+    >>> cut("a small red fox", 10)
+    'a small…'
+    """
+    if len(text) <= limit:
+        return text
+    end = limit - 1
+    while end > max(0, limit - 17) and _clings(text, end):
+        end -= 1
+    space = text.rfind(" ", end - limit // 4, end + 1)
+    if space > 0:
+        end = space
+    return text[:end].rstrip() + "…"
+
+
+def plain(text: object, limit: int) -> str:
+    r"""Make any value one line of visible text of at most `limit` characters.
+
+    Examples
+    --------
+    >>> plain("a\tfox", 20)
+    'a fox'
+    """
+    whole = str(text)
+    # a prompt of 100,000 characters is not worked through for the 140 that are shown
+    head = whole[: 8 * limit]
+    seen = visible(head)
+    return cut(seen + "…" if len(whole) > len(head) else seen, limit)
+
+
+def escaped(text: object, limit: int) -> str:
+    """Make any value safe as HTML text, or as the value of a quoted attribute.
+
+    Parameters
+    ----------
+    text : object
+        Taken as ``str(text)``.
+    limit : int
+        Characters that are shown at most.
+
+    Returns
+    -------
+    str
+        One line of HTML.
+
+    Examples
+    --------
+    >>> escaped("<b>fox</b>", 40)
+    '&lt;b&gt;fox&lt;/b&gt;'
+    """
+    return html.escape(plain(text, limit), quote=True)
+
+
+def isolated(text: object, limit: int) -> str:
+    """Escape `text` and keep its reading direction from its surroundings.
+
+    Examples
+    --------
+    >>> isolated("a fox", 40)
+    '<bdi>a fox</bdi>'
+    """
+    return f"<bdi>{escaped(text, limit)}</bdi>"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Say a number with its noun, thousands apart.
+
+    Examples
+    --------
+    >>> counted(1, "picture"), counted(1200, "picture")
+    ('1 picture', '1,200 pictures')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def megabytes(size: int) -> str:
+    """Say a number of bytes as people do, in steps of a thousand.
+
+    Examples
+    --------
+    >>> megabytes(1_000_000), megabytes(64_200)
+    ('1.0 MB', '64 kB')
+    """
+    return f"{size / 1e6:.1f} MB" if size >= _MEGABYTE else f"{max(1, round(size / 1e3))} kB"
