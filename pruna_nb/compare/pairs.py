@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from pruna_nb.compare.variants import Variant
 
-LABELS = ("variant", "item")
-"""The columns of a row that are not sent to the service."""
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -41,12 +38,18 @@ class Row:
         ``model`` and the input's fields.
     digest : str
         Tells this variant's request from every other; secrets are left out of it.
+    item : str
+        What the item says, in words; the same for all rows of the cell.
+    shared : mapping
+        The seed and the values of fields that were given as lists: the cell's, in words.
     """
 
     variant: str
     cell: tuple[int, int, int]
     request: Mapping[str, Any] = field(hash=False)
     digest: str
+    item: str = ""
+    shared: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Give a plain dict: variant, item, then the request."""
@@ -135,7 +138,14 @@ def make_rows(
         for variant in variants:
             common = {**setting, **({} if seed is None else {"seed": seed})}
             request = {"model": model, **common, **_filled(variant, item, used)}
-            row = Row(variant.name, (i, j, k), request, _digest(variant, request, secrets))
+            row = Row(
+                variant=variant.name,
+                cell=(i, j, k),
+                request=request,
+                digest=_digest(variant, request, secrets),
+                item=_item_text(item, secrets),
+                shared={name: common[name] for name in ("seed", *axes) if name in common},
+            )
             rows.setdefault((row.variant, row.digest), row)
     made = list(rows.values())
     _refuse_equals(made, secrets)
@@ -312,7 +322,9 @@ def _problems(
             if lacking := [each for each in needed if each not in have]:
                 braces = ", ".join(f"{{{each}}}" for each in lacking)
                 where = "prompts=[...]" if not item else f"item {number} of prompts"
-                problems.append(f"{name}: {where} must fill {braces}")
+                problems.append(
+                    f"{name}: {where} must fill {braces} (double braces are meant as such)"
+                )
         if items != [{}] and "prompt" in variant.settings and not needed and _has_prompt(items):
             problems.append(
                 f"{name} has a prompt of its own that takes nothing from prompts=: write {{prompt}}"
@@ -323,6 +335,12 @@ def _problems(
 
 def _has_prompt(items: Sequence[Mapping[str, Any] | str]) -> bool:
     return any(isinstance(item, str) or "prompt" in item for item in items)
+
+
+def _item_text(item: Mapping[str, Any] | str, secrets: Collection[str]) -> str:
+    if isinstance(item, str):
+        return item
+    return ", ".join(f"{name}: {value}" for name, value in item.items() if name not in secrets)
 
 
 def _values(needed: Sequence[str], item: Mapping[str, Any] | str) -> dict[str, Any]:

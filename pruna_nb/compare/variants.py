@@ -14,9 +14,9 @@ from pruna_nb.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-# {{name}} stands for {name} itself; braces around anything but a name are text, so that a
-# prompt may hold JSON.
-_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}|\{([^\W\d]\w*)\}")
+# {{name}} stands for {name} itself; {name:.2f} has a format; braces around anything but a name
+# are text, so that a prompt may hold JSON.
+_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}|\{([^\W\d]\w*)(?::([^{}]*))?\}")
 _NAME_LENGTH = 40
 
 
@@ -57,14 +57,25 @@ def placeholders(template: str) -> tuple[str, ...]:
 def fill(template: str, values: Mapping[str, Any]) -> str:
     """Put values into a template; one pass, so braces inside a value stay as they are.
 
+    Raises
+    ------
+    InputError
+        If a format such as ``{price:.2f}`` does not suit a value.
+
     Examples
     --------
-    >>> fill("a {color} {{thing}}", {"color": "{red}"})
-    'a {red} {thing}'
+    >>> fill("a {color} {{thing}} for {price:.2f}", {"color": "{red}", "price": 3})
+    'a {red} {thing} for 3.00'
     """
 
     def put(match: re.Match[str]) -> str:
-        return f"{{{match[1]}}}" if match[1] else str(values[match[2]])
+        if match[1]:
+            return f"{{{match[1]}}}"
+        try:
+            return format(values[match[2]], match[3] or "")
+        except (ValueError, TypeError) as error:
+            msg = f"the template's {match[0]} does not suit {values[match[2]]!r}: {error}"
+            raise InputError(msg) from None
 
     return _PLACEHOLDER.sub(put, template)
 

@@ -1,0 +1,104 @@
+"""From variants to a comparison: what to make, made by whoever is handed in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb.catalog import all_models, model_names
+from pruna_nb.compare.comparison import Comparison
+from pruna_nb.compare.pairs import design_digest, make_rows
+from pruna_nb.compare.scores import mean_scores, read_score, score_rows
+from pruna_nb.compare.variants import read_variants
+from pruna_nb.show.decode import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from pruna_nb.compare.scores import Score
+
+_WHOLE = 1_000_000
+"""Pixels: a box into which any picture fits at its full size."""
+
+
+def build(
+    variants: Mapping[str, object] | Sequence[object],
+    *,
+    generate: Callable[[list[dict[str, Any]]], Sequence[Mapping[str, Any]]],
+    cache_dir: Path,
+    seeds: int | Iterable[int] | None = 8,
+    prompts: Sequence[object] | None = None,
+    model: str = "p-image",
+    score: Score | Mapping[str, Score] | None = None,
+    to_frame: Callable[[list[dict[str, Any]]], Any] | None = None,
+    **fields: Any,
+) -> Comparison:
+    """Make the pictures of a comparison.
+
+    Parameters
+    ----------
+    variants : mapping of str to object, or sequence
+        What is compared, by name: a prompt, a template with ``{names}``, a model's name, or a
+        dict of settings.
+    generate : callable
+        Given one request a row (``model`` and input fields), gives one outcome a row:
+        ``output`` (a path or None), ``status``, ``error``, ``cost_usd``, ``cached`` and more.
+    cache_dir : Path
+        Where votes and small pictures are kept.
+    seeds : int, iterable of int or None
+        How many seeds, or which; the same for all variants. None sends none.
+    prompts : sequence of str or mapping, optional
+        What each variant is applied to: prompts, or what fills the templates.
+    model : str
+        For the variants that name none.
+    score : callable, or mapping of str to callable, optional
+        Called with picture and row, gives a number or a dict of numbers.
+    to_frame : callable, optional
+        Makes a table of a list of dicts.
+    **fields
+        Input fields for all variants; a list makes one setting of each of its values.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InputError
+        If the design cannot be; nothing is generated then.
+    """
+    known = {each.name: each for each in all_models()}
+    catalogued = [field for each in known.values() for field in each.fields.values()]
+    secrets = sorted({field.name for field in catalogued if field.secret})
+    lists = {field.name for field in catalogued if field.type == "array"}
+    read = read_variants(variants, models=model_names(), secrets=secrets)
+    rows = make_rows(
+        read,
+        seeds=seeds,
+        prompts=prompts,
+        model=model,
+        fields=fields,
+        is_list=lists.__contains__,
+        secrets=secrets,
+    )
+    scorers = read_score(score) if score is not None else None
+    outcomes = [dict(each) for each in generate([dict(row.request) for row in rows])]
+    means = None
+    if scorers is not None:
+        made = [{**row.as_dict(), **each} for row, each in zip(rows, outcomes, strict=True)]
+        scores = score_rows(made, scorers, open_image=_open_image)
+        means = mean_scores([row.variant for row in rows], scores)
+        outcomes = [{**each, **more} for each, more in zip(outcomes, scores, strict=True)]
+    return Comparison(
+        rows,
+        outcomes,
+        votes_path=cache_dir / "votes" / f"{design_digest(read, model, secrets)}.jsonl",
+        score_means=means,
+        to_frame=to_frame,
+        secrets=secrets,
+        thumbs_dir=cache_dir / "thumbs",
+    )
+
+
+def _open_image(path: str) -> Any:
+    return load(path, _WHOLE).image
