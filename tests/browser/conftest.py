@@ -1,0 +1,227 @@
+"""JupyterLab on this machine, driven in Debian's Chromium, with an emulator beside it.
+
+What is learnt here the hard way: the run key can be lost while the kernel connects, so it is
+pressed again; a button is waited for until it is enabled; everything of Jupyter's lies in a
+temporary folder, so that nobody's settings count; the page may ask nobody but this machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+IDLE = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+RUN_KEY_TRIES = 4
+
+
+class Book:
+    """A notebook that is open in a page.
+
+    Attributes
+    ----------
+    page : playwright.sync_api.Page
+        To look at and to click in.
+    path : Path
+        The notebook's file.
+    strangers : list of str
+        The addresses beyond this machine that the page asked for.
+    """
+
+    def __init__(self, lab, page, path):
+        self.lab, self.page, self.path = lab, page, path
+        self.strangers = []
+        page.on("request", self._note_request)
+
+    def _note_request(self, request):
+        address = urllib.parse.urlsplit(request.url)
+        if address.scheme not in {"data", "blob"} and address.hostname != "127.0.0.1":
+            self.strangers.append(request.url)
+
+    def run(self, number, until, seconds=20):
+        """Run a cell, counted from 0, until something is there; press the key again if lost."""
+        cell = self.page.locator(".jp-Notebook .jp-Cell").nth(number)
+        for _ in range(RUN_KEY_TRIES):
+            cell.locator(".cm-content").first.click()
+            self.page.keyboard.press("Control+Enter")
+            try:
+                self.page.locator(until).first.wait_for(timeout=seconds * 1000)
+            except Exception as error:  # noqa: BLE001 - of playwright, which is imported later
+                last = error
+            else:
+                return
+        raise last
+
+    def save(self, holds):
+        """Save, until the file on disk holds a text."""
+        for _ in range(20):
+            self.page.keyboard.press("Control+S")
+            self.page.wait_for_timeout(300)
+            if holds in self.path.read_text(encoding="utf-8"):
+                return
+        raise AssertionError(f"the saved notebook does not hold {holds!r}")
+
+    def outputs(self):
+        """Give the saved notebook's outputs, as one text."""
+        book = nbformat.read(self.path, as_version=4)
+        return json.dumps([cell.get("outputs", []) for cell in book.cells])
+
+    def shoot(self, name):
+        """Photograph the page into the folder of pictures, to be looked at."""
+        self.page.screenshot(path=str(self.lab.shots / f"{name}.png"))
+
+
+class Lab:
+    """A JupyterLab server with an emulator that its notebooks talk to."""
+
+    def __init__(self, root, shots, url, service, browser):
+        self.root, self.shots, self.url = root, shots, url
+        self.service, self.browser = service, browser
+        self._open = []
+
+    def write(self, name, *sources):
+        """Write a notebook of code cells."""
+        cells = [nbformat.v4.new_code_cell(source) for source in sources]
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        book = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+        path = self.root / f"{name}.ipynb"
+        nbformat.write(book, path)
+        return path
+
+    def copy(self, book, name, *, trusted):
+        """Copy a saved notebook, so that no kernel knows its widgets; trust goes by content."""
+        copy = nbformat.read(book.path, as_version=4)
+        if not trusted:
+            copy.cells.append(nbformat.v4.new_markdown_cell("Somebody else wrote this."))
+        path = self.root / f"{name}.ipynb"
+        nbformat.write(copy, path)
+        return path
+
+    def open(self, path, *, theme="light", width=1100, height=900):
+        """Open a notebook in a page of its own."""
+        self._choose(theme)
+        page = self.browser.new_page(viewport={"width": width, "height": height})
+        book = Book(self, page, path)
+        self._open.append(book)
+        page.goto(f"{self.url}/doc/tree/{path.name}", wait_until="domcontentloaded")
+        page.locator(IDLE).wait_for(timeout=60_000)
+        return book
+
+    def _choose(self, theme):
+        folder = self.root / "settings" / "@jupyterlab" / "apputils-extension"
+        folder.mkdir(parents=True, exist_ok=True)
+        chosen = json.dumps({"theme": THEMES[theme]})
+        (folder / "themes.jupyterlab-settings").write_text(chosen)
+        news = json.dumps({"fetchNews": "false"})
+        (folder / "notification.jupyterlab-settings").write_text(news)
+
+    def close_all(self):
+        """Close every page, and say what they asked of other hosts."""
+        strangers = [address for book in self._open for address in book.strangers]
+        for book in self._open:
+            book.page.close()
+        self._open.clear()
+        for session in self._ask("GET", "/api/sessions"):
+            self._ask("DELETE", f"/api/sessions/{session['id']}")
+        return strangers
+
+    def _ask(self, method, path):
+        request = urllib.request.Request(f"{self.url}{path}", method=method)  # noqa: S310 - 127.0.0.1
+        with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310
+            return json.loads(reply.read() or b"null")
+
+
+@pytest.fixture(scope="session")
+def _jupyter(tmp_path_factory):
+    """Run JupyterLab and an emulator; give the root folder, the address and the emulator."""
+    from pruna_nb import emulator
+
+    root = tmp_path_factory.mktemp("lab")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    with emulator.running(process=True, latency=0) as service, (root / "log").open("w") as log:
+        environment = {
+            **os.environ,
+            "JUPYTER_CONFIG_DIR": str(root / "config"),
+            "JUPYTER_DATA_DIR": str(root / "data"),
+            "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
+            "JUPYTERLAB_SETTINGS_DIR": str(root / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(root / "workspaces"),
+            "IPYTHONDIR": str(root / "ipython"),
+            "PRUNA_API_URL": service.url,
+            "PRUNA_API_KEY": "browser-test-key",
+            "PRUNA_NB_CACHE_DIR": str(root / "cache"),
+            "PRUNA_NB_STATE_DIR": str(root / "state"),
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+        }
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1"]
+        command += [f"--port={port}", "--IdentityProvider.token=", "--allow-root"]
+        command += ["--ServerApp.disable_check_xsrf=True"]
+        server = subprocess.Popen(
+            command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            _wait_until_up(server, url, root / "log")
+            yield root, url, service
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def _wait_until_up(server, url, log):
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(f"{url}/api/status", timeout=5).close()  # noqa: S310
+        except OSError:
+            if server.poll() is not None:
+                break
+            time.sleep(0.2)
+        else:
+            return
+    raise RuntimeError(f"JupyterLab does not start:\n{log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def _browser(chromium, tmp_path_factory):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def lab(_jupyter, _browser):
+    """Give a JupyterLab to open notebooks in; it asks nothing of any other host.
+
+    SHOTS names the folder that photographs go to, where somebody wants to look at them.
+    """
+    root, url, service = _jupyter
+    shots = Path(os.environ.get("SHOTS") or root / "shots")
+    shots.mkdir(exist_ok=True)
+    service.configure(latency=0, faults={}, limits={})
+    lab = Lab(root, shots, url, service, _browser)
+    yield lab
+    assert lab.close_all() == [], "the page asked another host for something"
