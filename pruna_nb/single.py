@@ -60,7 +60,9 @@ class Output:
         from PIL import Image, UnidentifiedImageError
 
         try:
-            return Image.open(self.path)
+            with Image.open(self.path) as picture:
+                picture.load()  # the file is closed again, and may be moved
+                return picture
         except UnidentifiedImageError:
             msg = f"{self.path.name} is no picture; its file is .path."
             raise errors.InputError(msg) from None

@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from pruna_nb import settings
+from pruna_nb.catalog import registry
 
 # Examples are not timed: this may be a busy machine.
 hypothesis.settings.register_profile("house", deadline=None)
@@ -56,6 +57,13 @@ def chromium():
     if CHROMIUM is None:
         pytest.skip(NO_CHROMIUM)
     return CHROMIUM
+
+
+@pytest.fixture(autouse=True)
+def own_catalogue(monkeypatch):
+    """Forget the models that a test registers, and the warnings that it was given."""
+    monkeypatch.setattr(registry, "_registered", {})
+    monkeypatch.setattr(registry, "_warned", set())
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ def modules_with_examples():
             yield ".".join(part for part in parts if part != "__init__")
 
 
-@pytest.mark.parametrize("name", modules_with_examples())
+@pytest.mark.parametrize("name", list(modules_with_examples()))
 def test_every_example_of_a_module_gives_what_it_says(name, service, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     module = importlib.import_module(name)

@@ -14,7 +14,7 @@ import threading
 import time
 import warnings
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from pruna_nb.api.ledger import Ledger
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _SLOTS_AT_MOST = 1000
 """Larger limits are kept in slots of several requests, which a process takes together."""
+_FILE_BYTES_AT_MOST = 1 << 20
 
 
 @dataclass(slots=True)
@@ -94,7 +95,7 @@ class Throttle:
         self._next_burial = 0.0
         safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:80]
         self._path = folder / f"{safe}-{requests}-{self.seconds:g}.slots" if folder else None
-        self._file: IO[bytes] | None = None
+        self._file: int | None = None  # open as long as the process is
         self._pid = 0
 
     def take(self) -> Slot | float:
@@ -198,20 +199,20 @@ class Throttle:
             return decide(self._memory)
         portalocker.lock(file, portalocker.LOCK_EX)
         try:
-            file.seek(0)
-            before = file.read()
+            os.lseek(file, 0, os.SEEK_SET)
+            before = os.read(file, _FILE_BYTES_AT_MOST)
             ledger = Ledger.unpack(before, self._slots, self.seconds)
             result = decide(ledger)
             after = ledger.pack()
             if after != before:
-                file.seek(0)
-                file.write(after)
-                file.truncate()
+                os.lseek(file, 0, os.SEEK_SET)
+                os.write(file, after)
+                os.ftruncate(file, len(after))
         finally:
             portalocker.unlock(file)
         return result
 
-    def _opened(self) -> IO[bytes] | None:
+    def _opened(self) -> int | None:
         # A forked child shares its parent's lock with the file, so it opens its own.
         if self._path is None or (self._file is not None and self._pid == os.getpid()):
             return self._file
@@ -227,7 +228,7 @@ class Throttle:
             )
             self._path = None
             return None
-        self._file, self._pid = os.fdopen(descriptor, "r+b", buffering=0), os.getpid()
+        self._file, self._pid = descriptor, os.getpid()
         return self._file
 
 
