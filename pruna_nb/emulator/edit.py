@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import random
 import re
 from typing import TYPE_CHECKING, Final
 
 from PIL import Image, ImageFilter, ImageOps
 
-from pruna_nb.emulator.paint import write_caption
+from pruna_nb.emulator.paint import seeded, write_caption
 from pruna_nb.emulator.scenes import PALETTES, Colour, mix
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Sequence
 
     from pruna_nb.emulator.sizes import Size
@@ -45,8 +45,7 @@ def edit(
     Everything keeps its place; the colours are drawn towards one that the prompt names, or one
     that prompt and seed choose, and the prompt stands on top.
     """
-    rng = random.Random(f"{seed}\x00{variant}\x00{prompt}")  # noqa: S311 - no secret
-    dark, light = _pair(prompt, rng)
+    dark, light = _pair(prompt, seeded(prompt, seed, variant))
     picture = tiled(pictures, size)
     tinted = ImageOps.colorize(ImageOps.grayscale(picture), dark, light)
     picture = Image.blend(picture, tinted, _TINT)

@@ -50,12 +50,19 @@ def paint(prompt: str, seed: int, size: Size, *, variant: str = "") -> Image.Ima
     PIL.Image.Image
         In mode RGB.
     """
-    rng = random.Random(f"{seed}\x00{variant}\x00{prompt}")  # noqa: S311 - no secret
+    rng = seeded(prompt, seed, variant)
     palette = choose_palette(rng)
     scene = rng.choice(SCENES)
     picture = scene(size, palette, rng)
     write_caption(picture, prompt, dark=palette[0])
     return picture
+
+
+def seeded(prompt: str, seed: int, variant: str) -> random.Random:
+    """Give the chance that draws this output, the same each time."""
+    # A prompt from JSON may hold half of a surrogate pair.
+    text = f"{seed}\x00{variant}\x00{prompt}".encode("utf-8", "surrogatepass")
+    return random.Random(text)  # noqa: S311 - a picture, not a secret
 
 
 def encode(picture: Image.Image, suffix: str, quality: int) -> bytes:
