@@ -7,7 +7,6 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.emulator.process import CHILD, run_child
 from pruna_nb.emulator.service import running
 
 if TYPE_CHECKING:
@@ -16,11 +15,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the address is printed on one line."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given == [CHILD]:
-        run_child(sys.stdin.buffer, sys.stdout.buffer)
-        return 0
-    parsed = _parser().parse_args(given)
+    parsed = _parser().parse_args(arguments)
     options: dict[str, Any] = {
         "fast": parsed.fast,
         "window": parsed.window,

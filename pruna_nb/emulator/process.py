@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from pruna_nb.emulator.core import Core
     from pruna_nb.emulator.server import HttpServer
 
-CHILD: Final = "--child"
+# The package's own front door imports pandas, which takes the child a second and more to no use:
+# so it gets a package without one.
+_BOOT: Final = """
+import sys, types
+package = types.ModuleType("pruna_nb")
+package.__path__ = [sys.argv[1]]
+sys.modules["pruna_nb"] = package
+from pruna_nb.emulator.process import run_child
+run_child(sys.stdin.buffer, sys.stdout.buffer)
+"""
 _CONTROL_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 10.0
 
@@ -46,7 +55,7 @@ class ProcessService(Service):
         self._last: dict[str, Any] | None = None
         self._child = subprocess.Popen(  # noqa: S603 - this package's own command
             # -P: a module in the working folder must not stand in for one of ours.
-            [sys.executable, "-P", "-m", "pruna_nb.emulator", CHILD],
+            [sys.executable, "-P", "-c", _BOOT, str(Path(__file__).parent.parent)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
