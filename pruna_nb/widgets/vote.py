@@ -133,7 +133,9 @@ class VoteForm:
         for each in get_args(View):
             toggle = self.box.add_class if each == view else self.box.remove_class
             toggle(f"p-vote-view-{each}")
+        self._say("")
         self._unlock()
+        self._take_keys()
 
     def vote(self, verdict: Verdict, *, side_by_side: bool = False) -> bool:
         """Take a verdict on the pair that is shown.
@@ -212,6 +214,7 @@ class VoteForm:
     def _enter(self, state: Literal["start", "vote", "end"]) -> None:
         for name, part in self._parts.items():
             part.layout.display = "" if name == state else "none"
+        self._aside.layout.display = "" if state == "vote" else "none"
         self._head.value = markup.head(len(self._judged), self._total, at_pair=state == "vote")
         self._say("")
         if state == "vote":
@@ -220,7 +223,6 @@ class VoteForm:
             self.show("both" if self._view == "both" else "left")
             self._undo.disabled = not self._judged
             self._shown_at = self._clock()
-            self._take_keys()
             return
         self.current = None
         self._stage.value = ""
@@ -233,13 +235,15 @@ class VoteForm:
     def _end(self) -> None:
         self._outro.value = markup.outro(self._total, len(self._judged), self._left_out)
         self._go_on.layout.display = "" if self._left() else "none"
-        self._undo_last.disabled = not self._judged
+        self._undo_row.layout.display = "" if self._judged else "none"
         if not self._total:
             return
         try:
             self._show_result(self._reveal())
         except PrunaError as error:
             self._show_result(f"<p>{isolated(f'The votes are kept. {error}', 500)}</p>")
+        # It takes U here too, and brings the end of a long form into view.
+        self._take_keys()
 
     @property
     def _total(self) -> int:
@@ -252,11 +256,13 @@ class VoteForm:
     def _unlock(self) -> None:
         for button in self._locked_buttons:
             button.disabled = not self._both_seen
-        self._lock.value = markup.lock("" if self._both_seen else self._what_to_do())
+        self._lock.value = markup.lock(self._what_to_do())
         for name, button in self._view_buttons.items():
             button.button_style = "info" if name == self._view else ""
 
     def _what_to_do(self) -> str:
+        if self._both_seen:
+            return "Which one is better?"
         if not self._seen:
             return "Look at each one large before you vote: Space."
         return "Now the other one: Space."
@@ -297,34 +303,31 @@ class VoteForm:
         self._undo_last = _button("undo-last", "Undo the last vote", self.undo)
         self._undo = _button("undo", "Undo (U)", self.undo)
         self._view_buttons = {
-            "left": _button("show-left", "Left large", lambda: self._look("left")),
-            "right": _button("show-right", "Right large", lambda: self._look("right")),
-            "both": _button("show-both", "Side by side (S)", lambda: self._look("both")),
+            "left": _button("show-left", "Left large", lambda: self.show("left")),
+            "right": _button("show-right", "Right large", lambda: self.show("right")),
+            "both": _button("show-both", "Side by side (S)", lambda: self.show("both")),
         }
         finish = _button("finish", "Stop and show the result", self.finish)
         self._key_fields: list[Any] = []
         wide, _ = self._vote_bar("wide", side_by_side=True)
         narrow, self._locked_buttons = self._vote_bar("narrow", side_by_side=False)
-        views = _row("views", [*self._view_buttons.values(), self._undo, finish])
-        bars = [self._lock, wide, narrow, self._status, views]
+        self._undo_row = _row("undo-row", [self._undo_last, self._key_field(side_by_side=False)])
+        # The bars stand above the pictures: there they stay in one place, whatever the pictures'
+        # shape, and the key field that has the focus does not scroll the pictures away.
+        views = _row("views", [*self._view_buttons.values(), self._lock, self._status])
+        self._aside = _row("aside", [self._undo, finish])
         self._parts = {
             "start": _column("intro-part", [self._intro, self._start]),
-            "vote": _column("vote-part", [self._prompt, self._stage, *bars]),
-            "end": _column("outro-part", [self._outro, _row("", [self._go_on, self._undo_last])]),
+            "vote": _column("vote-part", [self._prompt, wide, narrow, views, self._stage]),
+            "end": _column("outro-part", [self._outro, self._go_on, self._undo_row]),
         }
         style = w.HTML(markup.STYLE)
         style.layout.display = "none"
-        self.box = w.VBox([style, self._head, *self._parts.values()])
+        self.box = w.VBox([style, _row("top", [self._head, self._aside]), *self._parts.values()])
         self.box.layout.width = "100%"
         self.box.add_class("p-vote")
 
-    def _look(self, view: View) -> None:
-        self.show(view)
-        self._take_keys()
-
     def _vote_bar(self, name: str, *, side_by_side: bool) -> tuple[Any, list[Any]]:
-        import ipywidgets as w
-
         def voting(verdict: Verdict) -> Callable[[], object]:
             return lambda: self.vote(verdict, side_by_side=side_by_side)
 
@@ -334,11 +337,16 @@ class VoteForm:
             _button("bad", "Both bad (B)", voting("both_bad")),
             _button("right", "Right is better (J)", voting("right"), style="primary"),
         ]
-        keys = w.Text(placeholder="keys go here", continuous_update=True)
+        return _row(name, [*buttons, self._key_field(side_by_side=side_by_side)]), buttons
+
+    def _key_field(self, *, side_by_side: bool) -> Any:
+        import ipywidgets as w
+
+        keys = w.Text(placeholder="keys here", continuous_update=True)
         keys.add_class("p-vote-keys")
         keys.observe(lambda _: self._on_key(keys, side_by_side=side_by_side), "value")
         self._key_fields.append(keys)
-        return _row(name, [*buttons, keys]), buttons
+        return keys
 
     def _show_result(self, result: str) -> None:
         self._result = result

@@ -15,34 +15,39 @@ if TYPE_CHECKING:
 _GAP = 16
 _PROMPT_LIMIT = 600
 _SAID_LIMIT = 300
-_HEIGHT = "max(66vh, 512px)"
+_HEIGHT = "max(62vh, 512px)"
 
 STYLE = """<style>
-.p-vote {container-type: inline-size; container-name: pvote; padding: 4px 0;
+.p-vote {container-type: inline-size; container-name: pvote; padding: 4px 4px 14px;
   color: var(--jp-content-font-color1, inherit);}
 .p-vote .widget-html, .p-vote .widget-html-content {margin: 0; height: auto; line-height: 1.5;
   overflow: visible;}
 .p-vote .widget-html-content {width: 100%;}
 .p-vote p {margin: 0;}
-.p-vote .p-vote-row {display: flex; flex-flow: row wrap; gap: 8px; align-items: center;
-  justify-content: center; overflow: visible;}
-.p-vote .p-vote-views, .p-vote .p-vote-outro-part .p-vote-row {justify-content: flex-start;}
-.p-vote .p-vote-row .jupyter-button {margin: 0; padding: 0 14px;}
+.p-vote .pv-faint {opacity: .7;}
 .p-vote .p-vote-vote-part, .p-vote .p-vote-intro-part, .p-vote .p-vote-outro-part {gap: 10px;
   overflow: visible;}
-.p-vote .p-vote-start {align-self: flex-start; padding: 0 22px;}
-.p-vote .p-vote-keys {width: 116px; margin: 0;}
-.p-vote .p-vote-finish {margin-left: auto !important;}
+.p-vote .p-vote-row {display: flex; flex-flow: row wrap; gap: 8px; align-items: center;
+  overflow: visible;}
+.p-vote .p-vote-row .jupyter-button {margin: 0; padding: 0 14px;}
+.p-vote .p-vote-top {margin: 0 0 6px;}
+.p-vote .p-vote-head {flex: 1 1 200px;}
+.p-vote .p-vote-wide, .p-vote .p-vote-narrow {justify-content: center;}
+.p-vote .p-vote-start, .p-vote .p-vote-go-on {align-self: flex-start; padding: 0 22px;}
+.p-vote .p-vote-lock, .p-vote .p-vote-status {width: auto; margin-left: 8px;}
+.p-vote .p-vote-keys {width: 84px; margin: 0;}
+/* Focusing the field scrolls to what lies below it too: the pictures. */
+.p-vote .p-vote-keys input {scroll-margin: 100px 0 71vh;}
+.p-vote .p-vote-outro-part .p-vote-keys input {scroll-margin: 110px 0 240px;}
 .p-vote .pv-sides {display: flex; justify-content: center; gap: 16px; align-items: center;}
-.p-vote .pv-side {margin: 0; flex: 1 1 0; min-width: 0; display: flex; flex-direction: column;
-  align-items: center;}
+.p-vote .pv-side {flex: 1 1 0; min-width: 0; display: flex; justify-content: center;}
+.p-vote-view-both .pv-left {justify-content: flex-end;}
+.p-vote-view-both .pv-right {justify-content: flex-start;}
+.p-vote-view-left .pv-right, .p-vote-view-right .pv-left {display: none !important;}
 .p-vote .pv-side img, .p-vote .pv-side video {display: block; border-radius: 4px;}
-.p-vote .pv-side figcaption {font-size: .85em; opacity: .7; margin: 0 0 4px;}
-.p-vote .pv-faint {opacity: .7;}
 .p-vote .pv-track {height: 4px; border-radius: 2px; background: rgba(128,128,128,.25);
   margin: 4px 0 0;}
 .p-vote .pv-done {height: 4px; border-radius: 2px; background: rgba(64,120,220,.9);}
-.p-vote-view-left .pv-right, .p-vote-view-right .pv-left {display: none !important;}
 .p-vote .p-vote-wide {display: none;}
 .p-vote kbd {border: 1px solid rgba(128,128,128,.6); border-radius: 3px; padding: 0 5px;
   font-size: .9em; color: inherit; background: rgba(128,128,128,.12); box-shadow: none;}
@@ -109,7 +114,7 @@ def _side(name: str, side: Side, longest: int) -> str:
         shown += f"the {name} video</video>"
     else:
         shown = f"<img src='{side.uri}' alt='the {name} picture' style='{style}'>"
-    return f"<figure class='pv-side pv-{name}'><figcaption>{name}</figcaption>{shown}</figure>"
+    return f"<div class='pv-side pv-{name}'>{shown}</div>"
 
 
 def prompt(text: str, note: str) -> str:
@@ -174,7 +179,7 @@ def status(text: str) -> str:
 
 def lock(text: str) -> str:
     """Say what is to be done before a vote counts."""
-    return f"<p class='pv-faint' style='text-align:center'>{text}</p>" if text else ""
+    return f"<p class='pv-faint'>{text}</p>"
 
 
 def _left_out(reasons: Sequence[str]) -> str:
