@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.errors import MissingExtraError
@@ -14,7 +15,7 @@ from pruna_nb.show.text import counted, plain
 if TYPE_CHECKING:
     from PIL import Image
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "MPO")
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF")
 _ORIENTATION = 0x0112
 _TURNS = {
     2: "FLIP_LEFT_RIGHT",
@@ -110,11 +111,20 @@ def _guard(width: int, height: int) -> None:
         raise UnreadableError(message)
 
 
+@cache
+def _formats() -> tuple[str, ...]:
+    """Give the formats that are tried: of Pillow's others, some run programs or read folders."""
+    from PIL import Image
+
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)  # AVIF came with Pillow 11.3
+
+
 def _load(source: Source, size: int) -> Picture:
     from PIL import Image
 
     file = io.BytesIO(source) if isinstance(source, bytes) else source
-    with Image.open(file, formats=_FORMATS) as image:
+    with Image.open(file, formats=_formats()) as image:
         width, height = image.size
         _guard(width, height)
         small = fit(width, height, size)
@@ -164,7 +174,7 @@ def _load_video(source: Source, size: int) -> Picture:
         stream = container.streams.video[0]
         _guard(stream.codec_context.width, stream.codec_context.height)
         seconds = None if container.duration is None else container.duration / av.time_base
-        frame = next(container.decode(stream), None)
+        frame: Any = next(container.decode(stream), None)
         if frame is None:
             message = f"damaged: {counted(0, 'frame')} in the video"
             raise UnreadableError(message)

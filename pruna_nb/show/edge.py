@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
+_PICTURE_AXES = (2, 3)
+
+
 def show_images(
     images: Iterable[Any],
     *,
@@ -51,7 +54,9 @@ def show_images(
     >>> show_images(["a.png", "b.png"], captions=["a fox", "an owl"])
     <Grid: 2 pictures>
     """
-    if isinstance(images, (str, bytes, os.PathLike)) or not hasattr(images, "__iter__"):
+    alone = isinstance(images, (str, bytes, os.PathLike)) or not hasattr(images, "__iter__")
+    # one picture as an array would be taken for a list of its rows
+    if alone or getattr(images, "ndim", 0) in _PICTURE_AXES:
         images = [images]
     found = list(images)
     if captions is not None and len(captions) != len(found):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -58,6 +59,8 @@ def request_of(value: object) -> Any:
         }
     if isinstance(value, (list, tuple)):
         return [request_of(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # Python would write NaN, which is no JSON: the page's script could not read it
     if value is None or isinstance(value, (bool, int, float)):
         return value
     return _text_of(value)

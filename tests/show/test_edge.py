@@ -1,0 +1,59 @@
+"""Pictures from anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from pruna_nb.errors import InputError
+from pruna_nb.show import Cell, show_images
+from tests.show.looking import encoded, parsed, photo
+
+
+def test_pictures_of_every_kind_are_shown(files):
+    image = photo(64, 40)
+    given = [
+        files("a.png", 64, 40),
+        Path(files("b.png", 64, 40)),
+        encoded(image),
+        image,
+        np.asarray(image),
+        SimpleNamespace(path=files("c.png", 64, 40)),
+        Cell(files("d.png", 64, 40)),
+    ]
+    shown = parsed(show_images(given).html()).all("img")
+    assert [(i.attrs["width"], i.attrs["height"]) for i in shown] == [("64", "40")] * 7
+
+
+def test_one_picture_need_not_be_a_list(files):
+    assert len(show_images(files("a.png"))) == 1
+    assert len(show_images(photo(8, 8))) == 1
+    assert len(show_images(np.asarray(photo(8, 8)))) == 1
+
+
+def test_an_array_of_pictures_is_several():
+    assert len(show_images(np.stack([np.asarray(photo(8, 8))] * 3))) == 3
+
+
+def test_a_file_is_captioned_with_its_name_unless_told_otherwise(files):
+    paths = [files("a.png"), files("b.png")]
+    assert [cell.caption for cell in show_images(paths).cells] == ["a.png", "b.png"]
+    assert [cell.caption for cell in show_images(paths, captions=["x", 2]).cells] == ["x", "2"]
+
+
+def test_nothing_leaves_an_empty_place(files):
+    assert [c.status for c in show_images([None, files("a.png")]).cells] == ["skipped", "succeeded"]
+
+
+def test_captions_of_another_number_are_refused(files):
+    with pytest.raises(InputError, match="1 captions for 2 images"):
+        show_images([files("a.png")] * 2, captions=["a"])
+
+
+@pytest.mark.parametrize("wrong", [3.5, {"a": 1}, object(), np.zeros((2, 2, 9))])
+def test_what_is_no_picture_is_named(wrong):
+    with pytest.raises(InputError, match=f"image 1 is a {type(wrong).__name__}, which cannot"):
+        show_images([photo(8, 8), wrong])

@@ -1,0 +1,127 @@
+"""The saved page in a real browser: zoom, keys, dark and narrow windows, nothing from outside."""
+
+from __future__ import annotations
+
+import pytest
+
+from pruna_nb.show import Cell, grid
+from tests.show.looking import encoded, photo
+
+pytestmark = pytest.mark.browser
+
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+HOSTILE = "$5 and $6 <img src=http://127.0.0.1:9/x onerror=alert(1)> \u202egnp"
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def seen(browser):
+    """Give a function that opens a page; afterwards nothing may have gone wrong or outside."""
+    troubles = []
+    contexts = []
+
+    def visit(path, **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("dialog", lambda dialog: troubles.append(f"dialog: {dialog.message}"))
+        page.on(
+            "request",
+            lambda request: (
+                None if request.url.startswith(("file:", "data:")) else troubles.append(request.url)
+            ),
+        )
+        page.goto(path.as_uri())
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def cells(number=3):
+    return [
+        Cell(
+            data=encoded(photo(800 + i, 450), "JPEG"),
+            caption=f"{HOSTILE} {i}",
+            request={"model": "p-image", "input": {"seed": i, "prompt": HOSTILE}},
+        )
+        for i in range(number)
+    ]
+
+
+def large(page):
+    """Give the width of the picture on show, once it is there."""
+    page.wait_for_function("document.querySelector('.stage img')?.naturalWidth > 0")
+    return page.evaluate("document.querySelector('.stage img').naturalWidth")
+
+
+@pytest.mark.parametrize("full", ["folder", "inline"])
+def test_a_click_zooms_arrows_turn_and_escape_closes(tmp_path, seen, full):
+    page = seen(grid(cells()).save(tmp_path / "grid.html", full=full)[0])
+    page.locator("a.zoom").nth(1).click()
+    assert large(page) == 801
+    page.keyboard.press("ArrowRight")
+    assert large(page) == 802
+    page.keyboard.press("ArrowRight")
+    assert large(page) == 802  # the last one
+    page.keyboard.press("Home")
+    assert large(page) == 800
+    assert "seed 0" in page.locator(".words").inner_text()
+    assert "1 / 3" in page.locator(".words").inner_text()
+    page.keyboard.press("Escape")
+    page.locator("dialog").wait_for(state="hidden")
+    assert page.evaluate("document.activeElement.dataset.at") == "0"
+
+
+def test_the_keyboard_alone_is_enough(tmp_path, seen):
+    page = seen(grid(cells()).save(tmp_path / "grid.html")[0])
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert large(page) == 800
+
+
+def test_a_page_without_its_folder_zooms_its_thumbnails(tmp_path, browser):
+    (path,) = grid(cells()).save(tmp_path / "grid.html")
+    for copy in (tmp_path / "grid_files").iterdir():
+        copy.unlink()
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.locator("a.zoom").first.click()
+    assert large(page) == 400
+    page.close()
+
+
+def test_a_page_follows_the_system_to_the_dark(tmp_path, seen):
+    (path,) = grid(cells()).save(tmp_path / "grid.html")
+    grounds = {
+        scheme: seen(path, color_scheme=scheme).evaluate(
+            "getComputedStyle(document.body).backgroundColor"
+        )
+        for scheme in ("light", "dark")
+    }
+    assert grounds == {"light": "rgb(251, 251, 252)", "dark": "rgb(22, 22, 26)"}
+
+
+@pytest.mark.parametrize("width", [320, 700, 1600])
+def test_no_window_is_too_narrow(tmp_path, seen, width):
+    (path,) = grid([*cells(), Cell(status="failed", error="x" * 300)], columns=3).save(
+        tmp_path / "grid.html"
+    )
+    page = seen(path, viewport={"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("Math.min(...[...document.images].map((i) => i.clientWidth))") >= 130
