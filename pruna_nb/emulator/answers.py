@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
 import secrets
 import socket
 import struct
@@ -158,7 +159,8 @@ def _reset(scope: Scope) -> None:
     transport: asyncio.Transport = scope["extensions"][TRANSPORT]
     connection = transport.get_extra_info("socket")
     # Lingering for no time turns the close into a reset.
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     transport.abort()
 
 

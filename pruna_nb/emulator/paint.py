@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 _LONGEST_CAPTION: Final = 400
 
+_EASTERN_FONTS: Final = (
+    "NotoSansCJK-Regular.ttc",
+    "wqy-microhei.ttc",
+    "Hiragino Sans GB.ttc",
+    "msyh.ttc",
+)
+_FIRST_EASTERN: Final = "\u2e80"
 _WIDE_FONTS: Final = (
     "DejaVuSans.ttf",
     "NotoSans-Regular.ttf",
@@ -86,7 +93,7 @@ def write_caption(picture: Image.Image, text: str, *, dark: Colour, top: bool = 
     if width < 8 * margin or height < 8 * margin:
         return
     line_text = readable(text)
-    font = _font(font_size, plain=line_text.rstrip("…").isascii())
+    font = _font(font_size, _fonts_for(line_text))
     lines = wrap(line_text, font, width - 2 * margin, most=3 if width > height else 4)
     if not lines:
         return
@@ -159,10 +166,17 @@ def _fitting(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
     return text[: space + 1] if space > 0 else text[:low]
 
 
-@lru_cache(maxsize=32)
-def _font(size: int, *, plain: bool = True) -> ImageFont.FreeTypeFont:
-    """Give Pillow's own font, which has ASCII alone, or for other texts a common one."""
-    for name in () if plain else _WIDE_FONTS:
+def _fonts_for(text: str) -> tuple[str, ...]:
+    """Give the fonts to try for a text before Pillow's own, which has little beside ASCII."""
+    if text.rstrip("…").isascii():
+        return ()
+    return (*_EASTERN_FONTS, *_WIDE_FONTS) if max(text) >= _FIRST_EASTERN else _WIDE_FONTS
+
+
+@lru_cache(maxsize=64)
+def _font(size: int, names: tuple[str, ...] = ()) -> ImageFont.FreeTypeFont:
+    """Give the first of the fonts that this machine has, or Pillow's own."""
+    for name in names:
         try:
             return ImageFont.truetype(name, size)
         except OSError:

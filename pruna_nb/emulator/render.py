@@ -121,7 +121,7 @@ def suffix_of(model: Model, given: Mapping[str, Any]) -> str:
     if model.output == "zip":
         return "zip"
     wanted = value_of(model, given, "output_format")
-    return wanted if wanted in CONTENT_TYPES else "jpg"
+    return wanted if isinstance(wanted, str) and wanted in ("jpg", "png", "webp") else "jpg"
 
 
 def render(job: Job, loader: Loader, *, fast: bool = False) -> bytes:

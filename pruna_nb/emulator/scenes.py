@@ -128,33 +128,43 @@ def _hills(size: Size, palette: list[Colour], rng: random.Random) -> Image.Image
     _disc(picture, sun, radius, mix(palette[4], (255, 255, 255), 0.55))
     layers = rng.randint(4, 5)
     steps = 96
+    sheets = []
     for layer in range(layers):
         near = (layer + 1) / layers
         base = height * (0.42 + 0.44 * layer / layers)
         swing = height * (0.05 + 0.06 * near)
         ridge = _ridge(width, rng, steps)
         colour = mix(mix(palette[3], palette[2], 0.35), palette[0], near**1.1)
-        _fill_below(picture, [base - swing * each for each in ridge], colour)
+        sheets.append(([base - swing * each for each in ridge], colour))
+    _stack(picture, sheets)
     return picture
 
 
-def _fill_below(picture: Image.Image, line: list[float], colour: Colour) -> None:
-    """Fill everything below a line that is given at even distances."""
+def _stack(picture: Image.Image, sheets: Sequence[tuple[list[float], Colour]]) -> None:
+    """Lay sheets one before the other, each below a line that is given at even distances."""
     width, height = picture.size
-    top = max(math.floor(min(line)) - 2, 0)
-    deep = min(math.ceil(max(line)) + 2, height)
-    if deep > top:
-        # Drawn higher and made lower: hills rise gently, so only that way do steps show.
-        factor = 3
-        mask = Image.new("L", (width, (deep - top) * factor), 0)
-        points: list[tuple[float, float]] = [
-            (x * width / (len(line) - 1), (y - top) * factor) for x, y in enumerate(line)
-        ]
-        points += [(width, mask.height), (0, mask.height)]
-        ImageDraw.Draw(mask).polygon(points, fill=255)
-        picture.paste(colour, (0, top), mask.reduce((1, factor)))
-    if deep < height:
-        picture.paste(colour, (0, deep, width, height))
+    ends = [min(math.ceil(max(line)) + 2, height) for line, _ in sheets]
+    for number, (line, colour) in enumerate(sheets):
+        top = max(math.floor(min(line)) - 2, 0)
+        if ends[number] > top:
+            picture.paste(colour, (0, top), _below(line, width, top, ends[number]))
+        # What the next sheet covers anyway need not be filled.
+        until = ends[number + 1] if number + 1 < len(ends) else height
+        if until > ends[number]:
+            picture.paste(colour, (0, ends[number], width, until))
+
+
+def _below(line: list[float], width: int, top: int, end: int) -> Image.Image:
+    """Give a mask of what is below a line, between two rows of the picture."""
+    # Drawn higher and made lower: hills rise gently, so only that way do steps show.
+    factor = 3
+    mask = Image.new("L", (width, (end - top) * factor), 0)
+    points: list[tuple[float, float]] = [
+        (x * width / (len(line) - 1), (y - top) * factor) for x, y in enumerate(line)
+    ]
+    points += [(width, mask.height), (0, mask.height)]
+    ImageDraw.Draw(mask).polygon(points, fill=255)
+    return mask.reduce((1, factor))
 
 
 def _bubbles(size: Size, palette: list[Colour], rng: random.Random) -> Image.Image:
@@ -192,6 +202,7 @@ def _waves(size: Size, palette: list[Colour], rng: random.Random) -> Image.Image
     start = rng.uniform(0, math.tau)
     drift = rng.uniform(0.5, 0.9) * rng.choice((-1, 1))
     ramp = palette[::-1]
+    sheets = []
     for band in range(bands):
         part = (band + 1) / bands
         place = part * (len(ramp) - 1)
@@ -206,8 +217,9 @@ def _waves(size: Size, palette: list[Colour], rng: random.Random) -> Image.Image
             for x in range(65)
         ]
         # A faint shadow lifts each sheet off the one behind it.
-        _fill_below(picture, [y - height * 0.007 for y in line], mix(colour, palette[0], 0.28))
-        _fill_below(picture, line, colour)
+        sheets.append(([y - height * 0.007 for y in line], mix(colour, palette[0], 0.28)))
+        sheets.append((line, colour))
+    _stack(picture, sheets)
     return picture
 
 

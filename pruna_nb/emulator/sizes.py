@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from pruna_nb.catalog import parse_ratio
@@ -114,11 +115,12 @@ def _scale(model: Model, given: Mapping[str, Any]) -> float:
     """How much longer the sides are than those of a picture of one megapixel."""
     for name in ("output_megapixels", "megapixels"):
         megapixels = value_of(model, given, name)
-        if megapixels is not None:
+        # They are choices, and so text: "0.25".
+        if isinstance(megapixels, str) and re.fullmatch(r"\d{1,2}(\.\d{1,3})?", megapixels):
             return math.sqrt(float(megapixels))
     size = value_of(model, given, "image_size")
-    if isinstance(size, int) and size > 0:
-        return size / 1024
+    if _is_size(size):
+        return min(int(size), _LARGEST) / 1024
     return _SCALE_BY_WORD.get(str(size), 1.0)
 
 

@@ -255,6 +255,39 @@ def test_an_earlier_output_can_be_the_next_input(serve):
     assert moving[4:8] == b"ftyp"
 
 
+def test_an_earlier_video_can_be_the_next_input(serve, tmp_path):
+    caller = serve()
+    image = caller.address_of(picture("red", (640, 360)))
+    made = {"prompt": "go", "image": image, "duration": 1}
+    moving = caller.post(made, model="p-video", sync=True).json()["generation_url"]
+    given_input = {"video": moving, "images": [image]}
+    assert probed(caller.make(given_input, model="p-video-replace"), tmp_path).size == (1280, 720)
+
+
+def test_a_clear_picture_is_laid_on_white(serve):
+    caller = serve()
+    buffer = io.BytesIO()
+    Image.new("RGBA", (100, 100), (255, 0, 0, 0)).save(buffer, "PNG")
+    given_input = {
+        "image": caller.address_of(buffer.getvalue()),
+        "target": 1,
+        "output_format": "png",
+    }
+    large = opened(caller.make(given_input, model="p-image-upscale"))
+    assert large.getpixel((500, 500)) == (255, 255, 255)
+
+
+def test_a_picture_is_turned_as_its_camera_says(serve):
+    caller = serve()
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.new("RGB", (200, 100), "red").save(buffer, "JPEG", exif=turned)
+    given_input = {"image": caller.address_of(buffer.getvalue()), "target": 1}
+    large = opened(caller.make(given_input, model="p-image-upscale"))
+    assert large.height == pytest.approx(2 * large.width, rel=0.01)
+
+
 def test_another_host_s_address_is_taken_and_never_fetched(serve, stay_here):
     caller = serve()
     given_input = {"prompt": "x", "images": ["https://example.com/a.png"]}
