@@ -137,8 +137,8 @@ def generate(
     --------
     >>> import pruna_nb
     >>> output = pruna_nb.generate("a lion", aspect_ratio="16:9")
-    >>> output.image.size
-    (1344, 768)
+    >>> output.path.suffix, output.prediction.status
+    ('.jpg', 'succeeded')
     """
     from pruna_nb.batch.run import Run, RunOptions
 

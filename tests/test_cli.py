@@ -1,0 +1,192 @@
+"""The command line does what the README says of it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+
+import pandas as pd
+import pytest
+import requests
+
+from pruna_nb import cli
+
+
+@pytest.fixture
+def prompts(tmp_path):
+    path = tmp_path / "in" / "prompts.csv"
+    path.parent.mkdir()
+    table = pd.DataFrame({"prompt": ["a lion", "a fox", ""], "seed": [1, 2, 3]})
+    table.to_csv(path, index=False)
+    return path
+
+
+def test_generate_writes_a_file_a_row_and_the_table_beside_them(service, prompts, tmp_path):
+    out = tmp_path / "out"
+    code = cli.main([
+        "generate", str(prompts), "--prompt-col", "prompt", "--set", "seed_col=seed",
+        "--set", "aspect_ratio=1:1", "--out", str(out), "--quiet",
+    ])  # fmt: skip
+    assert code == 0
+    table = pd.read_csv(out / "prompts.csv")
+    assert table["status"].tolist() == ["succeeded", "succeeded", "skipped"]
+    assert table["output"].tolist()[:2] == ["0.jpg", "1.jpg"]
+    assert (out / "0.jpg").read_bytes() != (out / "1.jpg").read_bytes()
+    sent = sorted((entry["input"] for entry in service.accepted), key=lambda given: given["seed"])
+    assert sent == [
+        {"prompt": "a lion", "seed": 1, "aspect_ratio": "1:1"},
+        {"prompt": "a fox", "seed": 2, "aspect_ratio": "1:1"},
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "jsonl", "parquet"])
+def test_generate_reads_and_writes_each_kind_of_table(service, tmp_path, suffix):
+    table = pd.DataFrame({"prompt": ["a lion"]})
+    path = tmp_path / f"prompts.{suffix}"
+    write = {
+        "tsv": lambda: table.to_csv(path, sep="\t", index=False),
+        "jsonl": lambda: table.to_json(path, orient="records", lines=True),
+        "parquet": lambda: table.to_parquet(path),
+    }
+    write[suffix]()
+    out = tmp_path / "out"
+    assert (
+        cli.main(["generate", str(path), "--prompt-col", "prompt", "--out", str(out), "--quiet"])
+        == 0
+    )
+    read = {
+        "tsv": lambda file: pd.read_csv(file, sep="\t"),
+        "jsonl": lambda file: pd.read_json(file, lines=True),
+        "parquet": pd.read_parquet,
+    }
+    made = read[suffix](out / path.name)
+    assert made["status"].tolist() == ["succeeded"]
+    assert (out / made["output"][0]).is_file()
+
+
+def test_a_dry_run_says_the_price_and_sends_nothing(service, prompts, capsys):
+    assert cli.main(["generate", str(prompts), "--prompt-col", "prompt", "--dry-run"]) == 0
+    assert "3 rows: 2 new, 0 cached, 0 duplicates, 1 skipped; 0.01 USD" in capsys.readouterr().out
+    assert service.charged == 0
+
+
+def test_a_run_above_the_budget_sends_nothing_and_says_so(service, prompts, capsys, tmp_path):
+    code = cli.main([
+        "generate", str(prompts), "--prompt-col", "prompt", "--max-cost", "0.005",
+        "--out", str(tmp_path / "out"), "--quiet",
+    ])  # fmt: skip
+    assert code == 1
+    assert "max_cost_usd=0.005" in capsys.readouterr().err
+    assert service.charged == 0
+
+
+def test_rows_that_fail_give_exit_code_1_and_their_errors(service, prompts, capsys, tmp_path):
+    service.configure(faults={"failed": 1.0})
+    code = cli.main(
+        [
+            "generate",
+            str(prompts),
+            "--prompt-col",
+            "prompt",
+            "--out",
+            str(tmp_path / "out"),
+            "--quiet",
+        ]
+    )
+    assert code == 1
+    assert "failed:" in capsys.readouterr().out
+
+
+def test_the_tables_own_folder_is_not_written_over(service, prompts, capsys):
+    code = cli.main(
+        [
+            "generate",
+            str(prompts),
+            "--prompt-col",
+            "prompt",
+            "--out",
+            str(prompts.parent),
+            "--quiet",
+        ]
+    )
+    assert code == 1
+    assert "written over" in capsys.readouterr().err
+    assert service.charged == 0
+
+
+def test_without_a_key_it_says_how_to_get_on(prompts, capsys, tmp_path):
+    code = cli.main(
+        [
+            "generate",
+            str(prompts),
+            "--prompt-col",
+            "prompt",
+            "--out",
+            str(tmp_path / "out"),
+            "--quiet",
+        ]
+    )
+    said = capsys.readouterr().err
+    assert code == 1
+    assert "PRUNA_API_KEY" in said
+    assert "pruna-nb demo" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("seed=7", ("seed", 7)),
+        ("turbo=true", ("turbo", True)),
+        ("aspect_ratio=16:9", ("aspect_ratio", "16:9")),
+    ],
+)
+def test_a_value_is_json_where_it_can_be_and_text_elsewhere(text, expected):
+    assert cli._field(text) == expected
+
+
+def test_a_set_without_a_value_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["generate", "x.csv", "--set", "seed"])
+    assert "FIELD=VALUE" in capsys.readouterr().err
+
+
+def test_models_lists_all_of_them(capsys):
+    assert cli.main(["models"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len([line for line in lines if re.match(r"(p-|flux|wan|qwen|z-|vace)", line)]) == 26
+
+
+def test_the_demo_makes_its_pictures_once_and_shows_where_they_are(tmp_path, capsys):
+    assert cli.main(["demo", "--out", str(tmp_path / "demo")]) == 0
+    said = capsys.readouterr().out
+    assert "28 rows: 28 new, 0 cached, 0 failed; 0.14 USD" in said
+    assert "28 rows: 0 new, 28 cached, 0 failed; 0.00 USD" in said
+    assert "Charged by the emulator: 28 predictions, then 0." in said
+    assert (tmp_path / "demo" / "sheet.png").stat().st_size > 100_000
+    assert "<html" in (tmp_path / "demo" / "index.html").read_text()
+
+
+def test_the_emulator_serves_until_it_is_told_to_stop():
+    code = "import sys; from pruna_nb.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "emulator", "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    guard = threading.Timer(60, process.kill)
+    guard.start()
+    try:
+        url = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
+        answer = requests.post(
+            f"{url}/v1/predictions",
+            json={"input": {"prompt": "a lion"}},
+            headers={"apikey": "any", "Model": "p-image"},
+            timeout=30,
+        )
+        assert answer.status_code == 201
+    finally:
+        process.send_signal(signal.SIGINT)
+        code = process.wait(20)
+        process.stdout.close()
+        guard.cancel()
+    assert code == 0

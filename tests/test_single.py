@@ -1,0 +1,115 @@
+"""One call, one output."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from PIL import Image
+
+import pruna_nb
+from pruna_nb import emulator, errors
+
+
+def test_a_call_gives_a_picture_of_the_size_that_was_asked_for():
+    with (
+        emulator.running(latency=0) as service,
+        pruna_nb.configure(api_key="k", base_url=service.url),
+    ):
+        output = pruna_nb.generate("a lion", aspect_ratio="16:9", seed=7)
+    assert output.image.size == (1344, 768)
+    assert output.path.suffix == ".jpg"
+    assert output.prediction.status == "succeeded"
+    assert output.prediction.input == {"prompt": "a lion", "aspect_ratio": "16:9", "seed": 7}
+    assert output.cost_usd == 0.005
+
+
+def test_the_same_call_again_costs_nothing(service):
+    first = pruna_nb.generate("a lion")
+    again = pruna_nb.generate("a lion")
+    assert (first.cached, again.cached) == (False, True)
+    assert again.path == first.path
+    assert again.cost_usd == 0
+    assert service.charged == 1
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("refresh", True), ("off", False)])
+def test_a_call_can_be_made_anew(service, mode, kept):
+    pruna_nb.generate("a lion", cache=mode)
+    pruna_nb.generate("a lion", cache=mode)
+    assert service.charged == 2
+    assert pruna_nb.generate("a lion").cached is kept
+
+
+def test_a_model_that_takes_it_is_asked_in_the_request_itself(service):
+    pruna_nb.generate("a lion")
+    assert service.counts["status"] == 0
+
+
+def test_a_request_that_is_not_finished_in_time_goes_on_by_polling():
+    with (
+        emulator.running(fast=True, latency=0.6, try_sync_wait=0.1) as service,
+        pruna_nb.configure(api_key="k", base_url=service.url),
+    ):
+        assert pruna_nb.generate("a lion").prediction.id is not None
+        assert service.counts["status"] > 0
+        assert service.charged == 1
+
+
+def test_relative_addresses_are_taken_too():
+    with (
+        emulator.running(fast=True, latency=0, relative_urls=True) as service,
+        pruna_nb.configure(api_key="k", base_url=service.url + "/v1"),
+    ):
+        assert pruna_nb.generate("a lion").path.is_file()
+
+
+def test_an_output_goes_into_the_next_call(service):
+    lion = pruna_nb.generate("a lion", aspect_ratio="1:1")
+    edited = pruna_nb.generate("make it blue", model="p-image-edit", images=[lion])
+    assert edited.path.is_file()
+    assert service.counts["files"] == 1
+
+
+def test_an_output_can_be_opened_by_its_path(service):
+    output = pruna_nb.generate("a lion")
+    assert os.fspath(output) == str(output.path)
+    with Image.open(output) as picture:
+        assert picture.size == output.image.size
+
+
+def test_an_output_shows_itself_small_and_safely(service):
+    output = pruna_nb.generate('<script>alert("$5 and $6")</script>')
+    html = output._repr_html_()
+    assert "<script>" not in html
+    assert "data:image/webp;base64," in html
+    assert len(html) < 300_000
+
+
+def test_a_wrong_input_is_told_whole_before_anything_is_sent(service):
+    with pytest.raises(errors.InputError) as caught:
+        pruna_nb.generate("a lion", aspect_ratio="5:9", seed="x", sede=1)
+    assert len(caught.value.problems) == 3
+    assert "seed" in str(caught.value)
+    assert service.charged == 0
+
+
+def test_a_prediction_that_fails_raises_with_the_services_words(service):
+    service.configure(faults={"failed": 1.0})
+    with pytest.raises(errors.PredictionFailedError) as caught:
+        pruna_nb.generate("a lion")
+    assert caught.value.message
+    assert caught.value.__traceback__ is not None
+
+
+def test_a_budget_is_kept(service):
+    with pytest.raises(errors.BudgetError):
+        pruna_nb.generate("a lion", max_cost_usd=0.001)
+    assert service.charged == 0
+
+
+def test_a_video_has_no_image_but_a_path(service):
+    video = pruna_nb.generate("waves", model="p-video", duration=1)
+    assert video.path.suffix == ".mp4"
+    with pytest.raises(errors.InputError):
+        _ = video.image
