@@ -21,6 +21,7 @@ from pruna_nb.settings import configure
 
 if TYPE_CHECKING:
     from pruna_nb import emulator
+    from pruna_nb.api.archive import folder_to_zip
     from pruna_nb.api.client import Client
     from pruna_nb.batch import tending as cache
     from pruna_nb.frames.showing import sheet_frame as read_sheet
@@ -35,6 +36,7 @@ _LATER = {
     "Client": ("pruna_nb.api.client", "Client"),
     "cache": ("pruna_nb.batch.tending", None),
     "emulator": ("pruna_nb.emulator", None),
+    "folder_to_zip": ("pruna_nb.api.archive", "folder_to_zip"),
     "generate": ("pruna_nb.single", "generate"),
     "journal": ("pruna_nb.frames.tables", "journal"),
     "models": ("pruna_nb.frames.tables", "models"),
@@ -49,6 +51,7 @@ __all__ = [
     "configure",
     "emulator",
     "errors",
+    "folder_to_zip",
     "generate",
     "get_model",
     "journal",

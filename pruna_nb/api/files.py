@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import io
+import os
 import threading
 import time
 from pathlib import Path
@@ -25,12 +26,18 @@ if TYPE_CHECKING:
     from pruna_nb.api.media import MediaType
     from pruna_nb.api.replies import Upload
 
-FILE_BYTES_AT_MOST = 100 * 1024**2
+FILE_BYTES_AT_MOST = 100_000_000
+_LIFE_SECONDS = 1800.0
 _BEFORE_EXPIRY = 120.0
 """A file is uploaded again this many seconds before it expires: its prediction may have to wait."""
+_LAST_PART = 0.25
+"""The same for a file that lives for minutes only, as a part of its life."""
 _TAKEN = (
     "a path, bytes, a file object, a PIL image, a numpy array, a data URI or an http(s) address"
 )
+
+
+_SCHEMES = ("http://", "https://")
 
 
 @runtime_checkable
@@ -93,7 +100,7 @@ class Media:
 
 def is_address(value: object) -> bool:
     """Tell whether a value is an http(s) address, which the service fetches by itself."""
-    return isinstance(value, str) and value[:8].lower().startswith(("http://", "https://"))
+    return isinstance(value, str) and value.lstrip()[:8].lower().startswith(_SCHEMES)
 
 
 def to_media(value: object) -> Media | str:
@@ -102,8 +109,9 @@ def to_media(value: object) -> Media | str:
     Parameters
     ----------
     value : object
-        A path, bytes, a file object, a PIL image, a numpy array (height x width, or height x
-        width x 3 or 4; 0 to 255, or 0 to 1 as floats), a data URI, an http(s) address, or an
+        A path, bytes, a binary file object (read to its end, and put back to where it stood),
+        a PIL image, a numpy array (height x width, or height x width x 1, 3 or 4; whole
+        numbers 0 to 255, floats 0 to 1, or booleans), a data URI, an http(s) address, or an
         output of this package.
 
     Returns
@@ -122,9 +130,9 @@ def to_media(value: object) -> Media | str:
         return value
     if isinstance(value, str):
         return _from_text(value)
-    if not isinstance(value, (bytes, bytearray, memoryview, Path)):
-        return _from_object(value)
-    return _from_path(value) if isinstance(value, Path) else Media(bytes(value))
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return Media(bytes(value))
+    return _from_path(value) if isinstance(value, Path) else _from_object(value)
 
 
 def _from_text(text: str) -> Media | str:
@@ -140,9 +148,8 @@ def _from_object(value: Any) -> Media:
         return _from_image(value)
     if hasattr(value, "__array_interface__"):
         return _from_array(value)
-    path = getattr(value, "path", None)
-    if isinstance(path, (str, Path)):
-        return _from_path(Path(path))
+    if isinstance(value, os.PathLike):
+        return _from_path(Path(os.fsdecode(value)))
     msg = f"{type(value).__name__} cannot be a file; give {_TAKEN}."
     raise InputError(msg)
 
@@ -161,31 +168,69 @@ def _from_path(path: Path) -> Media:
 
 
 def _from_file(file: Any) -> Media:
-    data = file.read()
+    try:
+        start = file.tell() if file.seekable() else None
+        data = file.read(FILE_BYTES_AT_MOST + 1)
+        if start is not None:
+            file.seek(start)  # an estimate, and then the run itself, read the same object
+    except (AttributeError, OSError, ValueError) as error:
+        msg = f"The file object cannot be read: {error}."
+        raise InputError(msg) from None
     if not isinstance(data, bytes):
         msg = "The file object gives text; open it in binary mode ('rb')."
         raise InputError(msg)
     return Media(data)
 
 
-def _from_image(image: _Saves) -> Media:
+def _from_image(image: Any) -> Media:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
+    try:
+        if getattr(image, "mode", "RGB") not in _PNG_MODES:
+            image = image.convert("RGB")
+        image.save(buffer, "PNG")
+    except (OSError, ValueError, SyntaxError) as error:
+        msg = f"The image cannot be read: {error}."
+        raise InputError(msg) from None
     return Media(buffer.getvalue())
+
+
+_PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 
 
 def _from_array(array: Any) -> Media:
     from PIL import Image
 
-    if array.dtype.kind == "f":
-        array = (array.clip(0.0, 1.0) * 255).round().astype("uint8")
-    elif array.dtype != "uint8":
-        array = array.clip(0, 255).astype("uint8")
+    shape = array.shape
+    if len(shape) == 3 and shape[2] == 1:  # noqa: PLR2004 - height x width x channels
+        array = array[:, :, 0]
     try:
-        return _from_image(Image.fromarray(array))
-    except (TypeError, ValueError):
-        msg = f"An array of shape {array.shape} is no picture; give height x width (x 3 or 4)."
+        return _from_image(Image.fromarray(_as_bytes(array)))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        msg = f"An array of shape {shape} is no picture; give height x width (x 1, 3 or 4)."
         raise InputError(msg) from None
+
+
+def _as_bytes(array: Any) -> Any:
+    """Give an array's values as 0 to 255."""
+    kind = array.dtype.kind
+    if kind == "b":
+        return array.astype("uint8") * 255
+    low, high = _RANGES.get(kind, (1.0, 0.0))
+    if not array.size or not (array.min() >= low and array.max() <= high):  # also for NaN
+        msg = (
+            f"An array of {array.dtype} is no picture unless it goes from 0 to 255, or as floats "
+            "from 0 to 1."
+        )
+        raise InputError(msg)
+    if kind == "f":
+        array = (array.clip(0.0, 1.0) * 255).round()
+    return array.astype("uint8")
+
+
+_RANGES = {"u": (0, 255), "i": (0, 255), "f": (-0.25, 1.25)}
+"""What a picture's values may be; floats overshoot a little where they were resampled."""
 
 
 def _from_data_uri(text: str) -> Media:
@@ -216,7 +261,7 @@ class Uploader:
     ) -> None:
         self._send, self._clock = send, clock
         self._lock = threading.Lock()
-        self._known: dict[str, Upload] = {}
+        self._known: dict[str, tuple[Upload, float]] = {}
         self._sending: dict[str, threading.Lock] = {}
 
     def url(self, media: Media) -> str:
@@ -229,21 +274,40 @@ class Uploader:
         with self._lock:
             mine = self._sending.setdefault(name, threading.Lock())
         with mine:  # equal bytes wait for the first of them
-            if self.ready(media) is None:
-                self._known[name] = self._send(media)
-            return self._known[name]
+            found = self._fresh(media)
+            if found is None:
+                asked_at = self._clock()
+                found = self._send(media)
+                with self._lock:
+                    self._known[name] = (found, asked_at + _fresh_seconds(found, asked_at))
+            return found
 
     def ready(self, media: Media) -> str | None:
         """Give the address of a file that is at the service; None if it has to be uploaded."""
-        with self._lock:
-            known = self._known.get(media.sha256)
-        if known is None or self._clock() > known.expires_at - _BEFORE_EXPIRY:
-            return None
-        return known.url
+        found = self._fresh(media)
+        return None if found is None else found.url
 
     def forget(self, media: Media) -> None:
         """Have a file uploaded again, since the service no longer has it."""
-        self._known.pop(media.sha256, None)
+        with self._lock:
+            self._known.pop(media.sha256, None)
+
+    def _fresh(self, media: Media) -> Upload | None:
+        with self._lock:
+            upload, until = self._known.get(media.sha256, (None, 0.0))
+        return upload if self._clock() < until else None
+
+
+def _fresh_seconds(upload: Upload, asked_at: float) -> float:
+    """Give for how long a file is used before it is uploaded again.
+
+    A clock that goes wrong, here or there, shows as a life that is over already: the file
+    then counts as one of the usual life, for else it would be uploaded for ever.
+    """
+    life = upload.expires_at - asked_at
+    if life <= 0:
+        life = _LIFE_SECONDS
+    return life - min(_BEFORE_EXPIRY, life * _LAST_PART)
 
 
 def replace_media(given: dict[str, Any], change: Callable[[Media], Any]) -> dict[str, Any]:

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pruna_nb.frames.verbs import MediaVerbs
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from pruna_nb.batch.cache import CacheMode
     from pruna_nb.batch.run import OnLost
+    from pruna_nb.frames.call import Call
     from pruna_nb.frames.generate import Estimate
     from pruna_nb.frames.showing import Table
     from pruna_nb.show import Grid
 
 
-class PrunaFrame:
+class PrunaFrame(MediaVerbs):
     """What can be done with a frame of prompts; ``df.pruna``.
 
     Notes
@@ -110,7 +113,6 @@ class PrunaFrame:
         >>> out["status"].tolist()
         ['succeeded', 'succeeded']
         """
-        from pruna_nb.frames import generate as verbs
         from pruna_nb.frames.call import read_call
 
         call = read_call(
@@ -122,8 +124,28 @@ class PrunaFrame:
             prefix=prefix,
             fields=fields,
         )
-        how = verbs.How(cache, on_lost, max_cost_usd, progress, timeout)
-        return verbs.generate(self._frame, call, how)
+        return self._run(
+            call,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+        )
+
+    def _run(
+        self,
+        call: Call,
+        frame: pd.DataFrame | None = None,
+        *,
+        keep: Collection[str] = (),
+        **how: Any,
+    ) -> pd.DataFrame:
+        """Run a call on this frame, or on some of its rows."""
+        from pruna_nb.frames.generate import How, generate
+
+        rows = self._frame if frame is None else frame
+        return generate(rows, call, How(**how), keep=keep)
 
     def estimate(
         self,
@@ -248,15 +270,19 @@ class PrunaFrame:
         )
 
     def failed(self, *, prefix: str = "") -> pd.DataFrame:
-        """Give the rows that were asked for and have no output, with their errors."""
-        from pruna_nb.frames import generate as verbs
+        """Give the rows that were asked for and have no output, with their errors.
 
-        return verbs.failed(self._frame, prefix)
+        In a chain, these are also the rows that were skipped since an earlier step failed.
+        """
+        from pruna_nb.frames.again import failed
+
+        return failed(self._frame, prefix)
 
     def retry(
         self,
         prompt_col: str | None = None,
         *,
+        prefix: str = "",
         on_lost: OnLost = "report",
         max_cost_usd: float | None = None,
         progress: bool = True,
@@ -265,11 +291,15 @@ class PrunaFrame:
     ) -> pd.DataFrame:
         """Run the rows again that failed, were lost or are pending; the others stay.
 
+        In a chain, a row goes on from the step that failed, with all steps after it.
+
         Parameters
         ----------
         prompt_col : str, optional
             As given to `generate`; needed only if the frame does not say how it was made,
             as after reading it from CSV. Then all arguments of `generate` are needed.
+        prefix : str
+            That of the results' columns.
         on_lost, max_cost_usd, progress, timeout
             As for `generate`.
         **arguments
@@ -280,20 +310,23 @@ class PrunaFrame:
         DataFrame
             A new frame, the same rows, with what they have now.
         """
-        from pruna_nb.frames import generate as verbs
+        from pruna_nb.frames.again import call_of, retry
         from pruna_nb.frames.call import read_call
+        from pruna_nb.frames.generate import How
 
-        how = verbs.How("use", on_lost, max_cost_usd, progress, timeout)
+        how = How("use", on_lost, max_cost_usd, progress, timeout)
         if prompt_col is None and not arguments:
-            call = verbs.call_of(self._frame)
+            call = call_of(self._frame, prefix + "output")
         else:
             model = arguments.pop("model", "p-image")
             options = {name: arguments.pop(name) for name in _OPTIONS if name in arguments}
-            call = read_call(model, prompt_col=prompt_col, fields=arguments, **options)
-        return verbs.retry(self._frame, call, how)
+            call = read_call(
+                model, prompt_col=prompt_col, prefix=prefix, fields=arguments, **options
+            )
+        return retry(self._frame, call, how)
 
 
-_OPTIONS = ("prompt", "samples", "unchecked", "prefix")
+_OPTIONS = ("prompt", "samples", "unchecked")
 
 
 class PrunaSeries:

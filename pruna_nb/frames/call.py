@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+import os
+from dataclasses import dataclass, field, replace
+from dataclasses import fields as fields_of
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.catalog import find_model, near_names
 from pruna_nb.errors import InputError
+from pruna_nb.frames.cells import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 ATTRS = "pruna_nb"
 """Where a frame's attrs say how it was made."""
 _SUFFIX = "_col"
+_SECRET = "hf_api_token"  # noqa: S105 - a field's name, secret also where the model is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,8 @@ class Call:
     constants : dict
         Fields with one value for all rows.
     columns : dict
-        Fields whose values are a column's, by field.
+        Fields whose values are a column's, by field; a list of columns for a field that
+        takes a list of files.
     template : str or None
         What prompts are made of, in place of a column.
     samples : int
@@ -39,30 +44,63 @@ class Call:
         Whether fields that the catalogue does not know are sent.
     prefix : str
         What the result's columns begin with.
+    needs : tuple of str
+        Fields without which a row is skipped, beside those that the model requires.
     """
 
     model: str
-    constants: dict[str, Any] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict, repr=False)
     columns: dict[str, Any] = field(default_factory=dict)
     template: str | None = None
     samples: int = 1
     unchecked: bool = False
     prefix: str = ""
+    needs: tuple[str, ...] = ()
 
     def known_model(self) -> Model:
         """Give the catalogue's model, or raise `UnknownModelError`."""
         return find_model(self.model, unchecked=self.unchecked)
 
+    def labels(self) -> list[Any]:
+        """Give the columns that fields are read from, each of a list of columns too."""
+        return [
+            label
+            for given in self.columns.values()
+            for label in (given if isinstance(given, list) else [given])
+        ]
+
+    def drafts(self) -> bool:
+        """Tell whether it makes drafts, whose final pass needs their seeds."""
+        return self.constants.get("draft") is True or "draft" in self.columns
+
+    def settled(self) -> Call:
+        """Give the call as it is on the frame that `expand` made: seeds are in a column."""
+        if self.samples == 1 and not (self.drafts() and "seed" not in self.constants):
+            return self
+        constants = {name: value for name, value in self.constants.items() if name != "seed"}
+        return replace(
+            self, samples=1, constants=constants, columns={**self.columns, "seed": "seed"}
+        )
+
     def as_attrs(self) -> dict[str, Any] | None:
         """Give the call as JSON, for a frame's attrs; None if a constant is no JSON or secret."""
         model = self.known_model()
         secret = any(model.fields[name].secret for name in self.constants if name in model.fields)
-        spec = asdict(self)
+        # A label that is a tuple would come back from JSON as a list of labels.
+        if secret or _SECRET in self.constants or any(type(x) is tuple for x in self.labels()):
+            return None
         try:
-            json.dumps(spec)
+            spec: dict[str, Any] = json.loads(
+                json.dumps({each.name: getattr(self, each.name) for each in fields_of(self)})
+            )
         except (TypeError, ValueError):
             return None
-        return None if secret or "hf_api_token" in self.constants else spec
+        return spec
+
+    @classmethod
+    def from_attrs(cls, spec: Mapping[str, Any]) -> Call:
+        """Make a call of what `as_attrs` gave."""
+        return cls(**{**spec, "needs": tuple(spec.get("needs", ()))})
 
 
 def read_call(
@@ -73,6 +111,7 @@ def read_call(
     samples: int = 1,
     unchecked: bool = False,
     prefix: str = "",
+    needs: tuple[str, ...] = (),
     fields: Mapping[str, Any],
 ) -> Call:
     """Read a verb's arguments.
@@ -85,22 +124,13 @@ def read_call(
         If a field is not the model's, or is given twice; all problems at once.
     """
     known = find_model(model, unchecked=unchecked)
-    constants: dict[str, Any] = {}
-    columns: dict[str, Any] = {}
     problems: list[str] = []
+    constants, columns = _read_fields(known, fields, problems, unchecked=unchecked)
     if prompt_col is not None:
-        columns["prompt"] = prompt_col
-    for name, value in fields.items():
-        base = name.removesuffix(_SUFFIX)
-        is_column = name.endswith(_SUFFIX) and name not in known.fields
-        if value is None:
-            continue
-        if (base if is_column else name) not in known.fields and known.known and not unchecked:
-            problems.append(_unknown(known, name))
-        elif is_column:
-            columns[base] = value
-        else:
-            constants[name] = value
+        columns = {"prompt": prompt_col, **columns}
+    problems += _several_columns(known, columns)
+    if (prompt is not None or prompt_col is not None) and known.known and not unchecked:
+        problems += _no_prompt(known)
     if prompt is not None and "prompt" in columns:
         problems.append("prompt= and prompt_col= are both given; give one of them.")
     problems += [
@@ -108,6 +138,7 @@ def read_call(
         for name in constants
         if name in columns
     ]
+    samples = plain(samples)
     if type(samples) is not int or samples < 1:
         problems.append(f"samples must be a whole number of 1 or more; {samples!r} was given.")
     elif samples > 1 and known.known and "seed" not in known.fields:
@@ -115,7 +146,54 @@ def read_call(
     if problems:
         msg = f"{known.name} does not take this call: {' '.join(problems)}"
         raise InputError(msg, problems)
-    return Call(known.name, constants, columns, prompt, samples, unchecked, prefix)
+    return Call(known.name, constants, columns, prompt, samples, unchecked, prefix, needs)
+
+
+def _read_fields(
+    model: Model, fields: Mapping[str, Any], problems: list[str], *, unchecked: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Tell constants from columns, by field; None is a field that was not given."""
+    constants: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
+    for name, value in fields.items():
+        base = name.removesuffix(_SUFFIX)
+        is_column = name.endswith(_SUFFIX) and name not in model.fields
+        if value is None:
+            continue
+        if (base if is_column else name) not in model.fields and model.known and not unchecked:
+            problems.append(_unknown(model, name))
+        elif is_column:
+            columns[base] = value
+        else:
+            constants[name] = _plain_constant(model, name, value)
+    return constants, columns
+
+
+def _plain_constant(model: Model, name: str, value: Any) -> Any:
+    """Give a value as it can stand in a frame's attrs, where that is possible."""
+    if isinstance(value, os.PathLike) and name in model.fields:
+        return os.fspath(value)
+    return plain(value)
+
+
+def _no_prompt(model: Model) -> list[str]:
+    if "prompt" in model.fields:
+        return []
+    words = [each.name for each in model.fields.values() if each.type == "string"]
+    texts = [name for name in words if name.endswith(("prompt", "script", "caption"))]
+    instead = f" Its fields for words are: {', '.join(texts)}." if texts else ""
+    return [f"{model.name} takes no prompt.{instead}"]
+
+
+def _several_columns(model: Model, columns: Mapping[str, Any]) -> list[str]:
+    """Find fields that take one value a row and were given a list of columns."""
+    problems = []
+    for name, label in columns.items():
+        field = model.fields.get(name)
+        takes_many = field is not None and field.type == "array" and field.media
+        if isinstance(label, list) and not takes_many:
+            problems.append(f"{name}_col= takes one column; a list of {len(label)} was given.")
+    return problems
 
 
 def _unknown(model: Model, name: str) -> str:

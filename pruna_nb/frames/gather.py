@@ -4,53 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
-from pruna_nb.api.files import to_media
 from pruna_nb.batch.keys import request_key
 from pruna_nb.batch.plan import Request
 from pruna_nb.catalog import check_input
 from pruna_nb.errors import InputError, TooLargeError
 from pruna_nb.frames.cells import fit, plain
 from pruna_nb.frames.columns import column
+from pruna_nb.frames.earlier import is_output, missing_outputs
+from pruna_nb.frames.media import MediaReader
 from pruna_nb.frames.template import fill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pruna_nb.catalog import Field, Model
+    import pandas as pd
+
+    from pruna_nb.catalog import Model
     from pruna_nb.frames.call import Call
 
 _ROWS_SHOWN = 20
-_FIRST_SEED = 1
-
-
-def expand(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
-    """Repeat each row for its samples, with an index level "sample" and a column "seed".
-
-    The level (1, 2, ...) goes below the frame's own index: every row is still told apart,
-    ``out.loc[label]`` gives all samples of a row, and ``out.xs(1, level="sample")`` is the
-    frame as it was. Seeds are the same at each run: seed, seed + 1, ..., from 1 where no seed
-    is given.
-    """
-    if call.samples == 1:
-        return frame
-    numbers = np.tile(np.arange(1, call.samples + 1), len(frame))
-    grown = frame.iloc[np.repeat(np.arange(len(frame)), call.samples)].copy()
-    if "seed" in call.columns:
-        firsts = column(grown, call.columns["seed"], "seed_col")
-    else:
-        firsts = [call.constants.get("seed", _FIRST_SEED)] * len(grown)
-    seeds = [
-        None if first is None else first + int(number) - 1
-        for first, number in zip(firsts, numbers, strict=True)
-    ]
-    levels = [grown.index.get_level_values(level) for level in range(grown.index.nlevels)]
-    names = [*grown.index.names, "sample"]
-    grown.index = pd.MultiIndex.from_arrays([*levels, numbers], names=names)
-    grown["seed"] = pd.array(seeds, dtype="Int64") if None in seeds else seeds
-    return grown
 
 
 def gather(frame: pd.DataFrame, call: Call, service: str) -> list[Request]:
@@ -72,22 +44,22 @@ def gather(frame: pd.DataFrame, call: Call, service: str) -> list[Request]:
     InputError
         If rows hold what the model does not take: all of them, by label.
     """
+    call = call.settled()
     model = call.known_model()
-    columns = dict(call.columns)
-    if call.samples > 1:
-        columns["seed"] = "seed"
-    _check_prompt_is_given(frame, model, call)
+    _check_needed(frame, model, call)
+    reader = _Reader(model, call, service)
     problems: list[str] = []
-    constants = _constants(model, call, problems)
-    names = list(columns)
-    cells = [column(frame, columns[name], f"{name}_col") for name in names]
-    reasons: Sequence[str | None] = [None] * len(frame)
+    reader.read_constants(problems)
+    names = list(call.columns)
+    cells = [_cells(frame, name, call.columns[name]) for name in names]
+    readers = [reader.of(name, _made_before(frame, call, name)) for name in names]
+    reasons = missing_outputs(frame, call)
     if call.template is not None:
-        prompts, reasons = fill(call.template, frame)
+        prompts, empty = fill(call.template, frame)
         names.append("prompt")
         cells.append(prompts)
-    reader = _Reader(model, call, constants, service)
-    readers = [reader.of(name) for name in names]
+        readers.append(None)
+        reasons = [why or other for why, other in zip(reasons, empty, strict=True)]
     requests: list[Request] = []
     rows = zip(*cells, strict=True) if cells else ([] for _ in range(len(frame)))
     for place, (row, reason) in enumerate(zip(rows, reasons, strict=True)):
@@ -97,26 +69,70 @@ def gather(frame: pd.DataFrame, call: Call, service: str) -> list[Request]:
         try:
             requests.append(reader.request(names, readers, row))
         except (InputError, TooLargeError) as error:
-            problems.append(f"row {frame.index[place]!r}: {error}")
+            problems.append(f"{row_name(frame.index, place)}: {_text(error)}")
     if problems:
         raise _input_error(model, problems)
-    return _with_earlier_errors(frame, requests)
+    return requests
+
+
+def row_name(index: pd.Index[Any], place: int) -> str:
+    """Name a row by its label, and by its place where the labels are not unique."""
+    label = index[place]
+    label = tuple(map(plain, label)) if isinstance(label, tuple) else plain(label)
+    return f"row {label!r}" if index.is_unique else f"row {label!r} (at position {place})"
 
 
 class _Reader:
     """Makes requests of one call's rows."""
 
-    def __init__(self, model: Model, call: Call, constants: dict[str, Any], service: str) -> None:
-        self.model, self.call, self.constants, self.service = model, call, constants, service
-        self._media: dict[Any, Any] = {}
+    def __init__(self, model: Model, call: Call, service: str) -> None:
+        self.model, self.call, self.service = model, call, service
+        self.constants: dict[str, Any] = {}
+        self._needed = frozenset({"prompt", *model.required, *call.needs})
+        self._media_names = frozenset(field.name for field in model.media_fields)
+        self._media = MediaReader()
 
-    def of(self, name: str) -> Callable[[Any], Any] | None:
-        """Give what makes a cell fit its field; None where it fits as it is."""
+    def read_constants(self, problems: list[str]) -> None:
+        """Make the constants plain, and check those that can be checked alone.
+
+        Raises
+        ------
+        InputError
+            If one is wrong: it would be wrong in each row.
+        """
+        given: dict[str, Any] = {}
+        for name, value in self.call.constants.items():
+            read = self.of(name)
+            try:
+                given[name] = value if read is None else read(value)
+            except (InputError, TooLargeError) as error:
+                problems.append(f"{name}: {_text(error)}")
+        alone = [
+            problem
+            for problem in check_input(self.model, given, unchecked=self.call.unchecked)
+            if problem.kind not in {"missing", "only_when"}
+        ]
+        if problems or alone:
+            raise _input_error(self.model, [*problems, *map(str, alone)])
+        self.constants = given
+
+    def of(self, name: str, made_before: str = "") -> Callable[[Any], Any] | None:
+        """Give what makes a cell fit its field; None where it fits as it is.
+
+        Parameters
+        ----------
+        name : str
+            The field.
+        made_before : str
+            The column of an earlier step's outputs that it is read from, if it is.
+        """
         field = self.model.fields.get(name)
-        if field is None or (field.type in {"string", "boolean"} and not field.media):
-            return None
+        if field is None:
+            return self._media.of_unknown
         if field.media:
-            return lambda value: self.media(field, value)
+            return self._media.of(field, made_before)
+        if field.type in {"string", "boolean"}:
+            return _number_as_text if name == "reference_image" else None
         return lambda value: fit(field, value)
 
     def request(
@@ -127,63 +143,67 @@ class _Reader:
     ) -> Request:
         given = dict(self.constants)
         for name, reader, value in zip(names, readers, row, strict=True):
-            if value is None or value == "" or _is_blank(value):
-                if name in self.model.required or name == "prompt":
+            if value is None or (isinstance(value, str) and not value.strip()):
+                if name in self._needed:
                     return Request(None, None, f"{name} is empty")
-                if value is None:
+                if value is None or name in self._media_names:
                     continue
             given[name] = value if reader is None else reader(value)
-            if given[name] == [] and name in self.model.required:
+            if name in self._needed and given[name] == []:
                 return Request(None, None, f"{name} is empty")
-        problems = check_input(self.model, given, unchecked=self.call.unchecked)
+        problems: list[object] = list(check_input(self.model, given, unchecked=self.call.unchecked))
+        if "reference_image" in given:
+            problems += _no_such_image(given)
         if problems:
             raise InputError("; ".join(map(str, problems)), problems)
         return Request(request_key(self.service, self.model, given), given)
 
-    def media(self, field: Field, value: Any) -> Any:
-        """Turn a cell of a field that takes files into what can be uploaded."""
-        if field.type != "array":
-            return self._one(value)
-        if getattr(getattr(value, "dtype", None), "kind", None) == "O":
-            value = value.tolist()
-        items = value if isinstance(value, (list, tuple)) else [value]
-        return [self._one(item) for item in items if plain(item) is not None]
 
-    def _one(self, value: Any) -> Any:
-        # A file that many rows share is opened and hashed once.
-        key = value if isinstance(value, str) else id(value)
-        if key not in self._media:
-            self._media[key] = (to_media(value), value)
-        return self._media[key][0]
+def _number_as_text(value: Any) -> Any:
+    """Give a number as the text that the service wants it in."""
+    number = plain(value)
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    return str(number) if isinstance(number, int) and not isinstance(number, bool) else number
 
 
-def _is_blank(value: Any) -> bool:
-    return isinstance(value, str) and not value.strip()
+def _no_such_image(given: dict[str, Any]) -> list[str]:
+    number, images = given["reference_image"], given.get("images")
+    count = len(images) if isinstance(images, list) else 1
+    if not isinstance(number, str) or (number.isdecimal() and 1 <= int(number) <= count):
+        return []
+    text = f"reference_image: {number!r} names none of the {count} images; give '1'"
+    return [f"{text} to '{count}'." if count > 1 else f"{text}."]
 
 
-def _constants(model: Model, call: Call, problems: list[str]) -> dict[str, Any]:
-    """Make the constants plain, and check those that can be checked alone."""
-    reader = _Reader(model, call, {}, "")
-    given: dict[str, Any] = {}
-    for name, value in call.constants.items():
-        read = reader.of(name)
-        try:
-            given[name] = plain(value) if read is None else read(plain(value))
-        except (InputError, TooLargeError) as error:
-            problems.append(f"{name}: {error}")
-    alone = [
-        problem
-        for problem in check_input(model, given, unchecked=call.unchecked)
-        if problem.kind not in {"missing", "only_when"}
-    ]
-    if problems or alone:
-        raise _input_error(model, [*problems, *map(str, alone)])
-    return given
+def _cells(frame: pd.DataFrame, name: str, given: Any) -> list[Any]:
+    """Give a field's cells; of a list of columns, each row's cells as one list."""
+    if not isinstance(given, list):
+        return column(frame, given, f"{name}_col")
+    several = [column(frame, label, f"{name}_col") for label in given]
+    rows = zip(*several, strict=True) if several else ([] for _ in range(len(frame)))
+    return [_joined(row) for row in rows]
 
 
-def _check_prompt_is_given(frame: pd.DataFrame, model: Model, call: Call) -> None:
+def _joined(row: Sequence[Any]) -> list[Any]:
+    items: list[Any] = []
+    for cell in row:
+        if isinstance(cell, (list, tuple)):
+            items.extend(cell)
+        elif cell is not None:
+            items.append(cell)
+    return items
+
+
+def _made_before(frame: pd.DataFrame, call: Call, name: str) -> str:
+    given = call.columns[name]
+    labels = given if isinstance(given, list) else [given]
+    return next((label for label in labels if is_output(frame, label)), "")
+
+
+def _check_needed(frame: pd.DataFrame, model: Model, call: Call) -> None:
     given = {*call.constants, *call.columns, *(["prompt"] if call.template is not None else [])}
-    missing = [name for name in model.required if name not in given]
+    missing = [name for name in dict.fromkeys((*model.required, *call.needs)) if name not in given]
     if not missing or call.unchecked:
         return
     ways = " ".join(f"Give {name}_col= (a column) or {name}=." for name in missing)
@@ -200,16 +220,6 @@ def _input_error(model: Model, problems: list[str]) -> InputError:
     return InputError(msg, problems)
 
 
-def _with_earlier_errors(frame: pd.DataFrame, requests: list[Request]) -> list[Request]:
-    """Say of a row without an input that an earlier step failed, where the frame knows it."""
-    if not any(request.skipped for request in requests):
-        return requests
-    if "error" not in frame.columns or "status" not in frame.columns:
-        return requests
-    earlier = column(frame, "error", "error")
-    return [
-        Request(None, None, f"{request.skipped}: an earlier step failed ({str(why)[:200]})")
-        if request.skipped and why is not None
-        else request
-        for request, why in zip(requests, earlier, strict=True)
-    ]
+def _text(error: InputError | TooLargeError) -> str:
+    # What an API error adds to its message (whether it was charged) holds for the whole call.
+    return error.message if isinstance(error, TooLargeError) else str(error)

@@ -1,24 +1,26 @@
-"""The verbs on a frame: estimate, generate, and the calls that repeat what failed."""
+"""One call on a frame: estimated, or run to its end."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
-
-import pandas as pd
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pruna_nb.batch import engine
-from pruna_nb.errors import InputError, PrunaError
-from pruna_nb.frames.call import ATTRS, Call
-from pruna_nb.frames.columns import column
-from pruna_nb.frames.gather import expand, gather
-from pruna_nb.frames.results import GOOD, with_results
+from pruna_nb.errors import PrunaError
+from pruna_nb.frames.expand import expand
+from pruna_nb.frames.gather import gather
+from pruna_nb.frames.results import with_results
 from pruna_nb.settings import current
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import pandas as pd
+
     from pruna_nb.batch.cache import CacheMode
     from pruna_nb.batch.plan import Plan
     from pruna_nb.batch.run import OnLost, Run
+    from pruna_nb.frames.call import Call
     from pruna_nb.settings import Settings
 
 
@@ -118,8 +120,21 @@ def begin(frame: pd.DataFrame, call: Call, how: How) -> tuple[pd.DataFrame, Run]
     return grown, Run(plan, settings, options)
 
 
-def generate(frame: pd.DataFrame, call: Call, how: How) -> pd.DataFrame:
+def generate(
+    frame: pd.DataFrame, call: Call, how: How, *, keep: Collection[str] = ()
+) -> pd.DataFrame:
     """Run a call on a frame and give the new frame.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The rows.
+    call : Call
+        What is asked for.
+    how : How
+        How to go about it.
+    keep : collection of str
+        Columns of an earlier step's results that stay, under another name.
 
     Raises
     ------
@@ -137,12 +152,14 @@ def generate(frame: pd.DataFrame, call: Call, how: How) -> pd.DataFrame:
     except KeyboardInterrupt as interrupt:
         interrupt.add_note(_kept(run))
         raise
-    return finish(grown, call, run)
+    return finish(grown, call, run, keep=keep)
 
 
-def finish(grown: pd.DataFrame, call: Call, run: Run) -> pd.DataFrame:
+def finish(
+    grown: pd.DataFrame, call: Call, run: Run, *, keep: Collection[str] = ()
+) -> pd.DataFrame:
     """Give the frame of a run that is over, or raise what ended it."""
-    out = with_results(grown, engine.outcomes(run.plan, run), call)
+    out = with_results(grown, engine.outcomes(run.plan, run), call, keep=keep)
     error = run.crash or run.error
     if error is not None:
         error.frame = out  # type: ignore[attr-defined]
@@ -160,67 +177,3 @@ def _kept(run: Run) -> str:
 def _plan(grown: pd.DataFrame, call: Call, settings: Settings, cache: CacheMode) -> Plan:
     requests = gather(grown, call, settings.service)
     return engine.prepare(call.known_model(), requests, settings, cache)
-
-
-def failed(frame: pd.DataFrame, prefix: str = "") -> pd.DataFrame:
-    """Give the rows that have no output though they were asked for."""
-    status = column(frame, prefix + "status", "failed()")
-    return frame.loc[[value is not None and value not in GOOD for value in status]]
-
-
-def call_of(frame: pd.DataFrame) -> Call:
-    """Read from a frame's attrs how it was made.
-
-    Raises
-    ------
-    InputError
-        If they don't say, as after reading the frame from CSV.
-    """
-    spec = frame.attrs.get(ATTRS)
-    if not isinstance(spec, dict):
-        msg = (
-            "The frame does not say how it was made (CSV does not keep that, nor are files and "
-            "secrets kept there). Call retry() with the same arguments as generate()."
-        )
-        raise InputError(msg)
-    return Call(**spec)
-
-
-def retry(frame: pd.DataFrame, call: Call, how: How) -> pd.DataFrame:
-    """Run the rows again that failed, and put their results into a new frame."""
-    columns = [name for name in frame.columns if name == call.prefix + "status"]
-    if not columns:
-        msg = f"retry() needs the column {call.prefix + 'status'!r}, which generate() makes."
-        raise InputError(msg)
-    status = column(frame, call.prefix + "status", "retry()")
-    places = [place for place, value in enumerate(status) if value not in GOOD]
-    if not places:
-        return frame.copy()
-    # Samples have their own rows and seeds already.
-    again = replace(call, samples=1)
-    if call.samples > 1:
-        again = replace(again, columns={**call.columns, "seed": "seed"})
-    if "seed" in again.columns and "seed" in again.constants:
-        rest = {name: value for name, value in again.constants.items() if name != "seed"}
-        again = replace(again, constants=rest)
-    try:
-        done = generate(frame.iloc[places], again, how)
-    except PrunaError as error:
-        part = getattr(error, "frame", None)
-        if part is not None:
-            error.frame = _put_back(frame, places, part, call)  # type: ignore[attr-defined]
-        raise
-    return _put_back(frame, places, done, call)
-
-
-def _put_back(
-    frame: pd.DataFrame, places: list[int], done: pd.DataFrame, call: Call
-) -> pd.DataFrame:
-    out = frame.copy()
-    for name in done.columns:
-        values: list[Any] = out[name].tolist()
-        for place, value in zip(places, done[name].tolist(), strict=True):
-            values[place] = value
-        if name.startswith(call.prefix) and not done[name].equals(frame[name].iloc[places]):
-            out[name] = pd.Series(values, index=out.index, dtype=done[name].dtype)
-    return out

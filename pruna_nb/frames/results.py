@@ -1,43 +1,110 @@
-"""Outcomes as columns of a new frame, plain enough for CSV, Parquet and SQL."""
+"""Outcomes as columns of a new frame, plain enough for CSV, Parquet and SQL.
+
+Columns of the same names, of an earlier step, are replaced, but not lost where they are still
+needed: what a step reads and replaces stays as ``step1_output``, ``step2_output`` and so on.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pruna_nb.frames.call import ATTRS, Call
+from pruna_nb.frames.template import rename_columns, template_columns
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from pruna_nb.batch.job import Outcome
-    from pruna_nb.frames.call import Call
-
-from pruna_nb.frames.call import ATTRS
 
 TEXT_COLUMNS = ("output", "status", "error", "prediction_id")
 RESULT_COLUMNS = ("output", "status", "error", "seconds", "cost_usd", "cached", "prediction_id")
 GOOD = frozenset({"succeeded", "skipped"})
+STEPS = "pruna_nb_steps"
+"""Where a frame's attrs say how each of its columns of outputs was made."""
 
 
-def with_results(frame: pd.DataFrame, outcomes: Sequence[Outcome], call: Call) -> pd.DataFrame:
+def with_results(
+    frame: pd.DataFrame, outcomes: Sequence[Outcome], call: Call, *, keep: Collection[str] = ()
+) -> pd.DataFrame:
     """Give a new frame with the results' columns beside the frame's own.
 
-    The frame itself is not changed. Columns of the same names, of an earlier step, are
-    replaced; a prefix keeps them.
+    The frame itself is not changed. Columns of the same names are replaced; those that the
+    call reads, or that are to be kept, stay under another name.
     """
     results: dict[str, Any] = {
         call.prefix + name: _column(name, outcomes) for name in RESULT_COLUMNS
     }
-    kept = frame.drop(columns=[name for name in results if name in frame.columns])
+    read = {*keep, *(label for label in call.labels() if isinstance(label, str))}
+    if call.template is not None:
+        read.update(template_columns(call.template))
+    base, names = set_aside(frame, [name for name in results if name in read])
+    kept = base.drop(columns=[name for name in results if name in base.columns])
     made = pd.DataFrame(results, index=frame.index)
     out = pd.concat([kept, made], axis=1) if len(kept.columns) else made
-    out.attrs = dict(frame.attrs)
+    out.attrs = dict(base.attrs)
+    _note(out, _renamed(call.settled(), names))
+    return out
+
+
+def set_aside(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Give a frame whose columns of some names go by other names, and the new names.
+
+    How the frame's outputs were made is told of the new names from then on.
+    """
+    new: dict[str, str] = {}
+    for name in names:
+        if name in frame.columns:
+            taken = (f"step{number}_{name}" for number in count(1))
+            new[name] = next(label for label in taken if label not in frame.columns)
+    if not new:
+        return frame, new
+    out = frame.rename(columns=new)
+    steps = {
+        new.get(name, name): _renamed(Call.from_attrs(spec), new).as_attrs()
+        for name, spec in steps_of(frame).items()
+    }
+    out.attrs = {**frame.attrs, STEPS: steps}
+    return out, new
+
+
+def steps_of(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Give how a frame's columns of outputs were made, as far as its attrs tell."""
+    steps = frame.attrs.get(STEPS)
+    if not isinstance(steps, dict):
+        return {}
+    return {name: spec for name, spec in steps.items() if isinstance(spec, dict)}
+
+
+def _note(out: pd.DataFrame, call: Call) -> None:
+    """Write into a new frame's attrs how its outputs were made."""
     spec = call.as_attrs()
+    output = call.prefix + "output"
+    steps = {
+        name: step for name, step in steps_of(out).items() if name in out.columns and name != output
+    }
     if spec is None:
         out.attrs.pop(ATTRS, None)
     else:
         out.attrs[ATTRS] = spec
-    return out
+        steps[output] = spec
+    out.attrs[STEPS] = steps
+
+
+def _renamed(call: Call, names: dict[str, str]) -> Call:
+    """Give a call that reads its columns by their new names."""
+
+    def new(label: Any) -> Any:
+        if isinstance(label, list):
+            return [new(each) for each in label]
+        return names.get(label, label) if isinstance(label, str) else label
+
+    columns = {name: new(label) for name, label in call.columns.items()}
+    template = None if call.template is None else rename_columns(call.template, names)
+    return replace(call, columns=columns, template=template)
 
 
 def _column(name: str, outcomes: Sequence[Outcome]) -> Any:

@@ -9,6 +9,8 @@ from pruna_nb.errors import InputError
 from pruna_nb.frames.columns import column
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 _FORMATTER = Formatter()
@@ -44,6 +46,22 @@ def template_columns(template: str) -> list[str]:
         if name not in names:
             names.append(name)
     return names
+
+
+def rename_columns(template: str, names: Mapping[str, str]) -> str:
+    """Give a template that takes its columns by other names.
+
+    Examples
+    --------
+    >>> rename_columns("a {color} {price:.2f} {{color}}", {"color": "shade"})
+    'a {shade} {price:.2f} {{color}}'
+    """
+    parts = []
+    for text, name, spec, _ in _FORMATTER.parse(template):
+        parts.append(text.replace("{", "{{").replace("}", "}}"))
+        if name is not None:
+            parts.append(f"{{{names.get(name, name)}{f':{spec}' if spec else ''}}}")
+    return "".join(parts)
 
 
 def fill(template: str, frame: pd.DataFrame) -> tuple[list[str | None], list[str | None]]:

@@ -1,0 +1,168 @@
+"""What failed, and doing it again: in a chain from the step that failed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pruna_nb.errors import InputError, PrunaError
+from pruna_nb.frames.call import Call
+from pruna_nb.frames.columns import column
+from pruna_nb.frames.earlier import failed_before
+from pruna_nb.frames.generate import generate
+from pruna_nb.frames.results import GOOD, RESULT_COLUMNS, TEXT, steps_of
+
+if TYPE_CHECKING:
+    from pruna_nb.frames.generate import How
+
+
+def failed(frame: pd.DataFrame, prefix: str = "") -> pd.DataFrame:
+    """Give the rows that have no output though they were asked for."""
+    return frame.iloc[_bad_places(frame, prefix, "failed()")]
+
+
+def call_of(frame: pd.DataFrame, output: str = "output") -> Call:
+    """Read from a frame's attrs how one of its columns of outputs was made.
+
+    Raises
+    ------
+    InputError
+        If they don't say, as after reading the frame from CSV.
+    """
+    spec = steps_of(frame).get(output)
+    if spec is None:
+        msg = (
+            f"The frame does not say how {output!r} was made (CSV does not keep that, nor are "
+            "files and secrets kept there). Give the arguments that made it, such as "
+            'retry("prompt", model="p-image", seed_col="seed"), and for a step of a chain the '
+            'columns as they are called now, such as images_col="step1_output".'
+        )
+        raise InputError(msg)
+    return Call.from_attrs(spec)
+
+
+def retry(frame: pd.DataFrame, call: Call, how: How) -> pd.DataFrame:
+    """Run the rows again that failed, and put their results into a new frame.
+
+    Where a row lacks the output of an earlier step, that step is run again first.
+
+    Raises
+    ------
+    InputError
+        If the frame has no results, or the call reads a column that its results replace.
+    PrunaError
+        Of the account or the disk; the error's ``frame`` holds what is done.
+    """
+    places = _bad_places(frame, call.prefix, "retry()")
+    # Samples have their own rows and seeds already.
+    call = call.settled()
+    _check_inputs_are_there(call)
+    if not places:
+        return frame.copy()
+    return _Again(how).run(frame, call, places)
+
+
+class _Again:
+    """Makes the outputs of some rows, the earlier ones that they lack first, in one budget."""
+
+    def __init__(self, how: How) -> None:
+        self._how = how
+        self._spent_usd = 0.0
+
+    def run(self, frame: pd.DataFrame, call: Call, places: list[int]) -> pd.DataFrame:
+        steps = steps_of(frame)
+        work = frame.copy()
+        for label in call.labels():
+            if isinstance(label, str) and label in steps:
+                work = self._mended(work, label, call.prefix, places)
+        try:
+            done = generate(work.iloc[places], call, self._how_now())
+        except PrunaError as error:
+            part = getattr(error, "frame", None)
+            if part is not None:
+                error.frame = _put_back(work, places, part, call.prefix)  # type: ignore[attr-defined]
+            raise
+        self._spent_usd += float(done[call.prefix + "cost_usd"].sum())
+        return _put_back(work, places, done, call.prefix)
+
+    def _how_now(self) -> How:
+        most = self._how.max_cost_usd
+        left = None if most is None else max(0.0, most - self._spent_usd)
+        return replace(self._how, max_cost_usd=left)
+
+    def _mended(
+        self, frame: pd.DataFrame, label: str, prefix: str, places: list[int]
+    ) -> pd.DataFrame:
+        """Give the frame with the outputs of an earlier step that some rows lack."""
+        cells = column(frame, label, "retry()")
+        missing = [place for place in places if cells[place] is None]
+        if not missing:
+            return frame
+        steps = steps_of(frame)
+        step = replace(Call.from_attrs(steps[label]), prefix=_BESIDE)
+        # A step's results go into columns of their own, and from there to where they belong.
+        blank = frame.assign(**dict.fromkeys(map(_BESIDE.__add__, RESULT_COLUMNS)))
+        blank.attrs = dict(frame.attrs)
+        made = self.run(blank, step, missing)
+        out = frame.copy()
+        # The steps before it may have been made anew too.
+        before = [name for name in steps if name not in {label, prefix + "output"}]
+        sources = {name: name for name in before if name in made.columns}
+        sources |= {label: _BESIDE + "output", prefix + "status": _BESIDE + "status"}
+        sources |= {prefix + "error": _BESIDE + "error"}
+        for name, source in sources.items():
+            values = made[source].tolist()
+            _set(out, name, {place: values[place] for place in missing}, TEXT)
+        return out
+
+
+_BESIDE = "pruna_nb again "
+
+
+def _put_back(
+    frame: pd.DataFrame, places: list[int], done: pd.DataFrame, prefix: str
+) -> pd.DataFrame:
+    out = frame.copy()
+    for name in (prefix + each for each in RESULT_COLUMNS):
+        values = done[name].tolist()
+        if name not in out.columns:
+            out[name] = pd.Series([None] * len(out), index=out.index, dtype=object)
+        _set(out, name, dict(zip(places, values, strict=True)), done[name].dtype)
+    out.attrs = dict(done.attrs)
+    return out
+
+
+def _set(frame: pd.DataFrame, name: str, values: dict[int, Any], dtype: Any) -> None:
+    """Put values into some places of a column, whose index may have equal labels."""
+    cells: list[Any] = column(frame, name, "retry()")
+    for place, value in values.items():
+        cells[place] = value
+    if str(dtype) == "bool" and None in cells:  # rows that were never asked for
+        dtype = "boolean"
+    frame[name] = pd.Series(cells, index=frame.index, dtype=dtype)
+
+
+def _bad_places(frame: pd.DataFrame, prefix: str, what_for: str) -> list[int]:
+    statuses = column(frame, prefix + "status", what_for)
+    error = prefix + "error"
+    errors = column(frame, error, what_for) if error in frame.columns else [None] * len(frame)
+    return [
+        place
+        for place, (status, why) in enumerate(zip(statuses, errors, strict=True))
+        if (status is not None and status not in GOOD)
+        or (status == "skipped" and failed_before(why))
+    ]
+
+
+def _check_inputs_are_there(call: Call) -> None:
+    replaced = {call.prefix + name for name in RESULT_COLUMNS}
+    for name, given in call.columns.items():
+        for label in given if isinstance(given, list) else [given]:
+            if isinstance(label, str) and label in replaced:
+                msg = (
+                    f"{name}_col={label!r} is what retry() fills. What went in is kept in a column "
+                    f'such as "step1_{label}": give that.'
+                )
+                raise InputError(msg)

@@ -1,0 +1,86 @@
+"""Samples and seeds: a row becomes several, and drafts get the seeds that their finals need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pruna_nb.errors import InputError
+from pruna_nb.frames.columns import column
+from pruna_nb.frames.results import set_aside
+
+if TYPE_CHECKING:
+    from pruna_nb.frames.call import Call
+
+FIRST_SEED = 1
+
+
+def expand(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
+    """Give a frame with a row for each output, and a column "seed" where seeds are chosen.
+
+    - **Samples** repeat each row, with an index level "sample" (1, 2, ...) below the frame's
+      own: every row is still told apart, ``out.loc[label]`` gives all samples of a row, and
+      ``out.xs(1, level="sample")`` is the frame as it was. Seeds are the same at each run:
+      seed, seed + 1, ..., from 1 where no seed is given.
+    - **Drafts** without a seed get seed 1, since their final pass makes the same video only
+      with the same seed.
+
+    A column "seed" that is not the call's own stays as ``step1_seed``.
+    """
+    if call.samples > 1:
+        return _sampled(frame, call)
+    if call.drafts() and "seed" not in call.constants:
+        return _with_draft_seeds(frame, call)
+    return frame
+
+
+def _sampled(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
+    numbers = np.tile(np.arange(1, call.samples + 1), len(frame))
+    grown = frame.iloc[np.repeat(np.arange(len(frame)), call.samples)].copy()
+    if "seed" in call.columns:
+        firsts = column(grown, call.columns["seed"], "seed_col")
+    else:
+        firsts = [call.constants.get("seed", FIRST_SEED)] * len(grown)
+    _check_whole(firsts)
+    seeds = [
+        None if first is None else int(first) + int(number) - 1
+        for first, number in zip(firsts, numbers, strict=True)
+    ]
+    levels = [grown.index.get_level_values(level) for level in range(grown.index.nlevels)]
+    names = [*grown.index.names, "sample"]
+    grown.index = pd.MultiIndex.from_arrays([*levels, numbers], names=names)
+    return _with_seeds(grown, call, seeds)
+
+
+def _with_draft_seeds(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
+    seeds: list[Any] = [None] * len(frame)
+    if "seed" in call.columns:
+        seeds = column(frame, call.columns["seed"], "seed_col")
+    drafts: list[Any] = [True] * len(frame)
+    if "draft" in call.columns:
+        drafts = column(frame, call.columns["draft"], "draft_col")
+    _check_whole(seeds)
+    chosen = [
+        FIRST_SEED if seed is None and draft is True else seed
+        for seed, draft in zip(seeds, drafts, strict=True)
+    ]
+    return _with_seeds(frame, call, [None if seed is None else int(seed) for seed in chosen])
+
+
+def _with_seeds(frame: pd.DataFrame, call: Call, seeds: list[int | None]) -> pd.DataFrame:
+    own = call.columns.get("seed") == "seed"
+    out = frame if own else set_aside(frame, ["seed"])[0]
+    values: Any = pd.array(seeds, dtype="Int64") if None in seeds else seeds
+    made = out.assign(seed=values)
+    made.attrs = dict(out.attrs)
+    return made
+
+
+def _check_whole(seeds: list[Any]) -> None:
+    for seed in seeds:
+        whole = isinstance(seed, (int, float)) and not isinstance(seed, bool) and seed % 1 == 0
+        if seed is not None and not whole:
+            msg = f"seed: {str(seed)[:60]!r} is no whole number, which samples and drafts need."
+            raise InputError(msg)

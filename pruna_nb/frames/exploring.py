@@ -1,0 +1,290 @@
+"""The form's way to tables: what it asks for becomes a frame, a run, and a line of code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pruna_nb.batch import engine
+from pruna_nb.catalog import check_input, find_model, near_names
+from pruna_nb.errors import InputError
+from pruna_nb.frames import generate as verbs
+from pruna_nb.frames.call import Call, read_call
+from pruna_nb.frames.code import code_of
+from pruna_nb.frames.columns import column
+from pruna_nb.frames.results import with_results
+from pruna_nb.frames.showing import thumbs_dir
+from pruna_nb.frames.template import fill
+from pruna_nb.settings import current
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from pruna_nb.batch.job import Outcome
+    from pruna_nb.batch.run import Run
+    from pruna_nb.widgets.ask import Ask
+    from pruna_nb.widgets.form import Form
+
+_ROWS_AT_MOST = 2_000
+_ROW_TEXT = 120
+
+
+class FrameTables:
+    """Makes estimates, runs, frames and code of what a form or a magic asks for.
+
+    Parameters
+    ----------
+    frame : DataFrame, optional
+        Whose rows an ask names; without one the ask's own axes are the table.
+    base : Call, optional
+        The columns and the template that the rows' fields are read from.
+    max_cost_usd : float, optional
+        A run that would cost more does not start.
+    unchecked : bool
+        Whether a model is taken that the catalogue does not know.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame | None = None,
+        base: Call | None = None,
+        *,
+        max_cost_usd: float | None = None,
+        unchecked: bool = False,
+    ) -> None:
+        self._frame, self._base = frame, base
+        self._max_cost_usd, self._unchecked = max_cost_usd, unchecked
+
+    def estimate(self, ask: Ask) -> verbs.Estimate:
+        """Say what an ask would run and cost; sends nothing."""
+        return verbs.estimate(self.table(ask), self.call(ask), "use")
+
+    def begin(self, ask: Ask, places: Sequence[int]) -> Run:
+        """Make the run of some places of an ask, not started yet."""
+        how = verbs.How(max_cost_usd=self._max_cost_usd, progress=False)
+        _, run = verbs.begin(self.table(ask).iloc[list(places)], self.call(ask), how)
+        return run
+
+    def frame(self, ask: Ask, outcomes: Sequence[Outcome]) -> pd.DataFrame:
+        """Give the frame of what was made."""
+        return with_results(self.table(ask), outcomes, self.call(ask))
+
+    def code(self, ask: Ask) -> str:
+        """Give the Python that makes it again."""
+        return code_of(ask, self.call(ask), name=_name_of(self._frame))
+
+    def table(self, ask: Ask) -> pd.DataFrame:
+        """Give the table of an ask: a row for each place."""
+        spots = ask.spots()
+        names = list(spots[0].values) if spots else list(ask.axes)
+        columns = {name: [spot.values[name] for spot in spots] for name in names}
+        if self._frame is None:
+            return pd.DataFrame(columns, index=pd.RangeIndex(len(spots)))
+        rows = self._frame.iloc[[spot.row for spot in spots if spot.row is not None]]
+        return rows.assign(**columns)
+
+    def call(self, ask: Ask) -> Call:
+        """Give the call that makes an ask's table."""
+        varying = dict.fromkeys(ask.spots()[0].values) if len(ask) else dict.fromkeys(ask.axes)
+        base = self._base or Call(ask.model.name)
+        return replace(
+            base,
+            model=ask.model.name,
+            constants=ask.constants(),
+            columns={**base.columns, **{name: name for name in varying}},
+            unchecked=self._unchecked or base.unchecked,
+        )
+
+
+def explore(
+    model: str = "p-image",
+    *,
+    prompt: str | Sequence[str] | None = None,
+    max_cost_usd: float | None = None,
+    unchecked: bool = False,
+    **fields: Any,
+) -> Form:
+    """Make pictures with a form, and see the price before the click.
+
+    Parameters
+    ----------
+    model : str
+        The model that the form begins with; any other can be chosen in it.
+    prompt : str or sequence of str, optional
+        What the form begins with; any number of prompts.
+    max_cost_usd : float, optional
+        A click that would cost more is refused.
+    unchecked : bool
+        Take a model that the catalogue does not know.
+    **fields
+        Any field of the model, as the form is to begin with. ``aspect_ratio`` and ``seed``
+        take several values; seeds also as text, such as ``"1, 2, 5-8"``. What was typed into
+        the form stays when its cell is run again, unless the code gives another value then.
+
+    Returns
+    -------
+    Form
+        It shows itself. ``form.frame`` is what was made, ``form.selected`` the rows whose
+        pictures were selected, ``form.code()`` the Python that makes the grid again.
+
+    Raises
+    ------
+    UnknownModelError, InputError
+        If the model, a field or a value is wrong.
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> form = pruna_nb.explore(prompt=["a fox", "an owl"], aspect_ratio=["1:1", "16:9"], seed=1)
+    >>> form.generate()
+    >>> form.wait()
+    True
+    >>> form.frame["status"].tolist()
+    ['succeeded', 'succeeded', 'succeeded', 'succeeded']
+    """
+    given = {"prompt": prompt, **fields}
+    tables = FrameTables(max_cost_usd=max_cost_usd, unchecked=unchecked)
+    return _make_form(model, given, tables, unchecked=unchecked)
+
+
+def explore_frame(
+    frame: pd.DataFrame,
+    prompt_col: str | None,
+    *,
+    model: str,
+    prompt: str | None,
+    max_cost_usd: float | None,
+    unchecked: bool,
+    fields: Mapping[str, Any],
+) -> Form:
+    """Make a form of a frame's rows; see ``df.pruna.explore``."""
+    known = find_model(model, unchecked=unchecked)
+    bound = {
+        name: value
+        for name, value in fields.items()
+        if name.endswith("_col") and name not in known.fields and value is not None
+    }
+    given = {name: value for name, value in fields.items() if name not in bound}
+    base = read_call(
+        model, prompt_col=prompt_col, prompt=prompt, unchecked=unchecked, fields=bound
+    )
+    rows = _row_texts(frame, base)
+    tables = FrameTables(frame, base, max_cost_usd=max_cost_usd, unchecked=unchecked)
+    taken = {**base.columns, **({"prompt": prompt} if prompt is not None else {})}
+    return _make_form(model, given, tables, unchecked=unchecked, rows=rows, bound=taken)
+
+
+def _make_form(
+    model: str,
+    given: Mapping[str, Any],
+    tables: FrameTables,
+    *,
+    unchecked: bool,
+    rows: Sequence[tuple[int, str]] | None = None,
+    bound: Mapping[str, str] | None = None,
+) -> Form:
+    from pruna_nb.widgets.controls import Controls
+    from pruna_nb.widgets.form import Form
+    from pruna_nb.widgets.login import login
+    from pruna_nb.widgets.memory import Memory, this_place
+
+    states = states_of(model, given, unchecked=unchecked)
+    place = this_place(("explore", model, repr(sorted(states)), repr(bound)))
+    controls = Controls(
+        states, Memory(place, states), uploads=uploads_dir, rows=rows, bound=bound
+    )
+    return Form(controls, tables, thumbs_dir=thumbs_dir, log_in=login)
+
+
+def uploads_dir() -> Path:
+    """Give the folder where files are kept that were uploaded into a form."""
+    return current().cache_dir / "uploads"
+
+
+def states_of(model: str, given: Mapping[str, Any], *, unchecked: bool) -> dict[str, Any]:
+    """Give a form's controls what they begin with, in the words that the controls take.
+
+    Raises
+    ------
+    UnknownModelError, InputError
+        If the model, a field or a value is wrong: all problems at once.
+    """
+    from pruna_nb.widgets.ask import parse_seeds, prompts_text, seeds_text
+
+    known = find_model(model, unchecked=unchecked)
+    states: dict[str, Any] = {"model": known.name}
+    problems: list[str] = []
+    for name, value in given.items():
+        if value is None:
+            continue
+        if known.known and name not in known.fields and not unchecked:
+            near = near_names(name, known.fields)
+            meant = f" Did you mean {' or '.join(near)}?" if near else ""
+            problems.append(f"{name}: {known.name} has no such field.{meant}")
+            continue
+        several = value if isinstance(value, (list, tuple, range)) else [value]
+        if name == "seed":
+            seeds = parse_seeds(value) if isinstance(value, str) else tuple(several)
+            problems += _problems(known, name, seeds)
+            states[name] = seeds_text(seeds) if not problems else ""
+        elif name == "prompt":
+            problems += _problems(known, name, several)
+            states[name] = prompts_text(several)
+        elif name == "aspect_ratio":
+            problems += _problems(known, name, several)
+            states[name] = tuple(several)
+        else:
+            states[name] = value
+            problems += _problems(known, name, [value]) if not known.fields.get(name) or not known.fields[name].media else []
+    if problems:
+        msg = f"{known.name} does not take this: {' '.join(problems)}"
+        raise InputError(msg, problems)
+    return states
+
+
+def _problems(model: Any, name: str, values: Sequence[Any]) -> list[str]:
+    return [
+        str(problem)
+        for value in values
+        for problem in check_input(model, {name: value})
+        if problem.field == name and problem.kind not in {"missing", "only_when"}
+    ]
+
+
+def _row_texts(frame: pd.DataFrame, call: Call) -> list[tuple[int, str]]:
+    """Name the rows by their prompts; those beyond a form's reach are left out."""
+    some = frame.iloc[:_ROWS_AT_MOST]
+    texts: Sequence[Any]
+    if call.template is not None:
+        texts = fill(call.template, some)[0]
+    elif "prompt" in call.columns:
+        texts = column(some, call.columns["prompt"], "prompt_col")
+    else:
+        texts = [None] * len(some)
+    return [
+        (place, str(label) if text is None else " ".join(str(text).split())[:_ROW_TEXT])
+        for place, (label, text) in enumerate(zip(some.index, texts, strict=True))
+    ]
+
+
+def _name_of(frame: pd.DataFrame | None) -> str:
+    """Find what the notebook calls a frame; "df" where it has no name."""
+    if frame is None:
+        return ""
+    import sys
+
+    main = sys.modules.get("__main__")
+    names = [
+        name
+        for name, value in list(vars(main).items())
+        if value is frame and not name.startswith("_")
+    ]
+    return names[0] if names else "df"
+
+
+def outcomes_of(run: Run) -> list[Outcome]:
+    """Give what became of a run's rows so far."""
+    return engine.outcomes(run.plan, run)

@@ -1,0 +1,69 @@
+"""A frame's pictures and captions, packed for the trainers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb.api.archive import write_zip
+from pruna_nb.api.files import Media, to_media
+from pruna_nb.errors import InputError, TooLargeError
+from pruna_nb.frames.columns import column
+from pruna_nb.frames.gather import row_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+
+def write_training_zip(
+    frame: pd.DataFrame,
+    path: str | Path,
+    *,
+    image_col: str,
+    caption_col: str | None,
+    start_col: str | list[str] | None,
+) -> Path:
+    """Write the archive; see ``df.pruna.to_zip``."""
+    starts = start_col if isinstance(start_col, list) else [start_col] if start_col else []
+    ends = column(frame, image_col, "image_col")
+    befores = [column(frame, label, "start_col") for label in starts]
+    captions = [None] * len(frame) if caption_col is None else column(frame, caption_col, "caption")
+    members: list[tuple[str, Media | str]] = []
+    problems: list[str] = []
+    digits = max(4, len(str(len(frame))))
+    for place, (end, caption) in enumerate(zip(ends, captions, strict=True)):
+        pictures = {"_end" if starts else "": end}
+        for number, cells in enumerate(befores, start=1):
+            pictures[f"_start{number if number > 1 else ''}"] = cells[place]
+        if end is None:
+            continue
+        root = f"{place + 1:0{digits}}"
+        try:
+            members += [
+                (f"{root}{tail}{media.type.suffix}", media)
+                for tail, media in ((tail, _picture(cell)) for tail, cell in pictures.items())
+            ]
+        except (InputError, TooLargeError) as error:
+            problems.append(f"{row_name(frame.index, place)}: {error}")
+        if caption is not None and str(caption).strip():
+            members.append((f"{root}.txt", str(caption)))
+    if problems:
+        msg = "These rows cannot be packed; nothing was written:\n  " + "\n  ".join(problems[:20])
+        raise InputError(msg, problems)
+    if not members:
+        msg = f"Column {image_col!r} holds no pictures."
+        raise InputError(msg)
+    return write_zip(members, path)
+
+
+def _picture(cell: Any) -> Media:
+    media = None if cell is None else to_media(cell)
+    if not isinstance(media, Media):
+        what = "is empty" if media is None else f"is an address ({media[:80]})"
+        msg = f"A picture {what}; give a file."
+        raise InputError(msg)
+    if media.type.kind != "image":
+        msg = f"{media.name} is no picture but {media.type.content_type}."
+        raise InputError(msg)
+    return media
