@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,14 +66,59 @@ def fit_bytes(
         figures = _figures(layout, layout.units, thumbs, size)
         return _play(layout, thumbs, figures, size, None, live=live)
     steps = [size, *(step for step in _SIZES if step < size)]
+    first = _Sample.at(layout, thumbs, size)
     for step in steps:
-        if step != steps[-1] and _guess(layout, thumbs, step) > room:
+        # the law spares a look at each size, and the look spares a thousand thumbnails that are
+        # thrown away
+        likely = first.scaled(step) <= room and _Sample.at(layout, thumbs, step).total <= room
+        if not likely:
             continue
         figures = _figures(layout, layout.units, thumbs, step)
         if notebook_bytes(layout.html(figures, step)) <= room:
             return _play(layout, thumbs, figures, step, room, live=live)
     figures = _as_many(layout, thumbs, steps[-1], room)
     return _play(layout, thumbs, figures, steps[-1], room, live=live)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """What a whole layout takes at one size, told from some of its units.
+
+    Attributes
+    ----------
+    size : int
+        Side of the box that pictures fit into, in pixels.
+    pictures, words : float
+        Bytes of the thumbnails and of all else.
+    """
+
+    size: int
+    pictures: float
+    words: float
+
+    @classmethod
+    def at(cls, layout: Layout, thumbs: Thumbs, size: int) -> _Sample:
+        """Look at units that are spread evenly."""
+        units = layout.units
+        number = min(_SAMPLE, len(units))
+        some = [units[i * len(units) // number] for i in range(number)]
+        made = _thumbs_of(some, thumbs, size)
+        share = len(units) / max(1, number)
+        cells = [cell for unit in some for cell in unit.cells]
+        # base64 writes three bytes as four
+        pictures = sum(len(made[id(c)].webp) * 4 / 3 for c in cells if id(c) in made) * share
+        drawn = _figures(layout, some, thumbs, size)
+        figures = sum(notebook_bytes("".join(unit)) for unit in drawn) * share
+        frame = notebook_bytes(layout.html([[""] * len(unit.cells) for unit in units], size))
+        return cls(size, pictures, frame + figures - pictures)
+
+    @property
+    def total(self) -> float:
+        return self.pictures + self.words
+
+    def scaled(self, size: int) -> float:
+        """Guess the bytes at a smaller size: of a photo they shrink with the power 1.6 of it."""
+        return self.pictures * math.pow(size / self.size, 1.6) + self.words
 
 
 def _thumbs_of(units: Sequence[Unit], thumbs: Thumbs, size: int) -> dict[int, Thumb]:
@@ -95,20 +141,6 @@ def _figures(layout: Layout, units: Sequence[Unit], thumbs: Thumbs, size: int) -
         [figure(cell, made.get(id(cell)), size, fluid=fluid) for cell in unit.cells]
         for unit in units
     ]
-
-
-def _guess(layout: Layout, thumbs: Thumbs, size: int) -> float:
-    """Guess the bytes at a size from some units that are spread evenly.
-
-    Making a thousand thumbnails at each size, only to throw them away, would take seconds.
-    """
-    units = layout.units
-    if len(units) <= _SAMPLE:
-        return notebook_bytes(layout.html(_figures(layout, units, thumbs, size), size))
-    sample = [units[i * len(units) // _SAMPLE] for i in range(_SAMPLE)]
-    used = sum(notebook_bytes("".join(unit)) for unit in _figures(layout, sample, thumbs, size))
-    bare = notebook_bytes(layout.html([[""] * len(unit.cells) for unit in units], size))
-    return bare + used * len(units) / _SAMPLE
 
 
 def _as_many(layout: Layout, thumbs: Thumbs, size: int, room: int) -> list[list[str]]:
