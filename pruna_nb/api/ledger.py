@@ -8,6 +8,7 @@ out evenly, a little below the limit, which every known kind of limit accepts.
 
 from __future__ import annotations
 
+import math
 import struct
 from array import array
 from dataclasses import dataclass
@@ -16,14 +17,19 @@ PACE = 0.98
 """The part of the limit that is used once the requests are paced."""
 SLOWER = 0.9
 """What the pace is multiplied by when a paced request was refused."""
+SLOWEST = 0.02
+RECOVERY_WINDOWS = 10
+"""A slowed pace is tried one step faster after so many windows without a refusal."""
 MEMORY_SECONDS = 86400.0
 """How long a learnt pace is remembered after the last refusal."""
 MAX_HOLD = 900.0
 """The longest wait that a refusal can ask for, in seconds."""
 _BURST = 2
 """Paced requests that may be caught up after a delay of ours."""
-_HEAD = struct.Struct("<4sIdddddI")
-_MAGIC = b"PNB1"
+_CLOCK_STEP = 60.0
+"""Seconds between the two clocks above which one of them must have begun anew."""
+_HEAD = struct.Struct("<4sIddddddI")
+_MAGIC = b"PNB2"
 _FREE = 0
 
 
@@ -49,6 +55,9 @@ class Ledger:
         The next paced moment.
     refused_at : float
         Wall-clock time of the last refusal.
+    began : float
+        The wall-clock time at which the monotonic clock stood at 0: another one tells that the
+        machine was started again.
     episodes : int
         Refusals that began a new wait, since the last success.
     """
@@ -61,6 +70,7 @@ class Ledger:
     paced_since: float = 0.0
     next_at: float = 0.0
     refused_at: float = 0.0
+    began: float = 0.0
     episodes: int = 0
 
     @classmethod
@@ -93,33 +103,54 @@ class Ledger:
             self.next_at = max(self.next_at, now - _BURST * interval) + interval
         return slot
 
-    def answered(self, slot: int, now: float) -> None:
-        """Give a slot back, one window from now."""
+    def answered(self, slot: int, now: float, until: float | None = None) -> None:
+        """Give a slot back, one window from now.
+
+        Parameters
+        ----------
+        slot : int
+            As `take` gave it.
+        now : float
+            The moment.
+        until : float, optional
+            What ``free_at`` held after `take`. If it holds something else now, the answer
+            came so late that the slot was given to another request, whose it stays.
+        """
+        self.episodes = 0
+        if until is not None and self.free_at[slot] != until:
+            self.free_at[slot] = max(self.free_at[slot], now + self.seconds)
+            return
         self.free_at[slot] = now + self.seconds
         self.owner[slot] = _FREE
-        self.episodes = 0
 
-    def release(self, slot: int, now: float) -> None:
+    def release(self, slot: int, now: float, until: float | None = None) -> None:
         """Give a slot back at once: its request was never counted."""
-        self.free_at[slot] = now
-        self.owner[slot] = _FREE
+        if until is None or self.free_at[slot] == until:
+            self.free_at[slot] = now
+            self.owner[slot] = _FREE
 
     def refuse(
-        self, slot: int, now: float, wall: float, sent_at: float, retry_after: float | None
+        self,
+        slot: int,
+        now: float,
+        wall: float,
+        sent_at: float,
+        retry_after: float | None,
+        until: float | None = None,
     ) -> None:
         """Note a refusal: hold everybody, and go on evenly from then on.
 
         Requests that were on the wire together are refused together; they make one wait,
         and slow the pace only if they were sent at that pace.
         """
-        self.release(slot, now)
+        self.release(slot, now, until)
         new_episode = now >= self.hold_until and sent_at >= self.hold_until
         if new_episode:
             self.episodes += 1
         if not self.pace:
             self.pace, self.paced_since = PACE, now
         elif new_episode and sent_at >= self.paced_since:
-            self.pace, self.paced_since = self.pace * SLOWER, now
+            self.pace, self.paced_since = max(SLOWEST, self.pace * SLOWER), now
         wait = (
             min(self.seconds, 2.0 ** max(1, self.episodes)) if retry_after is None else retry_after
         )
@@ -142,16 +173,26 @@ class Ledger:
         return self.seconds / (len(self.free_at) * self.pace) if self.pace else 0.0
 
     def _forget(self, now: float, wall: float) -> None:
-        if self.pace and not 0 <= wall - self.refused_at <= MEMORY_SECONDS:
+        """Drop what does not count any more."""
+        if self.pace and not -_CLOCK_STEP <= wall - self.refused_at <= MEMORY_SECONDS:
             self.pace = self.next_at = self.hold_until = 0.0
-        # A clock that began anew (the machine was started again) leaves moments far ahead.
-        if self.hold_until > now + MAX_HOLD:
+        if 0 < self.pace < PACE and now - self.paced_since > RECOVERY_WINDOWS * self.seconds:
+            self.pace, self.paced_since = min(PACE, self.pace / SLOWER), now
+        if abs(wall - now - self.began) > _CLOCK_STEP:
+            self._begin_anew(now, wall)
+        if not self.hold_until <= now + MAX_HOLD:
             self.hold_until = self.next_at = 0.0
-        ahead = now + 2 * self.seconds + MAX_HOLD + 86400.0
-        if max(self.free_at) > ahead:
+        if self.next_at > max(now, self.hold_until) + self._interval():
+            self.next_at = now
+
+    def _begin_anew(self, now: float, wall: float) -> None:
+        """Bring the moments of a clock that counted from another start to within one window."""
+        if self.began:
             for slot, moment in enumerate(self.free_at):
-                if moment > ahead:
-                    self.free_at[slot], self.owner[slot] = now, _FREE
+                self.free_at[slot] = min(moment, now + self.seconds)
+            self.hold_until = min(self.hold_until, now + self.seconds)
+            self.paced_since = min(self.paced_since, now)
+        self.began = wall - now
 
     def pack(self) -> bytes:
         """Give the state as bytes for a file."""
@@ -163,6 +204,7 @@ class Ledger:
             self.paced_since,
             self.next_at,
             self.refused_at,
+            self.began,
             self.episodes,
         )
         return head + self.free_at.tobytes() + self.owner.tobytes()
@@ -174,11 +216,15 @@ class Ledger:
         if len(data) != _HEAD.size + 16 * slots or data[:4] != _MAGIC:
             return ledger
         _, count, *rest, episodes = _HEAD.unpack_from(data)
-        if count != slots:
-            return ledger
-        ledger.hold_until, ledger.pace, ledger.paced_since, ledger.next_at, ledger.refused_at = rest
-        ledger.episodes = episodes
         middle = _HEAD.size + 8 * slots
-        ledger.free_at = array("d", data[_HEAD.size : middle])
+        free_at = array("d", data[_HEAD.size : middle])
+        pace = rest[1]
+        usable = all(map(math.isfinite, (*rest, *free_at))) and (not pace or SLOWEST <= pace <= 1)
+        if count != slots or not usable:
+            return ledger
+        ledger.hold_until, ledger.pace, ledger.paced_since, ledger.next_at = rest[:4]
+        ledger.refused_at, ledger.began = rest[4:]
+        ledger.episodes = episodes
+        ledger.free_at = free_at
         ledger.owner = array("q", data[middle:])
         return ledger

@@ -7,6 +7,7 @@ named by a keyed hash of address and key.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
@@ -16,6 +17,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.api.folders import make_private
 from pruna_nb.api.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
 _SLOTS_AT_MOST = 1000
 """Larger limits are kept in slots of several requests, which a process takes together."""
 _FILE_BYTES_AT_MOST = 1 << 20
+_OPEN_AT_MOST = 64
+"""Limits that a process keeps at hand; each holds a file open."""
+_SLACK = 75.0
+"""Seconds by which an answer may be later than its time-out: a synchronous request is held for
+60 s, and a connection takes some to be made."""
 
 
 @dataclass(slots=True)
@@ -35,6 +42,7 @@ class Slot:
 
     number: int
     sent_at: float
+    until: float
     share: _Share | None = None
 
 
@@ -44,6 +52,7 @@ class _Share:
 
     number: int
     sent_at: float
+    until: float
     left: int
     open: int = 0
 
@@ -95,8 +104,7 @@ class Throttle:
         self._next_burial = 0.0
         safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:80]
         self._path = folder / f"{safe}-{requests}-{self.seconds:g}.slots" if folder else None
-        self._file: int | None = None  # open as long as the process is
-        self._pid = 0
+        self._file: int | None = None
 
     def take(self) -> Slot | float:
         """Take leave to send one request.
@@ -113,15 +121,15 @@ class Throttle:
             if share is not None and share.left and fresh:
                 share.left -= 1
                 share.open += 1
-                return Slot(share.number, self._clock(), share)
-            taken = self._change(self._take_slot)
+                return Slot(share.number, self._clock(), share.until, share)
+            taken, until = self._change(self._take_slot)
             if isinstance(taken, float):
                 return taken
             now = self._clock()
             if self._weight == 1:
-                return Slot(taken, now)
-            self._share = _Share(taken, now, self._weight - 1, 1)
-            return Slot(taken, now, self._share)
+                return Slot(taken, now, until)
+            self._share = _Share(taken, now, until, self._weight - 1, 1)
+            return Slot(taken, now, until, self._share)
 
     def wait(self) -> Slot:
         """Take leave to send one request, sleeping until there is some."""
@@ -133,7 +141,9 @@ class Throttle:
         """Say that the answer arrived, or that none will: the slot is free one window later."""
         with self._lock:
             if self._last_of_share(slot):
-                self._change(lambda ledger: ledger.answered(slot.number, self._clock()))
+                self._change(
+                    lambda ledger: ledger.answered(slot.number, self._clock(), slot.until)
+                )
 
     def release(self, slot: Slot) -> None:
         """Say that the request never reached the service: the slot is free at once."""
@@ -142,7 +152,7 @@ class Throttle:
                 slot.share.left += 1
                 slot.share.open -= 1
             else:
-                self._change(lambda ledger: ledger.release(slot.number, self._clock()))
+                self._change(lambda ledger: ledger.release(slot.number, self._clock(), slot.until))
 
     def refuse(self, slot: Slot, retry_after: float | None) -> None:
         """Say that the service refused (429): everybody waits, then goes on evenly paced.
@@ -161,7 +171,12 @@ class Throttle:
                 slot.share.left = 0
             self._change(
                 lambda ledger: ledger.refuse(
-                    slot.number, self._clock(), self._wall(), slot.sent_at, retry_after
+                    slot.number,
+                    self._clock(),
+                    self._wall(),
+                    slot.sent_at,
+                    retry_after,
+                    slot.until,
                 )
             )
 
@@ -170,7 +185,22 @@ class Throttle:
         with self._lock:
             return bool(self._change(lambda ledger: ledger.pace))
 
-    def _take_slot(self, ledger: Ledger) -> int | float:
+    def rest(self) -> None:
+        """Close the common file; the next use opens it again."""
+        with self._lock:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
+
+    def forked(self) -> None:
+        """Begin anew in a forked child, which must not share its parent's file and locks."""
+        self._lock = threading.Lock()
+        self._share = None
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _take_slot(self, ledger: Ledger) -> tuple[int | float, float]:
         now = self._clock()
         taken = ledger.take(now, self._wall(), os.getpid(), self._within)
         if isinstance(taken, float) and now >= self._next_burial:
@@ -180,7 +210,7 @@ class Throttle:
                 ledger.bury(pid, now)
             if gone:
                 taken = ledger.take(now, self._wall(), os.getpid(), self._within)
-        return taken
+        return taken, ledger.free_at[taken] if isinstance(taken, int) else 0.0
 
     @staticmethod
     def _last_of_share(slot: Slot) -> bool:
@@ -197,39 +227,55 @@ class Throttle:
         file = self._opened()
         if file is None:
             return decide(self._memory)
-        portalocker.lock(file, portalocker.LOCK_EX)
         try:
-            os.lseek(file, 0, os.SEEK_SET)
-            before = os.read(file, _FILE_BYTES_AT_MOST)
-            ledger = Ledger.unpack(before, self._slots, self.seconds)
-            result = decide(ledger)
-            after = ledger.pack()
-            if after != before:
+            portalocker.lock(file, portalocker.LOCK_EX)
+            try:
                 os.lseek(file, 0, os.SEEK_SET)
-                os.write(file, after)
-                os.ftruncate(file, len(after))
-        finally:
-            portalocker.unlock(file)
+                before = os.read(file, _FILE_BYTES_AT_MOST)
+                ledger = Ledger.unpack(before, self._slots, self.seconds)
+                result = decide(ledger)
+                after = ledger.pack()
+                if after != before:
+                    self._memory = ledger  # what counts on, should the disk not take it
+                    _write_whole(file, after)
+            finally:
+                portalocker.unlock(file)
+        except (OSError, portalocker.LockException) as error:
+            self._stay_here(error)
+            return decide(self._memory)
         return result
 
     def _opened(self) -> int | None:
-        # A forked child shares its parent's lock with the file, so it opens its own.
-        if self._path is None or (self._file is not None and self._pid == os.getpid()):
+        if self._path is None or self._file is not None:
             return self._file
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
+            make_private(self._path.parent)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
         except OSError as error:
-            warnings.warn(
-                f"Limits are kept in this process alone: {self._path.parent} cannot be written "
-                f"({error.strerror}). Set PRUNA_NB_STATE_DIR to a folder that can.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-            self._path = None
+            self._stay_here(error)
             return None
-        self._file, self._pid = descriptor, os.getpid()
         return self._file
+
+    def _stay_here(self, error: Exception) -> None:
+        """Go on without the other processes, since the common file cannot be used."""
+        folder = self._path.parent if self._path else None
+        if self._file is not None:
+            os.close(self._file)
+        self._path = self._file = None
+        why = getattr(error, "strerror", None) or type(error).__name__
+        warnings.warn(
+            f"Limits are kept in this process alone: {folder} cannot be written ({why}). "
+            "Set PRUNA_NB_STATE_DIR to a folder that can.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def _write_whole(file: int, data: bytes) -> None:
+    os.lseek(file, 0, os.SEEK_SET)
+    if os.write(file, data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.ftruncate(file, len(data))
 
 
 _BINARY: int = getattr(os, "O_BINARY", 0)
@@ -268,7 +314,20 @@ def throttle_for(settings: Settings, name: str, limit: tuple[int, float]) -> Thr
     key = (folder, name, requests, seconds, settings.timeout)
     with _THROTTLES_LOCK:
         if key not in _THROTTLES:
+            while len(_THROTTLES) >= _OPEN_AT_MOST:
+                _THROTTLES.pop(next(iter(_THROTTLES))).rest()
             _THROTTLES[key] = Throttle(
-                name, requests, seconds, folder=folder, answer_within=settings.timeout + 15.0
+                name, requests, seconds, folder=folder, answer_within=settings.timeout + _SLACK
             )
         return _THROTTLES[key]
+
+
+def _after_fork() -> None:
+    global _THROTTLES_LOCK  # noqa: PLW0603 - a fork may have left it locked
+    _THROTTLES_LOCK = threading.Lock()
+    for throttle in _THROTTLES.values():
+        throttle.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,162 @@
+"""Servers made by hand from sockets: they answer what no well-behaved server would."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import struct
+import threading
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came: header names in lower case."""
+
+    method: str
+    path: str
+    headers: dict
+    body: bytes
+
+
+class Reset:
+    """Break the connection with a reset, after having sent some bytes."""
+
+    def __init__(self, first=b""):
+        self.first = first
+
+
+class Hang:
+    """Say nothing more, as long as the client waits; some bytes may go first."""
+
+    def __init__(self, first=b""):
+        self.first = first
+
+
+class Stream:
+    """Send pieces as they come from a generator, then close."""
+
+    def __init__(self, pieces):
+        self.pieces = pieces
+
+
+def reply(status=200, content=b"", headers=None, *, length=None):
+    """Give the bytes of an answer; content is bytes, text or what becomes JSON."""
+    headers = dict(headers or {})
+    if isinstance(content, str):
+        content = content.encode()
+    elif not isinstance(content, bytes):
+        content = json.dumps(content).encode()
+        headers.setdefault("Content-Type", "application/json")
+    headers.setdefault("Content-Length", str(len(content) if length is None else length))
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {status} Whatever\r\n{head}\r\n".encode() + content
+
+
+class Server:
+    """Answers each request on 127.0.0.1 with what a function gives for it.
+
+    The function gives bytes (sent as they are), `Reset`, `Hang`, `Stream`, or None to close the
+    connection without a word. ``asked`` holds the requests in the order in which they came.
+    """
+
+    def __init__(self, answer):
+        self._answer = answer
+        self.asked = []
+        self._lock = threading.Lock()
+        self._open = set()
+        self._threads = []
+        self._closing = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        thread = threading.Thread(target=self._accept, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._closing.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        with self._lock:
+            still_open = list(self._open)
+        for connection in still_open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(10)
+
+    def paths(self, method=None):
+        """Give the paths that were asked for."""
+        return [asked.path for asked in self.asked if method in (None, asked.method)]
+
+    def _accept(self):
+        while not self._closing.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with self._lock:
+                self._open.add(connection)
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection):
+        try:
+            with connection, connection.makefile("rb") as file:
+                while (asked := _read(file)) is not None:
+                    with self._lock:
+                        self.asked.append(asked)
+                    if not self._say(connection, self._answer(asked)):
+                        return
+        except OSError:
+            pass
+        finally:
+            with self._lock:
+                self._open.discard(connection)
+
+    def _say(self, connection, answer):
+        """Send an answer; tell whether the connection goes on."""
+        if answer is None:
+            return False
+        if isinstance(answer, bytes):
+            connection.sendall(answer)
+            return True
+        if isinstance(answer, Stream):
+            for piece in answer.pieces:
+                if self._closing.is_set():
+                    break
+                connection.sendall(piece)
+            return False
+        connection.sendall(answer.first)
+        if isinstance(answer, Hang):
+            connection.recv(1)  # until the client goes
+            return False
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return False
+
+
+def _read(file):
+    """Read one request; None where the client has gone."""
+    line = file.readline()
+    if not line.strip():
+        return None
+    method, path, _ = line.decode("latin-1").split(" ", 2)
+    headers = {}
+    while (line := file.readline().strip()) != b"":
+        name, _, value = line.decode("latin-1").partition(":")
+        headers[name.strip().lower()] = value.strip()
+    length = int(headers.get("content-length", 0))
+    return Asked(method, path, headers, file.read(length))
+
+
+def free_port():
+    """Give a port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
