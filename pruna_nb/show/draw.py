@@ -175,12 +175,14 @@ class Pen:
                 down += tile.height + style.gap
         return strip
 
-    def page(self, strips: Sequence[Image.Image]) -> Image.Image:
-        """Put strips below each other, with margins."""
+    def page(self, strips: list[Image.Image]) -> Image.Image:
+        """Put strips below each other, with margins; uses up the list."""
         margin = self.style.margin
         page = self._blank(sum(strip.height for strip in strips) + 2 * margin - self.style.gap)
         down = margin
-        for strip in strips:
+        while strips:
+            # let go of each: together they are as large as the page
+            strip = strips.pop(0)
             page.paste(strip, (0, down))
             down += strip.height
         return page

@@ -75,21 +75,22 @@ def save_sheet(
     tallest = min(longest, max(1, max_pixels // width)) - 2 * style.margin
     pen = Pen(style, width)
     target.parent.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
-    held: _Page | None = None
-    # a page is written when the next one begins: only then is it known whether it is the only one
-    for page in _pages(rows, layout, pen, tallest, grid.title):
-        if held is not None:
-            written.append(_write(held, _numbered(target, len(written) + 1), pen))
-        held = page
-    if held is not None:
-        alone = not written
-        written.append(_write(held, target if alone else _numbered(target, len(written) + 1), pen))
-    return written
+    drawn: list[Path] = []
+    try:
+        for page in _pages(rows, layout, pen, tallest, grid.title):
+            # under another name, so that a reader never meets half a sheet
+            drawn.append(target.with_name(f".{target.name}.{os.getpid()}-{len(drawn)}.new"))
+            drawn[-1].write_bytes(_page_file(page, target, pen))
+        # only now is it known whether there is one alone
+        names = [target] if len(drawn) == 1 else _numbered(target, len(drawn))
+        return [new.replace(name) for new, name in zip(drawn, names, strict=True)]
+    finally:
+        for new in drawn:
+            new.unlink(missing_ok=True)
 
 
-def _numbered(target: Path, number: int) -> Path:
-    return target.with_name(f"{target.stem}-{number}{target.suffix}")
+def _numbered(target: Path, number: int) -> list[Path]:
+    return [target.with_name(f"{target.stem}-{i}{target.suffix}") for i in range(1, number + 1)]
 
 
 def _rows(layout: Layout, style: Style, max_pixels: int) -> tuple[list[_Row], int]:
@@ -129,17 +130,9 @@ def _pages(
     yield page
 
 
-def _write(page: _Page, target: Path, pen: Pen) -> Path:
+def _page_file(page: _Page, target: Path, pen: Pen) -> bytes:
     content = encode([record(cell, beside=target.parent) for cell in page.cells])
-    image = pen.page(page.strips)
-    # beside the target, so that a reader never meets half a sheet
-    new = target.with_name(f".{target.name}.{os.getpid()}.new")
-    try:
-        new.write_bytes(_encoded(image, target.suffix.lower(), content))
-        new.replace(target)
-    finally:
-        new.unlink(missing_ok=True)
-    return target
+    return _encoded(pen.page(page.strips), target.suffix.lower(), content)
 
 
 def _encoded(image: Image.Image, suffix: str, content: str) -> bytes:

@@ -284,6 +284,19 @@ def test_nothing_unfinished_is_left_beside_a_sheet(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"s{s}" for s in SUFFIXES)
 
 
+def test_a_sheet_that_is_one_leaves_a_file_with_a_number_alone(tmp_path):
+    (tmp_path / "s-1.png").write_text("mine")
+    assert grid(colours("red")).save(tmp_path / "s.png") == [tmp_path / "s.png"]
+    assert (tmp_path / "s-1.png").read_text() == "mine"
+
+
+def test_a_sheet_that_cannot_be_written_leaves_nothing_behind(tmp_path):
+    (tmp_path / "s.png").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        grid(colours("red")).save(tmp_path / "s.png")
+    assert list(tmp_path.iterdir()) == [tmp_path / "s.png"]
+
+
 def test_a_face_is_found_for_each_script():
     # whichever it is, it draws: on a machine without such a face, boxes
     draw = ImageDraw.Draw(Image.new("RGB", (200, 40)))
