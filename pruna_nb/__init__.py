@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from pruna_nb.api.archive import folder_to_zip
     from pruna_nb.api.client import Client
     from pruna_nb.batch import tending as cache
+    from pruna_nb.frames.exploring import explore
     from pruna_nb.frames.showing import sheet_frame as read_sheet
     from pruna_nb.frames.tables import journal, models
     from pruna_nb.show import show_images
     from pruna_nb.single import generate
+    from pruna_nb.widgets.login import login
 
 __version__ = "0.1.0"
 
@@ -36,9 +38,11 @@ _LATER = {
     "Client": ("pruna_nb.api.client", "Client"),
     "cache": ("pruna_nb.batch.tending", None),
     "emulator": ("pruna_nb.emulator", None),
+    "explore": ("pruna_nb.frames.exploring", "explore"),
     "folder_to_zip": ("pruna_nb.api.archive", "folder_to_zip"),
     "generate": ("pruna_nb.single", "generate"),
     "journal": ("pruna_nb.frames.tables", "journal"),
+    "login": ("pruna_nb.widgets.login", "login"),
     "models": ("pruna_nb.frames.tables", "models"),
     "read_sheet": ("pruna_nb.frames.showing", "sheet_frame"),
     "show_images": ("pruna_nb.show", "show_images"),
@@ -51,10 +55,12 @@ __all__ = [
     "configure",
     "emulator",
     "errors",
+    "explore",
     "folder_to_zip",
     "generate",
     "get_model",
     "journal",
+    "login",
     "models",
     "read_sheet",
     "register_model",
@@ -79,3 +85,8 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Give a notebook the magics, by ``%load_ext pruna_nb``."""
+    importlib.import_module("pruna_nb.magics").register(ipython)

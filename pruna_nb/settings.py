@@ -1,12 +1,14 @@
 """Key, address, folders and limits: the only reader of the environment.
 
-A setting comes from, first found first: `configure`, the environment, the default.
+A setting comes from, first found first: `configure`, the environment, the default. A key that
+is in neither is looked for in the system's keyring, where `pruna_nb.login` may have put it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import ipaddress
+import logging
 import os
 import re
 import threading
@@ -16,12 +18,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from pruna_nb.errors import MissingKeyError, SettingsError
+from pruna_nb.errors import MissingExtraError, MissingKeyError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+LOG = logging.getLogger("pruna_nb")
 DEFAULT_BASE_URL = "https://api.pruna.ai"
 
 _KEY_HELP = (
@@ -127,7 +130,85 @@ def current(**overrides: Any) -> Settings:
     merged = {name: value for name, value in given.items() if value}
     merged.update(chosen)
     merged.update({name: value for name, value in overrides.items() if value is not None})
-    return Settings(**{name: _CLEAN[name](value) for name, value in merged.items()})
+    clean = {name: _CLEAN[name](value) for name, value in merged.items()}
+    if "api_key" not in clean:
+        clean["api_key"] = _stored_key(clean.get("base_url", DEFAULT_BASE_URL))
+    return Settings(**clean)
+
+
+_KEYRING = "pruna_nb"
+_STORED: dict[str, str | None] = {}
+"""What the keyring held, by address: it is asked once, and only where no key was given."""
+
+
+def _stored_key(base_url: str) -> str | None:
+    """Give the key that the system's keyring holds for an address; None if there is none."""
+    if base_url not in _STORED:
+        try:
+            import keyring
+        except ImportError:
+            return None
+        try:
+            _STORED[base_url] = keyring.get_password(_KEYRING, base_url) or None
+        except Exception as error:  # noqa: BLE001 - every system's keyring fails in its own way
+            LOG.warning("the system's keyring cannot be read (%s)", type(error).__name__)
+            _STORED[base_url] = None
+    return _STORED[base_url]
+
+
+def check_keyring() -> None:
+    """See that there is a keyring to keep a key in.
+
+    Raises
+    ------
+    MissingExtraError
+        If the package is not installed.
+    SettingsError
+        If the system has none.
+    """
+    try:
+        import keyring
+        from keyring.backends import fail, null
+    except ImportError as error:
+        raise MissingExtraError("login(store=True)", "keyring") from error
+    if isinstance(keyring.get_keyring(), (fail.Keyring, null.Keyring)):
+        msg = (
+            "This system has no keyring to keep the key in. login() without store=True keeps it "
+            "for the session; PRUNA_API_KEY in the environment keeps it for good."
+        )
+        raise SettingsError(msg)
+
+
+def keep_key(api_key: str, *, store: bool = False) -> None:
+    """Use a key from now on: for the session, or also for later ones.
+
+    Parameters
+    ----------
+    api_key : str
+        The service's key.
+    store : bool
+        Whether to put it into the system's keyring, for the address that is in force.
+
+    Raises
+    ------
+    SettingsError
+        If it can be no key, or the keyring does not take it.
+    MissingExtraError
+        If it is to be stored and the package for that is not installed.
+    """
+    key = _clean_key(api_key)
+    if store:
+        check_keyring()
+        import keyring
+
+        base_url = current().base_url
+        try:
+            keyring.set_password(_KEYRING, base_url, key)
+        except Exception as error:
+            msg = f"The system's keyring did not take the key ({type(error).__name__})."
+            raise SettingsError(msg) from error
+        _STORED[base_url] = key
+    configure(api_key=key)
 
 
 class Configured:
@@ -217,9 +298,10 @@ def configure(
 
 
 def reset() -> None:
-    """Forget all that `configure` set."""
+    """Forget all that `configure` set, and what the keyring held."""
     with _LOCK:
         _CHOSEN.clear()
+        _STORED.clear()
 
 
 def _clean_key(value: object) -> str:

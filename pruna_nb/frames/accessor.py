@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import pandas as pd
 
+from pruna_nb.frames.series import PrunaSeries
 from pruna_nb.frames.verbs import MediaVerbs
 
 if TYPE_CHECKING:
@@ -13,10 +14,12 @@ if TYPE_CHECKING:
 
     from pruna_nb.batch.cache import CacheMode
     from pruna_nb.batch.run import OnLost
+    from pruna_nb.frames.background import BackgroundRun
     from pruna_nb.frames.call import Call
     from pruna_nb.frames.generate import Estimate
     from pruna_nb.frames.showing import Table
     from pruna_nb.show import Grid
+    from pruna_nb.widgets.form import Form
 
 
 class PrunaFrame(MediaVerbs):
@@ -29,6 +32,20 @@ class PrunaFrame(MediaVerbs):
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
+
+    @overload
+    def generate(
+        self,
+        prompt_col: str | None = None,
+        *,
+        background: Literal[False] = False,
+        **arguments: Any,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def generate(
+        self, prompt_col: str | None = None, *, background: Literal[True], **arguments: Any
+    ) -> BackgroundRun: ...
 
     def generate(
         self,
@@ -44,8 +61,9 @@ class PrunaFrame(MediaVerbs):
         timeout: float | None = None,
         unchecked: bool = False,
         prefix: str = "",
+        background: bool = False,
         **fields: Any,
-    ) -> pd.DataFrame:
+    ) -> pd.DataFrame | BackgroundRun:
         """Make an output of each row: throttled, cached on disk, never paid for twice.
 
         Parameters
@@ -78,6 +96,10 @@ class PrunaFrame(MediaVerbs):
             Send fields that the catalogue does not know.
         prefix : str
             What the result's columns begin with, to keep those of an earlier step.
+        background : bool
+            Return at once with a `BackgroundRun`: ``run.progress`` shows where it stands,
+            ``run.cancel()`` stops it, ``run.frame`` is what there is so far, and
+            ``run.result()`` waits for the frame.
         **fields
             Any field of the model, as one value for all rows (``seed=42``) or as a column
             (``seed_col="seed"``). A field that takes a file takes paths, bytes, PIL images,
@@ -90,7 +112,8 @@ class PrunaFrame(MediaVerbs):
             ``output`` (the file's path), ``status`` ("succeeded", "failed", "canceled",
             "skipped", "lost" or "pending"), ``error``, ``seconds`` (from sending to the file
             on disk), ``cost_usd`` (what this run spent on the row), ``cached`` (whether no
-            new prediction was made for it) and ``prediction_id``.
+            new prediction was made for it) and ``prediction_id``. With ``background=True``
+            a `BackgroundRun`, whose ``result()`` gives it.
 
         Raises
         ------
@@ -124,14 +147,16 @@ class PrunaFrame(MediaVerbs):
             prefix=prefix,
             fields=fields,
         )
-        return self._run(
+        made: pd.DataFrame | BackgroundRun = self._run(
             call,
             cache=cache,
             on_lost=on_lost,
             max_cost_usd=max_cost_usd,
             progress=progress,
             timeout=timeout,
+            background=background,
         )
+        return made
 
     def _run(
         self,
@@ -139,13 +164,64 @@ class PrunaFrame(MediaVerbs):
         frame: pd.DataFrame | None = None,
         *,
         keep: Collection[str] = (),
+        background: bool = False,
         **how: Any,
-    ) -> pd.DataFrame:
-        """Run a call on this frame, or on some of its rows."""
+    ) -> Any:
+        """Run a call on this frame, or on some of its rows; or begin to, in the background."""
         from pruna_nb.frames.generate import How, generate
 
         rows = self._frame if frame is None else frame
+        if background:
+            from pruna_nb.frames.background import generate_in_background
+
+            return generate_in_background(rows, call, How(**how), keep=keep)
         return generate(rows, call, How(**how), keep=keep)
+
+    def explore(
+        self,
+        prompt_col: str | None = None,
+        *,
+        model: str = "p-image",
+        prompt: str | None = None,
+        max_cost_usd: float | None = None,
+        unchecked: bool = False,
+        **fields: Any,
+    ) -> Form:
+        """Try rows of the frame in a form: choose rows, ratios and seeds, and see the price.
+
+        Parameters
+        ----------
+        prompt_col : str, optional
+            The column of prompts. Without it, prompts are written in the form, for each row.
+        model : str
+            The model that the form begins with.
+        prompt : str, optional
+            In place of `prompt_col`: a template over the row's columns.
+        max_cost_usd : float, optional
+            A click that would cost more is refused.
+        unchecked : bool
+            Take a model that the catalogue does not know.
+        **fields
+            Any field of the model as the form is to begin with, or as a column
+            (``images_col="photo"``); see `pruna_nb.explore`.
+
+        Returns
+        -------
+        Form
+            Its ``frame`` has the rows chosen, with their labels; ``selected`` those whose
+            pictures are selected, so that ``df.loc[form.selected.index]`` gives the rows.
+        """
+        from pruna_nb.frames.exploring import explore_frame
+
+        return explore_frame(
+            self._frame,
+            prompt_col,
+            model=model,
+            prompt=prompt,
+            max_cost_usd=max_cost_usd,
+            unchecked=unchecked,
+            fields=fields,
+        )
 
     def estimate(
         self,
@@ -327,33 +403,6 @@ class PrunaFrame(MediaVerbs):
 
 
 _OPTIONS = ("prompt", "samples", "unchecked")
-
-
-class PrunaSeries:
-    """What can be done with a Series of prompts; ``df["prompt"].pruna``."""
-
-    def __init__(self, series: pd.Series[Any]) -> None:
-        self._series = series
-
-    def _frame(self) -> tuple[PrunaFrame, Any]:
-        name = "prompt" if self._series.name is None else self._series.name
-        return PrunaFrame(self._series.to_frame(name)), name
-
-    def generate(self, **arguments: Any) -> pd.DataFrame:
-        """Make an output of each prompt; the arguments are those of ``df.pruna.generate``.
-
-        Returns
-        -------
-        DataFrame
-            The prompts and the results' columns, with the Series' index.
-        """
-        frame, name = self._frame()
-        return frame.generate(name, **arguments)
-
-    def estimate(self, **arguments: Any) -> Estimate:
-        """Say what `generate` would run and cost with the same arguments; sends nothing."""
-        frame, name = self._frame()
-        return frame.estimate(name, **arguments)
 
 
 def register() -> None:

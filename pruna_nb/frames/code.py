@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pruna_nb.frames.call import Call
-    from pruna_nb.widgets.ask import Ask
+    from pruna_nb.widgets.ask import Ask, Spot
 
 _WIDE = 88
 
@@ -30,69 +32,87 @@ def code_of(ask: Ask, call: Call, *, name: str) -> str:
         Python that runs as it is. A secret is asked for, and does not stand in it.
     """
     fields = ask.model.fields
-    secrets = [each for each in call.constants if each in fields and fields[each].secret]
-    head = ["from getpass import getpass", ""] if secrets else []
-    head += ["import pandas as pd", "import pruna_nb", ""] if not name else ["import pruna_nb", ""]
-    arguments = []
-    if "prompt" in call.columns:
-        arguments.append(repr(call.columns["prompt"]))
-    arguments.append(f"model={call.model!r}")
+    secrets = {each for each in call.constants if each in fields and fields[each].secret}
+    arguments = [literal(call.columns["prompt"])] if "prompt" in call.columns else []
+    arguments.append(f"model={literal(call.model)}")
     if call.template is not None:
-        arguments.append(f"prompt={call.template!r}")
+        arguments.append(f"prompt={literal(call.template)}")
     arguments += [
-        f"{field}_col={label!r}" for field, label in call.columns.items() if field != "prompt"
+        f"{field}_col={literal(label)}"
+        for field, label in call.columns.items()
+        if field != "prompt"
     ]
-    for field, value in call.constants.items():
-        shown = f'getpass("{field}: ")' if field in secrets else repr(_plain(value))
-        arguments.append(f"{field}={shown}")
+    arguments += [
+        f"{field}={_ask_for(field) if field in secrets else literal(value)}"
+        for field, value in call.constants.items()
+    ]
     if call.unchecked:
         arguments.append("unchecked=True")
-    table = _rows(ask, name) if name else _table(ask)
-    lines = _wrapped("out = table.pruna.generate", arguments)
-    return "\n".join([*head, f"table = {table}", *lines])
+    spots = ask.spots()
+    imports = ["from getpass import getpass", ""] if secrets else []
+    imports += ["import pruna_nb", ""] if name else ["import pandas as pd", "import pruna_nb", ""]
+    table = _rows(spots, name) if name else _table(ask, spots)
+    verb = _call(f"out = {'rows' if name else 'df'}.pruna.generate", arguments)
+    return "\n".join([*imports, table, verb])
 
 
-def _wrapped(start: str, arguments: list[str]) -> list[str]:
+def literal(value: Any) -> str:
+    """Write a value as Python, in the quotes that formatters prefer.
+
+    Examples
+    --------
+    >>> print(literal(["a fox", 'a "quoted" one', 2]))
+    ["a fox", 'a "quoted" one', 2]
+    """
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(literal(item) for item in value)}]"
+    if not isinstance(value, (str, Path)):
+        return repr(value)
+    text = repr(str(value))
+    return f'"{text[1:-1]}"' if text[0] == "'" and '"' not in text else text
+
+
+def _ask_for(secret: str) -> str:
+    return f'getpass("{secret}: ")'
+
+
+def _call(start: str, arguments: list[str]) -> str:
+    """Write a call on one line, or one argument a line where that is too long."""
     line = f"{start}({', '.join(arguments)})"
     if len(line) <= _WIDE:
-        return [line]
-    return [f"{start}(", *(f"    {argument}," for argument in arguments), ")"]
+        return line
+    inner = "".join(f"    {argument},\n" for argument in arguments)
+    return f"{start}(\n{inner})"
 
 
-def _table(ask: Ask) -> str:
+def _table(ask: Ask, spots: Sequence[Spot]) -> str:
     """Write the table of the ask's axes."""
-    spots = ask.spots()
-    names = list(spots[0].values)
-    if names and set(names) == set(ask.axes):
-        if len(names) == 1:
-            return f"pd.DataFrame({{{names[0]!r}: {_list(ask.axes[names[0]])}}})"
-        axes = ", ".join(_list(ask.axes[name]) for name in names)
-        product = f"pd.MultiIndex.from_product([{axes}], names={names!r})"
-        return f"{product}.to_frame(index=False)"
+    names = list(spots[0].given)
     if not names:
-        return "pd.DataFrame(index=[0])"
-    columns = (f"{name!r}: {[spot.values[name] for spot in spots]!r}" for name in names)
-    return f"pd.DataFrame({{{', '.join(columns)}}})"
+        return "df = pd.DataFrame(index=[0])"
+    if set(names) == set(ask.axes) and len(names) > 1:
+        axes = ["[" + ", ".join(literal(list(ask.axes[name])) for name in names) + "]"]
+        product = _call("pd.MultiIndex.from_product", [*axes, f"names={literal(names)}"])
+        return f"df = {product}.to_frame(index=False)"
+    columns = [
+        f"{literal(name)}: {literal([spot.given[name] for spot in spots])}" for name in names
+    ]
+    line = f"df = pd.DataFrame({{{', '.join(columns)}}})"
+    if len(line) <= _WIDE:
+        return line
+    inner = "".join(f"        {column},\n" for column in columns)
+    return f"df = pd.DataFrame(\n    {{\n{inner}    }}\n)"
 
 
-def _rows(ask: Ask, name: str) -> str:
+def _rows(spots: Sequence[Spot], name: str) -> str:
     """Write the frame's rows, each as often as the axes ask for it."""
-    spots = ask.spots()
-    rows = f"{name}.iloc[{[spot.row for spot in spots]!r}]"
-    names = list(spots[0].values)
+    rows = f"rows = {name}.iloc[{[spot.row for spot in spots]!r}]"
+    names = list(spots[0].given)
     if not names:
         return rows
-    columns = (f"{each}={[spot.values[each] for spot in spots]!r}" for each in names)
-    return f"{rows}.assign({', '.join(columns)})"
-
-
-def _list(values: Any) -> str:
-    return repr(list(values))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
+    columns = []
+    for each in names:
+        values = [spot.given[each] for spot in spots]
+        same = all(value == values[0] for value in values)
+        columns.append(f"{each}={literal(values[0] if same else values)}")
+    return _call(f"{rows}.assign", columns)

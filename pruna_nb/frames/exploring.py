@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pruna_nb.batch import engine
 from pruna_nb.catalog import check_input, find_model, near_names
 from pruna_nb.errors import InputError
 from pruna_nb.frames import generate as verbs
 from pruna_nb.frames.call import Call, read_call
+from pruna_nb.frames.cells import plain
 from pruna_nb.frames.code import code_of
 from pruna_nb.frames.columns import column
+from pruna_nb.frames.expand import expand
 from pruna_nb.frames.results import with_results
 from pruna_nb.frames.showing import thumbs_dir
 from pruna_nb.frames.template import fill
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from pruna_nb.batch.job import Outcome
     from pruna_nb.batch.run import Run
+    from pruna_nb.catalog import Model
     from pruna_nb.widgets.ask import Ask
     from pruna_nb.widgets.form import Form
 
@@ -70,7 +73,8 @@ class FrameTables:
 
     def frame(self, ask: Ask, outcomes: Sequence[Outcome]) -> pd.DataFrame:
         """Give the frame of what was made."""
-        return with_results(self.table(ask), outcomes, self.call(ask))
+        call = self.call(ask)
+        return with_results(expand(self.table(ask), call), outcomes, call)
 
     def code(self, ask: Ask) -> str:
         """Give the Python that makes it again."""
@@ -79,8 +83,8 @@ class FrameTables:
     def table(self, ask: Ask) -> pd.DataFrame:
         """Give the table of an ask: a row for each place."""
         spots = ask.spots()
-        names = list(spots[0].values) if spots else list(ask.axes)
-        columns = {name: [spot.values[name] for spot in spots] for name in names}
+        names = list(spots[0].given) if spots else list(ask.axes)
+        columns = {name: [spot.given[name] for spot in spots] for name in names}
         if self._frame is None:
             return pd.DataFrame(columns, index=pd.RangeIndex(len(spots)))
         rows = self._frame.iloc[[spot.row for spot in spots if spot.row is not None]]
@@ -88,7 +92,7 @@ class FrameTables:
 
     def call(self, ask: Ask) -> Call:
         """Give the call that makes an ask's table."""
-        varying = dict.fromkeys(ask.spots()[0].values) if len(ask) else dict.fromkeys(ask.axes)
+        varying = dict.fromkeys(ask.spots()[0].given) if len(ask) else dict.fromkeys(ask.axes)
         base = self._base or Call(ask.model.name)
         return replace(
             base,
@@ -168,9 +172,7 @@ def explore_frame(
         if name.endswith("_col") and name not in known.fields and value is not None
     }
     given = {name: value for name, value in fields.items() if name not in bound}
-    base = read_call(
-        model, prompt_col=prompt_col, prompt=prompt, unchecked=unchecked, fields=bound
-    )
+    base = read_call(model, prompt_col=prompt_col, prompt=prompt, unchecked=unchecked, fields=bound)
     rows = _row_texts(frame, base)
     tables = FrameTables(frame, base, max_cost_usd=max_cost_usd, unchecked=unchecked)
     taken = {**base.columns, **({"prompt": prompt} if prompt is not None else {})}
@@ -188,15 +190,12 @@ def _make_form(
 ) -> Form:
     from pruna_nb.widgets.controls import Controls
     from pruna_nb.widgets.form import Form
-    from pruna_nb.widgets.login import login
     from pruna_nb.widgets.memory import Memory, this_place
 
     states = states_of(model, given, unchecked=unchecked)
     place = this_place(("explore", model, repr(sorted(states)), repr(bound)))
-    controls = Controls(
-        states, Memory(place, states), uploads=uploads_dir, rows=rows, bound=bound
-    )
-    return Form(controls, tables, thumbs_dir=thumbs_dir, log_in=login)
+    controls = Controls(states, Memory(place, states), uploads=uploads_dir, rows=rows, bound=bound)
+    return Form(controls, tables, thumbs_dir=thumbs_dir)
 
 
 def uploads_dir() -> Path:
@@ -212,7 +211,7 @@ def states_of(model: str, given: Mapping[str, Any], *, unchecked: bool) -> dict[
     UnknownModelError, InputError
         If the model, a field or a value is wrong: all problems at once.
     """
-    from pruna_nb.widgets.ask import parse_seeds, prompts_text, seeds_text
+    from pruna_nb.widgets.ask import prompts_text, seeds_text
 
     known = find_model(model, unchecked=unchecked)
     states: dict[str, Any] = {"model": known.name}
@@ -225,27 +224,40 @@ def states_of(model: str, given: Mapping[str, Any], *, unchecked: bool) -> dict[
             meant = f" Did you mean {' or '.join(near)}?" if near else ""
             problems.append(f"{name}: {known.name} has no such field.{meant}")
             continue
-        several = value if isinstance(value, (list, tuple, range)) else [value]
+        several = _several(name, value)
+        found = _problems(known, name, several)
+        problems += found
         if name == "seed":
-            seeds = parse_seeds(value) if isinstance(value, str) else tuple(several)
-            problems += _problems(known, name, seeds)
-            states[name] = seeds_text(seeds) if not problems else ""
+            states[name] = "" if found else seeds_text(several)
         elif name == "prompt":
-            problems += _problems(known, name, several)
             states[name] = prompts_text(several)
-        elif name == "aspect_ratio":
-            problems += _problems(known, name, several)
-            states[name] = tuple(several)
         else:
-            states[name] = value
-            problems += _problems(known, name, [value]) if not known.fields.get(name) or not known.fields[name].media else []
+            states[name] = tuple(several) if name == "aspect_ratio" else value
     if problems:
         msg = f"{known.name} does not take this: {' '.join(problems)}"
         raise InputError(msg, problems)
     return states
 
 
-def _problems(model: Any, name: str, values: Sequence[Any]) -> list[str]:
+def _several(name: str, value: Any) -> Sequence[Any]:
+    """Give the values of a field that takes several in a form; others have one."""
+    from pruna_nb.widgets.ask import parse_seeds
+
+    if name == "seed" and isinstance(value, str):
+        return parse_seeds(value)
+    if name in {"prompt", "aspect_ratio", "seed"} and not isinstance(value, str):
+        plain_value = plain(value)
+        if hasattr(plain_value, "tolist"):
+            plain_value = plain_value.tolist()
+        if isinstance(plain_value, Iterable):
+            return [plain(each) for each in plain_value]
+        return [plain_value]
+    return [value]
+
+
+def _problems(model: Model, name: str, values: Sequence[Any]) -> list[str]:
+    if name in model.fields and model.fields[name].media:
+        return []  # what a file is, its control sees
     return [
         str(problem)
         for value in values
@@ -283,8 +295,3 @@ def _name_of(frame: pd.DataFrame | None) -> str:
         if value is frame and not name.startswith("_")
     ]
     return names[0] if names else "df"
-
-
-def outcomes_of(run: Run) -> list[Outcome]:
-    """Give what became of a run's rows so far."""
-    return engine.outcomes(run.plan, run)

@@ -1,0 +1,118 @@
+"""A run that goes on while the notebook is used: watched, stopped, and waited for."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from pruna_nb.batch import engine
+from pruna_nb.frames.generate import begin, finish
+from pruna_nb.frames.results import with_results
+from pruna_nb.frames.showing import thumbs_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import pandas as pd
+
+    from pruna_nb.batch.run import Run
+    from pruna_nb.frames.call import Call
+    from pruna_nb.frames.generate import How
+    from pruna_nb.widgets.panel import Panel
+
+_LOOK_SECONDS = 0.2
+
+
+class BackgroundRun:
+    """A run under way; ``df.pruna.generate(..., background=True)`` gives it.
+
+    Several may go on at once: they share the service's limits. It goes on if nobody keeps it,
+    and ends with the notebook's kernel; the next run of the same rows takes up what was sent.
+    """
+
+    def __init__(
+        self, grown: pd.DataFrame, call: Call, run: Run, *, keep: Collection[str] = ()
+    ) -> None:
+        self._grown, self._call, self._run, self._keep = grown, call, run, keep
+
+    @property
+    def done(self) -> bool:
+        """Whether the run is over."""
+        return self._run.done
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The frame as it is now: rows that are not there yet are "pending"."""
+        outcomes = engine.outcomes(self._run.plan, self._run)
+        return with_results(self._grown, outcomes, self._call, keep=self._keep)
+
+    @property
+    def progress(self) -> Panel:
+        """What the run is doing, live: counts, rate, refusals, cost, time left, new pictures."""
+        from pruna_nb.widgets.panel import Panel
+
+        return Panel(self._run, thumbs_dir=thumbs_dir())
+
+    def cancel(self) -> None:
+        """Stop as soon as what is on the wire is answered; what was made is kept.
+
+        Rows that were sent and not delivered are taken up by the next run of the same rows,
+        without being paid for again.
+        """
+        self._run.cancel()
+
+    def result(self, timeout: float | None = None) -> pd.DataFrame:
+        """Wait for the end and give the frame, as ``df.pruna.generate`` does.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait at most. None: as long as it takes.
+
+        Returns
+        -------
+        DataFrame
+
+        Raises
+        ------
+        TimeoutError
+            If it is not over by then; it goes on.
+        PrunaError
+            What stopped the run; its ``frame`` holds what is done.
+        KeyboardInterrupt
+            If the cell was interrupted: the waiting ends, the run goes on.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self._run.join(_LOOK_SECONDS):
+            if end is not None and time.monotonic() > end:
+                msg = f"The run is not over after {timeout:g} s; it goes on. {self!r}"
+                raise TimeoutError(msg)
+        return finish(self._grown, self._call, self._run, keep=self._keep)
+
+    def __repr__(self) -> str:
+        from pruna_nb.widgets.panel import line_of
+
+        return f"<BackgroundRun {line_of(self._run)}>"
+
+    def _repr_html_(self) -> str:
+        return self.progress.html()
+
+
+def generate_in_background(
+    frame: pd.DataFrame, call: Call, how: How, *, keep: Collection[str] = ()
+) -> BackgroundRun:
+    """Check everything, start the run and give it at once.
+
+    Raises
+    ------
+    PrunaError
+        If the call is wrong, costs too much, or cannot start.
+    """
+    grown, run = begin(frame, call, how)
+    for line in engine.announcements(run.plan):
+        if how.progress:
+            print(line)  # noqa: T201 - what generate says before it starts
+        else:
+            engine.LOG.warning(line)
+    run.start()
+    return BackgroundRun(grown, call, run, keep=keep)

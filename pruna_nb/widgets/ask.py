@@ -1,0 +1,198 @@
+"""What a form or a magic asks for: prompts x aspect ratios x seeds, as pure values."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pruna_nb.catalog import Model
+
+SPOTS_AT_MOST = 2_000
+"""More than this is no exploring; ``df.pruna.generate`` takes any number of rows."""
+
+LINE_BREAK = "\N{RETURN SYMBOL}"
+"""Stands for a line break inside a prompt, where there is one prompt a line."""
+
+_SEED = re.compile(r"(-?\d{1,18})(?:\s*-\s*(\d{1,18}))?")
+_AXES = ("prompt", "aspect_ratio", "seed")
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Read seeds as people write them.
+
+    Parameters
+    ----------
+    text : str
+        Numbers and ranges, such as "1, 2, 5-8"; empty for none.
+
+    Returns
+    -------
+    tuple of int
+        Each once, in the order given.
+
+    Raises
+    ------
+    InputError
+        If a part is neither a number nor a range.
+
+    Examples
+    --------
+    >>> parse_seeds("1, 2, 5-8")
+    (1, 2, 5, 6, 7, 8)
+    """
+    seeds: list[int] = []
+    for part in re.split(r"[,;\n]|(?<=\d)\s+(?=-?\d)", text):
+        if not part.strip():
+            continue
+        match = _SEED.fullmatch(part.strip())
+        first = int(match.group(1)) if match else 0
+        last = int(match.group(2)) if match and match.group(2) else first
+        if match is None or last < first or last - first >= SPOTS_AT_MOST:
+            msg = f"seed: {part.strip()[:40]!r} is no seed; give numbers and ranges: 1, 2, 5-8."
+            raise InputError(msg)
+        seeds.extend(range(first, last + 1))
+    return tuple(dict.fromkeys(seeds))
+
+
+def seeds_text(seeds: Iterable[int]) -> str:
+    """Write seeds as `parse_seeds` reads them.
+
+    Examples
+    --------
+    >>> seeds_text([1, 2, 5, 6, 7, 8])
+    '1, 2, 5-8'
+    """
+    runs: list[list[int]] = []
+    for seed in seeds:
+        if runs and seed == runs[-1][-1] + 1:
+            runs[-1].append(seed)
+        else:
+            runs.append([seed])
+    parts = []
+    for run in runs:
+        short = len(run) > 2 and run[0] >= 0  # noqa: PLR2004 - "1, 2" is as short as "1-2"
+        parts += [f"{run[0]}-{run[-1]}"] if short else [str(seed) for seed in run]
+    return ", ".join(parts)
+
+
+def parse_prompts(text: str) -> tuple[str, ...]:
+    r"""Read prompts, one a line; empty lines count nothing, and equal ones count once.
+
+    Examples
+    --------
+    >>> parse_prompts("a fox\n\nan owl, at night\na fox")
+    ('a fox', 'an owl, at night')
+    """
+    lines = (line.strip().replace(LINE_BREAK, "\n") for line in text.splitlines())
+    return tuple(dict.fromkeys(line for line in lines if line.strip()))
+
+
+def prompts_text(prompts: Iterable[str]) -> str:
+    """Write prompts as `parse_prompts` reads them."""
+    return "\n".join(LINE_BREAK.join(str(prompt).splitlines()) for prompt in prompts)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """One place in a form's grid, and what is asked for there.
+
+    Parameters
+    ----------
+    given : dict
+        The fields that differ from place to place.
+    row : int or None
+        The place of the frame's row that it belongs to, where there is a frame.
+    heading : str
+        The prompt, or what the frame's row is called.
+    label : str
+        What else tells it apart from its neighbours, such as "16:9 · seed 1".
+    """
+
+    given: Mapping[str, Any]
+    row: int | None = None
+    heading: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A product of axes, and what all its places share.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    axes : mapping of str to sequence
+        The values of "prompt", "aspect_ratio" and "seed", as far as they are given.
+    shared : mapping
+        Fields that are the same everywhere. A value that counts only beside certain values
+        of an axis (width beside "custom") is sent there alone.
+    rows : sequence of (int, str), optional
+        Rows of a frame, by place, and what to call them; they take the prompts' place.
+    """
+
+    model: Model
+    axes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    shared: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    rows: Sequence[tuple[int, str]] | None = None
+
+    def __len__(self) -> int:
+        """Count the places."""
+        count = 1 if self.rows is None else len(self.rows)
+        for values in self.axes.values():
+            count *= len(values)
+        return count
+
+    def constants(self) -> dict[str, Any]:
+        """Give the fields that are the same at all places."""
+        return {name: value for name, value in self.shared.items() if not self._varies(name)}
+
+    def spots(self) -> list[Spot]:
+        """Give all places: for each prompt its ratios, for each ratio its seeds.
+
+        Raises
+        ------
+        InputError
+            If there are more than a form should show.
+        """
+        if len(self) > SPOTS_AT_MOST:
+            msg = (
+                f"{len(self):,} pictures are more than a form shows ({SPOTS_AT_MOST:,}); "
+                "df.pruna.generate takes any number of rows."
+            )
+            raise InputError(msg)
+        names = [name for name in _AXES if name in self.axes]
+        rows = [(None, "")] if self.rows is None else self.rows
+        return [
+            self._spot(row, text, dict(zip(names, values, strict=True)))
+            for row, text in rows
+            for values in itertools.product(*(self.axes[name] for name in names))
+        ]
+
+    def _spot(self, row: int | None, text: str, values: dict[str, Any]) -> Spot:
+        said = {name: value for name, value in values.items() if name != "prompt"}
+        label = " · ".join(
+            f"seed {value}" if name == "seed" else str(value) for name, value in said.items()
+        )
+        for name, value in self.shared.items():
+            if self._varies(name):
+                values[name] = value if self._counts(name, values) else None
+        heading = " · ".join(filter(None, [text, str(values.get("prompt", ""))]))
+        return Spot(values, row, heading, label)
+
+    def _varies(self, name: str) -> bool:
+        """Whether a shared field counts at some places alone."""
+        rule = self.model.fields[name].only_when if name in self.model.fields else None
+        return any(len(self.axes.get(other, ())) > 1 for other in rule or ())
+
+    def _counts(self, name: str, values: Mapping[str, Any]) -> bool:
+        rule = self.model.fields[name].only_when or {}
+        given = {**self.shared, **values}
+        return all(given.get(other) == wanted for other, wanted in rule.items())

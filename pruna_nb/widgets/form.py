@@ -1,0 +1,268 @@
+"""The form: prompts, ratios and seeds become a grid of pictures while one looks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as w
+
+from pruna_nb.batch.job import Outcome
+from pruna_nb.batch.progress import closing_line
+from pruna_nb.errors import MissingKeyError, PrunaError
+from pruna_nb.widgets.board import Board
+from pruna_nb.widgets.login import LoginBox
+from pruna_nb.widgets.making import Making
+from pruna_nb.widgets.picture import saved_grid
+from pruna_nb.widgets.quote import Quote
+from pruna_nb.widgets.saved import Saved, bundle
+from pruna_nb.widgets.words import ERROR, FAINT, code_box, note, progress_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pruna_nb.widgets.ask import Ask, Spot
+    from pruna_nb.widgets.controls import Controls
+    from pruna_nb.widgets.doors import Tables
+
+_NOT_DONE = frozenset({"failed", "canceled", "lost", "pending"})
+_SAVE_SECONDS = 2.0
+"""How often the copy below the form is renewed during a run; nobody sees it then."""
+
+
+class Form:
+    """A form that makes pictures; the last expression of a notebook's cell shows it.
+
+    It is made by `pruna_nb.explore` and by ``df.pruna.explore``. Prompts x aspect ratios x
+    seeds are a grid; how many pictures that is, how many are there already, what the rest
+    costs and how long it takes stands beside the button before it is clicked. Runs are in
+    threads, so the kernel stays free. What was made also stands below the form as HTML, which
+    the saved notebook keeps.
+
+    Attributes
+    ----------
+    box : ipywidgets.VBox
+        The form's widget, to be put into others.
+    """
+
+    def __init__(
+        self,
+        controls: Controls,
+        tables: Tables,
+        *,
+        thumbs_dir: Callable[[], Path],
+    ) -> None:
+        self._controls, self._tables = controls, tables
+        self._thumbs_dir = thumbs_dir
+        self._lock = threading.RLock()
+        self._makings: list[Making] = []
+        self._ask: Ask | None = None
+        self._spots: Sequence[Spot] = ()
+        self._outcomes: list[Outcome] = []
+        self._saved_at = 0.0
+        self._saved = Saved()
+        self._board = Board(
+            retry=lambda place: self._make([place]),
+            changed=self._show_chosen,
+            thumbs_dir=thumbs_dir(),
+        )
+        self._quote = Quote(tables, controls.ask)
+        self._build()
+        controls.on_change(self._quote.renew)
+        self._quote.renew()
+
+    def _build(self) -> None:
+        wide = w.Layout(width="130px")
+        self._go = w.Button(
+            description="Generate", button_style="primary", icon="play", layout=wide
+        )
+        self._stop = w.Button(description="Cancel", icon="stop", disabled=True, layout=wide)
+        self._again = w.Button(icon="refresh", layout=w.Layout(width="auto", display="none"))
+        for button, name in ((self._go, "go"), (self._stop, "stop"), (self._again, "again")):
+            button.add_class(f"pruna-{name}")
+        self._go.on_click(lambda _: self.generate())
+        self._stop.on_click(lambda _: self.cancel())
+        self._again.on_click(lambda _: self._make(self._places_left()))
+        self._bar = w.IntProgress(layout=w.Layout(flex="1 1 120px", max_width="300px"))
+        self._bar.layout.visibility = "hidden"
+        self._status = w.HTML()
+        self._status.add_class("pruna-status")
+        self._door = w.VBox()
+        self._code = w.HTML()
+        buttons = w.HBox(
+            [self._go, self._stop, self._again, self._bar],
+            layout=w.Layout(flex_flow="row wrap", align_items="center", margin="4px 0 0"),
+        )
+        self.box = w.VBox(
+            [
+                self._saved.hide, self._controls.box, self._quote.box, buttons, self._door,
+                self._status, self._board.box, self._code,
+            ],
+            layout=w.Layout(max_width="1200px", padding="4px 8px 8px 4px"),
+        )  # fmt: skip
+        self.box.add_class("pruna-form")
+
+    # -------------------------------------------------------------- what users call
+
+    @property
+    def frame(self) -> Any:
+        """What was made, as a frame like the one that ``df.pruna.generate`` gives."""
+        with self._lock:
+            ask, outcomes = self._ask, list(self._outcomes)
+        return self._tables.frame(ask or self._controls.nothing(), outcomes)
+
+    @property
+    def selected(self) -> Any:
+        """The rows of `frame` whose pictures are selected; its index holds their labels."""
+        return self.frame.iloc[sorted(self._board.selected)]
+
+    def code(self) -> str:
+        """Give the Python that makes the grid again; before a run, the grid that is asked for.
+
+        Raises
+        ------
+        InputError
+            If nothing was made, and the form does not say what to make.
+        """
+        return self._tables.code(self._ask or self._controls.ask())
+
+    def generate(self) -> None:
+        """Make what the form asks for, as the button does; returns at once."""
+        try:
+            ask = self._controls.ask()
+            spots = ask.spots()
+        except PrunaError as error:
+            self._say(note(str(error), ERROR))
+            return
+        with self._lock:
+            if self._makings:
+                return
+            self._ask, self._spots = ask, spots
+            self._outcomes = [Outcome("pending")] * len(spots)
+        self._board.show(ask, spots, self._outcomes)
+        self._code.value = code_box(self._tables.code(ask))
+        self._make(range(len(spots)))
+
+    def cancel(self) -> None:
+        """Stop as soon as what is on the wire is answered; what was made is kept."""
+        with self._lock:
+            makings = list(self._makings)
+        for making in makings:
+            making.cancel()
+        if makings:
+            self._stop.disabled = True
+            self._say(note("Stopping…", FAINT))
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until nothing is under way; tell whether that is so.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds at most. None: as long as it takes.
+        """
+        with self._lock:
+            makings = list(self._makings)
+        return all(making.join(timeout) for making in makings)
+
+    # ------------------------------------------------------------------- runs
+
+    def _make(self, places: Sequence[int]) -> None:
+        """Make some places of the grid that is shown, in a thread."""
+        with self._lock:
+            ask = self._ask
+            under_way = {place for making in self._makings for place in making.places}
+            wanted = [place for place in places if place not in under_way]
+            if ask is None or not wanted:
+                return
+            making = Making(self._tables, ask, wanted, look=self._look, over=self._over)
+            self._makings.append(making)
+        self._go.disabled = True
+        self._stop.disabled = False
+        self._again.layout.display = "none"
+        self._door.children = ()
+        making.start()
+
+    def _look(self, making: Making, outcomes: dict[int, Outcome]) -> None:
+        """Show what is new; in the thread of a run."""
+        with self._lock:
+            if making.ask is not self._ask:
+                return
+            for place, outcome in outcomes.items():
+                self._outcomes[place] = outcome
+            now = list(self._outcomes)
+        self._board.update(now, over=False)
+        if making.run is not None and not making.canceled:
+            self._say(note(progress_line(making.run)))
+        self._bar.max = len(now)
+        self._bar.value = sum(outcome.status != "pending" for outcome in now)
+        self._bar.layout.visibility = "visible"
+        if time.monotonic() - self._saved_at > _SAVE_SECONDS:
+            self._save(now)
+
+    def _over(self, making: Making, error: BaseException | None) -> None:
+        """Show how a run ended; in its thread."""
+        with self._lock:
+            self._makings.remove(making)
+            busy = bool(self._makings)
+            now = list(self._outcomes)
+        self._board.update(now, over=not busy)
+        self._save(now)
+        self._say(self._ending(making, error))
+        if isinstance(error, MissingKeyError):
+            self._door.children = [LoginBox(done=self._logged_in).box]
+        self._go.disabled = busy
+        self._stop.disabled = not busy
+        self._bar.layout.visibility = "visible" if busy else "hidden"
+        left = len(self._places_left())
+        self._again.description = f"Retry all {left:,}"
+        self._again.layout.display = "" if left > 1 and not busy else "none"
+        self._quote.renew()
+
+    def _logged_in(self, said: str) -> None:
+        self._door.children = ()
+        self._say(note(f"{said} Click Generate."))
+
+    def _ending(self, making: Making, error: BaseException | None) -> str:
+        if error is None and making.run is not None:
+            said = closing_line(making.run)
+            return note(f"Canceled. {said}" if making.canceled else said)
+        kind = "" if isinstance(error, PrunaError) else f"{type(error).__name__}: "
+        return note(f"{kind}{error}", ERROR)
+
+    def _places_left(self) -> list[int]:
+        with self._lock:
+            return [
+                place for place, outcome in enumerate(self._outcomes) if outcome.status in _NOT_DONE
+            ]
+
+    # ------------------------------------------------------------------- showing
+
+    def _save(self, outcomes: Sequence[Outcome]) -> None:
+        if self._ask is None:
+            return
+        made = saved_grid(self._ask, self._spots, outcomes, thumbs_dir=self._thumbs_dir())
+        self._saved.update(made.html())
+        self._saved_at = time.monotonic()
+
+    def _say(self, html: str) -> None:
+        self._status.value = html
+
+    def _show_chosen(self) -> None:
+        count = len(self._board.selected)
+        self._quote.say_chosen(f"{count:,} selected: form.selected" if count else "")
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        display(bundle(self.box, repr(self)), raw=True)  # type: ignore[no-untyped-call]
+        self._saved.display()
+
+    def __repr__(self) -> str:
+        with self._lock:
+            done = sum(outcome.status == "succeeded" for outcome in self._outcomes)
+            total = len(self._outcomes)
+        made = f"{done:,} of {total:,} pictures made" if total else "nothing made yet"
+        return f"<Form: {made}; run the cell to use it>"

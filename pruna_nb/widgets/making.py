@@ -1,0 +1,120 @@
+"""Runs of a form, in threads: the kernel is free, and a cancel is heard."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pruna_nb.batch import engine
+from pruna_nb.batch.job import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pruna_nb.batch.run import Run
+    from pruna_nb.widgets.ask import Ask
+    from pruna_nb.widgets.doors import Tables
+
+_LOOK_SECONDS = 0.25
+LOG = logging.getLogger("pruna_nb")
+
+
+class Making:
+    """One run of some of an ask's places, watched from a thread of its own.
+
+    Parameters
+    ----------
+    tables : Tables
+        Makes the run.
+    ask : Ask
+        What is asked for.
+    places : sequence of int
+        Which of its places are to be made.
+    look : callable
+        Told, in the thread, each time something may have changed; with the outcome of each
+        place.
+    over : callable
+        Told, in the thread, when it is over; with what ended it, if something did.
+
+    Attributes
+    ----------
+    run : Run or None
+        The run, once it is there.
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        ask: Ask,
+        places: Sequence[int],
+        *,
+        look: Callable[[Making, dict[int, Outcome]], object],
+        over: Callable[[Making, BaseException | None], object],
+    ) -> None:
+        self.ask, self.places = ask, list(places)
+        self.run: Run | None = None
+        self.canceled = False
+        self._tables, self._look, self._over = tables, look, over
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._work, name="pruna_nb-form", daemon=True)
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Stop as soon as the steps under way end."""
+        with self._lock:
+            self.canceled = True
+            if self.run is not None:
+                self.run.cancel()
+
+    def join(self, seconds: float | None = None) -> bool:
+        """Wait for the end; tell whether it is there."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def outcomes(self) -> dict[int, Outcome]:
+        """Give what became of the places so far."""
+        if self.run is None:
+            return {place: Outcome("pending") for place in self.places}
+        found = engine.outcomes(self.run.plan, self.run)
+        if not self.run.done:
+            found = [_under_way(outcome) for outcome in found]
+        return dict(zip(self.places, found, strict=True))
+
+    def _work(self) -> None:
+        error: BaseException | None = None
+        try:
+            run = self._tables.begin(self.ask, self.places)
+            with self._lock:
+                self.run = run
+                if self.canceled:
+                    run.cancel()
+            run.start()
+            while not run.join(_LOOK_SECONDS):
+                self._look_once()
+            error = run.crash or run.error
+        except BaseException as trouble:  # noqa: BLE001 - a thread's error is shown in the form
+            error = trouble
+        try:
+            self._look(self, self.outcomes())
+        finally:
+            if error is not None:
+                LOG.debug("a form's run ended by an error", exc_info=error)
+            self._over(self, error)
+
+    def _look_once(self) -> None:
+        """Show what is new; drawing a thousand pictures must not take all the time there is."""
+        before = time.monotonic()
+        self._look(self, self.outcomes())
+        time.sleep(min(2.0, time.monotonic() - before))
+
+
+def _under_way(outcome: Outcome) -> Outcome:
+    if outcome.status != "pending":
+        return outcome
+    return replace(outcome, error="under way" if outcome.prediction_id else None)

@@ -1,0 +1,71 @@
+"""What was typed into a form, kept for when its cell is run again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_KEPT: dict[object, tuple[dict[str, Any], dict[str, Any]]] = {}
+_CALLS: dict[object, tuple[object, int]] = {}
+_NOTHING = object()
+
+
+class Memory:
+    """What was typed in one place of a notebook.
+
+    Parameters
+    ----------
+    place : object
+        Names the place, such as a cell's id.
+    given : dict
+        What the code gives now. A value that the code gives otherwise than before wins over
+        what was typed; all others stay as typed.
+    """
+
+    def __init__(self, place: object, given: dict[str, Any]) -> None:
+        before, typed = _KEPT.get(place, ({}, {}))
+        self.typed = {
+            name: value
+            for name, value in typed.items()
+            if _same(before.get(name, _NOTHING), given.get(name, _NOTHING))
+        }
+        _KEPT[place] = (given, self.typed)
+
+    def keep(self, name: str, value: Any) -> None:
+        """Note what a field holds."""
+        self.typed[name] = value
+
+
+def _same(one: object, other: object) -> bool:
+    if one is other:
+        return True
+    try:
+        return type(one) is type(other) and bool(one == other)
+    except Exception:  # noqa: BLE001 - an array in a list has no truth; it counts as another
+        return False
+
+
+def this_place(fallback: object) -> object:
+    """Name the place in the notebook whose code runs now.
+
+    Parameters
+    ----------
+    fallback : object
+        What names it where the front end tells no cell's id.
+
+    Returns
+    -------
+    object
+        The cell's id, and which of its calls this is.
+    """
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    parent = shell.get_parent() if shell is not None and hasattr(shell, "get_parent") else {}
+    cell = parent.get("metadata", {}).get("cellId")
+    if cell is None:
+        return ("call", fallback)
+    run = parent.get("header", {}).get("msg_id")
+    before, calls = _CALLS.get(cell, (None, 0))
+    calls = calls + 1 if before == run else 0
+    _CALLS[cell] = (run, calls)
+    return ("cell", cell, calls)

@@ -1,0 +1,97 @@
+"""The line beside the button: how many pictures, at what price, how long; before the click."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import ipywidgets as w
+
+from pruna_nb.errors import PrunaError
+from pruna_nb.widgets.words import ERROR, FAINT, note, quote_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pruna_nb.widgets.ask import Ask
+    from pruna_nb.widgets.doors import Tables
+
+_REST_SECONDS = 0.25
+"""How long the keys must rest before the cache is asked."""
+
+
+class Quote:
+    """An estimate that follows what is typed, made in a thread once the keys rest.
+
+    Parameters
+    ----------
+    tables : Tables
+        Makes the estimate.
+    ask : callable
+        Gives what is asked for; raises `InputError` where that is not clear yet.
+    rest : float
+        Seconds of rest before an estimate is made; 0 makes it at once, in the caller's thread.
+
+    Attributes
+    ----------
+    box : ipywidgets.HBox
+        The line.
+    """
+
+    def __init__(
+        self, tables: Tables, ask: Callable[[], Ask], *, rest: float = _REST_SECONDS
+    ) -> None:
+        self._tables, self._ask, self._rest = tables, ask, rest
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+        self._turn = 0
+        self._line = w.HTML()
+        self._line.add_class("pruna-quote")
+        self._chosen = w.HTML()
+        layout = w.Layout(flex_flow="row wrap", justify_content="space-between", margin="8px 0 0")
+        self.box = w.HBox([self._line, self._chosen], layout=layout)
+
+    def renew(self) -> None:
+        """Have the line renewed soon; may be called from any thread."""
+        with self._lock:
+            self._turn += 1
+            turn = self._turn
+            if self._timer is not None:
+                self._timer.cancel()
+            if self._rest:
+                self._timer = threading.Timer(self._rest, self._work, [turn])
+                self._timer.daemon = True
+                self._timer.start()
+        if not self._rest:
+            self._work(turn)
+
+    def say_chosen(self, text: str) -> None:
+        """Say at the line's end what is selected."""
+        self._chosen.value = note(text, FAINT) if text else ""
+
+    def _work(self, turn: int) -> None:
+        html = self._html()
+        with self._lock:
+            if turn == self._turn:
+                self._line.value = html
+
+    def _html(self) -> str:
+        try:
+            ask = self._ask()
+        except PrunaError as error:
+            return note(str(error), FAINT)
+        try:
+            ask.spots()
+            found = self._tables.estimate(ask)
+        except PrunaError as error:
+            return note(str(error), ERROR)
+        return note(
+            quote_line(
+                rows=found.rows,
+                hits=found.hits,
+                new=found.new,
+                resumed=found.resumed,
+                cost_usd=found.cost_usd,
+                seconds=found.minutes * 60.0,
+            )
+        )
