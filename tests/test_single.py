@@ -9,6 +9,7 @@ from PIL import Image
 
 import pruna_nb
 from pruna_nb import emulator, errors
+from pruna_nb.batch import steps
 
 
 def test_a_call_gives_a_picture_of_the_size_that_was_asked_for():
@@ -113,3 +114,15 @@ def test_a_video_has_no_image_but_a_path(service):
     assert video.path.suffix == ".mp4"
     with pytest.raises(errors.InputError):
         _ = video.image
+
+
+def test_an_output_without_an_id_is_fetched_by_the_next_call_if_its_delivery_failed(
+    service, monkeypatch
+):
+    monkeypatch.setattr(steps, "_DELIVERIES_AT_MOST", 2)
+    service.configure(faults={"delivery_cut": 1.0})
+    with pytest.raises(errors.DeliveryError):
+        pruna_nb.generate("a lion")
+    service.configure(faults={})
+    assert pruna_nb.generate("a lion").path.is_file()
+    assert service.charged == 1

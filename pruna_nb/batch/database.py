@@ -29,8 +29,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS item_key ON item (key);
 CREATE TABLE IF NOT EXISTS code (func_id TEXT PRIMARY KEY, code TEXT);
 CREATE TABLE IF NOT EXISTS prediction (
     entry TEXT PRIMARY KEY, key TEXT NOT NULL, origin TEXT NOT NULL, model TEXT NOT NULL,
-    request TEXT, run TEXT NOT NULL, state TEXT NOT NULL, prediction_id TEXT, media TEXT,
-    error TEXT, cost_usd REAL, sent_at REAL NOT NULL, updated_at REAL NOT NULL
+    request TEXT, run TEXT NOT NULL, state TEXT NOT NULL, prediction_id TEXT,
+    generation_url TEXT, media TEXT, error TEXT, cost_usd REAL, sent_at REAL NOT NULL, updated_at REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS prediction_open
     ON prediction (origin, key) WHERE state IN ('intent', 'sent');

@@ -40,6 +40,7 @@ class Entry:
     run: str
     state: str
     prediction_id: str | None
+    generation_url: str | None
     media: str | None
     error: str | None
     cost_usd: float | None
@@ -89,6 +90,7 @@ class Journal:
             None,
             None,
             None,
+            None,
             cost_usd,
             now,
             now,
@@ -113,7 +115,7 @@ class Journal:
         """
         changed = replace(entry, state=state, updated_at=time.time(), **changes)
         if state not in {"intent", "sent", "lost"}:
-            changed = replace(changed, request=None)
+            changed = replace(changed, request=None, generation_url=None)
         try:
             self.database.change(_UPSERT, astuple(changed))
         except CacheError:

@@ -150,7 +150,13 @@ class Steps:
         job.sent_at = time.monotonic()
         job.deadline = job.sent_at + run.time_out
         run.count_in_flight(1)
-        job.entry = run.journal.note(entry, "sent", prediction_id=prediction.id)
+        # An output that was finished in the first answer may have no id: its address is all.
+        job.entry = run.journal.note(
+            entry,
+            "sent",
+            prediction_id=prediction.id,
+            generation_url=prediction.generation_url,
+        )
         if prediction.finished:
             self._ended(job)
         else:
@@ -354,11 +360,16 @@ class Steps:
     def resume(self, job: Job, entry: Entry) -> None:
         """Wait for and deliver a prediction that was sent before."""
         job.entry = entry
-        job.prediction = Prediction(entry.model, {}, entry.prediction_id)
+        url = entry.generation_url
+        status = "starting" if url is None else "succeeded"
+        job.prediction = Prediction(entry.model, {}, entry.prediction_id, status, url)
         job.sent_at = time.monotonic()
         job.deadline = job.sent_at + self.run.time_out
         self.run.count_in_flight(1)
-        self.poll(job)
+        if job.prediction.finished:
+            self.deliver(job)
+        else:
+            self.poll(job)
 
     def _landed(self, job: Job, outcome: Outcome) -> None:
         self.run.count_in_flight(-1)
