@@ -136,6 +136,7 @@ def _load(source: Source, size: int) -> Picture:
         resized = resized.transpose(Image.Transpose[_TURNS[orientation]])
     if orientation in _LYING:
         width, height = height, width
+    _to_srgb(resized)
     return Picture(resized, width, height)
 
 
@@ -156,6 +157,26 @@ def _plain_mode(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode == "I":
         return image.convert("I").point(lambda value: value * (1 / 257)).convert("L").convert("RGB")
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+def _to_srgb(image: Image.Image) -> None:
+    """Bring the colours to what browsers take for granted, and drop all else that came along.
+
+    Pillow writes the profile of the original into each thumbnail: half a kilobyte to half a
+    megabyte, where the pixels have eight.
+    """
+    from PIL import ImageCms
+
+    profile = image.info.get("icc_profile")
+    image.info.clear()
+    if not isinstance(profile, bytes):
+        return
+    try:
+        given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        ImageCms.profileToProfile(image, given, ImageCms.createProfile("sRGB"), inPlace=True)
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return  # a damaged profile, or one of another kind of colours: the pixels speak for it
+    image.info.clear()
 
 
 def _load_video(source: Source, size: int) -> Picture:

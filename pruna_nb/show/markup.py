@@ -148,15 +148,12 @@ def image(cell: Cell, thumb: Thumb, size: int, *, fluid: bool = False) -> str:
 
 
 def webp_size(content: bytes) -> tuple[int, int]:
-    """Read width and height of a WebP file, as our own encoder writes it."""
+    """Read width and height of a lossy WebP file, which all thumbnails are."""
     if content[12:16] == b"VP8X":
         return (
             int.from_bytes(content[24:27], "little") + 1,
             int.from_bytes(content[27:30], "little") + 1,
         )
-    if content[12:16] == b"VP8L":
-        bits = int.from_bytes(content[21:25], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     width, height = content[26:28], content[28:30]
     return int.from_bytes(width, "little") & 0x3FFF, int.from_bytes(height, "little") & 0x3FFF
 

@@ -242,7 +242,7 @@ def _media(entry: _Entry, notes: str, odd: str, size: int) -> str:
             return inner
     else:
         width, height = webp_size(thumb.webp)
-        alpha = ' class="alpha"' if thumb.webp[12:16] in {b"VP8X", b"VP8L"} else ""
+        alpha = ' class="alpha"' if thumb.webp[12:16] == b"VP8X" else ""
         uri = data_uri(thumb.webp, "image/webp")
         address = address or uri
         inner = (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pruna_nb.show import picture_html
+from pruna_nb.show import Cell, grid, picture_html
 from tests.show.looking import parsed
 
 
@@ -48,3 +48,13 @@ def test_a_failure_is_said():
     html = picture_html(None, status="failed", error="<b>422</b>")
     assert parsed(html).all("strong")[0].text == "failed"
     assert "&lt;b&gt;422" in html
+
+
+def test_a_video_that_is_gone_says_so(tmp_path):
+    html = picture_html(tmp_path / "gone.mp4")
+    assert parsed(html).all("video") == []
+    assert "the file is gone" in html
+
+
+def test_a_picture_in_memory_of_no_kind_says_its_size():
+    assert "5 kB" in grid([Cell(data=b"\0" * 5_000, kind="zip")]).html()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -295,6 +296,25 @@ def test_a_sheet_that_cannot_be_written_leaves_nothing_behind(tmp_path):
     with pytest.raises(OSError, match="directory"):
         grid(colours("red")).save(tmp_path / "s.png")
     assert list(tmp_path.iterdir()) == [tmp_path / "s.png"]
+
+
+def test_a_video_is_drawn_with_the_sign_for_play(clip, files, tmp_path):
+    (path,) = grid([Cell(clip, "a fox")]).save(tmp_path / "s.png", size=160)
+    style = Style(160)
+    with Image.open(path) as sheet:
+        middle = sheet.getpixel((style.margin + 80, style.margin + 45))
+    assert min(middle) > 225  # the triangle is nearly white
+
+
+def test_a_video_without_the_extra_says_on_the_sheet_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    (tmp_path / "a.mp4").write_bytes(b"\0\0\0\x20ftypisom")
+    said = []
+    monkeypatch.setattr(
+        "pruna_nb.show.draw.wrap", lambda text, *rest: said.append(text) or wrap(text, *rest)
+    )
+    grid([Cell(str(tmp_path / "a.mp4"))]).save(tmp_path / "s.png")
+    assert "to see it here: pip install 'pruna_nb[video]'" in said
 
 
 def test_a_face_is_found_for_each_script():

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from pruna_nb.show import Thumbs
 from pruna_nb.show import thumbs as module
@@ -68,6 +68,16 @@ def test_a_picture_stands_as_its_exif_orientation_says(tmp_path, orientation, na
     for corner in corners:
         seen, wanted = small.getpixel(corner), expected.getpixel(corner)
         assert all(abs(a - b) < 40 for a, b in zip(seen, wanted, strict=True))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_colour_profile_is_applied_and_left_behind(form):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for icc in (profile, b"damaged" * 20_000):
+        thumb = one(encoded(Image.new("RGB", (64, 64), (200, 30, 60)), form, icc_profile=icc))
+        assert len(thumb.webp) < 300
+        small = opened(thumb).convert("RGB").getpixel((30, 30))
+        assert all(abs(a - b) < 12 for a, b in zip(small, (200, 30, 60), strict=True))
 
 
 def test_transparency_is_kept():
@@ -237,6 +247,17 @@ def test_without_the_extra_a_video_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "a.mp4").write_bytes(b"\0\0\0\x20ftypisom")
     error = one(str(tmp_path / "a.mp4")).error
     assert error == "to see it here: pip install 'pruna_nb[video]'"
+
+
+def test_a_video_that_is_only_sound_says_so(tmp_path):
+    av = pytest.importorskip("av")
+    path = str(tmp_path / "a.mov")
+    with av.open(path, "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        frame = av.AudioFrame(format="s16", layout="mono", samples=1024)
+        frame.rate = 8000
+        container.mux(stream.encode(frame))
+    assert one(path).error == "damaged: no video in the file"
 
 
 def test_a_damaged_video_says_so(tmp_path):
