@@ -124,9 +124,13 @@ class Calls:
             with file:
                 digest = self._fetch(url, file, prediction)
             return store.adopt(part, digest, expected)
-        except errors.PrunaError as error:
-            if isinstance(error, errors.ApiError):
-                error.charged, error.prediction_id = "yes", prediction.id
+        except (errors.LostAnswerError, errors.ServerError, errors.ReplyError) as error:
+            # What it means for a POST, it does not mean here: the output is there to be fetched.
+            raise errors.DeliveryError(
+                error.message, status=error.status, prediction_id=prediction.id
+            ) from None
+        except errors.ApiError as error:
+            error.charged, error.prediction_id = "yes", prediction.id
             raise
         except OSError as error:
             raise unwritable(store.folder, error) from None
