@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.compare.pairs import make_pairs, pair_key
 from pruna_nb.compare.result import Judged, Result, summarise
+from pruna_nb.compare.stats import scipy_stats
 from pruna_nb.compare.votes import Vote, VoteFile
-from pruna_nb.errors import InputError
+from pruna_nb.errors import InputError, MissingExtraError
 from pruna_nb.show import Cell, Grid, grid
 from pruna_nb.show.text import NO_MATH, counted, isolated
 
@@ -193,6 +196,9 @@ class Comparison:
         by_key = {pair.key: pair for pair in pairs}
         judged = {pair_key(vote.left, vote.right): vote.id for vote in self._votes(name)}
 
+        # It takes seconds to import, and would hold up the kernel when the last vote is cast.
+        threading.Thread(target=_import_statistics, daemon=True).start()
+
         def cast(ballot: Ballot, verdict: Any, seconds: float) -> None:
             pair = by_key[ballot.key]
             vote = self._file.add(self._new_vote(pair, verdict, seconds, name))
@@ -340,6 +346,12 @@ class Comparison:
             "<code>.vote()</code> judges pairs blindly, <code>.result()</code> says what the votes "
             "show, <code>.grid()</code> shows all pictures with their names.</p></div>"
         )
+
+
+def _import_statistics() -> None:
+    # Where they are missing, the result says so.
+    with contextlib.suppress(MissingExtraError):
+        scipy_stats()
 
 
 def _shared_text(row: Row) -> str:

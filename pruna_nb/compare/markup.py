@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pruna_nb.compare.words import percent
 from pruna_nb.show.markup import FAINT, SMALL
-from pruna_nb.show.text import NO_MATH, escaped, isolated
+from pruna_nb.show.text import NO_MATH, counted, escaped, isolated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,8 +106,8 @@ def _bar(rate: Rate) -> str:
 
 
 def _foot(result: Result) -> str:
-    parts = [f"{result.votes:,} votes: {result.decided:,} decided"]
-    parts.append(f"{result.ties:,} {'tie' if result.ties == 1 else 'ties'}")
+    parts = [f"{counted(result.votes, 'vote')}: {result.decided:,} decided"]
+    parts.append(counted(result.ties, "tie"))
     parts.append(f"{result.both_bad:,} both bad")
     said = ", ".join(parts)
     if result.decided:

@@ -17,6 +17,7 @@ from pruna_nb.errors import PrunaError
 from pruna_nb.show import Thumbs
 from pruna_nb.show.text import counted, isolated
 from pruna_nb.widgets import vote_markup as markup
+from pruna_nb.widgets.saved import bundle
 from pruna_nb.widgets.vote_media import QUALITY, CannotShowError, load_sides
 
 if TYPE_CHECKING:
@@ -356,7 +357,7 @@ class VoteForm:
 
     def _ipython_display_(self) -> None:
         shown = _ipython_display()
-        shown.display(self.box)
+        shown.display(bundle(self.box, repr(self)), raw=True)
         # A form that is saved keeps nothing: the result stands below it, in an output of its own.
         handle = shown.display(shown.HTML(self._result), display_id=True)
         self._display_id = handle.display_id

@@ -4,7 +4,7 @@ import math
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pruna_nb.compare.stats import (
@@ -80,6 +80,7 @@ def test_votes_for_power_are_a_little_above_noethers_formula(rate):
     assert noether - 1 <= votes_for_power(rate) <= noether + 40
 
 
+@settings(max_examples=20)
 @given(st.floats(0.55, 1.0))
 def test_the_number_is_the_first_after_which_power_never_falls_short(rate):
     number = votes_for_power(rate)

@@ -426,7 +426,7 @@ def test_the_result_stands_in_an_output_of_its_own_below_the_form(make, clock, m
     class Handle:
         display_id = "d1"
 
-    def show(content, *, display_id=None):
+    def show(content, *, display_id=None, raw=False):
         shows.append(content)
         return Handle() if display_id else None
 
@@ -436,7 +436,8 @@ def test_the_result_stands_in_an_output_of_its_own_below_the_form(make, clock, m
     )
     form = make()
     form._ipython_display_()
-    assert shows[0] is form.box
+    assert shows[0]["application/vnd.jupyter.widget-view+json"]["model_id"] == form.box.model_id
+    assert shows[0]["text/plain"] == "<VoteForm: 0 of 3 pairs judged>"
     assert shows[1].data == ""
     begin(form, clock)
     judge_all(form, clock)

@@ -1,0 +1,118 @@
+"""Voting in a real JupyterLab: what is large enough, which keys count, what is kept."""
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+SET_UP = """
+from pathlib import Path
+from PIL import Image, ImageDraw
+from pruna_nb.compare.build import build
+
+def draw(request):
+    width, height = {"16:9": (1344, 768), "9:16": (768, 1344)}[request["aspect_ratio"]]
+    studio = "studio" in request["prompt"]
+    image = Image.new("RGB", (width, height), (230, 160, 90) if studio else (70, 120, 180))
+    step = 40 + 25 * request["seed"]
+    for x in range(step, width, 2 * step):
+        ImageDraw.Draw(image).ellipse((x - step, 200, x, 200 + step), fill="white")
+    path = Path(f"{studio}-{width}-{request['seed']}.png").absolute()
+    image.save(path)
+    return {"output": str(path), "status": "succeeded", "cost_usd": 0.005}
+
+def compare(name):
+    return build(
+        {"plain": "a photo of {prompt}", "studio": "{prompt}, studio light"},
+        prompts=["a fox for $5 or <script>document.title = 'broken'</script> $6"],
+        seeds=2,
+        aspect_ratio=["16:9", "9:16"],
+        generate=lambda requests: [draw(request) for request in requests],
+        cache_dir=Path(name).absolute(),
+    )
+"""
+LOADED = """() => {
+    const images = [...document.querySelectorAll('.pv-side img')];
+    return images.length === 2 && images.every(i => i.complete && i.naturalWidth > 0);
+}"""
+LONGER_SIDES = """() => [...document.querySelectorAll('.pv-side img')]
+    .filter(i => i.offsetParent).map(i => Math.max(i.clientWidth, i.clientHeight))"""
+
+
+def start(lab, name, **window):
+    path = lab.write(name, SET_UP + f"comparison = compare({name!r})\ncomparison.vote()")
+    book = lab.open(path, **window)
+    book.run(0, ".p-vote-start:enabled")
+    book.page.locator(".p-vote-start").click()
+    wait_for(book, 1)
+    return book
+
+
+def wait_for(book, number):
+    book.page.get_by_text(f"Pair {number} of 4").wait_for()
+    book.page.wait_for_function(LOADED)
+    # A vote that comes sooner than anybody could look does not count.
+    book.page.wait_for_timeout(500)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_keys_judge_all_pairs_where_both_pictures_are_large(lab, theme):
+    book = start(lab, f"vote-{theme}", theme=theme, width=1400)
+    page = book.page
+    assert page.locator(".p-vote-wide").is_visible()
+    assert not page.locator(".p-vote-narrow").is_visible()
+    assert all(side >= 512 for side in page.evaluate(LONGER_SIDES))
+    book.shoot(f"vote-{theme}")
+    assert "studio" not in page.locator(".p-vote").inner_text()
+    assert "$5 or <script>" in page.locator(".p-vote-prompt").inner_text()
+    for number, key in enumerate("fjt", start=2):
+        page.keyboard.press(key)
+        wait_for(book, number)
+    page.keyboard.press("u")
+    wait_for(book, 3)
+    page.keyboard.press("b")
+    wait_for(book, 4)
+    page.keyboard.press("f")
+    page.get_by_text("All 4 pairs judged.").wait_for()
+    page.get_by_text("4 votes: 3 decided, 0 ties, 1 both bad").wait_for()
+    book.shoot(f"vote-{theme}-result")
+    assert "broken" not in page.title()
+
+
+def test_in_a_narrow_window_a_vote_waits_until_each_was_seen_large(lab):
+    book = start(lab, "vote-narrow", width=720)
+    page = book.page
+    first = "16:9" if "16:9" in page.locator(".p-vote-prompt").inner_text() else "9:16"
+    if first == "9:16":
+        # Two high pictures fit even here.
+        page.set_viewport_size({"width": 560, "height": 900})
+    keys = page.locator(".p-vote-narrow .p-vote-keys input")
+    keys.wait_for()
+    assert not page.locator(".p-vote-wide").is_visible()
+    assert page.locator(".p-vote-narrow .p-vote-left").is_disabled()
+    keys.click()
+    page.keyboard.press("f")
+    page.get_by_text("Look at each picture large first").wait_for()
+    page.keyboard.press(" ")
+    page.get_by_text("Now the other one").wait_for()
+    book.shoot("vote-narrow")
+    assert len(page.evaluate(LONGER_SIDES)) == 1
+    page.keyboard.press(" ")
+    page.locator(".p-vote-narrow .p-vote-left:enabled").wait_for()
+    page.keyboard.press("f")
+    wait_for(book, 2)
+
+
+def test_the_result_is_kept_in_the_saved_notebook_and_votes_in_a_new_kernel(lab):
+    book = start(lab, "vote-saved", width=1400)
+    book.page.keyboard.press("f")
+    wait_for(book, 2)
+    book.page.locator(".p-vote-finish").click()
+    book.page.get_by_text("1 of 4 pairs judged").wait_for()
+    book.page.get_by_text("won 1 of 1 decided vote").wait_for()
+    book.page.locator(".jp-Notebook .cm-content").first.click()
+    book.save("won 1 of 1 decided vote")
+    copy = lab.open(lab.copy(book, "vote-copy", trusted=False), width=1400)
+    copy.page.get_by_text("won 1 of 1 decided vote").wait_for()
+    copy.page.get_by_text("| Idle").wait_for(timeout=60_000)
+    copy.run(0, ".p-vote-start:enabled")
+    assert "1 of them judged" in copy.page.locator(".p-vote-intro").inner_text()
