@@ -16,7 +16,12 @@ MASK = "***"
 
 
 def request_key(service: str, model: Model, given: dict[str, Any]) -> str:
-    """Name a request by the SHA-256 of its canonical JSON.
+    """Name a request by the SHA-256 of its canonical JSON; see `Namer`, which names many."""
+    return Namer(service, model).key(given)
+
+
+class Namer:
+    """Names the requests of one service and model by the SHA-256 of their canonical JSON.
 
     A file counts by its bytes, not by its path or the address that an upload gave it. A
     secret (`hf_api_token`) opens a door and changes no pixel, so it does not count.
@@ -27,15 +32,25 @@ def request_key(service: str, model: Model, given: dict[str, Any]) -> str:
         Who answers (`Settings.service`): an emulator's output is none of the real service.
     model : Model
         As the catalogue gives it.
-    given : dict
-        Plain Python values, and `Media`.
     """
-    if not _secrets(model).isdisjoint(given):
-        given = {name: value for name, value in given.items() if name not in _secrets(model)}
-    text = json.dumps(
-        [service, model.name, given], sort_keys=True, separators=(",", ":"), default=_bytes_named
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
+
+    def __init__(self, service: str, model: Model) -> None:
+        self._secrets = _secrets(model)
+        # What all have in common is written once: of a hundred thousand keys, a third of the time.
+        self._head = _JSON.encode([service, model.name])[:-1]
+
+    def key(self, given: dict[str, Any]) -> str:
+        """Name a request.
+
+        Parameters
+        ----------
+        given : dict
+            Plain Python values, and `Media`.
+        """
+        if not self._secrets.isdisjoint(given):
+            given = {name: value for name, value in given.items() if name not in self._secrets}
+        text = f"{self._head},{_JSON.encode(given)}]"
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def shown(model: Model, given: dict[str, Any]) -> dict[str, Any]:
@@ -50,6 +65,9 @@ def _bytes_named(value: object) -> dict[str, str]:
         return {"sha256": value.sha256}
     msg = f"{type(value).__name__} cannot stand in an input"
     raise TypeError(msg)
+
+
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_bytes_named)
 
 
 @lru_cache(maxsize=512)

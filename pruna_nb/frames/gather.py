@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.batch.keys import request_key
+from pruna_nb.batch.keys import Namer
 from pruna_nb.batch.plan import Request
 from pruna_nb.catalog import check_input
 from pruna_nb.errors import InputError, TooLargeError
@@ -86,7 +86,8 @@ class _Reader:
     """Makes requests of one call's rows."""
 
     def __init__(self, model: Model, call: Call, service: str) -> None:
-        self.model, self.call, self.service = model, call, service
+        self.model, self.call = model, call
+        self._namer = Namer(service, model)
         self.constants: dict[str, Any] = {}
         self._needed = frozenset({"prompt", *model.required, *call.needs})
         self._media_names = frozenset(field.name for field in model.media_fields)
@@ -156,7 +157,7 @@ class _Reader:
             problems += _no_such_image(given)
         if problems:
             raise InputError("; ".join(map(str, problems)), problems)
-        return Request(request_key(self.service, self.model, given), given)
+        return Request(self._namer.key(given), given)
 
 
 def _number_as_text(value: Any) -> Any:
