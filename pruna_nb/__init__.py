@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pruna_nb.api.archive import folder_to_zip
     from pruna_nb.api.client import Client
     from pruna_nb.batch import tending as cache
+    from pruna_nb.demo import use_emulator
     from pruna_nb.frames.exploring import explore
     from pruna_nb.frames.showing import sheet_frame as read_sheet
     from pruna_nb.frames.tables import journal, models
@@ -46,6 +47,7 @@ _LATER = {
     "models": ("pruna_nb.frames.tables", "models"),
     "read_sheet": ("pruna_nb.frames.showing", "sheet_frame"),
     "show_images": ("pruna_nb.show", "show_images"),
+    "use_emulator": ("pruna_nb.demo", "use_emulator"),
 }
 
 __all__ = [
@@ -66,6 +68,7 @@ __all__ = [
     "register_model",
     "settings",
     "show_images",
+    "use_emulator",
 ]
 
 _register()

@@ -1,13 +1,19 @@
-"""The demo: a table of prompts becomes pictures, a contact sheet and a page; needs no key."""
+"""Trying things without a key: the demo, and a session on the emulator."""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import tempfile
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pruna_nb.frames.tables_on_disk import read_table
 from pruna_nb.settings import configure
+
+if TYPE_CHECKING:
+    from pruna_nb.emulator import Service
 
 _PICTURE_LIMIT = {"p-image": (12, 2.0)}
 """Twelve in two seconds: slow enough to see the throttle at work."""
@@ -57,6 +63,47 @@ def demo(out: str) -> int:
         print(f"Charged by the emulator: {before} predictions, then {service.charged - before}.\n")
     _what_next(folder, sheet[0], page[0])
     return int((pictures["status"] != "succeeded").any())
+
+
+def use_emulator(**options: Any) -> Service:
+    """Have this session talk to an emulator on this machine: no key, no cost, no real model.
+
+    Its outputs are kept in a temporary folder, and not among those of the real service. Leave
+    the call out, and the same code uses the real service with your key.
+
+    Parameters
+    ----------
+    **options
+        As for `pruna_nb.emulator.running`, such as ``latency=0`` or ``limits=``.
+
+    Returns
+    -------
+    Service
+        With ``url``, and ``charged``: how many predictions were accepted. It ends with Python.
+
+    Raises
+    ------
+    MissingExtraError
+        If the extra ``emulator`` is not installed.
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> service = pruna_nb.use_emulator(fast=True)
+    >>> service.charged
+    0
+    """
+    import pruna_nb
+
+    session = contextlib.ExitStack()
+    atexit.register(session.close)
+    folder = session.enter_context(
+        tempfile.TemporaryDirectory(prefix="pruna_nb_", ignore_cleanup_errors=True)
+    )
+    service = session.enter_context(pruna_nb.emulator.running(**options))
+    # Not undone at the end: the settings are the session's own.
+    configure(api_key="emulator", base_url=service.url, cache_dir=folder)
+    return service
 
 
 def _show(pictures: Any) -> None:
