@@ -13,6 +13,10 @@ from pruna_nb.errors import ReplyError
 from pruna_nb.settings import is_loopback
 
 _PORTS = {"http": 80, "https": 443}
+_NO_ADDRESS = re.compile(r"[\s\\\x00-\x1f\x7f\ud800-\udfff]")
+_USER = re.compile(r"[^/?#]*://[^/?#]*@")
+_NUMBERS = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?", re.IGNORECASE)
+"""Ways of writing an IPv4 address that `ipaddress` does not read and a resolver does."""
 
 
 def resolve(base_url: str, address: object) -> str:
@@ -35,8 +39,8 @@ def resolve(base_url: str, address: object) -> str:
     ReplyError
         If it is no address, or one that must not be asked.
     """
-    if not isinstance(address, str) or not address or re.search(r"[\s\\\x00-\x1f\x7f]", address):
-        message = f"The service gave an address that is none: {str(address)[:200]!r}"
+    if not isinstance(address, str) or not address or _NO_ADDRESS.search(address):
+        message = f"The service gave an address that is none: {str(address)[:200]!a}"
         raise ReplyError(message)
     if address.startswith("/") and not address.startswith("//"):
         return base_url + address
@@ -48,7 +52,7 @@ def resolve(base_url: str, address: object) -> str:
 def _checked(base_url: str, address: str) -> str:
     url = _parse(address)
     host = (url.host or "").strip("[]")
-    if url.scheme not in _PORTS or not host or url.auth is not None:
+    if url.scheme not in _PORTS or not host or _USER.match(address):
         message = f"The service gave an address that is not taken: {_bare(url)!r}"
         raise ReplyError(message)
     if same_origin(base_url, address):
@@ -69,7 +73,7 @@ def same_origin(base_url: str, address: str) -> bool:
     spelling is one host here and another there.
     """
     ours, theirs = _parse(base_url), _parse(address)
-    return theirs.auth is None and _origin(ours) == _origin(theirs)
+    return not _USER.match(address) and _origin(ours) == _origin(theirs)
 
 
 def _origin(url: Url) -> tuple[str | None, str, int | None]:
@@ -94,4 +98,5 @@ def _is_private(host: str) -> bool:
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:
-        return is_loopback(host)
+        name = host.rstrip(".").lower()
+        return name == "localhost" or name.endswith(".localhost") or bool(_NUMBERS.fullmatch(host))

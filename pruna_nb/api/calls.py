@@ -6,17 +6,22 @@ Waiting for leave (`throttle`) and trying again (`retry`) are their callers' bus
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import quote, urljoin
 
 from pruna_nb import errors
 from pruna_nb.api import replies
 from pruna_nb.api.addresses import resolve
+from pruna_nb.api.hidden import hide_in_error, secrets_in
 from pruna_nb.api.http import Transport
 from pruna_nb.api.multipart import Multipart
+from pruna_nb.api.retry import OUTPUT_TOO_LARGE
+from pruna_nb.catalog import find_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +35,8 @@ TRY_SYNC_SECONDS = 60.0
 FILE_SECONDS = 1800.0
 _REDIRECTS = 3
 _REDIRECT = range(300, 400)
+_ELSEWHERE = frozenset({301, 302, 307, 308})
+"""Redirects that say of a POST that it was not taken here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +82,13 @@ class Calls:
         if sync:
             headers["Try-Sync"] = "true"
             seconds += TRY_SYNC_SECONDS
-        body = json.dumps({"input": given}, ensure_ascii=False, allow_nan=False).encode()
+        body = _as_json(given)
         reply = self.transport.request(
             "POST", "/v1/predictions", headers=headers, data=body, read_seconds=seconds
         )
         if not reply.ok:
-            raise _refusal(reply)
+            secrets = secrets_in(find_model(model, unchecked=True), given)
+            raise hide_in_error(_refusal(reply), secrets)
         return replies.read_created(reply, model, given)
 
     def status(self, prediction: Prediction) -> Prediction:
@@ -88,10 +96,14 @@ class Calls:
 
         Its id is asked for at the service's own address, whatever address the answer gave.
         """
-        reply = self.transport.request("GET", f"/v1/predictions/status/{prediction.id}")
-        if not reply.ok:
-            raise replies.read_error(reply, time.time(), prediction_id=prediction.id)
-        return replies.read_status(reply, prediction)
+        name = quote(str(prediction.id), safe="")
+        reply = self.transport.request("GET", f"/v1/predictions/status/{name}")
+        if reply.ok:
+            return replies.read_status(reply, prediction)
+        error = replies.read_error(reply, time.time(), prediction_id=prediction.id)
+        # What is not charged is the question; the prediction is, if there ever was one.
+        error.charged = "unknown" if isinstance(error, errors.NotFoundError) else "yes"
+        raise error
 
     def deliver(
         self, prediction: Prediction, store: MediaStore, expected: str = "unknown"
@@ -132,17 +144,21 @@ class Calls:
         except errors.ApiError as error:
             error.charged, error.prediction_id = "yes", prediction.id
             raise
+        except errors.CacheError:
+            raise
         except OSError as error:
             raise unwritable(store.folder, error) from None
         finally:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the folder may be gone
+                part.unlink(missing_ok=True)
 
     def _fetch(self, url: str, file: BinaryIO, prediction: Prediction) -> str:
         """Write what an address gives into a file, and give its SHA-256."""
         for _ in range(_REDIRECTS + 1):
             with self.transport.download(url) as (reply, chunks):
                 if reply.status in _REDIRECT and reply.headers.get("Location"):
-                    url = resolve(self.settings.base_url, reply.headers["Location"])
+                    there = urljoin(url, reply.headers["Location"])
+                    url = resolve(self.settings.base_url, there)
                     continue
                 if not reply.ok:
                     raise replies.read_error(reply, time.time(), prediction_id=prediction.id)
@@ -182,13 +198,29 @@ class Calls:
         reply = self.transport.request(
             "POST", "/v1/files", headers={"Content-Type": body.content_type}, data=body
         )
-        if not reply.ok:
-            raise replies.read_error(reply, time.time())
-        return replies.read_upload(reply, time.time(), FILE_SECONDS)
+        if reply.ok:
+            return replies.read_upload(reply, time.time(), FILE_SECONDS)
+        error = replies.read_error(reply, time.time())
+        error.charged = "no"  # files cost nothing
+        raise error
+
+
+def _as_json(given: dict[str, Any]) -> bytes:
+    """Give a prediction's body; in ASCII, so that half a character (a lone surrogate) passes."""
+    try:
+        return json.dumps({"input": given}, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise errors.InputError(f"The input is no JSON: {error}. Nothing was sent.") from None
 
 
 def _refusal(reply: Reply) -> errors.ApiError:
     error = replies.read_error(reply, time.time())
+    if reply.status in _ELSEWHERE:
+        return errors.BadRequestError(
+            "The service is at another address",
+            status=reply.status,
+            advice="Check the address: PRUNA_API_URL, or pruna_nb.configure(base_url=...).",
+        )
     if isinstance(error, errors.ServerError) and reply.status != 500:  # noqa: PLR2004 - a gateway's
         # 502 and the like: the gateway may have passed the request on before it failed.
         return errors.LostAnswerError(
@@ -206,5 +238,6 @@ def _length(reply: Reply) -> int | None:
 def _too_large(size: int, most: int) -> errors.DeliveryError:
     return errors.DeliveryError(
         f"The output is larger than is taken: {size:,} bytes, allowed are {most:,}",
+        code=OUTPUT_TOO_LARGE,
         advice="If it is right, allow more: pruna_nb.configure(max_output_bytes=...).",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import ssl
 import threading
 import time
@@ -19,11 +20,14 @@ from urllib3.exceptions import (
     HTTPError,
     MaxRetryError,
     NewConnectionError,
+    SSLError,
 )
 
 from pruna_nb import errors
 from pruna_nb.api.addresses import same_origin
+from pruna_nb.api.hidden import Hidden, hide_in_bytes
 from pruna_nb.api.replies import Reply
+from pruna_nb.settings import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,9 +38,12 @@ CONNECT_SECONDS = 10.0
 MAX_REPLY_BYTES = 8 * 1024**2
 """A JSON answer larger than this is cut off and refused."""
 CHUNK_BYTES = 256 * 1024
+_LEAST_BYTES_A_SECOND = 1024
+"""An output that comes more slowly than this for the length of the time-out is given up."""
 _IDLE_SECONDS = 3.0
 """A connection idle for longer is not used again: servers close idle ones, commonly after 5 s,
 and a POST sent into the closing is lost, with nobody to say whether it was accepted."""
+_HERE = "loopback"
 _NOT_CONNECTED = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
 
 
@@ -61,7 +68,14 @@ class _FreshHTTP(_FreshConnections, HTTPConnectionPool):
 
 
 class _FreshHTTPS(_FreshConnections, HTTPSConnectionPool):
-    pass
+    def _validate_conn(self, conn: Any) -> None:
+        """Connect; a handshake that fails is told from a connection that breaks later."""
+        try:
+            super()._validate_conn(conn)
+        except (ssl.SSLError, OSError, SSLError) as error:
+            conn.close()
+            message = f"no secure connection ({type(_inner(error)).__name__})"
+            raise NewConnectionError(conn, message) from None
 
 
 class _FreshAdapter(HTTPAdapter):
@@ -87,6 +101,7 @@ class Transport:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._proxies: dict[str, str] = {}
         self._session: requests.Session | None = None
         self._pid = 0
         self._lock = threading.Lock()
@@ -118,11 +133,21 @@ class Transport:
         with self._sent(
             method, url, headers=headers, data=data, read_seconds=read_seconds
         ) as answer:
-            body = answer.raw.read(MAX_REPLY_BYTES + 1, decode_content=True)
+            body = self._body(answer, read_seconds or self.settings.timeout)
+            return Reply(answer.status_code, answer.headers, body)
+
+    def _body(self, answer: requests.Response, seconds: float) -> bytes:
+        """Read an answer that has to be whole in so many seconds, and small."""
+        end = time.monotonic() + seconds
+        body = bytearray()
+        while piece := answer.raw.read1(CHUNK_BYTES, decode_content=True):
+            body += piece
             if len(body) > MAX_REPLY_BYTES:
                 message = f"The answer is larger than {MAX_REPLY_BYTES:,} bytes"
                 raise errors.ReplyError(message, status=answer.status_code)
-            return Reply(answer.status_code, answer.headers, body)
+            if time.monotonic() > end:
+                raise errors.LostAnswerError(f"The answer was not whole after {seconds:g} s")
+        return hide_in_bytes(bytes(body), self.settings.require_key())
 
     @contextlib.contextmanager
     def download(self, url: str) -> Iterator[tuple[Reply, Iterator[bytes]]]:
@@ -134,9 +159,19 @@ class Transport:
         with self._sent("GET", url) as answer:
             reply = Reply(answer.status_code, answer.headers)
             if not reply.ok:
-                body = answer.raw.read(MAX_REPLY_BYTES, decode_content=True)
+                body = self._body(answer, self.settings.timeout)
                 reply = Reply(answer.status_code, answer.headers, body)
-            yield reply, answer.iter_content(CHUNK_BYTES)
+            yield reply, self._pieces(answer)
+
+    def _pieces(self, answer: requests.Response) -> Iterator[bytes]:
+        began, size = time.monotonic(), 0
+        while piece := answer.raw.read1(CHUNK_BYTES, decode_content=True):
+            yield piece
+            size += len(piece)
+            passed = time.monotonic() - began
+            if passed > self.settings.timeout and size < passed * _LEAST_BYTES_A_SECOND:
+                message = f"The output comes too slowly: {size:,} bytes in {passed:.0f} s"
+                raise errors.DeliveryError(message)
 
     @contextlib.contextmanager
     def _sent(
@@ -148,10 +183,11 @@ class Transport:
         data: object = None,
         read_seconds: float | None = None,
     ) -> Iterator[requests.Response]:
-        own = same_origin(self.settings.base_url, url)
-        sent = dict(headers or {})
-        if own:
-            sent["apikey"] = self.settings.require_key()
+        sent, proxies = dict(headers or {}), self._proxies_of(url)
+        if same_origin(self.settings.base_url, url):
+            sent["apikey"] = Hidden(self.settings.require_key())
+        problem: errors.ApiError | None = None
+        answer: requests.Response | None = None
         try:
             answer = self._opened().request(
                 method,
@@ -161,17 +197,22 @@ class Transport:
                 timeout=(CONNECT_SECONDS, read_seconds or self.settings.timeout),
                 allow_redirects=False,
                 stream=True,
+                proxies=proxies,
             )
-        except (requests.RequestException, HTTPError, OSError) as error:
-            raise _way_error(error, self.settings.base_url) from None
-        try:
             yield answer
-        except (requests.RequestException, HTTPError, OSError) as error:
-            if isinstance(error, errors.PrunaError):
-                raise
-            raise _way_error(error, self.settings.base_url) from None
+        except (requests.RequestException, HTTPError) as error:
+            problem = _way_error(error, self.settings.base_url)
         finally:
-            answer.close()
+            if answer is not None:
+                answer.close()
+        if problem is not None:  # raised out here, so that it does not hold on to its cause
+            raise problem
+
+    def _proxies_of(self, url: str) -> dict[str, str]:
+        """Give the environment's proxies, but none between this machine and itself."""
+        if url.startswith(self.settings.base_url):
+            return self._proxies
+        return {} if self.settings.service == _HERE else get_environ_proxies(url)
 
     def _opened(self) -> requests.Session:
         with self._lock:
@@ -183,7 +224,8 @@ class Transport:
         session = requests.Session()
         # The environment is read once, not at each request, and no .netrc adds a header.
         session.trust_env = False
-        session.proxies.update(get_environ_proxies(self.settings.base_url))
+        if self.settings.service != _HERE:
+            self._proxies = get_environ_proxies(self.settings.base_url)
         bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
         if bundle:
             session.verify = bundle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -73,7 +74,7 @@ class Reply:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
 
     @property
     def ok(self) -> bool:
@@ -102,20 +103,17 @@ def read_created(reply: Reply, model: str, sent: dict[str, Any]) -> Prediction:
         If it names neither an id nor a finished output: the work may have been accepted.
     """
     body = reply.json()
-    prediction = Prediction(model, sent, id=_identifier(body.get("id")))
-    status = body.get("status")
-    if status in FINISHED:
-        prediction = _ended(prediction, body)
-    elif body.get("generation_url"):
-        prediction = replace(prediction, status="succeeded", generation_url=body["generation_url"])
-    elif status in UNFINISHED:
-        prediction = replace(prediction, status=status)
-    if prediction.id is None and not prediction.finished:
-        prediction = replace(prediction, id=_id_of_address(body.get("get_url")))
-    if prediction.id is None and not prediction.finished:
+    known = _identifier(body.get("id")) or _id_of_address(body.get("get_url"))
+    prediction = Prediction(model, sent, known)
+    status, url = _word(body.get("status")), _word(body.get("generation_url"))
+    if status in {"failed", "canceled"}:
+        return _ended(prediction, body)
+    if url and status not in UNFINISHED:
+        return replace(prediction, status="succeeded", generation_url=url)
+    if known is None:
         message = "The answer to the new prediction holds no id"
         raise errors.ReplyError(message, status=reply.status)
-    return prediction
+    return replace(prediction, status=status) if status in UNFINISHED else prediction
 
 
 def read_status(reply: Reply, prediction: Prediction) -> Prediction:
@@ -127,20 +125,20 @@ def read_status(reply: Reply, prediction: Prediction) -> Prediction:
         If the answer holds none of the five known statuses.
     """
     body = reply.json()
-    status = body.get("status")
+    status = _word(body.get("status"))
     if status in UNFINISHED:
         return replace(prediction, status=status)
     if status in FINISHED:
         return _ended(prediction, body)
-    message = f"The status {str(status)[:80]!r} is none of the known ones"
+    message = f"The status {_plain(body.get('status'), 80)!r} is none of the known ones"
     raise errors.ReplyError(message, charged="yes", prediction_id=prediction.id)
 
 
 def _ended(prediction: Prediction, body: dict[str, Any]) -> Prediction:
-    status = str(body["status"])
+    status = _word(body["status"])
     if status == "succeeded":
-        url = body.get("generation_url")
-        if not isinstance(url, str) or not url:
+        url = _word(body.get("generation_url"))
+        if not url:
             message = "The prediction succeeded, and the answer holds no generation_url"
             raise errors.ReplyError(message, charged="yes", prediction_id=prediction.id)
         return replace(prediction, status=status, generation_url=url)
@@ -154,14 +152,14 @@ def _code_and_text(body: dict[str, Any]) -> tuple[str | None, str]:
     if isinstance(error, dict):
         code = error.get("code", code)
         error = error.get("message") or error.get("details")
-    text = str(error or body.get("message") or "no reason was given")[:_TEXT_AT_MOST]
+    text = _plain(error or body.get("message")) or "no reason was given"
     if not isinstance(code, str):
         found = re.search(
             r"\b(INVALID_INPUT|MODEL_ERROR|TIMEOUT|QUOTA_EXCEEDED|INTERNAL_ERROR)\b",
-            f"{text} {body.get('message')}",
+            f"{text} {_plain(body.get('message'))}",
         )
         code = found[0] if found else None
-    return code, text
+    return (_plain(code, 80) if code else None), text
 
 
 def ended_badly(prediction: Prediction) -> errors.ApiError:
@@ -193,24 +191,50 @@ def read_upload(reply: Reply, now: float, lifetime: float) -> Upload:
     if not isinstance(url, str) or not url:
         message = "The answer to the upload holds no urls.get"
         raise errors.ReplyError(message, status=reply.status, charged="no")
-    expires = _moment(body.get("expires_at"))
     size = body.get("size")
     return Upload(
         url,
-        now + lifetime if expires is None else expires,
+        now + (_life(body, reply.headers, now) or lifetime),
         _identifier(body.get("id")),
         size if isinstance(size, int) else None,
     )
 
 
+def _life(body: dict[str, Any], headers: Mapping[str, str], now: float) -> float | None:
+    """Give the seconds that a file lives, by the service's own clock where it shows it.
+
+    Ours may be wrong by hours, and would then take a living file for dead, or a dead one for
+    living.
+    """
+    end = _moment(body.get("expires_at"))
+    if end is None:
+        return None
+    begin = _moment(body.get("created_at"))
+    if begin is None:
+        begin = _date(headers.get("Date"))
+    life = end - (now if begin is None else begin)
+    return life if life > 0 else None
+
+
 def _moment(value: object) -> float | None:
     """Read a moment given in ISO 8601, or as seconds since 1970."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
     try:
-        moment = datetime.fromisoformat(str(value))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            seconds = float(value)
+        else:
+            moment = datetime.fromisoformat(value if isinstance(value, str) else "")
+            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) else None
+
+
+def _date(text: str | None) -> float | None:
+    """Read a moment given as HTTP gives it."""
+    try:
+        moment = parsedate_to_datetime(text or "")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (TypeError, ValueError, OverflowError, IndexError):
         return None
 
 
@@ -240,19 +264,17 @@ def _wait(text: str | None, now: float) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
-        try:
-            date = parsedate_to_datetime(text)
-            seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
-        except (TypeError, ValueError, OverflowError, IndexError):
-            return None
-    else:
-        seconds = seconds - now if seconds > _EPOCH else seconds
-    return max(0.0, seconds) if seconds == seconds and abs(seconds) != float("inf") else None  # noqa: PLR0124 - NaN
+        moment = _date(text)
+        return None if moment is None else max(0.0, moment - now)
+    if not math.isfinite(seconds):
+        return None
+    return max(0.0, seconds - now if seconds > _EPOCH else seconds)
 
 
 _BY_STATUS: dict[int, type[errors.ApiError]] = {
     400: errors.BadRequestError,
     401: errors.AuthenticationError,
+    402: errors.QuotaError,
     403: errors.AuthenticationError,
     404: errors.NotFoundError,
     410: errors.ExpiredError,
@@ -316,26 +338,47 @@ def _unlisted(status: int) -> type[errors.ApiError]:
 def _message(reply: Reply, body: dict[str, Any]) -> tuple[str | None, str]:
     error = body.get("error")
     code: object = body.get("code")
-    text: object = None
+    text = ""
     if isinstance(error, dict):
         code = error.get("code", code)
-        text = error.get("message")
+        text = _plain(error.get("message"))
         if error.get("details"):
-            text = f"{text or ''} ({str(error['details'])[:300]})".strip()
+            text = f"{text} ({_plain(error['details'], 300)})".strip()
     elif isinstance(error, str):
-        text = error
-    text = text or body.get("detail") or body.get("title") or body.get("message")
+        text = _plain(error)
+    text = text or _plain(body.get("detail") or body.get("title") or body.get("message"))
     if not text:
-        plain = re.sub(r"<[^>]*>|\s+", " ", reply.body[:2000].decode("utf-8", "replace"))
-        text = " ".join(plain.split())[:200] or "no reason was given"
-    return (code[:80] if isinstance(code, str) else None), str(text)[:_TEXT_AT_MOST]
+        page = reply.body[:2000].decode("utf-8", "replace")
+        text = _plain(re.sub(r"<[^>]*>", " ", page), 200) or "no reason was given"
+    return (_plain(code, 80) or None if isinstance(code, str) else None), text
 
 
 def _with_fields(message: str, fields: list[dict[str, Any]]) -> str:
     parts = [
-        f"{item.get('field')}: {item.get('description') or item.get('type')}" for item in fields
+        f"{_plain(item.get('field'), 80)}: {_plain(item.get('description') or item.get('type'))}"
+        for item in fields[:50]
     ]
     return f"{message}: {'; '.join(parts)}"[:_TEXT_AT_MOST] if parts else message
+
+
+def _word(value: object) -> str:
+    """Give what should be text, and is taken for missing where it is not."""
+    return value if isinstance(value, str) else ""
+
+
+def _plain(value: object, most: int = _TEXT_AT_MOST) -> str:
+    """Give what the service said as one line that a terminal, a file and a database can take.
+
+    Control characters, marks that turn the direction of writing and halves of characters
+    become spaces.
+    """
+    if value is None:
+        return ""
+    try:
+        text = value if isinstance(value, str) else str(value)
+    except RecursionError:
+        return "(nested too deeply to show)"
+    return " ".join("".join(c if c.isprintable() else " " for c in text[: 2 * most]).split())[:most]
 
 
 def _identifier(value: object) -> str | None:

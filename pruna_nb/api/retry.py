@@ -9,6 +9,9 @@ LONGEST_SECONDS = 15.0
 NOT_FOUND_TRIES = 5
 """A status 404 may be a server that has not heard of the prediction yet."""
 
+OUTPUT_TOO_LARGE = "OUTPUT_TOO_LARGE"
+"""The code of an error that fetching the output again does not mend."""
+
 _NOT_ACCEPTED = (errors.ConnectionFailedError, errors.UnavailableError)
 _PASSING = (
     *_NOT_ACCEPTED,
@@ -37,4 +40,6 @@ def may_read_again(error: errors.ApiError, tries: int) -> bool:
     """Tell whether a call that only reads may be made again, after so many tries."""
     if isinstance(error, errors.NotFoundError):
         return tries < NOT_FOUND_TRIES
+    if error.code == OUTPUT_TOO_LARGE:
+        return False
     return isinstance(error, (*_PASSING, errors.RateLimitError))

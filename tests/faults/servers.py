@@ -64,6 +64,7 @@ class Server:
     def __init__(self, answer):
         self._answer = answer
         self.asked = []
+        self.connections = 0
         self._lock = threading.Lock()
         self._open = set()
         self._threads = []
@@ -103,6 +104,7 @@ class Server:
                 return
             with self._lock:
                 self._open.add(connection)
+                self.connections += 1
             thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -145,8 +147,8 @@ class Server:
 def _read(file):
     """Read one request; None where the client has gone."""
     line = file.readline()
-    if not line.strip():
-        return None
+    if line.count(b" ") < 2:  # the end, or a greeting of TLS
+        return Asked("", "", {}, b"") if line.strip() else None
     method, path, _ = line.decode("latin-1").split(" ", 2)
     headers = {}
     while (line := file.readline().strip()) != b"":

@@ -1,0 +1,53 @@
+"""What must not be shown: the key, and the fields of a model that are secret."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pruna_nb import catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pruna_nb.errors import ApiError
+
+MASK = "***"
+_LONG_ENOUGH = 8
+"""What is shorter is no secret worth the name, and stands in many a harmless word."""
+_KNOWN = frozenset({"hf_api_token"})
+
+E = TypeVar("E", bound="ApiError")
+
+
+class Hidden(str):
+    """Text that is sent as it is and shown as ``'***'``, in a traceback's variables too."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(MASK)
+
+
+def secret_names(model: catalog.Model) -> frozenset[str]:
+    """Name a model's secret fields; the known one counts in a model that is not known, too."""
+    return _KNOWN | {name for name, field in model.fields.items() if field.secret}
+
+
+def secrets_in(model: catalog.Model, given: Mapping[str, Any]) -> list[str]:
+    """Give the values of an input's secret fields."""
+    return [given[name] for name in secret_names(model) if isinstance(given.get(name), str)]
+
+
+def hide_in_bytes(data: bytes, secret: str) -> bytes:
+    """Mask a secret in bytes, which a service may have repeated."""
+    found = secret.encode()
+    return data.replace(found, MASK.encode()) if len(found) >= _LONG_ENOUGH else data
+
+
+def hide_in_error(error: E, secrets: Iterable[str]) -> E:
+    """Mask secrets in what an error says."""
+    for secret in secrets:
+        if len(secret) >= _LONG_ENOUGH and secret in error.message:
+            error.message = error.message.replace(secret, MASK)
+            error.args = (error.message,)
+    return error
