@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pruna_nb.api.client import Client
     from pruna_nb.batch import tending as cache
     from pruna_nb.demo import use_emulator
+    from pruna_nb.frames.comparing import compare
     from pruna_nb.frames.exploring import explore
     from pruna_nb.frames.showing import sheet_frame as read_sheet
     from pruna_nb.frames.tables import journal, models
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 _LATER = {
     "Client": ("pruna_nb.api.client", "Client"),
     "cache": ("pruna_nb.batch.tending", None),
+    "compare": ("pruna_nb.frames.comparing", "compare"),
     "emulator": ("pruna_nb.emulator", None),
     "explore": ("pruna_nb.frames.exploring", "explore"),
     "folder_to_zip": ("pruna_nb.api.archive", "folder_to_zip"),
@@ -54,6 +56,7 @@ __all__ = [
     "Client",
     "PrunaError",
     "cache",
+    "compare",
     "configure",
     "emulator",
     "errors",

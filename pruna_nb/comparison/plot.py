@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.compare.words import percent
+from pruna_nb.comparison.words import percent
 from pruna_nb.errors import InputError, MissingExtraError
 from pruna_nb.show.text import counted, plain
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from pruna_nb.compare.result import Result, VariantResult
+    from pruna_nb.comparison.result import Result, VariantResult
 
 KINDS = ("rate", "strength")
 _INK = "#3a3a3a"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruna_nb.compare.pairs import design_digest, fingerprint, make_pairs, make_rows
-from pruna_nb.compare.variants import Variant, read_variants
+from pruna_nb.comparison.pairs import design_digest, fingerprint, make_pairs, make_rows
+from pruna_nb.comparison.variants import Variant, read_variants
 from pruna_nb.errors import InputError
 
 TWO = read_variants({"plain": "a fox", "studio": "a fox, studio light"})

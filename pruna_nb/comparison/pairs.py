@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.compare.variants import fill
+from pruna_nb.comparison.variants import fill
 from pruna_nb.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from pruna_nb.compare.variants import Variant
+    from pruna_nb.comparison.variants import Variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def make_rows(
 
     Examples
     --------
-    >>> from pruna_nb.compare.variants import read_variants
+    >>> from pruna_nb.comparison.variants import read_variants
     >>> rows = make_rows(read_variants(["a fox", "a fox, studio light"]), seeds=[7])
     >>> [row.request["prompt"] for row in rows]
     ['a fox', 'a fox, studio light']

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.catalog import all_models, model_names
-from pruna_nb.compare.comparison import Comparison
-from pruna_nb.compare.pairs import design_digest, make_rows
-from pruna_nb.compare.scores import mean_scores, read_score, score_rows
-from pruna_nb.compare.variants import read_variants
+from pruna_nb.comparison.comparison import Comparison
+from pruna_nb.comparison.pairs import design_digest, make_rows
+from pruna_nb.comparison.scores import mean_scores, read_score, score_rows
+from pruna_nb.comparison.variants import read_variants
 from pruna_nb.show.decode import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from pruna_nb.compare.scores import Score
+    from pruna_nb.comparison.scores import Score
 
 _WHOLE = 1_000_000
 """Pixels: a box into which any picture fits at its full size."""

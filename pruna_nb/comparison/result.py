@@ -8,16 +8,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.compare.stats import Rate, Tally, holm, sign_test, votes_needed, win_rate
-from pruna_nb.compare.strengths import Strength, bradley_terry
+from pruna_nb.comparison.stats import Rate, Tally, holm, sign_test, votes_needed, win_rate
+from pruna_nb.comparison.strengths import Strength, bradley_terry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from matplotlib.figure import Figure
 
-    from pruna_nb.compare.strengths import Strengths
-    from pruna_nb.compare.votes import Verdict
+    from pruna_nb.comparison.strengths import Strengths
+    from pruna_nb.comparison.votes import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class Result:
     @property
     def sentence(self) -> str:
         """What the votes show, in words."""
-        from pruna_nb.compare.words import sentence
+        from pruna_nb.comparison.words import sentence
 
         return sentence(self)
 
@@ -191,12 +191,12 @@ class Result:
         InputError
             For another kind, or strengths that the votes do not give.
         """
-        from pruna_nb.compare.plot import plot_result
+        from pruna_nb.comparison.plot import plot_result
 
         return plot_result(self, kind)
 
     def _repr_html_(self) -> str:
-        from pruna_nb.compare.markup import result_html
+        from pruna_nb.comparison.markup import result_html
 
         return result_html(self)
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruna_nb.compare.votes import VERDICTS, Vote, VoteFile, standing
+from pruna_nb.comparison.votes import VERDICTS, Vote, VoteFile, standing
 from pruna_nb.errors import CacheError, InputError
 
 VOTER = """
 import sys
 from pathlib import Path
-from pruna_nb.compare.votes import Vote, VoteFile
+from pruna_nb.comparison.votes import Vote, VoteFile
 file, who, count = VoteFile(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
 for number in range(count):
     file.add(Vote(pair=f"{who}{number}", verdict="left", left="a", right="b"))

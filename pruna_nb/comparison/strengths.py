@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pruna_nb.compare.stats import scipy_stats
+from pruna_nb.comparison.stats import scipy_stats
 from pruna_nb.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from pruna_nb.compare.stats import Tally
+    from pruna_nb.comparison.stats import Tally
 
     Array = NDArray[np.float64]
 

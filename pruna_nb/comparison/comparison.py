@@ -8,10 +8,10 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.compare.pairs import make_pairs, pair_key
-from pruna_nb.compare.result import Judged, Result, summarise
-from pruna_nb.compare.stats import scipy_stats
-from pruna_nb.compare.votes import Vote, VoteFile
+from pruna_nb.comparison.pairs import make_pairs, pair_key
+from pruna_nb.comparison.result import Judged, Result, summarise
+from pruna_nb.comparison.stats import scipy_stats
+from pruna_nb.comparison.votes import Vote, VoteFile
 from pruna_nb.errors import InputError, MissingExtraError
 from pruna_nb.show import Cell, Grid, grid
 from pruna_nb.show.text import NO_MATH, counted, isolated
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from pruna_nb.compare.pairs import Pair, Row
+    from pruna_nb.comparison.pairs import Pair, Row
     from pruna_nb.widgets.vote import Ballot, VoteForm
 
 _CAPTION_LIMIT = 300

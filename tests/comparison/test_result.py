@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruna_nb.compare.result import Judged, summarise, tally_votes
-from pruna_nb.compare.stats import Tally
-from pruna_nb.compare.words import p_text, percent
+from pruna_nb.comparison.result import Judged, summarise, tally_votes
+from pruna_nb.comparison.stats import Tally
+from pruna_nb.comparison.words import p_text, percent
 from pruna_nb.errors import InputError, MissingExtraError
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pruna_nb.compare.stats import (
+from pruna_nb.comparison.stats import (
     Tally,
     holm,
     sign_test,

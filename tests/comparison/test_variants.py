@@ -2,7 +2,7 @@
 
 import pytest
 
-from pruna_nb.compare.variants import fill, placeholders, read_variants
+from pruna_nb.comparison.variants import fill, placeholders, read_variants
 from pruna_nb.errors import InputError
 
 

@@ -9,8 +9,8 @@ from pruna_nb.show.text import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pruna_nb.compare.result import PairResult, Result, VariantResult
-    from pruna_nb.compare.stats import Rate
+    from pruna_nb.comparison.result import PairResult, Result, VariantResult
+    from pruna_nb.comparison.stats import Rate
 
 MANY_VOTES = 1_000
 """More votes than this are not called "votes that would settle it"."""
@@ -56,7 +56,7 @@ def interval(rate: Rate, confidence: float) -> str:
 
     Examples
     --------
-    >>> from pruna_nb.compare.stats import win_rate
+    >>> from pruna_nb.comparison.stats import win_rate
     >>> interval(win_rate(14, 20), 0.95)
     '95 % interval 48 to 85 %'
     """

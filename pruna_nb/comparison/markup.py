@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pruna_nb.compare.words import percent
+from pruna_nb.comparison.words import percent
 from pruna_nb.show.markup import FAINT, SMALL
 from pruna_nb.show.text import NO_MATH, counted, escaped, isolated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pruna_nb.compare.result import Result, VariantResult
-    from pruna_nb.compare.stats import Rate
+    from pruna_nb.comparison.result import Result, VariantResult
+    from pruna_nb.comparison.stats import Rate
 
 _NAME_LIMIT = 80
 _SENTENCE_LIMIT = 1_000

@@ -1,0 +1,140 @@
+"""Comparison by way of frames: a frame a model, each through the batch like any other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pruna_nb.comparison.build import build
+from pruna_nb.errors import BudgetError
+from pruna_nb.frames.call import read_call
+from pruna_nb.frames.cells import plain_cells
+from pruna_nb.frames.generate import How, estimate, generate
+from pruna_nb.frames.results import RESULT_COLUMNS
+from pruna_nb.settings import current
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pruna_nb.comparison.comparison import Comparison
+    from pruna_nb.frames.call import Call
+
+_Asked = list[tuple[list[int], pd.DataFrame, "Call"]]
+
+
+def compare(
+    variants: Mapping[str, object] | Sequence[object],
+    seeds: int | Iterable[int] | None = 8,
+    *,
+    prompts: Sequence[object] | None = None,
+    model: str = "p-image",
+    score: Any = None,
+    max_cost_usd: float | None = None,
+    progress: bool = True,
+    **fields: Any,
+) -> Comparison:
+    """Compare prompts, templates, models or settings on the same seeds.
+
+    Parameters
+    ----------
+    variants : mapping of str to object, or sequence
+        What is compared, by name: a prompt, a template with ``{names}``, a model's name, or a
+        dict of settings. Without names they are called by what they are.
+    seeds : int, iterable of int or None
+        How many seeds, or which; the same for all variants. None sends none.
+    prompts : sequence of str or mapping, optional
+        What each variant is applied to: prompts (a template's ``{prompt}``), or mappings that
+        fill the templates.
+    model : str
+        For the variants that name none.
+    score : callable, or mapping of str to callable, optional
+        An automatic metric: called with a picture (PIL) and its row (a dict), gives a number
+        or a dict of numbers, which join the frame.
+    max_cost_usd : float, optional
+        Refuse to start if the new predictions would cost more in all.
+    progress : bool
+        Show a bar, and one line at the end, for each model.
+    **fields
+        Fields for all variants; a list makes one setting of each of its values, such as
+        ``aspect_ratio=["1:1", "16:9"]``.
+
+    Returns
+    -------
+    Comparison
+        Its ``grid()`` shows the pictures, ``vote()`` judges them blindly, ``votes`` is a frame,
+        and ``result()`` says who won and how sure that is.
+
+    Raises
+    ------
+    InputError
+        If the design cannot be, or a model does not take an input; nothing was sent.
+    BudgetError
+        If it would cost more than `max_cost_usd`; nothing was sent.
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> comparison = pruna_nb.compare(
+    ...     {"plain": "a teapot", "studio": "a teapot, studio light"}, seeds=2, progress=False
+    ... )
+    >>> len(comparison.rows)
+    4
+    """
+    return build(
+        variants,
+        generate=_generator(max_cost_usd, progress=progress),
+        cache_dir=current().cache_dir,
+        seeds=seeds,
+        prompts=prompts,
+        model=model,
+        score=score,
+        to_frame=pd.DataFrame,
+        **fields,
+    )
+
+
+def _generator(
+    max_cost_usd: float | None, *, progress: bool
+) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
+    def run(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        asked = _by_model(requests)
+        _check_budget(asked, max_cost_usd)
+        outcomes: list[dict[str, Any]] = [{} for _ in requests]
+        for places, frame, call in asked:
+            made = generate(frame, call, How(progress=progress))
+            columns = {name: plain_cells(made[name]) for name in RESULT_COLUMNS}
+            for row, place in enumerate(places):
+                outcomes[place] = {name: cells[row] for name, cells in columns.items()}
+        return outcomes
+
+    return run
+
+
+def _by_model(requests: list[dict[str, Any]]) -> _Asked:
+    """Make a frame and a call of the requests of each model; all are checked before any runs."""
+    places: dict[str, list[int]] = {}
+    for place, request in enumerate(requests):
+        places.setdefault(str(request["model"]), []).append(place)
+    asked: _Asked = []
+    for model, mine in places.items():
+        inputs = [requests[place] for place in mine]
+        names = dict.fromkeys(name for given in inputs for name in given if name != "model")
+        columns = {
+            name: pd.Series([given.get(name) for given in inputs], dtype="object") for name in names
+        }
+        call = read_call(model, fields={f"{name}_col": name for name in names})
+        asked.append((mine, pd.DataFrame(columns), call))
+    return asked
+
+
+def _check_budget(asked: _Asked, max_cost_usd: float | None) -> None:
+    estimates = [estimate(frame, call, "use") for _, frame, call in asked]
+    if max_cost_usd is None:
+        return
+    costs = [each.cost_usd for each in estimates]
+    total = sum(cost for cost in costs if cost is not None)
+    if None in costs or total > max_cost_usd + 1e-9:
+        known = "an unknown sum" if None in costs else f"{total:.2f} USD"
+        msg = f"The comparison would cost {known}; max_cost_usd={max_cost_usd:g}. Nothing was sent."
+        raise BudgetError(msg)
