@@ -155,14 +155,14 @@ class VoteFile:
         return records, len(lines) - len(records)
 
     def _append(self, record: Mapping[str, Any]) -> None:
-        from filelock import FileLock, Timeout
+        import portalocker
 
         line = json.dumps(record, ensure_ascii=True, allow_nan=False).encode() + b"\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with FileLock(f"{self.path}.lock", timeout=_LOCK_SECONDS, mode=0o600):
+            with portalocker.Lock(f"{self.path}.lock", "ab", timeout=_LOCK_SECONDS):
                 _append_line(self.path, line)
-        except Timeout as error:
+        except portalocker.LockException as error:
             msg = f"another process has held {self.path}.lock for {_LOCK_SECONDS:.0f} s"
             raise CacheError(msg) from error
         except OSError as error:
