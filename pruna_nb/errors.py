@@ -148,7 +148,9 @@ class ApiError(PrunaError):
 
     def __str__(self) -> str:
         """Say what happened, whether it was charged and what to do."""
-        head = " ".join(str(part) for part in (self.status, self.code) if part is not None)
+        # A failed prediction's reason may begin with its code already.
+        code = None if self.code and self.message.startswith(self.code) else self.code
+        head = " ".join(str(part) for part in (self.status, code) if part is not None)
         parts = [f"{head}: {self.message}" if head else self.message]
         parts.append(_CHARGED_WORDS[self.charged])
         if self.advice:
