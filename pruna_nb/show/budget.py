@@ -63,7 +63,7 @@ def fit_bytes(
         With the last units left out if they do not fit at 96 pixels either.
     """
     if room is None:
-        figures = _figures(layout, layout.units, thumbs, size)
+        figures = _figures(layout.units, thumbs, size)
         return _play(layout, thumbs, figures, size, None, live=live)
     steps = [size, *(step for step in _SIZES if step < size)]
     first = _Sample.at(layout, thumbs, size)
@@ -73,7 +73,7 @@ def fit_bytes(
         likely = first.scaled(step) <= room and _Sample.at(layout, thumbs, step).total <= room
         if not likely:
             continue
-        figures = _figures(layout, layout.units, thumbs, step)
+        figures = _figures(layout.units, thumbs, step)
         if notebook_bytes(layout.html(figures, step)) <= room:
             return _play(layout, thumbs, figures, step, room, live=live)
     figures = _as_many(layout, thumbs, steps[-1], room)
@@ -107,7 +107,7 @@ class _Sample:
         cells = [cell for unit in some for cell in unit.cells]
         # base64 writes three bytes as four
         pictures = sum(len(made[id(c)].webp) * 4 / 3 for c in cells if id(c) in made) * share
-        drawn = _figures(layout, some, thumbs, size)
+        drawn = _figures(some, thumbs, size)
         figures = sum(notebook_bytes("".join(unit)) for unit in drawn) * share
         frame = notebook_bytes(layout.html([[""] * len(unit.cells) for unit in units], size))
         return cls(size, pictures, frame + figures - pictures)
@@ -134,11 +134,10 @@ def shows_picture(cell: Cell) -> bool:
     return cell.picture is not None and (cell.poster is not None or cell.media != "zip")
 
 
-def _figures(layout: Layout, units: Sequence[Unit], thumbs: Thumbs, size: int) -> list[list[str]]:
-    fluid = not layout.heads
+def _figures(units: Sequence[Unit], thumbs: Thumbs, size: int) -> list[list[str]]:
     made = _thumbs_of(units, thumbs, size)
     return [
-        [figure(cell, made.get(id(cell)), size, fluid=fluid) for cell in unit.cells]
+        [figure(cell, made.get(id(cell)), size, fluid=True) for cell in unit.cells]
         for unit in units
     ]
 
@@ -148,7 +147,7 @@ def _as_many(layout: Layout, thumbs: Thumbs, size: int, room: int) -> list[list[
     figures: list[list[str]] = []
     used = 0
     for start in range(0, len(layout.units), _SAMPLE):
-        new = _figures(layout, layout.units[start : start + _SAMPLE], thumbs, size)
+        new = _figures(layout.units[start : start + _SAMPLE], thumbs, size)
         figures += new
         used += sum(notebook_bytes("".join(unit)) for unit in new)
         if used > room:
@@ -182,7 +181,7 @@ def _play(
         for i, cell in enumerate(unit.cells):
             if cell.media != "video" or cell.status != "succeeded" or cell.source is None:
                 continue
-            new = _player(cell, made[id(cell)], size, fluid=not layout.heads)
+            new = _player(cell, made[id(cell)], size)
             more = notebook_bytes(new) - notebook_bytes(drawn[i])
             if left is not None and more > left:
                 posters += 1
@@ -192,8 +191,8 @@ def _play(
     return Fitted(layout.html(figures, size), size, cells, posters)
 
 
-def _player(cell: Cell, thumb: Thumb, size: int, *, fluid: bool) -> str:
+def _player(cell: Cell, thumb: Thumb, size: int) -> str:
     address = relative_address(cell.path) if cell.path is not None else None
     if address is None and cell.source is not None:
         address = video_uri(cell.source)
-    return figure(cell, thumb, size, address=address, fluid=fluid)
+    return figure(cell, thumb, size, address=address, fluid=True)

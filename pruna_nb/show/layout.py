@@ -19,6 +19,7 @@ SMALLEST = 96
 """Pixels: below this a picture tells nothing, and columns stop getting narrower."""
 
 HEAD_LIMIT = 220
+_SIDE = 136  # pixels of the rows' heads
 _HEAD = f"{SMALL}font-weight:600;text-align:left;padding:4px 16px 12px 0;overflow-wrap:anywhere;"
 _FOLD = f"{SMALL}cursor:pointer;padding:8px 0;font-weight:600"
 _EMPTY = f"<span style='{FAINT}'>&ndash;</span>"
@@ -112,30 +113,32 @@ class Layout:
             f"<th scope='col' style='{style}'>{isolated(head, HEAD_LIMIT)}</th>"
             for head in self.heads
         )
-        corner = f"{_HEAD}{FAINT}vertical-align:bottom;font-weight:400"
+        corner = f"{_HEAD}{FAINT}vertical-align:bottom;font-weight:400;width:{_SIDE}px"
         rows = "".join(
-            self._row(self.units[start + i], unit_figures, size)
-            for i, unit_figures in enumerate(figures)
+            self._row(self.units[start + i], unit_figures) for i, unit_figures in enumerate(figures)
         )
+        # equal columns that follow the window, down to where pictures tell nothing: then it scrolls
+        number = len(self.heads)
+        least, most = (_SIDE + number * (width + GAP) for width in (min(size, SMALLEST), size))
+        table = f"{TABLE};table-layout:fixed;width:100%;min-width:{least}px;max-width:{most}px"
         return (
-            f"<div style='overflow:auto'><table style='{TABLE}'><thead><tr style='background:none'>"
+            f"<div style='overflow:auto'><table style='{table}'><thead><tr style='background:none'>"
             f"<td style='{corner}'>{isolated(self.corner, 80)}</td>{heads}</tr></thead>"
             f"<tbody>{rows}</tbody></table></div>"
         )
 
-    def _row(self, unit: Unit, figures: Sequence[str], size: int) -> str:
+    def _row(self, unit: Unit, figures: Sequence[str]) -> str:
         places: list[list[str]] = [[] for _ in self.heads]
         for place, figure in zip(unit.places, figures, strict=True):
             places[place].append(figure)
-        # a narrow window scrolls: squeezed, each column would shrink by its captions' length
         cells = "".join(
             "<td style='vertical-align:top;text-align:left;"
-            f"padding:0 {GAP}px {GAP}px 0;min-width:{size}px;max-width:{size}px'>"
+            f"padding:0 {GAP}px {GAP}px 0'>"
             + (f"<div style='height:{GAP}px'></div>".join(place) or _EMPTY)
             + "</td>"
             for place in places
         )
-        style = f"{_HEAD}vertical-align:top;min-width:80px;max-width:180px;padding-top:0"
+        style = f"{_HEAD}vertical-align:top;padding-top:0"
         head = f"<th scope='row' style='{style}'>{isolated(unit.head, HEAD_LIMIT)}</th>"
         return f"<tr style='background:none'>{head}{cells}</tr>"
 

@@ -35,7 +35,7 @@ AXIS_LIMIT = 60
 
 SMALL = "font-size:.85em;line-height:1.4;"
 FAINT = "opacity:.7;"
-TABLE = "border-collapse:collapse;border:none;font-size:100%;table-layout:auto;margin:0"
+TABLE = "border-collapse:collapse;border:none;font-size:100%;margin:0"
 _IMAGE = "display:block;max-width:100%;height:auto;margin:0;border-radius:4px"
 _CAPTION = f"{SMALL}margin:6px 0 0;word-wrap:break-word;overflow-wrap:anywhere;text-align:left"
 _BADGE = (

@@ -196,7 +196,7 @@ def _pages(columns: Sequence[str], drawn: Sequence[str], page_size: int, total: 
         for name in columns
     )
     start = (
-        f"<div style='overflow:auto'><table style='{TABLE}'><thead>"
+        f"<div style='overflow:auto'><table style='{TABLE};table-layout:auto'><thead>"
         f"<tr style='background:none'>{heads}</tr></thead><tbody>"
     )
     parts = []
