@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 from urllib.parse import unquote_to_bytes
 
-from pruna_nb.api.media import HEAD_BYTES, sha256_of, sniff
+from pruna_nb.api.media import HEAD_BYTES, sniff
 from pruna_nb.errors import InputError, TooLargeError
 
 if TYPE_CHECKING:
@@ -54,13 +54,15 @@ class Media:
         The bytes themselves, or where they are.
     """
 
-    __slots__ = ("_hash", "_lock", "size", "source", "type")
+    __slots__ = ("_hash", "_lock", "_stamp", "size", "source", "type")
 
     def __init__(self, source: Path | bytes) -> None:
         self.source = source
         self._hash: str | None = None
         self._lock = threading.Lock()
+        self._stamp: tuple[int, int] | None = None
         with self.open() as file:
+            self._stamp = _stamp_of(file)
             head = file.read(HEAD_BYTES)
             self.size = file.seek(0, io.SEEK_END)
         kind = sniff(head)
@@ -83,19 +85,38 @@ class Media:
         """The SHA-256 of its bytes, as hex."""
         with self._lock:
             if self._hash is None:
-                source = self.source
-                whole = isinstance(source, bytes)
-                self._hash = hashlib.sha256(source).hexdigest() if whole else sha256_of(source)  # type: ignore[arg-type]
+                with self.open() as file:
+                    self._hash = hashlib.file_digest(file, "sha256").hexdigest()
             return self._hash
 
     def open(self) -> BinaryIO:
-        """Open the bytes for reading."""
+        """Open the bytes for reading.
+
+        Raises
+        ------
+        InputError
+            If the file is another one since it was first looked at: its output would be kept
+            as that of bytes that were never sent.
+        """
         if isinstance(self.source, bytes):
             return io.BytesIO(self.source)
-        return self.source.open("rb")
+        file = self.source.open("rb")
+        if self._stamp is not None and _stamp_of(file) != self._stamp:
+            file.close()
+            msg = f"{self.name} has changed since this call began; run it again."
+            raise InputError(msg)
+        return file
 
     def __repr__(self) -> str:
         return f"Media({self.type.content_type}, {self.size:,} bytes)"
+
+
+def _stamp_of(file: BinaryIO) -> tuple[int, int] | None:
+    """Tell a file from what it is after it was written to; None for bytes in memory."""
+    if isinstance(file, io.BytesIO):
+        return None
+    stat = os.fstat(file.fileno())
+    return stat.st_size, stat.st_mtime_ns
 
 
 def is_address(value: object) -> bool:
@@ -155,9 +176,13 @@ def _from_object(value: Any) -> Media:
 
 
 def _from_path(path: Path) -> Media:
-    path = path.expanduser()
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
+    try:
+        path = path.expanduser()
+        found, folder = path.is_file(), path.is_dir()
+    except (OSError, RuntimeError, ValueError):  # a name too long, a user who is none
+        found = folder = False
+    if not found:
+        what = "is a folder" if folder else "does not exist"
         msg = f"The file {str(path)[:300]!r} {what}; give {_TAKEN}."
         raise InputError(msg)
     try:
@@ -169,7 +194,8 @@ def _from_path(path: Path) -> Media:
 
 def _from_file(file: Any) -> Media:
     try:
-        start = file.tell() if file.seekable() else None
+        seekable = getattr(file, "seekable", None)
+        start = file.tell() if seekable is not None and seekable() else None
         data = file.read(FILE_BYTES_AT_MOST + 1)
         if start is not None:
             file.seek(start)  # an estimate, and then the run itself, read the same object
@@ -203,13 +229,12 @@ def _from_array(array: Any) -> Media:
     shape = array.shape
     if len(shape) == 3 and shape[2] == 1:  # noqa: PLR2004 - height x width x channels
         array = array[:, :, 0]
-    try:
-        return _from_image(Image.fromarray(_as_bytes(array)))
-    except (TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+    channels = 1 if array.ndim == 2 else shape[-1]  # noqa: PLR2004 - height x width
+    # Pillow itself takes a row of numbers for a picture, and two channels for gray and alpha.
+    if array.ndim not in {2, 3} or channels not in {1, 3, 4} or not array.size:
         msg = f"An array of shape {shape} is no picture; give height x width (x 1, 3 or 4)."
-        raise InputError(msg) from None
+        raise InputError(msg)
+    return _from_image(Image.fromarray(_as_bytes(array)))
 
 
 def _as_bytes(array: Any) -> Any:
@@ -218,7 +243,7 @@ def _as_bytes(array: Any) -> Any:
     if kind == "b":
         return array.astype("uint8") * 255
     low, high = _RANGES.get(kind, (1.0, 0.0))
-    if not array.size or not (array.min() >= low and array.max() <= high):  # also for NaN
+    if not (array.min() >= low and array.max() <= high):  # also for NaN
         msg = (
             f"An array of {array.dtype} is no picture unless it goes from 0 to 255, or as floats "
             "from 0 to 1."

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import struct
+import time
 import uuid
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from pruna_nb.api.folders import make_private
 from pruna_nb.errors import CacheError, DeliveryError
 
 if TYPE_CHECKING:
@@ -18,6 +21,12 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 64
 _BOX_HEAD = 8
+_BOXES_AT_MOST = 100_000
+_TAIL_BYTES = 4096
+_UNPACKED_AT_MOST = 100
+"""How many times its own size a zip may unpack to; 100 MB are always allowed."""
+_PART_SECONDS = 86400.0
+"""A temporary file this old was left by a process that was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +124,7 @@ def check_whole(path: Path, expected: str = "unknown") -> MediaType:
         file.seek(0)
         try:
             problem = _CHECKS.get(kind.kind, _nothing_to_check)(file)
-        except (OSError, ValueError, SyntaxError, struct.error, zipfile.BadZipFile) as error:
+        except Exception as error:  # noqa: BLE001 - decoders raise anything on bytes from outside
             problem = f"{type(error).__name__}: {str(error)[:200]}"
     if problem:
         raise DeliveryError(f"The {kind.kind} that was delivered is damaged ({problem})")
@@ -124,12 +133,15 @@ def check_whole(path: Path, expected: str = "unknown") -> MediaType:
 
 def _is_page(head: bytes) -> bool:
     """Tell a gateway's page or an error in JSON from an output."""
-    return head.lstrip()[:1] in {b"<", b"{"}
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"<", b"{"}
 
 
 def _check_image(file: BinaryIO) -> str | None:
     from PIL import Image
 
+    # Pillow can be told to take cut files (LOAD_TRUNCATED_IMAGES), for the whole process.
+    if not _has_end(file):
+        return "cut short"
     try:
         with Image.open(file) as image:
             if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0) > 0:
@@ -142,13 +154,31 @@ def _check_image(file: BinaryIO) -> str | None:
     return None
 
 
+def _has_end(file: BinaryIO) -> bool:
+    """Tell whether a picture's file has the end that its format ends with."""
+    kind = sniff(head := file.read(HEAD_BYTES))
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _TAIL_BYTES))
+    tail = file.read()
+    file.seek(0)
+    if kind is WEBP:
+        return size >= int.from_bytes(head[4:8], "little") + _BOX_HEAD
+    if kind is GIF:
+        return tail.rstrip(b"\0").endswith(b";")
+    end = {JPEG: b"\xff\xd9", PNG: b"IEND\xaeB`\x82"}.get(kind) if kind else None
+    return end is None or end in tail
+
+
 def _check_video(file: BinaryIO) -> str | None:
     """Walk the boxes of an mp4 file: they must fill it, and hold an index and the pictures."""
     if sniff(file.read(HEAD_BYTES)) is WEBM:
         return None
     end = file.seek(0, os.SEEK_END)
-    at, seen = 0, set()
+    at, boxes, seen = 0, 0, set()
     while at < end:
+        boxes += 1
+        if boxes > _BOXES_AT_MOST:
+            return "too many boxes"
         file.seek(at)
         head = file.read(16)
         size, name = struct.unpack(">I4s", head[:8])
@@ -167,7 +197,11 @@ def _check_video(file: BinaryIO) -> str | None:
 
 
 def _check_zip(file: BinaryIO) -> str | None:
+    size = file.seek(0, os.SEEK_END)
     with zipfile.ZipFile(file) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > _UNPACKED_AT_MOST * (size + 1_000_000):
+            return f"its {size:,} bytes would unpack to {unpacked:,}"
         bad = archive.testzip()
     return f"member {bad[:80]!r}" if bad else None
 
@@ -212,9 +246,8 @@ class MediaStore:
         parts = self.folder / "parts"
         path = parts / f"{os.getpid()}-{uuid.uuid4().hex}.part"
         try:
-            for folder in (self.folder, parts):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            return path, path.open("xb")
+            make_private(parts)
+            return path, open(path, "xb", opener=_opened_private)  # noqa: PTH123 - Path.open takes none
         except OSError as error:
             raise unwritable(self.folder, error) from None
 
@@ -232,14 +265,33 @@ class MediaStore:
             kind = check_whole(part, expected)
             place = self.folder / sha256[:2] / f"{sha256}{kind.suffix}"
             place.parent.mkdir(exist_ok=True, mode=0o700)
-            part.chmod(0o600)
+            _sync(part)
             part.replace(place)
             stat = place.stat()
         except OSError as error:
             raise unwritable(self.folder, error) from None
         finally:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the folder may be gone
+                part.unlink(missing_ok=True)
         return Stored(place, sha256, stat.st_size, stat.st_mtime_ns, kind)
+
+    def sweep(self) -> None:
+        """Delete what processes that were killed left half."""
+        long_ago = time.time() - _PART_SECONDS
+        for part in (self.folder / "parts").glob("*.part"):
+            with contextlib.suppress(OSError):
+                if part.stat().st_mtime < long_ago:
+                    part.unlink()
+
+
+def _opened_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _sync(path: Path) -> None:
+    """Have a file's bytes reach the disk, before anything says that they are there."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def unwritable(folder: Path, error: OSError) -> CacheError:
