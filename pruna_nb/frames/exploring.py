@@ -239,13 +239,32 @@ def states_of(model: str, given: Mapping[str, Any], *, unchecked: bool) -> dict[
     return states
 
 
+def axes_of(
+    model: str, given: Mapping[str, Any], *, unchecked: bool
+) -> tuple[dict[str, Sequence[Any]], dict[str, Any]]:
+    """Part fields into axes, which take several values, and the rest.
+
+    Raises
+    ------
+    UnknownModelError, InputError
+        If the model, a field or a value is wrong: all problems at once.
+    """
+    states_of(model, given, unchecked=unchecked)
+    present = {name: value for name, value in given.items() if value is not None}
+    axes = {name: _several(name, present.pop(name)) for name in _AXES if name in present}
+    return axes, present
+
+
+_AXES = ("prompt", "aspect_ratio", "seed")
+
+
 def _several(name: str, value: Any) -> Sequence[Any]:
     """Give the values of a field that takes several in a form; others have one."""
     from pruna_nb.widgets.ask import parse_seeds
 
     if name == "seed" and isinstance(value, str):
         return parse_seeds(value)
-    if name in {"prompt", "aspect_ratio", "seed"} and not isinstance(value, str):
+    if name in _AXES and not isinstance(value, str):
         plain_value = plain(value)
         if hasattr(plain_value, "tolist"):
             plain_value = plain_value.tolist()

@@ -53,7 +53,7 @@ class Board:
         *,
         retry: Callable[[int], object],
         changed: Callable[[], object],
-        size: int = 256,
+        size: int = 192,
         thumbs_dir: Path | None = None,
     ) -> None:
         self.selected: set[int] = set()
@@ -186,7 +186,7 @@ class Place:
         self.retry.on_click(lambda _: board.again(number))
         self.box = w.VBox(
             [self._picture],
-            layout=w.Layout(max_width=side, min_width="0", margin="0 16px 12px 0"),
+            layout=w.Layout(max_width=side, min_width="0", margin="0 12px 12px 0"),
         )
         self.box.add_class("pruna-place")
 

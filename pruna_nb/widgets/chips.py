@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
-from pruna_nb.widgets.inputs import LABEL
-from pruna_nb.widgets.words import FAINT, help_of, label_of, note
+from pruna_nb.widgets.rows import help_box, name_box
+from pruna_nb.widgets.words import help_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,16 +38,15 @@ class Chips:
             for choice in field.choices
         }
         for button in self.buttons.values():
-            button.observe(lambda _: self._tell(), "value")
-        name = w.Label(label_of(field), layout=w.Layout(width=LABEL, justify_content="flex-end"))
+            button.observe(self._switched, "value")
         chips = w.HBox(
             list(self.buttons.values()),
             layout=w.Layout(flex="1 1 300px", flex_flow="row wrap", min_width="0"),
         )
-        said = w.HTML(note(f"{help_of(field)} Several are compared.", f"{FAINT};font-size:.9em"))
-        said.layout = w.Layout(flex="1 1 220px", min_width="0")
+        wide = w.Layout(flex="1 1 640px", min_width="0", align_items="center")
+        both = w.HBox([name_box(field), chips], layout=wide)
         self.box = w.HBox(
-            [w.HBox([name, chips], layout=w.Layout(flex="1 1 440px", align_items="center")), said],
+            [both, help_box(f"{help_of(field)} Several are compared.")],
             layout=w.Layout(flex_flow="row wrap", align_items="center"),
         )
         self.box.add_class(f"pruna-{field.name}")
@@ -66,6 +65,7 @@ class Chips:
         """Have a function told of each change."""
         self._told.append(told)
 
-    def _tell(self) -> None:
+    def _switched(self, change: Any) -> None:
+        change["owner"].button_style = "primary" if change["new"] else ""
         for told in self._told:
             told()

@@ -10,7 +10,8 @@ from pruna_nb.catalog import Field, all_models, find_model, model_names
 from pruna_nb.errors import InputError
 from pruna_nb.widgets.ask import LINE_BREAK, Ask, parse_prompts, parse_seeds
 from pruna_nb.widgets.chips import Chips
-from pruna_nb.widgets.inputs import LABEL, Input, line, make_input
+from pruna_nb.widgets.inputs import Input, make_input
+from pruna_nb.widgets.rows import LABEL, help_box, line
 from pruna_nb.widgets.words import FAINT, model_line, note
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Controls:
             style={"description_width": LABEL},
         )
         self._model = self._make_model()
-        self._about = w.HTML()
+        self._about = help_box("")
         self._fields = w.VBox()
         self._more = w.Accordion([w.VBox()], titles=("More fields",), selected_index=None)
         self._more.add_class("pruna-more")
@@ -200,7 +201,6 @@ class Controls:
         return control
 
     def _model_box(self) -> Any:
-        self._about.layout = w.Layout(flex="1 1 220px", min_width="0")
         return w.HBox(
             [self._model, self._about],
             layout=w.Layout(flex_flow="row wrap", align_items="center"),
@@ -214,7 +214,7 @@ class Controls:
             rows=4,
             style={"description_width": LABEL},
             tooltip=f"One prompt a line; {LINE_BREAK} stands for a line break inside of one.",
-            layout=w.Layout(width="100%", max_width="880px"),
+            layout=w.Layout(width="auto", max_width="880px"),
         )
         control.add_class("pruna-prompt")
         control.observe(lambda change: self._keep("prompt", change["new"]), "value")
@@ -231,7 +231,7 @@ class Controls:
             description="Rows",
             rows=min(8, max(3, len(options))),
             style={"description_width": LABEL},
-            layout=w.Layout(width="100%", max_width="880px"),
+            layout=w.Layout(width="auto", max_width="880px"),
         )
         control.add_class("pruna-rows")
         control.observe(lambda change: self._keep("rows", change["new"]), "value")

@@ -86,7 +86,7 @@ class Form:
         self._stop.on_click(lambda _: self.cancel())
         self._again.on_click(lambda _: self._make(self._places_left()))
         self._bar = w.IntProgress(layout=w.Layout(flex="1 1 120px", max_width="300px"))
-        self._bar.layout.visibility = "hidden"
+        self._bar.layout.display = "none"
         self._status = w.HTML()
         self._status.add_class("pruna-status")
         self._door = w.VBox()
@@ -198,7 +198,7 @@ class Form:
             self._say(note(progress_line(making.run)))
         self._bar.max = len(now)
         self._bar.value = sum(outcome.status != "pending" for outcome in now)
-        self._bar.layout.visibility = "visible"
+        self._bar.layout.display = ""
         if time.monotonic() - self._saved_at > _SAVE_SECONDS:
             self._save(now)
 
@@ -215,7 +215,7 @@ class Form:
             self._door.children = [LoginBox(done=self._logged_in).box]
         self._go.disabled = busy
         self._stop.disabled = not busy
-        self._bar.layout.visibility = "visible" if busy else "hidden"
+        self._bar.layout.display = "" if busy else "none"
         left = len(self._places_left())
         self._again.description = f"Retry all {left:,}"
         self._again.layout.display = "" if left > 1 and not busy else "none"

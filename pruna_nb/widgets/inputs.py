@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import ipywidgets as w
 
 from pruna_nb.widgets.media import MediaInput
+from pruna_nb.widgets.rows import line, options_of
 from pruna_nb.widgets.secret import SecretBox
-from pruna_nb.widgets.words import FAINT, help_of, label_of, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from pruna_nb.catalog import Field
 
-LABEL = "130px"
 _LONG = ("prompt", "script", "caption")
 _SPAN_AT_MOST = 1_000.0
 """A slider's ends may be this many steps apart; beyond, a number is typed."""
@@ -56,29 +55,6 @@ def make_input(field: Field, uploads: Callable[[], Path]) -> Input:
     if field.secret:
         return SecretInput(field)
     return PlainInput(field)
-
-
-def line(control: Any, field: Field) -> Any:
-    """Lay out a control with its help beside it, below it where there is no room."""
-    control.layout.flex = "1 1 300px"
-    control.layout.max_width = "440px"
-    control.layout.min_width = "0"
-    control.add_class(f"pruna-{field.name}")
-    said = w.HTML(note(help_of(field), f"{FAINT};font-size:.9em"))
-    said.layout = w.Layout(flex="1 1 220px", min_width="0")
-    return w.HBox(
-        [control, said],
-        layout=w.Layout(flex_flow="row wrap", align_items="center", margin="0 0 2px 0"),
-    )
-
-
-def options_of(field: Field) -> dict[str, Any]:
-    """Give the options that every control of a field has."""
-    return {
-        "description": label_of(field),
-        "tooltip": f"{field.name}: {help_of(field)}",
-        "style": {"description_width": LABEL},
-    }
 
 
 class PlainInput:
@@ -148,6 +124,7 @@ def _number(field: Field, options: dict[str, Any]) -> Any:
         return w.Text(placeholder=hint, **options)
     if whole and not field.has_default:
         middle = int(min(max(1024, low), high))
+        middle -= middle % (field.multiple_of or 1)
         return w.BoundedIntText(
             value=middle, min=int(low), max=int(high), step=field.multiple_of or 1, **options
         )

@@ -17,7 +17,8 @@ from pruna_nb.api.media import unwritable
 from pruna_nb.errors import InputError, PrunaError
 from pruna_nb.show import Thumbs
 from pruna_nb.show.text import escaped
-from pruna_nb.widgets.words import ERROR, FAINT, help_of, label_of, note
+from pruna_nb.widgets.rows import help_box, name_box
+from pruna_nb.widgets.words import ERROR, help_of, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _ACCEPT = {"image": "image/*", "video": "video/*", "audio": "audio/*", "zip": ".zip"}
 _THUMB = 64
+_CALLED: dict[str, str] = {}
+"""What a person called the files that were uploaded, by path; for the eye alone."""
 
 
 def keep_upload(content: bytes, folder: Path, kinds: tuple[str, ...]) -> str:
@@ -106,13 +109,13 @@ class MediaInput:
         self._shown = w.HBox(layout=w.Layout(flex_flow="row wrap", align_items="center"))
         self._trouble = w.HTML()
         self._trouble.layout.display = "none"
-        name = w.Label(label_of(field), layout=w.Layout(width="130px", justify_content="flex-end"))
-        said = w.HTML(note(help_of(field), f"{FAINT};font-size:.9em"))
-        said.layout = w.Layout(flex="1 1 220px", min_width="0")
         wrapped = w.Layout(flex_flow="row wrap", align_items="center")
         self.box = w.VBox(
             [
-                w.HBox([name, self.upload, self.typed, said], layout=wrapped),
+                w.HBox(
+                    [name_box(field), self.upload, self.typed, help_box(help_of(field))],
+                    layout=wrapped,
+                ),
                 self._trouble,
                 self._shown,
             ]
@@ -164,10 +167,11 @@ class MediaInput:
         # The widget keeps no copy: what it holds can land in the saved notebook.
         self.upload.value = ()
         try:
-            names = [
-                keep_upload(bytes(file["content"]), self._uploads(), self.field.media)
-                for file in files
-            ]
+            names = []
+            for file in files:
+                kept = keep_upload(bytes(file["content"]), self._uploads(), self.field.media)
+                _CALLED[kept] = str(file["name"])
+                names.append(kept)
         except PrunaError as error:
             self._say(str(error))
             return
@@ -206,7 +210,8 @@ class MediaInput:
     def _chip(self, name: str) -> Any:
         """Show one file, with a button that takes it out."""
         thumb = None if is_address(name) else self._thumbs.make([name], _THUMB)[0]
-        said = escaped(name if is_address(name) else Path(name).name, 28)
+        called = name if is_address(name) else _CALLED.get(name, Path(name).name)
+        said = escaped(called, 28)
         full = html.escape(name[:300], quote=True)
         picture = ""
         if thumb is not None and thumb.webp:
@@ -216,7 +221,7 @@ class MediaInput:
             said += " (no such file)"
         shown = f"<span title='{full}' style='display:flex;align-items:center;gap:6px'>{picture}"
         button = w.Button(
-            icon="times", tooltip=f"Take {Path(name).name[:60]} out", layout=w.Layout(width="32px")
+            icon="times", tooltip=f"Take {called[:60]} out", layout=w.Layout(width="32px")
         )
         button.on_click(lambda _: self._remove(name))
         chip = w.HBox([w.HTML(f"{shown}<span>{said}</span></span>"), button])

@@ -87,6 +87,7 @@ class Quote:
             return note(str(error), ERROR)
         return note(
             quote_line(
+                ask.model.output,
                 rows=found.rows,
                 hits=found.hits,
                 new=found.new,

@@ -90,10 +90,10 @@ def price_of(model: Model) -> str:
 
 
 def model_line(model: Model) -> str:
-    """Say in one line what a model does, costs and allows."""
+    """Say in one line what a model costs and allows."""
     limit, seconds = limit_for(model)
     pace = f"{limit:,} a minute" if seconds == 60.0 else f"{limit:,} in {seconds:g} s"  # noqa: PLR2004
-    parts = [model.task.replace("-", " "), price_of(model), pace]
+    parts = [price_of(model), pace]
     return " · ".join(parts) + (f". {model.note}" if model.note else "")
 
 
@@ -129,13 +129,25 @@ def code_box(code: str) -> str:
     )
 
 
+_NOUNS = {"image": "picture", "video": "video", "zip": "archive"}
+
+
 def quote_line(
-    *, rows: int, hits: int, new: int, resumed: int, cost_usd: float | None, seconds: float
+    output: str,
+    *,
+    rows: int,
+    hits: int,
+    new: int,
+    resumed: int,
+    cost_usd: float | None,
+    seconds: float,
 ) -> str:
     """Say what a click would make, cost and take.
 
     Parameters
     ----------
+    output : str
+        What the model makes: "image", "video", "zip" or "unknown".
     rows, hits, new, resumed : int
         Pictures in all, there already, to be paid for, and sent before.
     cost_usd : float or None
@@ -145,14 +157,14 @@ def quote_line(
 
     Examples
     --------
-    >>> quote_line(rows=12, hits=4, new=8, resumed=0, cost_usd=0.04, seconds=0.0)
+    >>> quote_line("image", rows=12, hits=4, new=8, resumed=0, cost_usd=0.04, seconds=0.0)
     '12 pictures: 4 cached, 8 new · 0.04 USD · no wait at the limit'
     """
     parts = [(hits, "cached"), (new, "new"), (resumed, "sent before")]
     shares = rows - hits - new - resumed
     parts.append((shares, "equal to another"))
     said = ", ".join(f"{count:,} {name}" for count, name in parts if count)
-    head = f"{counted(rows, 'picture')}: {said}"
+    head = f"{counted(rows, _NOUNS.get(output, 'output'))}: {said}"
     if not new:
         return f"{head} · nothing to pay"
     cents = 0.01

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -222,6 +223,7 @@ def lab(_jupyter, _browser):
     shots = Path(os.environ.get("SHOTS") or root / "shots")
     shots.mkdir(exist_ok=True)
     service.configure(latency=0, faults={}, limits={})
+    shutil.rmtree(root / "cache", ignore_errors=True)
     lab = Lab(root, shots, url, service, _browser)
     yield lab
     assert lab.close_all() == [], "the page asked another host for something"
