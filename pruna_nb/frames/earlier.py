@@ -31,8 +31,9 @@ def is_output(frame: pd.DataFrame, label: object) -> bool:
     """Tell whether a column holds the outputs of an earlier step."""
     if not isinstance(label, str):
         return False
-    beside = label.removesuffix("output") + "status"
-    return label in steps_of(frame) or (label.endswith("output") and beside in frame.columns)
+    return label in steps_of(frame) or (
+        label.endswith("output") and _beside(frame, label) + "status" in frame.columns
+    )
 
 
 def missing_outputs(frame: pd.DataFrame, call: Call) -> list[str | None]:
@@ -53,13 +54,20 @@ def missing_outputs(frame: pd.DataFrame, call: Call) -> list[str | None]:
 
 
 def _whys(frame: pd.DataFrame, label: str) -> list[str]:
-    kept = _KEPT.fullmatch(label)
-    # Of a step that was replaced, the frame has no status: the last step's tells what it found.
-    beside = kept[1] if kept and f"{label[:-6]}status" not in frame.columns else label
-    prefix = beside.removesuffix("output")
+    prefix = _beside(frame, label)
     statuses = _optional(frame, prefix + "status")
     errors = _optional(frame, prefix + "error")
     return [_why(status, error) for status, error in zip(statuses, errors, strict=True)]
+
+
+def _beside(frame: pd.DataFrame, label: str) -> str:
+    """Give the prefix of the status and the error that tell of a column of outputs."""
+    prefix = label.removesuffix("output")
+    kept = _KEPT.fullmatch(label)
+    # Of a step that was replaced, the frame has no status: the last step's tells what it found.
+    if kept and prefix + "status" not in frame.columns:
+        return kept[1].removesuffix("output")
+    return prefix
 
 
 def _optional(frame: pd.DataFrame, name: str) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +23,9 @@ def expand(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
 
     - **Samples** repeat each row, with an index level "sample" (1, 2, ...) below the frame's
       own: every row is still told apart, ``out.loc[label]`` gives all samples of a row, and
-      ``out.xs(1, level="sample")`` is the frame as it was. Seeds are the same at each run:
-      seed, seed + 1, ..., from 1 where no seed is given.
+      ``out.xs(1, level="sample")`` is the frame as it was. Samples of samples get the level
+      "sample2". Seeds are the same at each run: seed, seed + 1, ..., from 1 where no seed is
+      given.
     - **Drafts** without a seed get seed 1, since their final pass makes the same video only
       with the same seed.
 
@@ -49,7 +51,8 @@ def _sampled(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
         for first, number in zip(firsts, numbers, strict=True)
     ]
     levels = [grown.index.get_level_values(level) for level in range(grown.index.nlevels)]
-    names = [*grown.index.names, "sample"]
+    free = (f"sample{number}" if number > 1 else "sample" for number in count(1))
+    names = [*grown.index.names, next(name for name in free if name not in grown.index.names)]
     grown.index = pd.MultiIndex.from_arrays([*levels, numbers], names=names)
     return _with_seeds(grown, call, seeds)
 

@@ -1,0 +1,149 @@
+"""``cache=``, and what is done when it is interrupted: nothing is paid for twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import pruna_nb
+from pruna_nb import emulator
+
+
+def test_the_second_run_takes_everything_from_the_cache(frame, generate, service):
+    first = generate(frame, "prompt")
+    second = generate(frame, "prompt")
+    assert service.charged == 3
+    assert second["output"].tolist() == first["output"].tolist()
+    assert second["prediction_id"].tolist() == first["prediction_id"].tolist()
+    assert second["cached"].tolist() == [True] * 3
+    assert second["cost_usd"].sum() == 0.0
+
+
+def test_one_row_more_is_one_prediction_more(generate, service):
+    frame = pd.DataFrame({"prompt": [f"p{number}" for number in range(30)]})
+    generate(frame.head(29), "prompt")
+    out = generate(frame, "prompt")
+    assert service.charged == 30
+    assert out["cached"].sum() == 29
+
+
+def test_a_column_that_is_not_asked_for_changes_nothing(frame, generate, service):
+    generate(frame, "prompt")
+    out = generate(frame.assign(note=[1, 2, 3]), "prompt")
+    assert service.charged == 3
+    assert out["note"].tolist() == [1, 2, 3]
+
+
+def test_a_changed_seed_sends_its_row_alone(generate, service):
+    frame = pd.DataFrame({"prompt": list("abc"), "seed": [1, 1, 1]})
+    generate(frame, "prompt", seed_col="seed")
+    frame.loc[1, "seed"] = 2
+    out = generate(frame, "prompt", seed_col="seed")
+    assert service.charged == 4
+    assert out["cached"].tolist() == [True, False, True]
+
+
+def test_refresh_makes_anew_and_keeps_the_new(frame, generate, service):
+    first = generate(frame, "prompt")
+    second = generate(frame, "prompt", cache="refresh")
+    third = generate(frame, "prompt")
+    assert service.charged == 6
+    assert second["output"].tolist() != first["output"].tolist()
+    assert third["output"].tolist() == second["output"].tolist()
+
+
+def test_off_makes_anew_and_keeps_the_old(frame, generate, service):
+    first = generate(frame, "prompt")
+    second = generate(frame, "prompt", cache="off")
+    third = generate(frame, "prompt")
+    assert service.charged == 6
+    assert second["cached"].tolist() == [False] * 3
+    assert third["output"].tolist() == first["output"].tolist()
+
+
+def test_equal_rows_share_one_prediction_in_every_mode(generate, service):
+    frame = pd.DataFrame({"prompt": ["a"] * 5})
+    for mode in ("use", "refresh", "off"):
+        generate(frame, "prompt", cache=mode)
+    assert service.charged == 3
+
+
+def test_a_file_that_was_deleted_is_made_anew(frame, generate, service):
+    first = generate(frame, "prompt")
+    Path(first["output"].iloc[1]).unlink()
+    second = generate(frame, "prompt")
+    assert service.charged == 4
+    assert second["cached"].tolist() == [True, False, True]
+    assert all(Path(path).is_file() for path in second["output"])
+
+
+def test_a_file_that_was_damaged_is_made_anew(frame, generate, service):
+    first = generate(frame, "prompt")
+    path = Path(first["output"].iloc[0])
+    path.write_bytes(b"x" * path.stat().st_size)
+    second = generate(frame, "prompt")
+    assert service.charged == 4
+    assert second["cached"].tolist() == [False, True, True]
+
+
+def test_a_failed_row_is_not_cached(generate, service, frame):
+    service.configure(faults={"failed": {"first": 1}})
+    first = generate(frame, "prompt")
+    assert first["status"].tolist().count("failed") == 1
+    assert generate(frame, "prompt")["status"].tolist() == ["succeeded"] * 3
+    assert service.charged == 4
+
+
+def test_another_cache_folder_knows_nothing_of_this_one(frame, generate, service, tmp_path):
+    generate(frame, "prompt")
+    with pruna_nb.configure(cache_dir=tmp_path / "other"):
+        assert generate(frame, "prompt")["cached"].tolist() == [False] * 3
+    assert service.charged == 6
+
+
+def test_an_interrupt_stops_soon_and_the_next_run_goes_on_from_there(tmp_path):
+    frame = pd.DataFrame({"prompt": [f"p{number}" for number in range(60)]})
+    limits = {"p-image": (20, 1.0)}
+    with (
+        emulator.running(fast=True, latency=0.3, limits=limits) as service,
+        pruna_nb.configure(api_key="k", base_url=service.url, limits=limits),
+    ):
+        pressed_at = []
+
+        def press():
+            while service.charged < 25:
+                time.sleep(0.01)
+            pressed_at.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=press).start()
+        with pytest.raises(KeyboardInterrupt) as raised:
+            frame.pruna.generate("prompt", progress=False)
+        assert "rows are done and kept; run again to go on." in raised.value.__notes__[0]
+        stopped = service.charged
+        assert 25 <= stopped < 60
+        out = frame.pruna.generate("prompt", progress=False)
+        assert out["status"].tolist() == ["succeeded"] * 60
+        assert service.charged == 60
+    assert out["cached"].sum() >= 20
+    assert len(pressed_at) == 1
+
+
+def test_the_bar_and_the_closing_line_say_what_happened(frame, service, capsys):
+    frame.pruna.generate("prompt")
+    frame.assign(prompt=["a lion", None, "new"]).pruna.generate("prompt")
+    told = capsys.readouterr()
+    lines = [line for line in (told.out + told.err).splitlines() if " rows: " in line]
+    assert lines[0].startswith("3 rows: 3 new, 0 cached, 0 failed; 0.01 USD; ")
+    assert lines[1].startswith("3 rows: 1 new, 1 cached, 0 failed, 1 skipped; 0.0050 USD; ")
+
+
+def test_without_progress_nothing_is_printed(frame, generate, capsys):
+    generate(frame, "prompt")
+    assert capsys.readouterr() == ("", "")

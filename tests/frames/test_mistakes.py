@@ -1,0 +1,217 @@
+"""Every mistake is told before anything is spent: what was given, what is allowed, which rows."""
+
+from __future__ import annotations
+
+import warnings
+
+import pandas as pd
+import pytest
+
+import pruna_nb
+from pruna_nb.catalog import UnknownModelWarning, registry
+from pruna_nb.errors import ColumnError, InputError, SettingsError, UnknownModelError
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_charged(service):
+    yield
+    assert service.charged == 0
+
+
+def test_a_missing_column_is_named_with_near_ones_and_all_that_there_are(generate):
+    frame = pd.DataFrame({"promt": ["a"], "seed": [1]})
+    with pytest.raises(ColumnError) as raised:
+        generate(frame, "prompt")
+    assert str(raised.value) == (
+        "No column 'prompt' for prompt_col. Did you mean 'promt'? The columns are: 'promt', 'seed'."
+    )
+    assert isinstance(raised.value, LookupError)
+
+
+def test_a_missing_column_of_a_field_names_the_argument(frame, generate):
+    with pytest.raises(ColumnError, match=r"No column 'sede' for seed_col\."):
+        generate(frame, "prompt", seed_col="sede")
+
+
+def test_two_columns_of_one_name_cannot_be_told_apart(generate):
+    frame = pd.DataFrame([["a", "b"]], columns=["prompt", "prompt"])
+    with pytest.raises(ColumnError, match=r"2 columns are called 'prompt'; prompt_col needs one"):
+        generate(frame, "prompt")
+
+
+def test_no_prompt_at_all_says_how_to_give_one(generate):
+    with pytest.raises(InputError) as raised:
+        generate(pd.DataFrame({"text": ["a"]}))
+    assert str(raised.value) == (
+        "p-image needs prompt. Give prompt_col= (a column) or prompt=. The columns are: 'text'."
+    )
+
+
+def test_a_misspelt_model_is_refused_with_the_likely_one(frame, generate):
+    with pytest.raises(UnknownModelError, match=r"no model 'p-imag'.*Did you mean p-image"):
+        generate(frame, "prompt", model="p-imag")
+
+
+def test_a_misspelt_field_is_refused_with_the_likely_ones(frame, generate):
+    with pytest.raises(
+        InputError, match=r"aspect_ration: p-image has no such field. Did you mean aspect_ratio"
+    ):
+        generate(frame, "prompt", aspect_ration="1:1")
+
+
+def test_a_misspelt_option_is_told_as_a_field_that_there_is_not(frame, generate):
+    with pytest.raises(InputError, match=r"max_cost: p-image has no such field"):
+        generate(frame, "prompt", max_cost=3)
+
+
+def test_all_mistakes_of_a_call_are_told_at_once(frame, generate):
+    with pytest.raises(InputError) as raised:
+        generate(frame, "prompt", foo=1, bar_col="x", seed=1, seed_col="y", samples=0)
+    assert len(raised.value.problems) == 4
+
+
+def test_a_constant_that_is_wrong_is_told_once_and_not_for_each_row(frame, generate):
+    with pytest.raises(InputError) as raised:
+        generate(frame, "prompt", aspect_ratio="16:10", seed="7")
+    assert len(raised.value.problems) == 2
+    assert "Allowed are '1:1', '16:9'" in str(raised.value)
+    assert "'7' is text; give a whole number" in str(raised.value)
+
+
+def test_ten_bad_rows_are_all_named_at_once(generate):
+    frame = pd.DataFrame(
+        {"prompt": ["a lion"] * 14, "seed": [1] * 2 + [0.5] * 10 + [2] * 2},
+        index=[f"r{number}" for number in range(14)],
+    )
+    with pytest.raises(InputError) as raised:
+        generate(frame, "prompt", seed_col="seed")
+    named = [problem.split(":")[0] for problem in raised.value.problems]
+    assert named == [f"row 'r{number}'" for number in range(2, 12)]
+    assert all(name in str(raised.value) for name in named)
+    assert "0.5 is a fraction; give a whole number" in raised.value.problems[0]
+
+
+def test_a_thousand_bad_rows_are_shown_in_part_and_held_in_full(generate):
+    frame = pd.DataFrame({"prompt": ["a"] * 1000, "shape": ["16:10"] * 1000})
+    with pytest.raises(InputError) as raised:
+        generate(frame, "prompt", aspect_ratio_col="shape")
+    assert len(raised.value.problems) == 1000
+    assert str(raised.value).endswith("and 980 more (all are in the error's .problems)")
+    assert len(str(raised.value).splitlines()) == 22
+
+
+def test_a_rows_problems_are_all_told(generate):
+    frame = pd.DataFrame({"prompt": ["a"], "w": [10], "h": [3000]})
+    with pytest.raises(InputError) as raised:
+        generate(frame, "prompt", aspect_ratio="custom", width_col="w", height_col="h")
+    (problem,) = raised.value.problems
+    assert "width: 10 is out of range; give 256 to 1440 pixels" in problem
+    assert "height: 3000 is out of range" in problem
+
+
+def test_rows_with_equal_labels_are_named_by_their_position_too(generate):
+    frame = pd.DataFrame({"prompt": ["a", "b"], "seed": [1, 0.5]}, index=["x", "x"])
+    with pytest.raises(InputError, match=r"row 'x' \(at position 1\): seed"):
+        generate(frame, "prompt", seed_col="seed")
+
+
+def test_a_row_of_a_multiindex_is_named_by_all_its_labels(generate):
+    index = pd.MultiIndex.from_tuples([("a", 1), ("b", 2)])
+    frame = pd.DataFrame({"prompt": ["a", "b"], "seed": [1, 0.5]}, index=index)
+    with pytest.raises(InputError, match=r"row \('b', 2\): seed"):
+        generate(frame, "prompt", seed_col="seed")
+
+
+def test_width_without_a_custom_ratio_says_what_it_goes_with(generate):
+    frame = pd.DataFrame({"prompt": ["a"], "w": [512]})
+    with pytest.raises(InputError, match=r"width: allowed only with aspect_ratio='custom'"):
+        generate(frame, "prompt", width_col="w")
+
+
+def test_a_prompt_that_is_a_number_is_refused_by_row(generate):
+    with pytest.raises(InputError, match=r"row 1: prompt: 12 is of type int; give text"):
+        generate(pd.DataFrame({"prompt": ["a", 12]}), "prompt")
+
+
+def test_a_prompt_for_a_model_that_takes_none_names_its_fields_for_words(frame, generate):
+    with pytest.raises(InputError, match=r"p-video-avatar takes no prompt. .*voice_script"):
+        generate(frame, "prompt", model="p-video-avatar", image="x.png")
+
+
+def test_a_list_of_columns_is_for_fields_of_several_files_alone(frame, generate):
+    with pytest.raises(InputError, match=r"seed_col= takes one column; a list of 2 was given"):
+        generate(frame, "prompt", seed_col=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"cache": "yes"}, "cache must be one of 'use', 'refresh', 'off'; 'yes' was given"),
+        ({"on_lost": "again"}, "on_lost must be one of 'report', 'resend'; 'again' was given"),
+    ],
+)
+def test_an_option_that_is_none_of_its_choices_is_refused(option, words, frame, generate):
+    with pytest.raises(SettingsError, match=words):
+        generate(frame, "prompt", **option)
+
+
+def test_without_a_key_everything_says_how_to_get_one(frame):
+    pruna_nb.settings.reset()
+    with pytest.raises(pruna_nb.errors.MissingKeyError, match="PRUNA_API_KEY"):
+        frame.pruna.generate("prompt", progress=False)
+
+
+class TestUnknownModels:
+    @pytest.fixture(autouse=True)
+    def nothing_is_charged(self):
+        """Take the place of the other: these are charged."""
+
+    @pytest.fixture(autouse=True)
+    def taken(self, service, monkeypatch):
+        monkeypatch.setattr(registry, "_warned", set())
+        service.configure(extra_models=["sketch-9"])
+
+    def test_an_unknown_model_warns_once_and_is_sent_as_it_is(self, frame, generate, asked):
+        with pytest.warns(UnknownModelWarning, match="sketch-9"):
+            out = generate(frame.head(1), "prompt", model="sketch-9", mood="dark", depth=3)
+        assert asked() == [{"prompt": "a lion", "mood": "dark", "depth": 3}]
+        assert out["cost_usd"].isna().all()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert generate(frame, "prompt", model="sketch-9")["status"].eq("succeeded").all()
+
+    def test_unchecked_takes_an_unknown_model_without_a_word(self, frame, generate):
+        out = generate(frame, "prompt", model="sketch-9", unchecked=True)
+        assert out["status"].eq("succeeded").all()
+
+    def test_a_file_for_a_field_of_an_unknown_model_is_uploaded(
+        self, frame, generate, asked, tmp_path
+    ):
+        from PIL import Image
+
+        Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+        generate(
+            frame.head(1),
+            "prompt",
+            model="sketch-9",
+            unchecked=True,
+            start=tmp_path / "a.png",
+            more=[b"\x89PNG\r\n\x1a\n" + (tmp_path / "a.png").read_bytes()[8:], "as it is"],
+        )
+        (given,) = asked()
+        assert given["start"].startswith("http://127.0.0.1")
+        assert given["more"][0].startswith("http://127.0.0.1")
+        assert given["more"][1] == "as it is"
+
+    def test_unchecked_sends_fields_and_values_that_the_catalogue_does_not_know(
+        self, frame, generate, service
+    ):
+        service.configure(extra_models=["p-image"])
+        out = generate(frame.head(1), "prompt", unchecked=True, aspect_ratio="16:10")
+        assert out["status"].tolist() == ["failed"]
+        assert "aspect_ratio" in out["error"].item()
+
+    def test_a_field_of_the_wrong_type_is_refused_even_unchecked(self, frame, generate, service):
+        with pytest.raises(InputError, match="seed"):
+            generate(frame, "prompt", unchecked=True, seed="x")
+        assert service.charged == 0
