@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pruna_nb import catalog, errors
 from pruna_nb.api import files, replies, retry
 from pruna_nb.api.calls import Calls
+from pruna_nb.api.hidden import masked
 from pruna_nb.api.media import MediaStore
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.throttle import throttle_for
@@ -135,7 +137,8 @@ class Client:
         given = checked(known, dict(input), unchecked=unchecked)
         wire = files.replace_media(given, self.uploader.url)
         throttle = self._throttle(known.name, catalog.limit_for(known))
-        return self._create(throttle, lambda: self.calls.create(known.name, wire, sync=sync))
+        made = self._create(throttle, lambda: self.calls.create(known.name, wire, sync=sync))
+        return replace(made, input=masked(known, wire))
 
     def status(self, prediction: Prediction | str) -> Prediction:
         """Ask where a prediction stands.
@@ -197,7 +200,17 @@ class Client:
         -------
         Path
             The file, named by the SHA-256 of its bytes, with its true suffix.
+
+        Raises
+        ------
+        InputError
+            If the prediction has no output, or none yet.
+        DeliveryError
+            If the output could not be fetched whole.
         """
+        if prediction.status != "succeeded":
+            msg = f"The prediction is {prediction.status}; wait() for it, then deliver() it."
+            raise errors.InputError(msg)
         store = MediaStore(self.settings.cache_dir / "media" if to is None else Path(to))
         expected = (
             catalog.find_model(prediction.model, unchecked=True).output

@@ -86,7 +86,7 @@ class Media:
         with self._lock:
             if self._hash is None:
                 with self.open() as file:
-                    self._hash = hashlib.file_digest(file, "sha256").hexdigest()
+                    self._hash = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
             return self._hash
 
     def open(self) -> BinaryIO:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pruna_nb import catalog
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pruna_nb import catalog
     from pruna_nb.errors import ApiError
 
 MASK = "***"
@@ -36,6 +35,12 @@ def secret_names(model: catalog.Model) -> frozenset[str]:
 def secrets_in(model: catalog.Model, given: Mapping[str, Any]) -> list[str]:
     """Give the values of an input's secret fields."""
     return [given[name] for name in secret_names(model) if isinstance(given.get(name), str)]
+
+
+def masked(model: catalog.Model, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give an input with its secrets masked."""
+    names = secret_names(model)
+    return {name: MASK if name in names else value for name, value in given.items()}
 
 
 def hide_in_bytes(data: bytes, secret: str) -> bytes:

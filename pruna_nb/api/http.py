@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import ssl
 import threading
 import time
@@ -27,7 +26,6 @@ from pruna_nb import errors
 from pruna_nb.api.addresses import same_origin
 from pruna_nb.api.hidden import Hidden, hide_in_bytes
 from pruna_nb.api.replies import Reply
-from pruna_nb.settings import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -134,6 +134,7 @@ class Ledger:
         slot: int,
         now: float,
         wall: float,
+        *,
         sent_at: float,
         retry_after: float | None,
         until: float | None = None,

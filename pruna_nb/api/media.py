@@ -247,7 +247,7 @@ class MediaStore:
         path = parts / f"{os.getpid()}-{uuid.uuid4().hex}.part"
         try:
             make_private(parts)
-            return path, open(path, "xb", opener=_opened_private)  # noqa: PTH123 - Path.open takes none
+            return path, open(path, "xb", opener=_opened_private)
         except OSError as error:
             raise unwritable(self.folder, error) from None
 

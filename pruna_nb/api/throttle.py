@@ -141,9 +141,7 @@ class Throttle:
         """Say that the answer arrived, or that none will: the slot is free one window later."""
         with self._lock:
             if self._last_of_share(slot):
-                self._change(
-                    lambda ledger: ledger.answered(slot.number, self._clock(), slot.until)
-                )
+                self._change(lambda ledger: ledger.answered(slot.number, self._clock(), slot.until))
 
     def release(self, slot: Slot) -> None:
         """Say that the request never reached the service: the slot is free at once."""
@@ -174,9 +172,9 @@ class Throttle:
                     slot.number,
                     self._clock(),
                     self._wall(),
-                    slot.sent_at,
-                    retry_after,
-                    slot.until,
+                    sent_at=slot.sent_at,
+                    retry_after=retry_after,
+                    until=slot.until,
                 )
             )
 

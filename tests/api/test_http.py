@@ -1,5 +1,7 @@
 """What goes over the wire, and to whom, seen by servers that write everything down."""
 
+# ruff: noqa: SIM117 - a server around, what is expected of it within
+
 from __future__ import annotations
 
 import contextlib

@@ -71,7 +71,7 @@ def simulate(kind, *, rows=ROWS, tell_reset=True, seed=1, ledger=None, begin=100
             course.refusals += 1
             course.refused_at.append(now)
             wait = verdict.reset if tell_reset else None
-            ledger.refuse(slot, now, WALL + now, sent_at, wait)
+            ledger.refuse(slot, now, WALL + now, sent_at=sent_at, retry_after=wait)
     course.seconds = now - begin
     return course
 
@@ -98,7 +98,7 @@ def test_a_server_that_wants_it_even_refuses_once_what_was_on_the_wire(kind, tel
 def test_paced_requests_are_refused_by_no_kind_of_server(kind):
     ledger = Ledger.new(LIMIT, WINDOW)
     taken = ledger.take(0.0, WALL, 1, ANSWER_WITHIN)
-    ledger.refuse(taken, 0.1, WALL, 0.0, 2.0)
+    ledger.refuse(taken, 0.1, WALL, sent_at=0.0, retry_after=2.0)
     course = simulate(kind, ledger=ledger, begin=10.0)
     assert course.refusals == 0
     assert course.seconds <= ROWS * WINDOW / LIMIT / PACE * 1.02
@@ -107,8 +107,8 @@ def test_paced_requests_are_refused_by_no_kind_of_server(kind):
 def test_the_hold_lasts_as_long_as_the_server_says_and_is_one_for_all():
     ledger = Ledger.new(4, 60.0)
     slots = [ledger.take(0.0, WALL, 1, ANSWER_WITHIN) for _ in range(3)]
-    ledger.refuse(slots[0], 1.0, WALL, 0.0, 17.0)
-    ledger.refuse(slots[1], 1.1, WALL, 0.0, 5.0)
+    ledger.refuse(slots[0], 1.0, WALL, sent_at=0.0, retry_after=17.0)
+    ledger.refuse(slots[1], 1.1, WALL, sent_at=0.0, retry_after=5.0)
     assert ledger.take(2.0, WALL, 2, ANSWER_WITHIN) == pytest.approx(16.0)
     assert isinstance(ledger.take(18.01, WALL, 2, ANSWER_WITHIN), int)
 
@@ -117,15 +117,15 @@ def test_refusals_of_one_moment_slow_the_pace_once():
     ledger = Ledger.new(10, 10.0)
     slots = [ledger.take(0.0, WALL, 1, ANSWER_WITHIN) for _ in range(5)]
     for slot in slots:
-        ledger.refuse(slot, 1.0, WALL, 0.0, 1.0)
+        ledger.refuse(slot, 1.0, WALL, sent_at=0.0, retry_after=1.0)
     assert ledger.pace == PACE
 
 
 def test_a_paced_request_that_is_refused_slows_the_pace():
     ledger = Ledger.new(10, 10.0)
-    ledger.refuse(ledger.take(0.0, WALL, 1, ANSWER_WITHIN), 0.5, WALL, 0.0, 1.0)
+    ledger.refuse(ledger.take(0.0, WALL, 1, ANSWER_WITHIN), 0.5, WALL, sent_at=0.0, retry_after=1.0)
     slot = ledger.take(3.0, WALL, 1, ANSWER_WITHIN)
-    ledger.refuse(slot, 3.5, WALL, 3.0, 1.0)
+    ledger.refuse(slot, 3.5, WALL, sent_at=3.0, retry_after=1.0)
     assert ledger.pace == pytest.approx(PACE * 0.9)
 
 
@@ -134,7 +134,7 @@ def test_a_pace_that_was_slowed_comes_back_when_nothing_is_refused_for_long():
     now = 0.0
     for _ in range(5):
         slot = ledger.take(now, WALL + now, 1, ANSWER_WITHIN)
-        ledger.refuse(slot, now + 0.5, WALL + now, now, 1.0)
+        ledger.refuse(slot, now + 0.5, WALL + now, sent_at=now, retry_after=1.0)
         now += 5.0
     slowest = ledger.pace
     for _ in range(100):
@@ -151,7 +151,7 @@ def test_a_bare_refusal_waits_longer_each_time_until_something_is_accepted():
     now, waits = 0.0, []
     for _ in range(4):
         slot = ledger.take(now, WALL, 1, ANSWER_WITHIN)
-        ledger.refuse(slot, now, WALL, now, None)
+        ledger.refuse(slot, now, WALL, sent_at=now, retry_after=None)
         waits.append(ledger.hold_until - now)
         now = max(ledger.hold_until, ledger.next_at) + 0.01
     assert waits == pytest.approx([2.0, 4.0, 8.0, 16.0])
@@ -159,7 +159,7 @@ def test_a_bare_refusal_waits_longer_each_time_until_something_is_accepted():
 
 def test_a_learnt_pace_is_remembered_for_a_day_and_then_forgotten():
     ledger = Ledger.new(10, 10.0)
-    ledger.refuse(ledger.take(0.0, WALL, 1, ANSWER_WITHIN), 0.5, WALL, 0.0, 1.0)
+    ledger.refuse(ledger.take(0.0, WALL, 1, ANSWER_WITHIN), 0.5, WALL, sent_at=0.0, retry_after=1.0)
     again = Ledger.unpack(ledger.pack(), 10, 10.0)
     again.take(100.0, WALL + 100.0, 1, ANSWER_WITHIN)
     assert again.pace == PACE
@@ -184,7 +184,7 @@ def test_after_the_machine_was_started_again_no_slot_waits_for_the_old_clock():
     for _ in range(2):
         slot = ledger.take(uptime, WALL, 1, ANSWER_WITHIN)
         ledger.answered(slot, uptime + 1.0)
-    ledger.refuse(0, uptime + 2.0, WALL, uptime, 300.0)
+    ledger.refuse(0, uptime + 2.0, WALL, sent_at=uptime, retry_after=300.0)
     again = Ledger.unpack(ledger.pack(), 2, 10.0)
     started = 20.0
     wait = again.take(started, WALL + 60.0, 1, ANSWER_WITHIN)

