@@ -32,7 +32,7 @@ def demo(out: str) -> int:
     int
         0 if every picture is there.
     """
-    import pruna_nb
+    from pruna_nb.emulator import running
 
     folder = Path(out).absolute()
     prompts = read_table(str(files("pruna_nb") / "prompts.csv"))
@@ -40,7 +40,7 @@ def demo(out: str) -> int:
         "An emulator of P-API runs on this machine: no key, no cost, no picture of a real model.\n"
     )
     with (
-        pruna_nb.emulator.running(limits=_PICTURE_LIMIT, latency=(0.3, 0.9)) as service,
+        running(limits=_PICTURE_LIMIT, latency=(0.3, 0.9)) as service,
         configure(
             api_key="emulator",
             base_url=service.url,
@@ -93,14 +93,14 @@ def use_emulator(**options: Any) -> Service:
     >>> service.charged
     0
     """
-    import pruna_nb
+    from pruna_nb.emulator import running
 
     session = contextlib.ExitStack()
     atexit.register(session.close)
     folder = session.enter_context(
         tempfile.TemporaryDirectory(prefix="pruna_nb_", ignore_cleanup_errors=True)
     )
-    service = session.enter_context(pruna_nb.emulator.running(**options))
+    service = session.enter_context(running(**options))
     # Not undone at the end: the settings are the session's own.
     configure(api_key="emulator", base_url=service.url, cache_dir=folder)
     return service

@@ -75,3 +75,18 @@ def test_prune_keeps_no_more_bytes_than_it_is_told(made):
 def test_prune_says_what_it_needs(arguments, made):
     with pytest.raises(errors.InputError):
         pruna_nb.cache.prune(**arguments)
+
+
+def test_prune_drops_thumbnails_before_it_drops_an_output(made):
+    made.pruna.grid().html()
+    before = pruna_nb.cache.info()
+    assert before.thumbnail_bytes > 0
+    pruna_nb.cache.prune(keep_bytes=before.bytes)
+    after = pruna_nb.cache.info()
+    assert (after.entries, after.thumbnail_bytes) == (3, 0)
+
+
+def test_clear_drops_thumbnails_too(made):
+    made.pruna.grid().html()
+    pruna_nb.cache.clear()
+    assert pruna_nb.cache.info().thumbnail_bytes == 0

@@ -69,14 +69,14 @@ def info() -> CacheInfo:
         return CacheInfo(folder, 0, 0, 0, 0)
     (entries,) = database_of(folder).execute("SELECT count(*) FROM item")[0]
     sizes = [file.stat().st_size for file in _media_files(folder)]
-    thumbs = [file.stat().st_size for file in (folder / "thumbs").rglob("*") if file.is_file()]
+    thumbs = [file.stat().st_size for file in _thumbnails(folder)]
     return CacheInfo(folder, entries, len(sizes), sum(sizes), sum(thumbs))
 
 
 def prune(
     *, older_than: str | float | timedelta | None = None, keep_bytes: int | None = None
 ) -> int:
-    """Drop what was not used for long, and media files that no entry names.
+    """Drop what was not used for long, media files that no entry names, and old thumbnails.
 
     Parameters
     ----------
@@ -84,7 +84,8 @@ def prune(
         Drop outputs last used longer ago than this: "30d", "12h", "90m", or seconds. The use
         is noted once a day.
     keep_bytes : int, optional
-        Drop the outputs unused longest until the media take no more than this.
+        Drop thumbnails, the oldest first, and then the outputs unused longest, until all of
+        them take no more than this.
 
     Returns
     -------
@@ -103,12 +104,15 @@ def prune(
     if not folder.is_dir():
         return 0
     database = database_of(folder)
+    freed = 0
     if older_than is not None:
         before = time.time() - _seconds(older_than)
         database.change("DELETE FROM item WHERE used_at < ?", [before])
+        freed += sum(_unlink(file) for file in _thumbnails(folder) if _age_of(file) < before)
     if keep_bytes is not None:
+        freed += _drop_thumbnails_down_to(folder, keep_bytes)
         _drop_down_to(folder, keep_bytes)
-    return _drop_unnamed(folder)
+    return freed + _drop_unnamed(folder)
 
 
 def verify() -> list[str]:
@@ -146,10 +150,7 @@ def clear() -> int:
         return 0
     database_of(folder).change("DELETE FROM item")
     freed = _drop_unnamed(folder, young_too=True)
-    for file in (folder / "thumbs").rglob("*"):
-        if file.is_file():
-            freed += _unlink(file)
-    return freed
+    return freed + sum(_unlink(file) for file in _thumbnails(folder))
 
 
 def _seconds(value: str | float | timedelta) -> float:
@@ -162,6 +163,26 @@ def _seconds(value: str | float | timedelta) -> float:
         msg = f"older_than={value!r} is no length of time; give '30d', '12h', '90m' or seconds."
         raise InputError(msg)
     return float(found[1]) * _UNITS[found[2]]
+
+
+def _thumbnails(folder: Path) -> list[Path]:
+    return [file for file in (folder / "thumbs").rglob("*") if file.is_file()]
+
+
+def _age_of(file: Path) -> float:
+    return file.stat().st_mtime
+
+
+def _drop_thumbnails_down_to(folder: Path, keep_bytes: int) -> int:
+    """Drop the oldest thumbnails, which are made anew when needed, before any output."""
+    thumbs = sorted(_thumbnails(folder), key=_age_of)
+    total = sum(file.stat().st_size for file in [*thumbs, *_media_files(folder)])
+    freed = 0
+    for file in thumbs:
+        if total - freed <= keep_bytes:
+            break
+        freed += _unlink(file)
+    return freed
 
 
 def _drop_down_to(folder: Path, keep_bytes: int) -> None:
