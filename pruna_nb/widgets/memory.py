@@ -15,20 +15,21 @@ class Memory:
     Parameters
     ----------
     place : object
-        Names the place, such as a cell's id.
+        Names the place, such as a cell's id; None for one that never comes again.
     given : dict
         What the code gives now. A value that the code gives otherwise than before wins over
         what was typed; all others stay as typed.
     """
 
     def __init__(self, place: object, given: dict[str, Any]) -> None:
-        before, typed = _KEPT.get(place, ({}, {}))
+        before, typed = _KEPT.get(place, ({}, {})) if place is not None else ({}, {})
         self.typed = {
             name: value
             for name, value in typed.items()
             if _same(before.get(name, _NOTHING), given.get(name, _NOTHING))
         }
-        _KEPT[place] = (given, self.typed)
+        if place is not None:
+            _KEPT[place] = (given, self.typed)
 
     def keep(self, name: str, value: Any) -> None:
         """Note what a field holds."""
@@ -55,12 +56,14 @@ def this_place(fallback: object) -> object:
     Returns
     -------
     object
-        The cell's id, and which of its calls this is.
+        The cell's id, and which of its calls this is; None where there is no notebook.
     """
     from IPython import get_ipython
 
     shell = get_ipython()
-    parent = shell.get_parent() if shell is not None and hasattr(shell, "get_parent") else {}
+    if not hasattr(shell, "kernel"):
+        return None
+    parent = shell.get_parent()
     cell = parent.get("metadata", {}).get("cellId")
     if cell is None:
         return ("call", fallback)

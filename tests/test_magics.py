@@ -1,0 +1,175 @@
+"""The magics, in a shell of IPython's."""
+
+from __future__ import annotations
+
+import atexit
+
+import numpy as np
+import pytest
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from pruna_nb import settings
+from pruna_nb.errors import AuthenticationError, BudgetError, InputError
+from pruna_nb.magics import Arguments, fill_prompt
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """Give a shell with the extension loaded."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    shell = InteractiveShell(config=Config(HistoryManager={"enabled": False}))
+    shell.run_line_magic("load_ext", "pruna_nb")
+    yield shell
+    atexit.unregister(shell.atexit_operations)
+    shell.atexit_operations()
+
+
+@pytest.fixture
+def pruna(shell, service):
+    """Run a cell of prompts below a line of options."""
+    return lambda line, cell: shell.run_cell_magic("pruna", line, cell)
+
+
+def test_a_line_is_a_prompt_and_options_are_axes(pruna, shell, service):
+    grid = pruna("--model p-image --aspect-ratio 16:9,1:1 --seed 1,2", "a fox\nan owl, at night\n")
+    frame = shell.user_ns["_pruna"]
+    assert service.charged == 8
+    assert len(grid) == 8
+    assert frame["prompt"].tolist() == ["a fox"] * 4 + ["an owl, at night"] * 4
+    assert frame["aspect_ratio"].tolist() == ["16:9", "16:9", "1:1", "1:1"] * 2
+    assert frame["seed"].tolist() == [1, 2] * 4
+    assert "the frame is in _pruna" in repr(grid)
+
+
+def test_variables_of_the_notebook_fill_the_prompts(pruna, shell, service):
+    shell.user_ns.update(animal="fox", count=np.int64(3), price=2.5)
+    pruna("--out made", "{count} {animal}s for {price:.2f}, {{really}}")
+    assert service.accepted[0]["input"]["prompt"] == "3 foxs for 2.50, {really}"
+    assert shell.user_ns["made"]["status"].tolist() == ["succeeded"]
+    assert "_pruna" not in shell.user_ns
+
+
+@pytest.mark.parametrize(
+    ("prompt", "error"),
+    [
+        ("a {animl}", "no variable 'animl'. Did you mean animal?"),
+        ("a {animal.__class__}", "is no variable's name"),
+        ("a {animal[0]}", "is no variable's name"),
+        ("a {0}", "is no variable's name"),
+        ("a {colours}", "is a list; text and numbers fit"),
+        ("a {animal", "Write {{ and }}"),
+        ("a {animal:{width}}", "is no variable's name"),
+        ("a {animal:.2f}", "does not suit"),
+    ],
+)
+def test_a_prompt_that_cannot_be_filled_says_why(prompt, error):
+    with pytest.raises(InputError) as caught:
+        fill_prompt(prompt, {"animal": "fox", "colours": ["red"], "width": 3})
+    assert error in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("--sede 1", "Did you mean --seed?"),
+        ("--seed one", "'one' is no seed"),
+        ("--aspect-ratio 17:9 --lora-scale 9", "'17:9' is not allowed"),
+        ("--lora-scale", "--lora-scale needs a value"),
+        ("--prompt-upsampling maybe", "give True or False"),
+        ("a fox", "'a' belongs to no option"),
+        ("--model p-imag", "Did you mean p-image"),
+        ("--out 1st", "is no variable's name"),
+        ("--max-cost-usd much", "takes a number"),
+        ("--lora-weights 'a", "cannot be read"),
+    ],
+)
+def test_a_mistake_is_said_in_one_line_and_nothing_is_sent(pruna, service, line, error):
+    with pytest.raises(UsageError) as caught:
+        pruna(line, "a fox")
+    assert error in str(caught.value)
+    assert service.charged == 0
+
+
+def test_without_a_prompt_the_model_says_that_it_needs_one(pruna):
+    with pytest.raises(UsageError, match="p-image needs a prompt"):
+        pruna("", " \n")
+
+
+def test_fields_have_the_types_that_the_model_takes(tmp_path):
+    line = (
+        "--model p-image-edit --images a.png --images 'b c.png' --turbo no --seed 1 2 "
+        "--reference-image 2"
+    )
+    assert Arguments(line).fields == {
+        "images": ["a.png", "b c.png"], "turbo": False, "seed": "1,2", "reference_image": "2",
+    }  # fmt: skip
+    line = "--model p-video --fps 48 --duration=10 --draft --resolution 1080p"
+    assert Arguments(line).fields == {
+        "fps": 48, "duration": 10, "draft": True, "resolution": "1080p",
+    }  # fmt: skip
+
+
+def test_an_estimate_sends_nothing(pruna, service, capsys):
+    assert pruna("--estimate --seed 1-3", "a fox") is None
+    assert capsys.readouterr().out.startswith("3 rows: 3 new, 0 cached")
+    assert service.charged == 0
+
+
+def test_a_cell_above_its_budget_is_refused(pruna, service):
+    with pytest.raises(BudgetError):
+        pruna("--seed 1-3 --max-cost-usd 0.01", "a fox")
+    assert service.charged == 0
+
+
+def test_what_was_made_before_a_stop_is_in_the_variable(pruna, shell, service):
+    service.configure(keys=["another"])
+    with pytest.raises(AuthenticationError):
+        pruna("--quiet", "a fox")
+    assert shell.user_ns["_pruna"]["status"].tolist() == ["pending"]
+
+
+def test_quiet_shows_no_bar(pruna, capsys):
+    pruna("--quiet", "a fox")
+    out = capsys.readouterr()
+    assert (out.out, out.err) == ("", "")
+
+
+def test_models_are_a_frame(shell):
+    assert "p-image" in shell.run_line_magic("pruna", "models").index
+
+
+def test_cost_tells_what_was_sent_and_that_the_cache_is_free(pruna, shell, service):
+    pruna("--seed 1-3", "a fox")
+    pruna("--seed 1-4", "a fox")
+    costs = shell.run_line_magic("pruna", "cost")
+    assert costs.index.tolist() == ["this session", "last 24 hours", "last 30 days"]
+    assert costs["predictions"].tolist() == [4, 4, 4]
+    assert costs["cost_usd"].tolist() == pytest.approx([0.02] * 3)
+
+
+def test_cost_keeps_what_failed_apart(pruna, shell, service):
+    service.configure(faults={"failed": {"first": 1}})
+    pruna("--seed 1,2", "a fox")
+    costs = shell.run_line_magic("pruna", "cost").loc["this session"]
+    assert (costs["cost_usd"], costs["perhaps_usd"]) == (0.005, 0.005)
+
+
+def test_cost_of_another_service_is_not_counted(pruna, shell, service):
+    pruna("", "a fox")
+    settings.configure(base_url="https://api.pruna.ai")
+    assert shell.run_line_magic("pruna", "cost")["predictions"].tolist() == [0, 0, 0]
+
+
+def test_the_magic_alone_says_how_it_is_used(shell, capsys):
+    shell.run_line_magic("pruna", "")
+    assert "%%pruna [--model p-image]" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="%pruna models and %pruna cost"):
+        shell.run_line_magic("pruna", "modles")
+
+
+def test_a_hostile_prompt_is_text_in_the_grid(pruna):
+    html = pruna("", "<script>alert(1)</script> for $5 and $6").html()
+    assert "<script" not in html
+    assert "mathjax_ignore" in html

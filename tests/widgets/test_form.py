@@ -1,0 +1,309 @@
+"""The form, driven by its buttons: quoted, made, canceled, tried again, selected, kept."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+from PIL import Image
+
+import pruna_nb
+from pruna_nb import settings
+from pruna_nb.errors import InputError, UnknownModelError
+
+
+def made(form):
+    """Click Generate and wait for the end."""
+    form._go.click()
+    assert form.wait(30)
+    return form
+
+
+def quote(form):
+    """Give the line before the click."""
+    return html.unescape(re.sub("<[^>]*>", "", form._quote._line.value))
+
+
+def size_of(path):
+    with Image.open(path) as image:
+        return image.size
+
+
+def places(form):
+    return form._board._places
+
+
+@pytest.fixture
+def explore(service):
+    """Make a form whose quote comes at once."""
+
+    def make(*args, **fields):
+        form = pruna_nb.explore(*args, **fields)
+        form._quote._rest = 0.0
+        form._quote.renew()
+        return form
+
+    return make
+
+
+def test_the_price_stands_there_before_the_click(explore, service):
+    form = explore(prompt=["a fox", "an owl"], aspect_ratio=["1:1", "16:9"], seed="1-3")
+    # 2 x 2 x 3 pictures at 0.005 USD
+    assert quote(form) == "12 pictures: 12 new · 0.06 USD · no wait at the limit"
+    assert service.charged == 0
+
+
+def test_pictures_that_are_there_cost_nothing(explore):
+    form = made(explore(prompt=["a fox"], seed="1, 2"))
+    assert quote(form) == "2 pictures: 2 cached · nothing to pay"
+    form._controls._seeds.value = "1-3"
+    assert quote(form) == "3 pictures: 2 cached, 1 new · 0.005 USD · no wait at the limit"
+
+
+def test_the_quote_says_how_long_the_limit_takes(explore):
+    settings.configure(limits={"p-image": (2, 60.0)})
+    form = explore(prompt=["a"], seed="1-5")
+    # 2 at once, 2 after a minute, 1 after another
+    assert quote(form).endswith("at least 2 min 0 s at the limit")
+
+
+def test_a_click_makes_the_product_of_prompts_ratios_and_seeds(explore, service):
+    form = made(explore(prompt=["a fox", "an owl"], aspect_ratio=["1:1", "16:9"], seed="1-2"))
+    assert service.charged == 8
+    frame = form.frame
+    assert list(frame.columns[:3]) == ["prompt", "aspect_ratio", "seed"]
+    assert frame["status"].tolist() == ["succeeded"] * 8
+    sizes = [size_of(path) for path in frame["output"][:4]]
+    assert [width == height for width, height in sizes] == [True, True, False, False]
+
+
+def test_the_click_returns_before_the_pictures_are_there(explore, service, until):
+    service.configure(latency=60)
+    form = explore(prompt="a fox")
+    form._go.click()
+    assert form.frame["status"].tolist() == ["pending"]
+    assert (form._go.disabled, form._stop.disabled) == (True, False)
+    form._stop.click()
+    assert form.wait(30)
+
+
+def test_cancel_stops_what_was_not_sent_and_keeps_what_was_made(explore, service, until):
+    service.configure(latency=60)
+    settings.configure(limits={"p-image": (2, 60.0)})
+    form = explore(prompt="a fox", seed="1-6")
+    form._go.click()
+    until(lambda: service.charged == 2)
+    form._stop.click()
+    assert form.wait(30)
+    assert service.charged == 2
+    assert form.frame["status"].tolist() == ["pending"] * 6
+    assert "Canceled." in form._status.value
+    assert (form._go.disabled, form._stop.disabled) == (False, True)
+
+
+def test_what_was_sent_before_a_cancel_is_taken_up_and_not_paid_twice(explore, service, until):
+    service.configure(latency=1.0)
+    form = explore(prompt="a fox", seed="1-3")
+    form._go.click()
+    until(lambda: service.charged == 3)
+    form._stop.click()
+    assert form.wait(30)
+    assert "3 sent before" in quote(form)
+    made(form)
+    assert form.frame["status"].tolist() == ["succeeded"] * 3
+    assert service.charged == 3
+
+
+def test_an_error_stands_in_its_place_with_a_retry_that_makes_that_place_alone(explore, service):
+    service.configure(faults={"failed": {"first": 1}})
+    form = made(explore(prompt="a fox", seed="1-3"))
+    statuses = form.frame["status"].tolist()
+    assert sorted(statuses) == ["failed", "succeeded", "succeeded"]
+    place = places(form)[statuses.index("failed")]
+    assert "failed" in place._picture.value
+    assert place.box.children == (place._picture, place.retry)
+    charged = service.charged
+    place.retry.click()
+    assert form.wait(30)
+    assert form.frame["status"].tolist() == ["succeeded"] * 3
+    assert service.charged == charged + 1
+    assert place.box.children == (place._picture, place.choose)
+
+
+def test_all_that_failed_is_tried_again_by_one_button(explore, service):
+    service.configure(faults={"failed": {"first": 2}})
+    form = made(explore(prompt="a fox", seed="1-3"))
+    assert form._again.description == "Retry all 2"
+    form._again.click()
+    assert form.wait(30)
+    assert form.frame["status"].tolist() == ["succeeded"] * 3
+    assert form._again.layout.display == "none"
+
+
+def test_selected_pictures_come_back_as_the_frame_s_rows(explore):
+    form = made(explore(prompt=["a fox", "an owl"], seed="1-2"))
+    assert len(form.selected) == 0
+    places(form)[3].choose.value = True
+    places(form)[0].choose.value = True
+    assert form.selected.index.tolist() == [0, 3]
+    assert form.selected["prompt"].tolist() == ["a fox", "an owl"]
+    places(form)[0].choose.value = False
+    assert form.selected.index.tolist() == [3]
+
+
+def test_a_new_grid_has_nothing_selected(explore):
+    form = made(explore(prompt="a fox"))
+    places(form)[0].choose.value = True
+    made(form)
+    assert len(form.selected) == 0
+
+
+def test_the_copy_below_the_form_holds_each_picture_with_its_words(explore):
+    form = made(explore(prompt="a <b>fox</b> for $5", seed="1-2"))
+    saved = form._saved.html
+    assert saved.count("<img src='data:image/webp;base64,") == 2
+    assert "a &lt;b&gt;fox&lt;/b&gt; for $5, seed 2" in saved
+    assert "<b>fox" not in saved
+    assert "mathjax_ignore" in saved
+
+
+def test_a_hostile_prompt_is_text_wherever_it_is_shown(explore):
+    form = made(explore(prompt="<script>alert(1)</script>"))
+    shown = [widget.value for widget in everything(form.box) if type(widget).__name__ == "HTML"]
+    assert not any("<script" in value for value in [*shown, form._saved.html])
+    assert any("&lt;script&gt;" in value for value in shown)
+
+
+def everything(widget):
+    """Give a widget with all that it holds."""
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from everything(child)
+
+
+def test_without_a_key_the_form_asks_for_one_and_goes_on(explore, service):
+    settings.reset()
+    settings.configure(base_url=service.url)
+    form = made(explore(prompt="a fox"))
+    assert "No API key" in form._status.value
+    assert service.charged == 0
+    field = form._door.children[0].children[0].children[0]
+    field.value = "a-key-of-mine"
+    assert field.value == ""
+    assert "is kept for this session" in form._status.value
+    made(form)
+    assert form.frame["status"].tolist() == ["succeeded"]
+    assert "a-key-of-mine" not in repr([w.get_state() for w in everything(form.box)])
+
+
+def test_a_click_above_the_budget_is_refused(explore, service):
+    form = made(explore(prompt="a fox", seed="1-3", max_cost_usd=0.01))
+    assert "would cost 0.01" in form._status.value or "would cost 0.02" in form._status.value
+    assert service.charged == 0
+
+
+def test_a_form_without_a_prompt_says_what_is_missing(explore, service):
+    form = explore()
+    assert quote(form) == "Write a prompt."
+    form._go.click()
+    assert "Write a prompt." in form._status.value
+    assert len(form.frame) == 0
+    assert "output" in form.frame.columns
+
+
+def test_a_seed_that_is_none_is_named_where_the_price_stands(explore):
+    form = explore(prompt="a")
+    form._controls._seeds.value = "one"
+    assert "'one' is no seed" in quote(form)
+
+
+def test_another_model_keeps_what_it_takes_too(explore):
+    form = explore(prompt="a fox", aspect_ratio=["1:1", "3:2"], seed="7", lora_scale=2)
+    form._controls._model.value = "flux-dev"
+    ask = form._controls.ask()
+    assert ask.model.name == "flux-dev"
+    assert dict(ask.axes) == {
+        "prompt": ("a fox",), "aspect_ratio": ("1:1", "3:2"), "seed": (7,)
+    }  # fmt: skip
+    assert ask.shared == {}
+    form._controls._model.value = "p-image"
+    assert form._controls.ask().shared == {"lora_scale": 2}
+
+
+def test_the_default_ratio_alone_is_not_sent(explore):
+    form = explore(prompt="a fox")
+    assert form._controls._ratios.value() == ("16:9",)
+    assert "aspect_ratio" not in form._controls.ask().axes
+
+
+def test_width_and_height_stand_there_for_the_custom_ratio_alone(explore, service):
+    form = explore(prompt="a fox")
+    width = form._controls._inputs["width"]
+    assert width.box.layout.display == "none"
+    form._controls._ratios.buttons["custom"].value = True
+    assert width.box.layout.display == ""
+    made(form)
+    inputs = [row["input"] for row in service.accepted]
+    assert sorted(len(given) for given in inputs) == [2, 4]
+    assert {given.get("width") for given in inputs} == {None, 1024}
+
+
+def test_a_model_that_needs_files_says_so_and_takes_them(explore, service, tmp_path):
+    form = explore("p-image-upscale")
+    assert quote(form) == "p-image-upscale needs image."
+    Image.new("RGB", (64, 64), "teal").save(tmp_path / "a.png")
+    form._controls._inputs["image"].typed.value = str(tmp_path / "a.png")
+    assert quote(form).startswith("1 picture: 1 new · 0.01 USD")
+    made(form)
+    assert form.frame["status"].tolist() == ["succeeded"]
+    assert form.frame["output"].tolist()[0].endswith(".jpg")
+
+
+def test_a_video_is_made_and_shown(explore):
+    form = made(explore("p-video", prompt="a fox runs", duration=1, draft=True))
+    assert form.frame["status"].tolist() == ["succeeded"]
+    assert "<video" in places(form)[0]._picture.value
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"sede": 1}, "Did you mean seed"),
+        ({"aspect_ratio": ["1:1", "17:9"]}, "'17:9' is not allowed"),
+        ({"lora_scale": 9}, "out of range"),
+        ({"seed": ["one"]}, "seed"),
+    ],
+)
+def test_a_wrong_start_raises_where_it_was_written(explore, fields, error):
+    with pytest.raises(InputError, match=error):
+        explore(**fields)
+
+
+def test_an_unknown_model_raises_with_near_names(explore):
+    with pytest.raises(UnknownModelError, match="p-image"):
+        explore("p-imag")
+
+
+def test_a_model_that_the_catalogue_does_not_know_is_taken_knowingly(explore, service):
+    service.configure(allow_unknown=True)
+    form = made(explore("brand-new-9", prompt="a fox", style="ink", unchecked=True))
+    assert service.accepted[0]["input"] == {"prompt": "a fox", "style": "ink"}
+    assert form.frame["status"].tolist() == ["succeeded"]
+
+
+def test_a_form_says_in_words_what_it_is_where_it_cannot_be_shown(explore):
+    form = explore(prompt="a fox")
+    assert repr(form) == "<Form: nothing made yet; run the cell to use it>"
+    made(form)
+    assert repr(form) == "<Form: 1 of 1 pictures made; run the cell to use it>"
+
+
+def test_many_places_are_shown_a_page_at_a_time(explore):
+    form = made(explore(prompt="a fox", seed="1-60"))
+    assert len(places(form)) == 48
+    more = form._board.box.children[-1]
+    assert more.description == "Show 12 of 12 more"
+    more.click()
+    assert len(places(form)) == 60
+    assert all("<img" in place._picture.value for place in places(form))

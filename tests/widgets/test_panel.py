@@ -1,0 +1,74 @@
+"""The progress panel in a notebook: renewed from a thread, and plain HTML at the end."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+
+class Handle:
+    """A display handle that notes what it is told."""
+
+    def __init__(self):
+        self.bundles = []
+
+    def update(self, bundle, *, raw):
+        assert raw
+        self.bundles.append(bundle)
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Note what is displayed, in place of a notebook."""
+    displayed, handle = [], Handle()
+
+    def display(what, **how):
+        displayed.append((what, how))
+        return handle
+
+    monkeypatch.setattr("IPython.display.display", display)
+    return displayed, handle
+
+
+def test_the_panel_follows_the_run_and_leaves_html_that_the_notebook_keeps(service, shown, until):
+    displayed, handle = shown
+    service.configure(latency=0.3)
+    frame = pd.DataFrame({"prompt": ["a <b>fox</b>", "an owl"]})
+    run = frame.pruna.generate("prompt", background=True)
+    run.progress._ipython_display_()
+    bundle, how = displayed[0]
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert how == {"raw": True, "display_id": True}
+    run.result(30)
+    until(lambda: handle.bundles)
+    assert set(handle.bundles[0]) == {"text/html", "text/plain"}
+    assert "2 of 2" in handle.bundles[0]["text/html"]
+    assert handle.bundles[0]["text/html"].count("<img") == 2
+
+
+def test_the_panel_of_a_run_that_is_over_is_plain_html(service, shown):
+    displayed, _ = shown
+    frame = pd.DataFrame({"prompt": ["a fox"]})
+    run = frame.pruna.generate("prompt", background=True)
+    run.result(30)
+    run.progress._ipython_display_()
+    what, how = displayed[0]
+    assert "1 of 1" in what.data
+    assert how == {}
+
+
+def test_the_panel_s_button_cancels_the_run(service, shown, monkeypatch):
+    displayed, _ = shown
+    service.configure(latency=60)
+    made = []
+    import ipywidgets
+
+    button = ipywidgets.Button
+    monkeypatch.setattr(
+        "ipywidgets.Button", lambda **given: made.append(button(**given)) or made[-1]
+    )
+    run = pd.DataFrame({"prompt": ["a fox"]}).pruna.generate("prompt", background=True)
+    run.progress._ipython_display_()
+    made[0].click()
+    assert run.result(30)["status"].tolist() == ["pending"]
+    assert displayed
