@@ -91,7 +91,7 @@ class _Reader:
         self.constants: dict[str, Any] = {}
         self._needed = frozenset({"prompt", *model.required, *call.needs})
         self._media_names = frozenset(field.name for field in model.media_fields)
-        self._media = MediaReader()
+        self._media = MediaReader(unchecked=call.unchecked)
 
     def read_constants(self, problems: list[str]) -> None:
         """Make the constants plain, and check those that can be checked alone.

@@ -17,12 +17,21 @@ if TYPE_CHECKING:
 
 _LIST_KINDS = frozenset("OUS")
 _BATCH_DIMENSIONS = 4
+_CLIPS = frozenset({"audio", "video"})
+"""A container of one kind may hold the other alone, which its first bytes don't tell."""
 
 
 class MediaReader:
-    """Reads cells as files; a file that many rows share is opened and hashed once."""
+    """Reads cells as files; a file that many rows share is opened and hashed once.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    unchecked : bool
+        Let a file of another kind than the field takes pass.
+    """
+
+    def __init__(self, *, unchecked: bool = False) -> None:
+        self._unchecked = unchecked
         self._read: dict[Any, tuple[Any, Any]] = {}
 
     def of(self, field: Field, made_before: str = "") -> Callable[[Any], Any]:
@@ -38,12 +47,15 @@ class MediaReader:
 
         def one(value: Any) -> Any:
             try:
-                return self._one(value)
+                media = self._one(value)
             except InputError as error:
                 if not made_before:
                     raise
                 msg = f"{error} It is an output of an earlier step: run that step again."
                 raise InputError(msg) from None
+            if not self._unchecked:
+                _check_kind(field, media)
+            return media
 
         if field.type != "array":
             return one
@@ -66,6 +78,17 @@ class MediaReader:
             self._read[key] = (to_media(value), value)
         media: Media | str = self._read[key][0]
         return media
+
+
+def _check_kind(field: Field, media: Media | str) -> None:
+    """Refuse a file that the service would refuse only after it was paid for."""
+    if isinstance(media, str) or media.type.kind in field.media:
+        return
+    if media.type.kind in _CLIPS and not _CLIPS.isdisjoint(field.media):
+        return
+    kinds = " or ".join("zip archive" if kind == "zip" else kind for kind in field.media)
+    msg = f"{field.name}: {media.name} is {media.type.content_type}; give a file of kind {kinds}."
+    raise InputError(msg)
 
 
 def _items(value: Any) -> list[Any]:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-
 import pandas as pd
 import pytest
+
+from pruna_nb.batch import polling
+
+
+@pytest.fixture(autouse=True)
+def asked_soon(monkeypatch):
+    """Have videos and trainings asked for as soon as pictures: the emulator's take no minutes."""
+    for kind in ("video", "zip"):
+        monkeypatch.setitem(polling._FIRST, kind, polling._FIRST["image"])
 
 
 @pytest.fixture
@@ -33,6 +40,3 @@ def generate(service):
 def frame():
     """Give a plain frame of three prompts."""
     return pd.DataFrame({"prompt": ["a lion", "a fox", "a heron"]})
-
-
-quiet = functools.partial(dict, progress=False)

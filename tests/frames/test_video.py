@@ -1,0 +1,234 @@
+"""Videos: hundreds in flight on a few threads; drafts, and the finals of those that were chosen."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import pruna_nb
+from pruna_nb import emulator
+from pruna_nb.errors import BudgetError, InputError
+
+QUIET = {"progress": False}
+
+
+@pytest.fixture
+def drafts(service):
+    frame = pd.DataFrame({"prompt": ["waves", "clouds", "birds"]}, index=list("wcb"))
+    return frame.pruna.generate("prompt", model="p-video", draft=True, duration=2, **QUIET)
+
+
+def test_three_hundred_videos_go_on_at_once_on_at_most_forty_threads():
+    frame = pd.DataFrame({"prompt": [f"waves {number}" for number in range(300)]})
+    limits = {"p-video": (1000, 60.0)}
+    others = threading.active_count()
+    threads = []
+    with emulator.running(process=True, fast=True, latency=5.0, limits=limits) as service:
+        done = threading.Event()
+
+        def watch():
+            while not done.is_set():
+                threads.append(threading.active_count() - others - 1)
+                time.sleep(0.05)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        with pruna_nb.configure(api_key="k", base_url=service.url, limits=limits):
+            out = frame.pruna.generate("prompt", model="p-video", duration=1, **QUIET)
+        done.set()
+        watcher.join()
+        accepted = sorted(row["at"] for row in service.accepted)
+        assert service.refused == 0
+    assert out["status"].eq("succeeded").all()
+    assert out["output"].nunique() == 300
+    assert max(threads) <= 40
+    # A prediction takes 5 s, so those sent within 5 s were in flight together.
+    assert max(sum(at <= other < at + 5.0 for other in accepted) for at in accepted) > 120
+
+
+@pytest.mark.parametrize("model", ["p-video", "wan-t2v"])
+def test_a_video_never_waits_in_its_request(model, service):
+    service.configure(latency=0.5)
+    frame = pd.DataFrame({"prompt": ["waves"]})
+    out = frame.pruna.generate("prompt", model=model, **QUIET)
+    assert out["prediction_id"].notna().all()
+    single = pruna_nb.generate("clouds", model=model)
+    assert single.prediction.id is not None
+    assert single.path.suffix == ".mp4"
+
+
+def test_a_draft_without_a_seed_gets_one_that_the_frame_keeps(drafts, asked):
+    assert drafts["seed"].tolist() == [1, 1, 1]
+    assert asked("seed") == [1, 1, 1]
+    assert asked("draft") == [True, True, True]
+
+
+def test_the_finals_of_all_drafts_are_the_same_requests_in_full(drafts, service, asked):
+    finals = drafts.pruna.finalize(**QUIET)
+    assert finals["status"].tolist() == ["succeeded"] * 3
+    assert service.charged == 6
+    draft_inputs, final_inputs = asked()[:3], asked()[3:]
+    without = [{name: each[name] for name in each if name != "draft"} for each in draft_inputs]
+    assert sorted(final_inputs, key=str) == sorted(without, key=str)
+
+
+def test_the_finals_stand_beside_their_drafts(drafts):
+    finals = drafts.pruna.finalize(**QUIET)
+    assert finals["step1_output"].tolist() == drafts["output"].tolist()
+    assert finals["seed"].tolist() == [1, 1, 1]
+    assert finals["cost_usd"].tolist() == pytest.approx([2 * 0.02] * 3)
+    assert drafts["cost_usd"].tolist() == pytest.approx([2 * 0.005] * 3)
+    assert set(finals["output"]).isdisjoint(drafts["output"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels"),
+    [
+        (["c"], ["c"]),
+        (["b", "w"], ["b", "w"]),
+        ([True, False, True], ["w", "b"]),
+        (pd.Series([False, True, False], index=list("wcb")), ["c"]),
+        (pd.Index(["w"]), ["w"]),
+        ("c", ["c"]),
+        ([], []),
+    ],
+    ids=["a label", "labels", "mask", "mask as a Series", "index", "text", "none"],
+)
+def test_the_rows_chosen_are_those_that_are_made(rows, labels, drafts, service):
+    finals = drafts.pruna.finalize(rows, **QUIET)
+    assert finals.index.tolist() == labels
+    assert service.charged == 3 + len(labels)
+
+
+def test_rows_chosen_by_pandas_itself_are_those_that_are_made(drafts, service):
+    finals = drafts[drafts["prompt"].str.contains("ou")].pruna.finalize(**QUIET)
+    assert finals["prompt"].tolist() == ["clouds"]
+    assert service.charged == 4
+
+
+def test_a_draft_that_failed_has_no_final_unless_it_is_chosen(service):
+    service.configure(faults={"failed": {"first": 1}})
+    frame = pd.DataFrame({"prompt": ["waves", "clouds"]})
+    drafts = frame.pruna.generate("prompt", model="p-video", draft=True, **QUIET)
+    assert len(drafts.pruna.finalize(**QUIET)) == 1
+    assert len(drafts.pruna.finalize([0, 1], **QUIET)) == 2
+
+
+def test_each_drafts_own_seed_is_its_finals(service, asked):
+    frame = pd.DataFrame({"prompt": ["waves", "clouds", "birds"], "s": [5, None, 7]})
+    drafts = frame.pruna.generate("prompt", model="p-video", draft=True, seed_col="s", **QUIET)
+    assert drafts["seed"].tolist() == [5, 1, 7]
+    drafts.pruna.finalize([2, 1], **QUIET)
+    assert sorted(asked("seed")[3:]) == [1, 7]
+
+
+def test_samples_of_drafts_have_seeds_of_their_own_and_finals_with_them(service, asked):
+    frame = pd.DataFrame({"prompt": ["waves"]})
+    drafts = frame.pruna.generate("prompt", model="p-video", draft=True, samples=3, **QUIET)
+    finals = drafts.pruna.finalize([(0, 2)], **QUIET)
+    assert finals["seed"].tolist() == [2]
+    assert asked("seed")[3:] == [2]
+
+
+def test_a_seed_for_all_is_the_finals_too(service, asked):
+    frame = pd.DataFrame({"prompt": ["waves"]})
+    drafts = frame.pruna.generate("prompt", model="p-video", draft=True, seed=9, **QUIET)
+    assert "seed" not in drafts.columns
+    drafts.pruna.finalize(**QUIET)
+    assert asked("seed") == [9, 9]
+
+
+def test_a_final_may_change_what_a_draft_left_open(drafts, asked):
+    finals = drafts.pruna.finalize(["w"], resolution="1080p", **QUIET)
+    assert asked()[3] == {"prompt": "waves", "seed": 1, "duration": 2, "resolution": "1080p"}
+    assert finals["cost_usd"].tolist() == pytest.approx([2 * 0.04])
+
+
+def test_a_final_that_is_there_is_taken_from_the_cache(drafts, service):
+    drafts.pruna.finalize(["w"], **QUIET)
+    again = drafts.pruna.finalize(**QUIET)
+    assert again["cached"].tolist() == [True, False, False]
+    assert service.charged == 6
+
+
+def test_finals_keep_to_a_budget(drafts, service):
+    with pytest.raises(BudgetError, match=r"3 new predictions would cost 0\.12 USD"):
+        drafts.pruna.finalize(max_cost_usd=0.1, **QUIET)
+    assert service.charged == 3
+
+
+def test_finals_that_failed_are_tried_again_as_finals(drafts, service, asked):
+    service.configure(faults={"failed": {"first": 1}})
+    finals = drafts.pruna.finalize(**QUIET)
+    again = finals.pruna.retry(**QUIET)
+    assert again["status"].tolist() == ["succeeded"] * 3
+    assert "draft" not in asked()[-1]
+
+
+def test_drafts_that_start_from_pictures_have_finals_that_do_too(service, asked):
+    table = pd.DataFrame({"prompt": ["a bay", "a sky"], "motion": ["waves", "clouds"]})
+    pictures = table.pruna.generate("prompt", **QUIET)
+    drafts = pictures.pruna.animate("output", "motion", draft=True, duration=1, **QUIET)
+    finals = drafts.pruna.finalize([1], **QUIET)
+    assert finals["status"].tolist() == ["succeeded"]
+    assert asked()[-1]["image"].startswith(service.url)
+    assert [name for name in finals if name.endswith("output")] == [
+        "step1_output", "step2_output", "output",
+    ]  # fmt: skip
+    assert finals["step2_output"].item() == drafts["output"].iloc[1]
+
+
+def test_drafts_among_finals_are_told_by_their_column(service, asked):
+    frame = pd.DataFrame({"prompt": ["waves", "clouds"], "quick": [True, False]})
+    both = frame.pruna.generate("prompt", model="p-video", draft_col="quick", **QUIET)
+    assert both["seed"].tolist() == [1, pd.NA]
+    finals = both.pruna.finalize([0], **QUIET)
+    assert finals["status"].tolist() == ["succeeded"]
+    assert asked()[-1]["draft"] is False
+    with pytest.raises(InputError, match="row 1: no seed in column 'seed'"):
+        both.pruna.finalize(**QUIET)
+
+
+def test_drafts_that_were_read_from_csv_are_finalized_with_their_arguments(
+    drafts, service, asked, tmp_path
+):
+    drafts.to_csv(tmp_path / "drafts.csv")
+    back = pd.read_csv(tmp_path / "drafts.csv", index_col=0)
+    with pytest.raises(InputError, match="does not say how 'output' was made"):
+        back.pruna.finalize(**QUIET)
+    finals = back.pruna.finalize(
+        ["w"], prompt_col="prompt", model="p-video", draft=True, duration=2, **QUIET
+    )
+    assert finals["status"].tolist() == ["succeeded"]
+    assert asked()[-1] == {"prompt": "waves", "seed": 1, "duration": 2}
+
+
+def test_what_is_no_draft_cannot_be_finalized(service):
+    frame = pd.DataFrame({"prompt": ["waves"]})
+    with pytest.raises(InputError, match="output holds no drafts"):
+        frame.pruna.generate("prompt", **QUIET).pruna.finalize(**QUIET)
+    videos = frame.pruna.generate("prompt", model="p-video", duration=1, **QUIET)
+    with pytest.raises(InputError, match="output holds no drafts"):
+        videos.pruna.finalize(**QUIET)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (["x", "w"], "no such label in the frame's index: 'x'"),
+        ([True], "a mask of 1 values, and the frame has 3 rows"),
+    ],
+)
+def test_rows_that_there_are_not_are_refused(rows, words, drafts, service):
+    with pytest.raises(InputError, match=words):
+        drafts.pruna.finalize(rows, **QUIET)
+    assert service.charged == 3
+
+
+def test_a_videos_file_is_an_mp4_in_the_cache(drafts):
+    heads = [Path(path).read_bytes()[4:8] for path in drafts["output"]]
+    assert heads == [b"ftyp"] * 3
