@@ -6,6 +6,7 @@ import os
 import time
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pruna_nb.api.media import MediaStore, sha256_of
@@ -13,7 +14,6 @@ from pruna_nb.batch.database import database_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from pruna_nb.api.media import Stored
 
@@ -90,7 +90,10 @@ class Cache:
         if stat.st_mtime_ns == mtime_ns:
             return True
         # Written since: a copied folder, or damage. Its name tells what its bytes should be.
-        whole = sha256_of(self.folder.__class__(path)) == os.path.basename(path).split(".")[0]  # noqa: PTH119
+        try:
+            whole = sha256_of(Path(path)) == Path(path).stem
+        except OSError:
+            return False
         if whole:
             self.database.change(
                 "UPDATE item SET mtime_ns = ? WHERE key = ?", [stat.st_mtime_ns, key]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pruna_nb.batch.job import Job, Outcome, Status
@@ -60,7 +61,8 @@ class Following:
                 self.follow(job)
                 return
             moment = time.monotonic() + _LOOK_SECONDS
-            run.schedule.at(moment, lambda: self._watch(job, name))
+            look = partial(self._watch, job, name)
+            run.schedule.at(moment, lambda: self.steps.guarded(job, look))
         elif entry.state == "delivered" and entry.media:
             self._share(job, entry)
         elif entry.state in {"failed", "canceled"}:
@@ -78,14 +80,24 @@ class Following:
         outcome = Outcome("succeeded", str(path), cached=True, prediction_id=entry.prediction_id)
         self.run.settle(job, outcome)
 
+    def is_done(self, job: Job) -> bool:
+        """Take what another run delivered since the plan was made, if outputs are shared."""
+        run = self.run
+        if run.options.cache != "use":
+            return False
+        hit = run.cache.find([job.key]).get(job.key)
+        if hit is None:
+            return False
+        done = Outcome("succeeded", hit.path, cached=True, prediction_id=hit.prediction_id)
+        run.settle(job, done)
+        return True
+
     def _done_elsewhere(self, job: Job) -> None:
-        """Take what another run has just finished from the cache, or send it after all."""
-        hit = self.run.cache.find([job.key]).get(job.key)
+        """Take what another run has just finished, or send it after all."""
+        if self.is_done(job):
+            return
         lost = self.run.journal.lost().get(job.key)
-        if hit is None and lost and job.key not in self.run.plan.lost:
+        if lost and job.key not in self.run.plan.lost:
             self._lost(job, lost[-1])
-        elif hit is None:
-            self.run.schedule.queue(job)
         else:
-            done = Outcome("succeeded", hit.path, cached=True, prediction_id=hit.prediction_id)
-            self.run.settle(job, done)
+            self.run.schedule.queue(job)

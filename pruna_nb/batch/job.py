@@ -51,7 +51,36 @@ class Outcome:
 
 @dataclass(slots=True)
 class Job:
-    """One request on its way to its output; several rows may share it."""
+    """One request on its way to its output; several rows may share it.
+
+    Parameters
+    ----------
+    key : str
+        As `request_key` gives it.
+    input : dict
+        Its fields.
+    rows : int
+        How many rows share it.
+    cost_usd : float or None
+        Its price; None if that is not published.
+    entry : Entry or None
+        Its line in the journal, as it stood when it was last of use.
+    prediction : Prediction or None
+        As the service last told it.
+    sent_at, unfinished_at, deadline : float
+        When it was sent, was last seen unfinished (seconds after that), and is given up
+        waiting for (`time.monotonic`).
+    tries, resends : int
+        Failed tries of the present step, and POSTs after one that was lost.
+    asked_again : bool
+        Whether its output was gone once, and its status was asked for again.
+    on_the_wire : bool
+        Whether its POST is out, and the answer is not there.
+    resumed : bool
+        Whether an earlier run sent it, and paid for it.
+    lost : Outcome or None
+        What to say of it if it is not sent again after all.
+    """
 
     key: str
     input: dict[str, Any] = field(repr=False)
@@ -65,6 +94,9 @@ class Job:
     tries: int = 0
     resends: int = 0
     asked_again: bool = False
+    on_the_wire: bool = False
+    resumed: bool = False
+    lost: Outcome | None = None
 
     @property
     def prediction_id(self) -> str | None:

@@ -48,9 +48,15 @@ class Entry:
     updated_at: float
 
 
-_COLUMNS = ", ".join(field.name for field in fields(Entry))
-_MARKS = ", ".join("?" * len(fields(Entry)))
-_UPSERT = f"INSERT OR REPLACE INTO prediction ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608 - names of ours
+_NAMES = [field.name for field in fields(Entry)]
+_COLUMNS = ", ".join(_NAMES)
+# A second open entry of one request is what the index forbids: it is ignored, not replaced.
+_INSERT = f"INSERT OR IGNORE INTO prediction ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - names of ours
+_UPDATE = (
+    f"UPDATE OR IGNORE prediction SET {', '.join(f'{name} = ?' for name in _NAMES)} WHERE entry = ?"  # noqa: S608 - the same
+)
+_SURE = frozenset({"intent", "sent", "lost"})
+"""States whose loss costs money: they reach the disk before the work goes on."""
 
 
 class Journal:
@@ -95,8 +101,7 @@ class Journal:
             now,
             now,
         )
-        sql = _UPSERT.replace("OR REPLACE", "OR IGNORE")
-        return entry if self.database.change(sql, astuple(entry)) else None
+        return entry if self.database.change(_INSERT, astuple(entry), durable=True) else None
 
     def void(self, entry: Entry) -> None:
         """Take an intent back: the service did not accept it."""
@@ -114,27 +119,53 @@ class Journal:
             If it cannot be written now.
         """
         changed = replace(entry, state=state, updated_at=time.time(), **changes)
-        if state not in {"intent", "sent", "lost"}:
+        if changed.error is not None:  # half a character, as in a file's name, is no text to SQLite
+            changed = replace(changed, error=changed.error.encode("utf-8", "replace").decode())
+        if state not in _SURE:
             changed = replace(changed, request=None, generation_url=None)
         try:
-            self.database.change(_UPSERT, astuple(changed))
+            self._write(changed)
         except CacheError:
-            with _UNSAVED_LOCK:
-                _UNSAVED.setdefault(self.folder, {})[changed.entry] = changed
+            self._remember(changed, known=False)
             raise
         return changed
 
-    def catch_up(self) -> None:
-        """Write what the disk did not take before."""
+    def hold(self, entry: Entry) -> None:
+        """Keep an entry in memory that was written before, should its file be gone.
+
+        It is written before the next run if it is missing then.
+        """
+        self._remember(entry, known=True)
+
+    def _remember(self, entry: Entry, *, known: bool) -> None:
         with _UNSAVED_LOCK:
-            waiting = _UNSAVED.pop(self.folder, {})
-        for name, entry in list(waiting.items()):
-            try:
-                self.database.change(_UPSERT, astuple(entry))
-            except CacheError:
-                with _UNSAVED_LOCK:
-                    _UNSAVED.setdefault(self.folder, {})[name] = entry
-                raise
+            waiting = _UNSAVED.setdefault(self.folder, {})
+            if not known or entry.entry not in waiting:
+                waiting[entry.entry] = (entry, known)
+
+    def _write(self, entry: Entry) -> None:
+        values, durable = astuple(entry), entry.state in _SURE
+        if not self.database.change(_UPDATE, (*values, entry.entry), durable=durable):
+            self.database.change(_INSERT, values, durable=durable)
+
+    def catch_up(self) -> None:
+        """Write what the disk did not take before.
+
+        Raises
+        ------
+        CacheError
+            If the disk does not take it now either: it stays in memory.
+        """
+        with _UNSAVED_LOCK:
+            waiting = dict(_UNSAVED.get(self.folder, {}))
+        for name, (entry, known) in waiting.items():
+            if known:
+                self.database.change(_INSERT, astuple(entry), durable=True)
+            else:
+                self._write(entry)
+            with _UNSAVED_LOCK:
+                if _UNSAVED[self.folder].get(name) == (entry, known):
+                    del _UNSAVED[self.folder][name]
 
     def open_work(self) -> dict[str, Entry]:
         """Give the requests that were sent and not delivered, by key.
@@ -225,5 +256,6 @@ class Journal:
         return [Entry(*row) for row in rows]
 
 
-_UNSAVED: dict[Path, dict[str, Entry]] = {}
+_UNSAVED: dict[Path, dict[str, tuple[Entry, bool]]] = {}
+"""By folder and entry: what has to be written, and whether it was written before."""
 _UNSAVED_LOCK = threading.Lock()

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import uuid
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import portalocker
 
+from pruna_nb.api.folders import make_private
 from pruna_nb.api.media import unwritable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_OURS: set[tuple[str, int]] = set()
+_OURS: dict[str, Owner] = {}
 _OURS_LOCK = threading.Lock()
 
 
@@ -36,40 +38,70 @@ class Owner:
         self.name = uuid.uuid4().hex
         self._path = _path(folder, self.name)
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file: IO[bytes] | None = self._path.open("wb")
+            make_private(self._path.parent)
+            self._file: int | None = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
             portalocker.lock(self._file, portalocker.LOCK_EX | portalocker.LOCK_NB)
-        except OSError as error:
-            raise unwritable(folder, error) from None
+        except (OSError, portalocker.LockException) as error:
+            reason = error if isinstance(error, OSError) else OSError(0, "it takes no locks")
+            raise unwritable(folder, reason) from None
         with _OURS_LOCK:
-            _OURS.add((self.name, os.getpid()))
+            _OURS[self.name] = self
 
     def leave(self) -> None:
         """Say that the run is over."""
         with _OURS_LOCK:
-            _OURS.discard((self.name, os.getpid()))
+            _OURS.pop(self.name, None)
+        self.close()
+        self._path.unlink(missing_ok=True)
+
+    def is_there(self) -> bool:
+        """Tell whether the folder still is the one that the run began in."""
+        if self._file is None:
+            return False
+        try:
+            stat = os.stat(self._path)  # noqa: PTH116 - asked for each row
+        except OSError:
+            return False
+        return os.path.samestat(stat, os.fstat(self._file))
+
+    def close(self) -> None:
+        """Close the file, which gives up its lock where no other process has it open."""
         if self._file is not None:
-            self._path.unlink(missing_ok=True)
-            self._file.close()
+            os.close(self._file)
             self._file = None
 
 
 def is_at_work(folder: Path, name: str) -> bool:
     """Tell whether a run is still at work, in this process or another."""
     with _OURS_LOCK:
-        if (name, os.getpid()) in _OURS:
+        if name in _OURS:
             return True
     try:
         with _path(folder, name).open("r+b") as file:
             portalocker.lock(file, portalocker.LOCK_EX | portalocker.LOCK_NB)
             portalocker.unlock(file)
-    except portalocker.LockException:
-        return True
-    except OSError:
+    except FileNotFoundError:
         return False
-    _path(folder, name).unlink(missing_ok=True)
+    except (portalocker.LockException, OSError):
+        # Too many open files, say: what is not known to be over must not be sent again.
+        return True
+    with contextlib.suppress(OSError):
+        _path(folder, name).unlink(missing_ok=True)
     return False
 
 
 def _path(folder: Path, name: str) -> Path:
     return folder / "runs" / f"{name}.lock"
+
+
+def _after_fork() -> None:
+    """Leave the parent's runs to it: a child that kept their files open would keep their locks."""
+    global _OURS_LOCK  # noqa: PLW0603 - a fork may have left it locked
+    _OURS_LOCK = threading.Lock()
+    for owner in _OURS.values():
+        owner.close()
+    _OURS.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

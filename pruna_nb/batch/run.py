@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import logging
 import math
 import threading
 import time
 import weakref
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pruna_nb import errors
 from pruna_nb.api.calls import Calls
 from pruna_nb.api.client import TIME_OUT_SECONDS
 from pruna_nb.batch.cache import Cache
-from pruna_nb.batch.job import Job, Outcome
+from pruna_nb.batch.job import Job, Outcome, Status
 from pruna_nb.batch.journal import Journal
 from pruna_nb.batch.keys import shown
 from pruna_nb.batch.owners import Owner
 from pruna_nb.batch.schedule import Schedule
+from pruna_nb.batch.words import one_line
 from pruna_nb.catalog import cost_usd
 
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ _GRACE_SECONDS = 0.8
 """How long an interrupted run waits for the answers that are on the wire."""
 _EXIT_SECONDS = 5.0
 _LATEST = 12
+_STUMBLES_AT_MOST = 3
+LOG = logging.getLogger("pruna_nb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +105,14 @@ class Run:
         self.started_at = time.monotonic()
         self.ended_at: float | None = None
         self._lock = threading.Lock()
+        self._stumbles = 0
         self._listeners: list[Callable[[str, Outcome], None]] = []
         self._jobs = {job.key: job for job in self._make_jobs()}
         self.owner: Owner | None = None
         self.steps = Steps(self)
         self.schedule: Schedule[Job] = Schedule(
             [job for job in self._jobs.values() if job.key not in plan.open_work],
-            self.steps.submit,
+            self.steps.sending.submit,
             workers=settings.workers,
             room=lambda: self.in_flight < _IN_FLIGHT_AT_MOST,
             crashed=self._crashed,
@@ -147,6 +153,12 @@ class Run:
             return
         self.settings.require_key()
         self.owner = Owner(self.settings.cache_dir)
+        try:
+            self.journal.forget_old()
+        except errors.CacheError:
+            self.owner.leave()
+            raise
+        self.cache.store.sweep()
         _RUNNING.add(self)
         for key, entry in self.plan.open_work.items():
             if key in self._jobs:
@@ -169,15 +181,21 @@ class Run:
             if job.key in self.outcomes:
                 return
             if outcome.cause is not None:  # its traceback would hold on to the whole step
-                outcome.cause.__traceback__ = None
+                outcome.cause.__traceback__ = outcome.cause.__context__ = None
             self.outcomes[job.key] = outcome
             self.counts[outcome.status] += 1
             if not math.isnan(outcome.cost_usd):
                 self.cost_usd += outcome.cost_usd
             if outcome.output is not None:
                 self.latest = [*self.latest[1 - _LATEST :], outcome.output]
-        for listener in self._listeners:
-            listener(job.key, outcome)
+        for listener in list(self._listeners):
+            try:
+                listener(job.key, outcome)
+            except Exception:
+                # A display that fails must not take a paid batch with it.
+                LOG.exception("A listener of the run failed, and is told nothing more")
+                with contextlib.suppress(ValueError):
+                    self._listeners.remove(listener)
 
     def count_in_flight(self, change: int) -> None:
         """Count a prediction that was sent, or that needs no more waiting for."""
@@ -194,7 +212,7 @@ class Run:
         with self._lock:
             if self.error is None:
                 self.error = error
-        self._leave_lane(f"not sent, since the run was stopped: {_one_line(error)}")
+        self._leave_lane(f"not sent, since the run was stopped: {one_line(error)}")
 
     def cancel(self) -> None:
         """Stop as soon as the steps under way end; the next run goes on from there."""
@@ -224,19 +242,70 @@ class Run:
         found = self.outcomes.get(key)
         if found is not None:
             return found
-        job = self._jobs[key]
-        why = "sent, and not delivered yet: run again to fetch it" if job.prediction else "not sent"
-        return Outcome(
-            "pending", error=why, cost_usd=math.nan if job.prediction else 0.0,
-            prediction_id=job.prediction_id,
-        )  # fmt: skip
+        return self._unsettled(self._jobs[key])
+
+    @staticmethod
+    def _unsettled(job: Job) -> Outcome:
+        if job.lost is not None and not job.prediction:
+            return job.lost
+        why, cost = "not sent", 0.0
+        if job.prediction:
+            why = "sent, and not delivered yet: run again to fetch it"
+        elif job.on_the_wire:
+            why = "its answer had not come when the run was stopped: run again to see"
+        if (job.prediction and not job.resumed) or job.on_the_wire:
+            cost = math.nan
+        return Outcome("pending", error=why, cost_usd=cost, prediction_id=job.prediction_id)
 
     def _leave_lane(self, why: str) -> None:
         for job in self.schedule.clear_lane():
-            self.settle(job, Outcome("pending", error=why))
+            self.settle(job, job.lost or Outcome("pending", error=why))
+
+    def stumble(self, job: Job, error: Exception) -> None:
+        """Note an error that nobody foresaw with its row; too many of them end the run."""
+        LOG.error("An unforeseen error in a row", exc_info=error)
+        text = f"an error in pruna_nb itself, please report it: {type(error).__name__}: {error}"
+        if job.prediction is not None:
+            self.count_in_flight(-1)
+        state: Status = "failed" if job.entry is None else "pending"
+        self.settle(job, replace(self._unsettled(job), status=state, error=one_line(text)))
+        with self._lock:
+            self._stumbles += 1
+            too_many = self._stumbles >= _STUMBLES_AT_MOST
+        if too_many:
+            self.crash = self.crash or error
+            self._leave_lane("not sent: the run crashed")
+
+    def check_folder(self) -> bool:
+        """Tell whether the cache folder is still there; if not, send nothing more."""
+        if self.owner is None or self.owner.is_there():
+            return True
+        if self.error is None:
+            self.stop_sending(
+                errors.CacheError(
+                    f"The cache folder {str(self.settings.cache_dir)!r} was removed while the "
+                    "run was using it. Nothing more was sent. Run again in this session: what was "
+                    "paid for is fetched again, at no cost."
+                )
+            )
+        return False
+
+    def _hold_open_work(self) -> None:
+        """Keep in memory what the journal may have lost: ids that are worth money."""
+        for key, job in self._jobs.items():
+            outcome = self.outcomes.get(key)
+            output = outcome.output if outcome is not None else None
+            if job.entry is None or job.entry.state != "sent":
+                continue
+            if outcome is None or outcome.status == "pending":
+                self.journal.hold(job.entry)
+            elif output is not None and not Path(output).exists():
+                self.journal.hold(job.entry)
+                why = "its file was removed with the cache folder: run again to fetch it"
+                self.outcomes[key] = replace(outcome, status="pending", output=None, error=why)
 
     def _crashed(self, error: BaseException) -> None:
-        """End by an error: one of the disk or the account, or one that nobody foresaw."""
+        """End by an error of the disk or the account, or one that is nobody's row."""
         if isinstance(error, errors.PrunaError):
             self.stop_sending(error)
             if isinstance(error, errors.CacheError):
@@ -244,21 +313,18 @@ class Run:
             return
         self.crash = self.crash or error
         self._leave_lane("not sent: the run crashed")
-        self.schedule.stop()
 
     def _close(self) -> None:
         while not self.schedule.join(3600.0):
             pass
+        if not self.check_folder() or isinstance(self.error, errors.CacheError):
+            self._hold_open_work()
         if self.owner is not None:
             with contextlib.suppress(OSError):  # the folder may be gone
                 self.owner.leave()
         self.calls.transport.close()
         self.ended_at = time.monotonic()
         _RUNNING.discard(self)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 _RUNNING: weakref.WeakSet[Run] = weakref.WeakSet()

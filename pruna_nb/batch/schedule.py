@@ -71,8 +71,14 @@ class Schedule(Generic[T]):
             threading.Thread(target=self._work, name=f"pruna_nb-{number}", daemon=True)
             for number in range(count)
         ]
-        for thread in self._threads:
-            thread.start()
+        for number, thread in enumerate(self._threads):
+            try:
+                thread.start()
+            except RuntimeError:  # the system has no more to give
+                if number == 0:
+                    raise
+                self._threads = self._threads[:number]
+                break
 
     def at(self, moment: float, step: Callable[[], None]) -> None:
         """Have a step run at a moment (`time.monotonic`) or soon after."""
