@@ -29,8 +29,6 @@ from pruna_nb.widgets.ask import Ask, parse_prompts
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import pandas as pd
-
     from pruna_nb.catalog import Field, Model
     from pruna_nb.show import Grid
 
@@ -317,7 +315,7 @@ def ask_of(arguments: Arguments, cell: str, variables: Mapping[str, Any]) -> Ask
     return Ask(model, axes, shared)
 
 
-def grid_of(ask: Ask, frame: pd.DataFrame, *, size: int, title: str) -> Grid:
+def grid_of(ask: Ask, frame: Any, *, size: int, title: str) -> Grid:
     """Lay the pictures out: what differs most is the rows, what differs next the columns."""
     from pruna_nb.frames.showing import frame_grid
 

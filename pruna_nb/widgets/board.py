@@ -23,6 +23,9 @@ PAGE = 48
 """Places that are shown before a button asks for more: each is several widgets."""
 _AGAIN = frozenset({"failed", "canceled", "lost", "pending"})
 _VIDEO_BYTES_AT_MOST = 12_000_000
+_RETRY = ("Retry", "refresh")
+_FETCH = ("Fetch", "download")
+"""What was sent and not delivered is fetched: it is not paid for again."""
 _HEADING = "font-weight:600;line-height:1.4;overflow-wrap:anywhere;margin:10px 0 2px"
 
 
@@ -178,9 +181,7 @@ class Place:
             description="Select", icon="square-o", layout=w.Layout(width="92px", height="26px")
         )
         self.choose.add_class("pruna-select")
-        self.retry = w.Button(
-            description="Retry", icon="refresh", layout=w.Layout(width="92px", height="26px")
-        )
+        self.retry = w.Button(layout=w.Layout(width="92px", height="26px"))
         self.retry.add_class("pruna-retry")
         self.choose.observe(self._chosen, "value")
         self.retry.on_click(lambda _: board.again(number))
@@ -202,6 +203,8 @@ class Place:
         if outcome.status == "succeeded":
             button = [self.choose]
         elif outcome.status in _AGAIN and (over or outcome.status != "pending"):
+            sent = outcome.status == "pending" and outcome.prediction_id is not None
+            self.retry.description, self.retry.icon = _FETCH if sent else _RETRY
             button = [self.retry]
         else:
             button = []

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pruna_nb.widgets.doors import Tables
 
 _NOT_DONE = frozenset({"failed", "canceled", "lost", "pending"})
+_PLAIN = "The form lives as long as its kernel: run the cell to use it."
 _SAVE_SECONDS = 2.0
 """How often the copy below the form is renewed during a run; nobody sees it then."""
 
@@ -257,7 +258,7 @@ class Form:
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        display(bundle(self.box, repr(self)), raw=True)  # type: ignore[no-untyped-call]
+        display(bundle(self.box, _PLAIN), raw=True)  # type: ignore[no-untyped-call]
         self._saved.display()
 
     def __repr__(self) -> str:
@@ -265,4 +266,4 @@ class Form:
             done = sum(outcome.status == "succeeded" for outcome in self._outcomes)
             total = len(self._outcomes)
         made = f"{done:,} of {total:,} pictures made" if total else "nothing made yet"
-        return f"<Form: {made}; run the cell to use it>"
+        return f"<Form: {made}>"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pruna_nb.batch.run import Run
 
 _LOOK_SECONDS = 0.25
-_LATEST = 8
+_LATEST = 7
 _THUMB = 96
 _TRACK = "height:6px;border-radius:3px;background:rgba(128,128,128,.25);overflow:hidden"
 _BARS = (
@@ -167,7 +167,7 @@ class Panel:
 
         shown = w.HTML(self.html())
         shown.add_class("pruna-panel")
-        stop = w.Button(description="Cancel", icon="stop", layout=w.Layout(width="110px"))
+        stop = w.Button(description="Cancel", icon="stop", layout=w.Layout(width="110px", margin="6px 2px"))
         stop.add_class("pruna-panel-stop")
         stop.on_click(lambda _: self._run.cancel())
         box = w.VBox([shown, stop])

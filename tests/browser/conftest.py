@@ -86,9 +86,10 @@ class Book:
         book = nbformat.read(self.path, as_version=4)
         return json.dumps([cell.get("outputs", []) for cell in book.cells])
 
-    def shoot(self, name):
-        """Photograph the page into the folder of pictures, to be looked at."""
-        self.page.screenshot(path=str(self.lab.shots / f"{name}.png"))
+    def shoot(self, name, part=".jp-Notebook"):
+        """Photograph a part of the page into the folder of pictures, to be looked at."""
+        path = self.lab.shots / f"{name}.png"
+        self.page.locator(part).first.screenshot(path=path)
 
 
 class Lab:
@@ -117,23 +118,24 @@ class Lab:
         nbformat.write(copy, path)
         return path
 
-    def open(self, path, *, theme="light", width=1100, height=900):
-        """Open a notebook in a page of its own."""
-        self._choose(theme)
+    def open(self, path, *, theme="light", width=1100, height=900, widget_state=False):
+        """Open a notebook in a page of its own, which saves the widgets' state if wanted."""
+        self._choose("apputils-extension", "themes", theme=THEMES[theme])
+        self._choose("apputils-extension", "notification", fetchNews="false")
+        manager = "../@jupyter-widgets/jupyterlab-manager"
+        self._choose(manager, "plugin", saveState=widget_state)
         page = self.browser.new_page(viewport={"width": width, "height": height})
         book = Book(self, page, path)
         self._open.append(book)
         page.goto(f"{self.url}/doc/tree/{path.name}", wait_until="domcontentloaded")
-        page.locator(IDLE).wait_for(timeout=60_000)
+        page.locator(IDLE).wait_for(state="attached", timeout=60_000)
         return book
 
-    def _choose(self, theme):
-        folder = self.root / "settings" / "@jupyterlab" / "apputils-extension"
+    def _choose(self, extension, name, **settings):
+        """Write settings as JupyterLab's own settings page would."""
+        folder = self.root / "settings" / "@jupyterlab" / extension
         folder.mkdir(parents=True, exist_ok=True)
-        chosen = json.dumps({"theme": THEMES[theme]})
-        (folder / "themes.jupyterlab-settings").write_text(chosen)
-        news = json.dumps({"fetchNews": "false"})
-        (folder / "notification.jupyterlab-settings").write_text(news)
+        (folder / f"{name}.jupyterlab-settings").write_text(json.dumps(settings))
 
     def close_all(self):
         """Close every page, and say what they asked of other hosts."""

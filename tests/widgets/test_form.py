@@ -110,6 +110,7 @@ def test_what_was_sent_before_a_cancel_is_taken_up_and_not_paid_twice(explore, s
     form._stop.click()
     assert form.wait(30)
     assert "3 sent before" in quote(form)
+    assert [place.retry.description for place in places(form)] == ["Fetch"] * 3
     made(form)
     assert form.frame["status"].tolist() == ["succeeded"] * 3
     assert service.charged == 3
@@ -294,9 +295,9 @@ def test_a_model_that_the_catalogue_does_not_know_is_taken_knowingly(explore, se
 
 def test_a_form_says_in_words_what_it_is_where_it_cannot_be_shown(explore):
     form = explore(prompt="a fox")
-    assert repr(form) == "<Form: nothing made yet; run the cell to use it>"
+    assert repr(form) == "<Form: nothing made yet>"
     made(form)
-    assert repr(form) == "<Form: 1 of 1 pictures made; run the cell to use it>"
+    assert repr(form) == "<Form: 1 of 1 pictures made>"
 
 
 def test_many_places_are_shown_a_page_at_a_time(explore):

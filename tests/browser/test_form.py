@@ -1,0 +1,150 @@
+"""The form in JupyterLab: typed into, clicked, canceled, tried again, selected from."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+EXPLORE = "import pruna_nb\nform = pruna_nb.explore()\nform"
+HOSTILE = "a red fox <script>document.title = 'taken'</script> for $5 and $6"
+ALL_DRAWN = """(count) => {
+    const all = [...document.querySelectorAll('.pruna-board img')];
+    return all.length === count && all.every(image => image.naturalWidth > 0);
+}"""
+
+
+def fill(page, prompts, *, ratios=(), seeds=""):
+    """Type into the form as a person would."""
+    page.locator(".pruna-prompt textarea").fill(prompts)
+    for ratio in ratios:
+        page.locator(".pruna-aspect_ratio button").get_by_text(ratio, exact=True).click()
+    page.locator(".pruna-seed input").fill(seeds)
+
+
+def click(page, name, number=0):
+    """Click a button of the form once it can be clicked."""
+    button = page.locator(f"button.pruna-{name}:enabled").nth(number)
+    button.wait_for()
+    button.click()
+
+
+def wait_for_quote(page, text):
+    page.locator(".pruna-quote").get_by_text(text).wait_for()
+
+
+def is_wider_than_its_room(page):
+    return page.evaluate(
+        "() => { const form = document.querySelector('.pruna-form');"
+        " return form.scrollWidth > form.clientWidth + 1 }"
+    )
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_is_typed_becomes_pictures_and_what_is_selected_a_frame(lab, theme):
+    book = lab.open(lab.write(f"form-{theme}", EXPLORE, "form.selected.T"), theme=theme)
+    page = book.page
+    book.run(0, ".pruna-go:enabled")
+    fill(page, f"{HOSTILE}\na lighthouse at dusk", ratios=["1:1"], seeds="1, 2")
+    wait_for_quote(page, "8 pictures: 8 new · 0.04 USD")
+    click(page, "go")
+    page.get_by_text("8 rows: 8 new").wait_for()
+    page.wait_for_function(ALL_DRAWN, arg=8)
+    assert page.title() != "taken"
+    assert page.locator(".pruna-board").get_by_text(HOSTILE).first.is_visible()
+    assert page.locator(".pruna-board mjx-container").count() == 0
+    click(page, "select", 5)
+    page.get_by_text("1 selected").wait_for()
+    page.set_viewport_size({"width": 1100, "height": 1250})
+    book.shoot(f"form-{theme}", ".pruna-form")
+    book.run(1, "table.dataframe")
+    table = page.locator("table.dataframe").inner_text()
+    assert "a lighthouse at dusk" in table
+    assert HOSTILE not in table
+
+
+def test_the_form_has_room_in_a_narrow_window(lab):
+    book = lab.open(lab.write("narrow", EXPLORE), width=480, height=1600)
+    page = book.page
+    book.run(0, ".pruna-go:enabled")
+    fill(page, "a lighthouse at dusk, with a very long description of its light", seeds="1-3")
+    wait_for_quote(page, "3 pictures")
+    click(page, "go")
+    page.get_by_text("3 rows: 3 new").wait_for()
+    page.wait_for_function(ALL_DRAWN, arg=3)
+    book.shoot("form-narrow", ".pruna-form")
+    assert not is_wider_than_its_room(page)
+    page.locator(".pruna-more").get_by_text("More fields").click()
+    page.locator(".pruna-lora_scale").first.wait_for()
+    assert not is_wider_than_its_room(page)
+    book.shoot("form-narrow-more")
+
+
+def test_cancel_is_heard_while_it_runs_and_the_kernel_is_free(lab):
+    lab.service.configure(latency=120)
+    book = lab.open(lab.write("cancel", EXPLORE, "print('the kernel', 'is free')"))
+    page = book.page
+    book.run(0, ".pruna-go:enabled")
+    fill(page, "a fox\nan owl", seeds="1, 2")
+    click(page, "go")
+    page.locator(".pruna-status").get_by_text("0 of 4 rows").wait_for()
+    book.run(1, "text=the kernel is free")
+    book.shoot("form-running")
+    click(page, "stop")
+    page.locator(".pruna-status").get_by_text("Canceled. 4 rows").wait_for()
+    page.locator(".pruna-go:enabled").wait_for()
+    book.shoot("form-canceled")
+
+
+def test_a_failed_picture_says_why_and_is_tried_again_in_its_place(lab):
+    lab.service.configure(faults={"failed": {"first": 1}})
+    book = lab.open(lab.write("retry", EXPLORE))
+    page = book.page
+    book.run(0, ".pruna-go:enabled")
+    fill(page, "a fox in the snow", seeds="1-4")
+    click(page, "go")
+    page.get_by_text("4 rows: 3 new, 0 cached, 1 failed").wait_for()
+    page.locator(".pruna-place").get_by_text("the model could not finish").wait_for()
+    book.shoot("form-failed", ".pruna-form")
+    click(page, "retry")
+    page.wait_for_function(ALL_DRAWN, arg=4)
+    assert page.locator("button.pruna-retry").count() == 0
+
+
+def test_what_was_typed_stays_when_the_cell_runs_again(lab):
+    book = lab.open(lab.write("again", EXPLORE))
+    page = book.page
+    book.run(0, ".pruna-go:enabled")
+    fill(page, "a fox\nan owl", ratios=["1:1", "3:2"], seeds="4-6")
+    wait_for_quote(page, "18 pictures")
+    prompt = page.locator(".jp-InputPrompt").first
+    before = prompt.inner_text()
+    book.run(0, ".pruna-go:enabled")
+    page.wait_for_function(
+        "(before) => document.querySelector('.jp-InputPrompt').innerText !== before", arg=before
+    )
+    wait_for_quote(page, "18 pictures")
+    assert page.locator(".pruna-prompt textarea").input_value() == "a fox\nan owl"
+    assert page.locator(".pruna-seed input").input_value() == "4-6"
+
+
+def test_a_file_is_uploaded_from_the_browser_and_edited(lab, tmp_path):
+    from PIL import Image
+
+    path = tmp_path / "my photo.png"
+    Image.new("RGB", (640, 400), "teal").save(path)
+    source = (
+        "import pruna_nb\nform = pruna_nb.explore('p-image-edit', prompt='make it night')\nform"
+    )
+    book = lab.open(lab.write("upload", source))
+    page = book.page
+    book.run(0, ".pruna-go:enabled")
+    wait_for_quote(page, "p-image-edit needs images")
+    with page.expect_file_chooser() as chooser:
+        page.locator("button.pruna-upload").click()
+    chooser.value.set_files(path)
+    page.get_by_text("my photo.png").wait_for()
+    wait_for_quote(page, "1 picture: 1 new · 0.01 USD")
+    click(page, "go")
+    page.wait_for_function(ALL_DRAWN, arg=1)
+    book.shoot("form-upload", ".pruna-form")

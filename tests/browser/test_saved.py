@@ -1,0 +1,103 @@
+"""What the saved notebook keeps: the pictures, for everybody; the key, for nobody."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+PROMPT = "a fox <script>document.title = 'taken'</script> for $5 and $6"
+EXPLORE = f"import pruna_nb\nform = pruna_nb.explore(prompt={PROMPT!r}, seed='1, 2')\nform"
+MAGIC = f"%load_ext pruna_nb\nname = {PROMPT!r}"
+WATCH = """import pandas as pd
+import pruna_nb
+df = pd.DataFrame({"prompt": [f"a lighthouse, number {n}" for n in range(40)]})
+run = df.pruna.generate("prompt", background=True)
+run.progress"""
+KEY = "pk-never-to-be-saved-1234"
+SHOWN = """(count) => {
+    const all = [...document.querySelectorAll('.jp-OutputArea-output img')];
+    const seen = all.filter(image => image.offsetParent !== null && image.naturalWidth > 0);
+    return seen.length === count;
+}"""
+
+
+@pytest.fixture
+def saved(lab):
+    """Make pictures with the form, and save the notebook."""
+    book = lab.open(lab.write("saved", EXPLORE))
+    page = book.page
+    book.run(0, ".pruna-go:enabled")
+    page.locator("button.pruna-go").click()
+    page.get_by_text("2 rows: 2 new").wait_for()
+    page.wait_for_function(
+        SHOWN, arg=2
+    )  # the copy below the form does not show as long as it lives
+    book.save("data:image/webp;base64,")
+    return book
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_pictures_of_the_form_are_there_when_the_notebook_is_opened_again(lab, saved, trusted):
+    name = "trusted" if trusted else "untrusted"
+    book = lab.open(lab.copy(saved, name, trusted=trusted), height=700)
+    page = book.page
+    page.wait_for_function(SHOWN, arg=2)
+    assert page.get_by_text(PROMPT).first.is_visible()
+    alts = page.locator(".jp-OutputArea-output img").evaluate_all("all => all.map(i => i.alt)")
+    assert alts == [f"{PROMPT}, seed 1", f"{PROMPT}, seed 2"]
+    assert page.locator("mjx-container").count() == 0
+    assert page.title() != "taken"
+    book.shoot(f"saved-{name}")
+
+
+def test_a_batch_is_watched_and_what_it_made_stays_in_the_saved_notebook(lab):
+    lab.service.configure(latency=(0.5, 6.0))
+    book = lab.open(lab.write("watch", WATCH, "run.result()['status'].value_counts()"))
+    page = book.page
+    book.run(0, ".pruna-panel")
+    page.locator(".pruna-panel img").first.wait_for()
+    book.shoot("panel-running")
+    book.run(1, "text=succeeded")
+    page.locator("button.pruna-panel-stop").wait_for(state="detached")
+    book.shoot("panel-done")
+    book.save("40 of 40")
+    again = lab.open(lab.copy(book, "watch-untrusted", trusted=False))
+    again.page.get_by_text("40 of 40").wait_for()
+    again.page.wait_for_function(SHOWN, arg=7)
+
+
+def test_a_cell_of_prompts_becomes_a_grid_that_stays(lab):
+    cell = "%%pruna --aspect-ratio 16:9,1:1 --seed 1,2\n{name}\na lighthouse at dusk"
+    book = lab.open(lab.write("magic", MAGIC, cell, "_pruna.shape"), height=1500)
+    page = book.page
+    book.run(0, ".jp-InputPrompt >> text=[1]:")
+    book.run(1, ".jp-OutputArea table img")
+    page.wait_for_function(SHOWN, arg=8)
+    book.run(2, "text=(8, 10)")
+    assert page.locator("mjx-container").count() == 0
+    assert page.title() != "taken"
+    book.shoot("magic")
+    book.save("data:image/webp;base64,")
+
+
+def test_a_key_that_was_typed_is_in_no_saved_notebook(lab):
+    source = "import pruna_nb\npruna_nb.login()"
+    said = "pruna_nb.settings.current().api_key[:9]"
+    book = lab.open(lab.write("login", source, said), widget_state=True)
+    page = book.page
+    book.run(0, ".pruna-login input")
+    book.shoot("login")
+    page.locator(".pruna-login input").fill(KEY)
+    page.keyboard.press("Enter")
+    page.get_by_text("is kept for this session").wait_for()
+    book.shoot("login-done")
+    book.run(1, "text=pk-never-")
+    book.save("is kept for this session")
+    text = book.path.read_text(encoding="utf-8")
+    assert KEY not in text
+    assert "application/vnd.jupyter.widget-state+json" in json.loads(text)["metadata"].get(
+        "widgets", {}
+    )
