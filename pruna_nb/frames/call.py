@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pruna_nb.catalog import Model
 
 ATTRS = "pruna_nb"
-"""Where a frame's attrs say how it was made."""
+"""Where a frame's attrs say how each of its columns of outputs was made: a call for each."""
 _SUFFIX = "_col"
 _SECRET = "hf_api_token"  # noqa: S105 - a field's name, secret also where the model is not known
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 TEXT_COLUMNS = ("output", "status", "error", "prediction_id")
 RESULT_COLUMNS = ("output", "status", "error", "seconds", "cost_usd", "cached", "prediction_id")
 GOOD = frozenset({"succeeded", "skipped"})
-STEPS = "pruna_nb_steps"
-"""Where a frame's attrs say how each of its columns of outputs was made."""
 
 
 def with_results(
@@ -67,13 +65,13 @@ def set_aside(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, 
         new.get(name, name): _renamed(Call.from_attrs(spec), new).as_attrs()
         for name, spec in steps_of(frame).items()
     }
-    out.attrs = {**frame.attrs, STEPS: steps}
+    out.attrs = {**frame.attrs, ATTRS: steps}
     return out, new
 
 
 def steps_of(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Give how a frame's columns of outputs were made, as far as its attrs tell."""
-    steps = frame.attrs.get(STEPS)
+    steps = frame.attrs.get(ATTRS)
     if not isinstance(steps, dict):
         return {}
     return {name: spec for name, spec in steps.items() if isinstance(spec, dict)}
@@ -81,17 +79,12 @@ def steps_of(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
 def _note(out: pd.DataFrame, call: Call) -> None:
     """Write into a new frame's attrs how its outputs were made."""
-    spec = call.as_attrs()
     output = call.prefix + "output"
-    steps = {
-        name: step for name, step in steps_of(out).items() if name in out.columns and name != output
+    steps: dict[str, Any] = {
+        name: step for name, step in steps_of(out).items() if name in out.columns
     }
-    if spec is None:
-        out.attrs.pop(ATTRS, None)
-    else:
-        out.attrs[ATTRS] = spec
-        steps[output] = spec
-    out.attrs[STEPS] = steps
+    steps[output] = call.as_attrs()
+    out.attrs[ATTRS] = {name: step for name, step in steps.items() if step is not None}
 
 
 def _renamed(call: Call, names: dict[str, str]) -> Call:

@@ -9,8 +9,9 @@ import pandas as pd
 
 from pruna_nb.catalog import find_model
 from pruna_nb.errors import ColumnError
-from pruna_nb.frames.call import ATTRS, Call
+from pruna_nb.frames.call import Call
 from pruna_nb.frames.columns import column
+from pruna_nb.frames.results import steps_of
 from pruna_nb.frames.template import fill, template_columns
 from pruna_nb.settings import current
 from pruna_nb.show import Cell, Grid, grid, read_sheet, table_html
@@ -29,15 +30,15 @@ def thumbs_dir() -> Path:
     return current().cache_dir / "thumbs"
 
 
-def requests_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def requests_of(frame: pd.DataFrame, output_col: str = "output") -> list[dict[str, Any]]:
     """Give each row's model and fields, as far as the frame tells them.
 
-    The call that made the frame stands in its attrs; a frame that was read from CSV tells by
-    the names of its columns, of which those that are fields of a model count.
+    The call that made the column stands in the frame's attrs; a frame that was read from CSV
+    tells by the names of its columns, of which those that are fields of a model count.
     """
-    spec = frame.attrs.get(ATTRS)
-    if isinstance(spec, dict):
-        return _requests_of_call(frame, Call(**spec))
+    spec = steps_of(frame).get(output_col)
+    if spec is not None:
+        return _requests_of_call(frame, Call.from_attrs(spec))
     names = [str(name) for name in frame.columns if name in _FIELDS]
     cells = [column(frame, name, "the grid") for name in names]
     return [
@@ -55,9 +56,11 @@ _FIELDS = ("prompt", "aspect_ratio", "seed", "width", "height")
 
 
 def _requests_of_call(frame: pd.DataFrame, call: Call) -> list[dict[str, Any]]:
-    columns = {name: label for name, label in call.columns.items() if label in frame.columns}
-    if call.samples > 1 and "seed" in frame.columns:
-        columns["seed"] = "seed"
+    columns = {
+        name: label
+        for name, label in call.columns.items()
+        if not isinstance(label, list) and label in frame.columns
+    }
     cells = {name: column(frame, label, "the grid") for name, label in columns.items()}
     if call.template is not None and set(template_columns(call.template)) <= set(frame.columns):
         cells["prompt"] = list(fill(call.template, frame)[0])
@@ -66,10 +69,17 @@ def _requests_of_call(frame: pd.DataFrame, call: Call) -> list[dict[str, Any]]:
         row = {name: values[place] for name, values in cells.items()}
         given = {
             **call.constants,
-            **{name: value for name, value in row.items() if value is not None},
+            # A picture in memory is told by no words.
+            **{name: value for name, value in row.items() if _is_told(value)},
         }
         made.append({"model": call.model, "input": given})
     return made
+
+
+def _is_told(value: object) -> bool:
+    return isinstance(value, (str, int, float)) or (
+        isinstance(value, list) and all(isinstance(each, (str, int, float)) for each in value)
+    )
 
 
 def cells_of(
@@ -85,7 +95,7 @@ def cells_of(
     outputs = column(frame, output_col, "output_col")
     statuses = _optional(frame, prefix + "status")
     errors = _optional(frame, prefix + "error")
-    requests = requests_of(frame)
+    requests = requests_of(frame, output_col)
     captions = [_caption(request["input"], without={rows, cols}) for request in requests]
     if caption_col is not None:
         captions = [_text(value) for value in column(frame, caption_col, "caption_col")]

@@ -278,7 +278,7 @@ class MediaVerbs:
         return read_call(model, prompt_col=prompt_col, needs=(lead,), fields=fields, **options)
 
 
-HOW = ("cache", "on_lost", "max_cost_usd", "progress", "timeout")
+HOW = ("cache", "on_lost", "max_cost_usd", "progress", "timeout", "background")
 """The arguments that say how a verb goes about its work."""
 
 
