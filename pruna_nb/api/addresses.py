@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from urllib.parse import quote
 
 from urllib3.exceptions import LocationParseError
@@ -72,8 +73,12 @@ def same_origin(base_url: str, address: str) -> bool:
     The addresses are read by the very parser that the connection is made with, so that no
     spelling is one host here and another there.
     """
-    ours, theirs = _parse(base_url), _parse(address)
-    return not _USER.match(address) and _origin(ours) == _origin(theirs)
+    return not _USER.match(address) and _origin(_parse(address)) == _own_origin(base_url)
+
+
+@lru_cache(maxsize=16)
+def _own_origin(base_url: str) -> tuple[str | None, str, int | None]:
+    return _origin(_parse(base_url))
 
 
 def _origin(url: Url) -> tuple[str | None, str, int | None]:

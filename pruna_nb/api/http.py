@@ -7,12 +7,11 @@ import os
 import ssl
 import threading
 import time
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
+from requests.utils import default_headers, get_environ_proxies
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -41,6 +40,7 @@ _LEAST_BYTES_A_SECOND = 1024
 _IDLE_SECONDS = 3.0
 """A connection idle for longer is not used again: servers close idle ones, commonly after 5 s,
 and a POST sent into the closing is lost, with nobody to say whether it was accepted."""
+_HEADERS = {**default_headers(), "User-Agent": "pruna_nb"}
 _HERE = "loopback"
 _NOT_CONNECTED = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
 
@@ -95,12 +95,18 @@ class Transport:
     ----------
     settings : Settings
         Whose key, address and times are in force.
+
+    Notes
+    -----
+    Requests go to requests' adapter directly. A session would merge what it holds into each of
+    them (cookies, .netrc, hooks: there must be none), which takes as long as sending a small one.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._proxies: dict[str, str] = {}
-        self._session: requests.Session | None = None
+        self._verify: bool | str = True
+        self._adapter: _FreshAdapter | None = None
         self._pid = 0
         self._lock = threading.Lock()
 
@@ -187,14 +193,14 @@ class Transport:
         problem: errors.ApiError | None = None
         answer: requests.Response | None = None
         try:
-            answer = self._opened().request(
-                method,
-                url,
-                headers=sent,
-                data=data,  # type: ignore[arg-type]
-                timeout=(CONNECT_SECONDS, read_seconds or self.settings.timeout),
-                allow_redirects=False,
+            adapter = self._opened()
+            request = requests.PreparedRequest()
+            request.prepare(method, url, headers={**_HEADERS, **sent}, data=data)
+            answer = adapter.send(
+                request,
                 stream=True,
+                timeout=(CONNECT_SECONDS, read_seconds or self.settings.timeout),
+                verify=self._verify,
                 proxies=proxies,
             )
             yield answer
@@ -212,34 +218,26 @@ class Transport:
             return self._proxies
         return {} if self.settings.service == _HERE else get_environ_proxies(url)
 
-    def _opened(self) -> requests.Session:
+    def _opened(self) -> _FreshAdapter:
         with self._lock:
-            if self._session is None or self._pid != os.getpid():
-                self._session, self._pid = self._new_session(), os.getpid()
-            return self._session
+            if self._adapter is None or self._pid != os.getpid():
+                self._adapter, self._pid = self._new_adapter(), os.getpid()
+            return self._adapter
 
-    def _new_session(self) -> requests.Session:
-        session = requests.Session()
-        # The environment is read once, not at each request, and no .netrc adds a header.
-        session.trust_env = False
+    def _new_adapter(self) -> _FreshAdapter:
+        # The environment is read once, not at each request.
         if self.settings.service != _HERE:
             self._proxies = get_environ_proxies(self.settings.base_url)
         bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-        if bundle:
-            session.verify = bundle
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        session.headers["User-Agent"] = "pruna_nb"
-        adapter = _FreshAdapter(pool_connections=4, pool_maxsize=128, max_retries=0)
-        session.mount("http://", adapter)
-        session.mount("https://", adapter)
-        return session
+        self._verify = bundle or True
+        return _FreshAdapter(pool_connections=4, pool_maxsize=128, max_retries=0)
 
     def close(self) -> None:
         """Close the connections."""
         with self._lock:
-            if self._session is not None:
-                self._session.close()
-                self._session = None
+            if self._adapter is not None:
+                self._adapter.close()
+                self._adapter = None
 
 
 def _way_error(error: BaseException, base_url: str) -> errors.ApiError:
