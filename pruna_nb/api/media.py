@@ -246,8 +246,11 @@ class MediaStore:
         parts = self.folder / "parts"
         path = parts / f"{os.getpid()}-{uuid.uuid4().hex}.part"
         try:
-            make_private(parts)
-            return path, open(path, "xb", opener=_opened_private)
+            try:
+                return path, open(path, "xb", opener=_opened_private)
+            except FileNotFoundError:  # the first of this cache
+                make_private(parts)
+                return path, open(path, "xb", opener=_opened_private)
         except OSError as error:
             raise unwritable(self.folder, error) from None
 
@@ -264,15 +267,19 @@ class MediaStore:
         try:
             kind = check_whole(part, expected)
             place = self.folder / sha256[:2] / f"{sha256}{kind.suffix}"
-            place.parent.mkdir(exist_ok=True, mode=0o700)
             _sync(part)
-            part.replace(place)
+            try:
+                part.replace(place)
+            except FileNotFoundError:  # the first with this beginning
+                place.parent.mkdir(exist_ok=True, mode=0o700)
+                part.replace(place)
             stat = place.stat()
-        except OSError as error:
-            raise unwritable(self.folder, error) from None
-        finally:
+        except BaseException as error:
             with contextlib.suppress(OSError):  # the folder may be gone
                 part.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise unwritable(self.folder, error) from None
+            raise
         return Stored(place, sha256, stat.st_size, stat.st_mtime_ns, kind)
 
     def sweep(self) -> None:
