@@ -99,7 +99,7 @@ class Transport:
     Notes
     -----
     Requests go to requests' adapter directly. A session would merge what it holds into each of
-    them (cookies, .netrc, hooks: there must be none), which takes as long as sending a small one.
+    them (cookies, .netrc, hooks: there must be none), which is a quarter of a small one's time.
     """
 
     def __init__(self, settings: Settings) -> None:
