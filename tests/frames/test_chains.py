@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageStat
 
+import pruna_nb
 from pruna_nb.errors import BudgetError, ColumnError, InputError
 
 QUIET = {"progress": False}
@@ -345,3 +346,35 @@ def test_more_megapixels_than_there_are_is_refused(table, service):
     out = table.head(1).pruna.generate("prompt", **QUIET)
     with pytest.raises(InputError, match="target: 9 is out of range; give 1 to 8 megapixels"):
         out.pruna.upscale(target=9, **QUIET)
+
+
+def test_a_step_runs_in_the_background_like_any_call(table, service):
+    out = table.pruna.generate("prompt", **QUIET)
+    run = out.pruna.edit("edit", background=True)
+    edited = run.result()
+    assert edited["status"].tolist() == ["succeeded"] * 3 + ["skipped"]
+    assert edited["step1_output"].equals(out["output"].rename("step1_output"))
+
+
+def test_a_frame_with_columns_of_several_levels_goes_through_a_chain(service):
+    frame = pd.DataFrame({("words", "prompt"): ["a lion"], ("words", "edit"): ["make it red"]})
+    out = frame.pruna.generate(("words", "prompt"), **QUIET)
+    edited = out.pruna.edit(("words", "edit"), **QUIET)
+    assert edited["status"].tolist() == ["succeeded"]
+    assert edited["step1_output"].tolist() == out["output"].tolist()
+
+
+def test_the_grid_of_an_earlier_step_tells_what_that_step_was_asked_for(table, service):
+    edited = table.head(1).pruna.generate("prompt", **QUIET).pruna.edit("edit", **QUIET)
+    first = edited.pruna.grid(output_col="step1_output")._repr_html_()
+    last = edited.pruna.grid()._repr_html_()
+    assert "a lion" in first
+    assert "make it red" in last
+    assert "make it red" not in first
+
+
+def test_a_grid_of_edits_of_pictures_in_memory_can_be_saved(service, tmp_path):
+    frame = pd.DataFrame({"picture": [Image.new("RGB", (16, 16))]})
+    edited = frame.pruna.edit(prompt="make it red", images_col="picture", **QUIET)
+    edited.pruna.grid().save(tmp_path / "sheet.png")
+    assert pruna_nb.read_sheet(tmp_path / "sheet.png")["prompt"].tolist() == ["make it red"]
