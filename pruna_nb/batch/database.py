@@ -30,7 +30,6 @@ CREATE TABLE IF NOT EXISTS item (
     value TEXT NOT NULL, metadata TEXT
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS item_key ON item (key);
-CREATE TABLE IF NOT EXISTS code (func_id TEXT PRIMARY KEY, code TEXT);
 CREATE TABLE IF NOT EXISTS prediction (
     entry TEXT PRIMARY KEY, key TEXT NOT NULL, origin TEXT NOT NULL, model TEXT NOT NULL,
     request TEXT, run TEXT NOT NULL, state TEXT NOT NULL, prediction_id TEXT,

@@ -106,6 +106,7 @@ class Run:
         self.ended_at: float | None = None
         self._lock = threading.Lock()
         self._stumbles = 0
+        self._over = threading.Event()
         self._listeners: list[Callable[[str, Outcome], None]] = []
         self._jobs = {job.key: job for job in self._make_jobs()}
         self.owner: Owner | None = None
@@ -150,6 +151,7 @@ class Run:
         self.started_at = time.monotonic()
         if not self._jobs:
             self.ended_at = self.started_at
+            self._over.set()
             return
         self.settings.require_key()
         self.owner = Owner(self.settings.cache_dir)
@@ -227,10 +229,7 @@ class Run:
 
     def join(self, seconds: float) -> bool:
         """Wait for the end, for so many seconds; tell whether it is there."""
-        if self.ended_at is not None:
-            return True
-        self.schedule.join(seconds)
-        return self.ended_at is not None
+        return self._over.wait(seconds)
 
     @property
     def done(self) -> bool:
@@ -263,7 +262,6 @@ class Run:
 
     def stumble(self, job: Job, error: Exception) -> None:
         """Note an error that nobody foresaw with its row; too many of them end the run."""
-        LOG.error("An unforeseen error in a row", exc_info=error)
         text = f"an error in pruna_nb itself, please report it: {type(error).__name__}: {error}"
         if job.prediction is not None:
             self.count_in_flight(-1)
@@ -271,8 +269,10 @@ class Run:
         self.settle(job, replace(self._unsettled(job), status=state, error=one_line(text)))
         with self._lock:
             self._stumbles += 1
-            too_many = self._stumbles >= _STUMBLES_AT_MOST
-        if too_many:
+            stumbles = self._stumbles
+        if stumbles <= _STUMBLES_AT_MOST:
+            LOG.error("An unforeseen error in a row", exc_info=error)
+        if stumbles >= _STUMBLES_AT_MOST:
             self.crash = self.crash or error
             self._leave_lane("not sent: the run crashed")
 
@@ -317,14 +317,17 @@ class Run:
     def _close(self) -> None:
         while not self.schedule.join(3600.0):
             pass
-        if not self.check_folder() or isinstance(self.error, errors.CacheError):
-            self._hold_open_work()
-        if self.owner is not None:
-            with contextlib.suppress(OSError):  # the folder may be gone
-                self.owner.leave()
-        self.calls.transport.close()
-        self.ended_at = time.monotonic()
-        _RUNNING.discard(self)
+        try:
+            if not self.check_folder() or isinstance(self.error, errors.CacheError):
+                self._hold_open_work()
+            if self.owner is not None:
+                with contextlib.suppress(OSError):  # the folder may be gone
+                    self.owner.leave()
+            self.calls.transport.close()
+        finally:
+            self.ended_at = time.monotonic()
+            _RUNNING.discard(self)
+            self._over.set()
 
 
 _RUNNING: weakref.WeakSet[Run] = weakref.WeakSet()

@@ -233,8 +233,9 @@ def test_a_request_that_went_out_without_a_whole_answer_may_have_been_accepted(a
 
 
 @pytest.mark.parametrize("first", [None, Reset()])
-def test_a_handshake_that_fails_proves_that_nothing_was_sent(first):
-    """The server speaks no TLS: it answers the greeting with words, or breaks the connection."""
+def test_a_handshake_that_fails_proves_that_nothing_was_sent(first, monkeypatch):
+    """The server speaks no TLS: it says nothing to the greeting, or breaks the connection."""
+    monkeypatch.setattr(wire, "CONNECT_SECONDS", 1.0)
     with Server(lambda _: first) as server:
         with transport_to(server.url.replace("http:", "https:"), timeout=2) as transport:
             with pytest.raises(errors.ConnectionFailedError):

@@ -1,0 +1,295 @@
+"""What was sent, before it is sent: the memory by which nothing is paid for twice."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import portalocker
+import pytest
+
+from pruna_nb.batch import journal as journals
+from pruna_nb.batch import owners
+from pruna_nb.batch.journal import OUTPUT_LIFE_SECONDS, Journal
+from pruna_nb.batch.owners import Owner, is_at_work
+from pruna_nb.errors import CacheError
+
+ROOT = Path(__file__).parents[2]
+HERE = "http://127.0.0.1:1"
+REQUEST = {"prompt": "a"}
+
+
+@pytest.fixture
+def journal(tmp_path, monkeypatch):
+    monkeypatch.setattr(journals, "_UNSAVED", {})
+    return Journal(tmp_path / "kept", HERE)
+
+
+@pytest.fixture
+def owner(journal):
+    made = Owner(journal.folder)
+    yield made
+    made.leave()
+
+
+def intend(journal, key="a", run="gone", cost=0.005):
+    return journal.intend(key, "p-image", REQUEST, run, cost)
+
+
+def states(journal):
+    return {entry.key: entry.state for entry in journal._select("1")}
+
+
+def test_an_open_request_cannot_be_intended_again_by_anybody(journal, owner):
+    assert intend(journal, run=owner.name)
+    assert intend(journal, run=owner.name) is None
+    assert intend(journal, run="other") is None
+    assert intend(journal, "b", run="other")
+
+
+@pytest.mark.parametrize("state", ["delivered", "failed", "canceled", "expired", "lost", "resent"])
+def test_a_request_that_ended_can_be_intended_again(journal, state):
+    journal.note(intend(journal), state)
+    assert intend(journal)
+
+
+def test_an_intent_that_was_taken_back_leaves_nothing(journal):
+    journal.void(intend(journal))
+    assert states(journal) == {}
+
+
+def test_the_services_are_apart(journal):
+    intend(journal)
+    other = Journal(journal.folder, "https://api.pruna.ai")
+    assert intend(other)
+    assert set(other.lost()) == set()
+
+
+def test_an_id_of_a_run_that_is_gone_is_open_work_and_an_intent_of_it_is_lost(journal):
+    journal.note(intend(journal, "a"), "sent", prediction_id="id-a")
+    intend(journal, "b")
+    assert {key: entry.prediction_id for key, entry in journal.open_work().items()} == {"a": "id-a"}
+    assert states(journal) == {"a": "sent", "b": "lost"}
+    ((lost,),) = journal.lost().values()
+    assert (lost.key, lost.cost_usd) == ("b", 0.005)
+    assert "on the wire" in lost.error
+
+
+def test_what_a_run_at_work_has_open_stays_as_it_is(journal, owner):
+    intend(journal, "a", owner.name)
+    journal.note(intend(journal, "b", owner.name), "sent", prediction_id="id")
+    assert set(journal.open_work()) == {"a", "b"}
+    assert states(journal) == {"a": "intent", "b": "sent"}
+
+
+def test_an_id_older_than_a_day_is_not_taken_up(journal):
+    sent = journal.note(intend(journal), "sent", prediction_id="id")
+    journal.note(replace(sent, sent_at=time.time() - OUTPUT_LIFE_SECONDS - 1), "sent")
+    assert journal.open_work() == {}
+    assert states(journal) == {"a": "expired"}
+
+
+def test_of_two_runs_one_takes_an_id_up(journal):
+    journal.note(intend(journal), "sent", prediction_id="id")
+    (entry,) = journal.open_work().values()
+    assert journal.take_up(entry, "one").run == "one"
+    assert journal.take_up(entry, "two") is None
+
+
+def test_what_is_sent_again_is_no_longer_lost(journal):
+    journal.note(intend(journal), "lost", error="reset")
+    journal.resent("a")
+    assert journal.lost() == {}
+    assert states(journal) == {"a": "resent"}
+
+
+def test_the_request_and_the_address_are_kept_only_while_they_are_of_use(journal):
+    sent = journal.note(intend(journal), "sent", prediction_id="i", generation_url="/x")
+    assert journal.look(sent.entry).generation_url == "/x"
+    journal.note(sent, "delivered", media="aa/b.jpg")
+    done = journal.look(sent.entry)
+    assert (done.request, done.generation_url, done.media) == (None, None, "aa/b.jpg")
+
+
+def test_what_ended_a_month_ago_is_dropped_and_what_is_open_or_lost_is_not(journal):
+    for key, state in [("a", "delivered"), ("b", "sent"), ("c", "lost"), ("d", "failed")]:
+        journal.note(intend(journal, key), state)
+    journal.database.change("UPDATE prediction SET updated_at = 1")
+    journal.note(intend(journal, "e"), "delivered")
+    journal.forget_old()
+    assert states(journal) == {"b": "sent", "c": "lost", "e": "delivered"}
+
+
+def test_text_that_is_half_a_character_can_be_noted(journal):
+    entry = journal.note(intend(journal), "lost", error="a file \udcff and \ud800")
+    assert "a file" in journal.look(entry.entry).error
+
+
+# ------------------------------------------------------------- a disk that is in the way
+
+
+def blocked(journal):
+    """Have the disk take nothing: a file stands where the folder should be."""
+    journal.database.close()
+    shutil.rmtree(journal.folder)
+    journal.folder.write_text("in the way")
+
+
+def test_what_the_disk_does_not_take_is_written_before_the_next_run(journal):
+    entries = [intend(journal, key) for key in "abc"]
+    blocked(journal)
+    for number, entry in enumerate(entries):
+        with pytest.raises(CacheError):
+            journal.note(entry, "sent", prediction_id=f"id-{number}")
+    # Trying while the disk still takes nothing loses nothing either.
+    for _ in range(3):
+        with pytest.raises(CacheError):
+            journal.open_work()
+    journal.folder.unlink()
+    assert {entry.prediction_id for entry in journal.open_work().values()} == {
+        "id-0",
+        "id-1",
+        "id-2",
+    }
+    assert {journal.folder: {}} == journals._UNSAVED
+
+
+def test_an_entry_whose_file_is_gone_comes_back_from_memory(journal):
+    sent = journal.note(intend(journal), "sent", prediction_id="id")
+    journal.hold(sent)
+    shutil.rmtree(journal.folder)
+    assert set(journal.open_work()) == {"a"}
+
+
+def test_a_held_entry_does_not_bring_back_what_has_ended_since(journal):
+    sent = journal.note(intend(journal), "sent", prediction_id="id")
+    journal.hold(sent)
+    journal.note(sent, "delivered", media="x")
+    assert journal.open_work() == {}
+    assert states(journal) == {"a": "delivered"}
+
+
+def test_an_entry_from_memory_does_not_push_out_another_runs_open_request(journal, owner):
+    sent = journal.note(intend(journal), "sent", prediction_id="mine")
+    journal.hold(sent)
+    shutil.rmtree(journal.folder)
+    other = intend(journal, "a", owner.name)
+    assert other is not None
+    journal.open_work()
+    assert journal.look(other.entry) is not None
+
+
+def test_an_intent_and_an_id_reach_the_disk_before_the_work_goes_on(journal, monkeypatch):
+    durable = []
+    change = journal.database.change
+
+    def watched(sql, values=(), *, durable=False):
+        seen.append((sql.split()[0], durable))
+        return change(sql, values, durable=durable)
+
+    seen = durable
+    monkeypatch.setattr(journal.database, "change", watched)
+    entry = journal.note(intend(journal), "sent", prediction_id="id")
+    journal.note(entry, "delivered")
+    assert seen == [("INSERT", True), ("UPDATE", True), ("UPDATE", False)]
+
+
+# --------------------------------------------------------------------------- owners
+
+
+def test_a_run_is_at_work_until_it_leaves(tmp_path):
+    owner = Owner(tmp_path)
+    assert is_at_work(tmp_path, owner.name)
+    assert owner.is_there()
+    owner.leave()
+    assert not is_at_work(tmp_path, owner.name)
+    assert not owner.is_there()
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_run_notices_that_its_folder_is_gone_or_another(tmp_path):
+    owner = Owner(tmp_path / "cache")
+    shutil.rmtree(tmp_path / "cache")
+    assert not owner.is_there()
+    (tmp_path / "cache" / "runs").mkdir(parents=True)
+    owner._path.write_text("")
+    assert not owner.is_there()
+    owner.leave()
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from pruna_nb.batch.owners import Owner
+print(Owner(Path(sys.argv[1])).name, flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_another_process_is_at_work_until_it_is_killed(tmp_path):
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(tmp_path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with child:
+        name = child.stdout.readline().strip()
+        assert is_at_work(tmp_path, name)
+        child.kill()
+        child.wait()
+    assert not is_at_work(tmp_path, name)
+
+
+def test_a_run_nobody_ever_heard_of_is_not_at_work(tmp_path):
+    assert not is_at_work(tmp_path, "nobody")
+    assert not is_at_work(tmp_path / "missing", "nobody")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(24, "Too many open files"), PermissionError(13, "no"), portalocker.LockException()],
+)
+def test_a_run_of_which_nothing_can_be_learnt_is_taken_to_be_at_work(tmp_path, monkeypatch, error):
+    """To take it for dead would be to send again what it has sent."""
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "x.lock").write_text("")
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(owners.portalocker, "lock", fail)
+    assert is_at_work(tmp_path, "x")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a fork")
+def test_a_forked_child_that_outlives_its_parent_does_not_keep_its_run_alive(tmp_path):
+    code = f"""
+import os, sys, time
+from pathlib import Path
+from pruna_nb.batch.owners import Owner
+owner = Owner(Path({str(tmp_path)!r}))
+if os.fork() == 0:
+    os.close(1)
+    time.sleep(60)
+    os._exit(0)
+print(owner.name, flush=True)
+os._exit(0)
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert not is_at_work(tmp_path, said.stdout.strip())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permission bits")
+def test_the_lock_of_a_run_is_the_users_alone(tmp_path):
+    owner = Owner(tmp_path / "cache")
+    assert owner._path.stat().st_mode & 0o777 == 0o600
+    owner.leave()

@@ -1,0 +1,120 @@
+"""What a run would do, decided from what is known alone."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pruna_nb import errors
+from pruna_nb.batch import engine
+from pruna_nb.batch.cache import Hit
+from pruna_nb.batch.journal import Entry
+from pruna_nb.batch.plan import Request, make_plan
+from pruna_nb.catalog import get_model
+from pruna_nb.settings import current
+
+MODEL = get_model("p-image")
+
+
+def request(key):
+    return Request(key, {"prompt": key}) if key else Request(None, None, "prompt is empty")
+
+
+def entry(key, state="sent", cost=0.005):
+    return Entry(
+        f"e-{key}", key, "o", "p-image", None, "run", state, "id", None, None, None, cost, 1.0, 1.0
+    )
+
+
+def plan(keys, hits=(), open_work=(), lost=()):
+    return make_plan(
+        MODEL,
+        [request(key) for key in keys],
+        hits={key: Hit(f"/media/{key}", "id", 1.0) for key in hits},
+        open_work={key: entry(key) for key in open_work},
+        lost={key: [entry(key, "lost")] for key in lost},
+    )
+
+
+def test_each_row_has_the_one_action_that_is_due():
+    made = plan(
+        ["a", "b", "a", "c", None, "d", "d", "b"], hits=["b"], open_work=["c"], lost=["d", "z"]
+    )
+    assert made.actions == ["new", "hit", "duplicate", "resume", "skip", "new", "duplicate", "hit"]
+    assert made.firsts() == [0, 3, 5]
+    assert list(made.lost) == ["d"]
+
+
+def test_a_lost_row_that_is_there_after_all_is_not_sent_again():
+    assert plan(["a"], hits=["a"], lost=["a"]).lost == {}
+    assert plan(["a"], open_work=["a"], lost=["a"]).lost == {}
+
+
+def test_the_cost_is_that_of_the_new_rows_alone():
+    made = plan(["a", "b", "a", "c", "d"], hits=["b"], open_work=["c"])
+    assert made.cost_usd() == pytest.approx(2 * 0.005)
+
+
+@pytest.mark.parametrize(
+    ("new", "windows"), [(0, 0), (1, 0), (250, 0), (251, 1), (500, 1), (501, 2), (1632, 6)]
+)
+def test_the_time_at_the_limit_is_that_of_the_windows_but_one(new, windows):
+    made = plan([f"k{number}" for number in range(new)])
+    assert made.seconds_at_limit(current()) == windows * 60.0
+    assert windows == max(0, math.ceil(new / 250) - 1)
+
+
+keys = st.sampled_from([*"abcdef", None])
+some = st.sets(st.sampled_from([*"abcdef"]))
+
+
+@given(st.lists(keys, max_size=30), some, some, some)
+def test_every_key_is_worked_on_at_most_once_and_never_if_it_is_there(rows, hits, open_, lost):
+    made = plan(rows, hits, open_, lost)
+    worked = [rows[row] for row in made.firsts()]
+    assert len(worked) == len(set(worked))
+    assert set(worked) == {key for key in rows if key and key not in hits}
+    assert all(
+        (action == "skip") == (key is None) for key, action in zip(rows, made.actions, strict=True)
+    )
+    sent = {key for key, action in zip(rows, made.actions, strict=True) if action == "new"}
+    assert not sent & open_
+    assert set(made.lost) <= sent
+
+
+def test_a_budget_that_suffices_to_the_cent_is_enough():
+    made = plan(["a", "b"])
+    engine.check_budget(made, 0.01)
+    with pytest.raises(errors.BudgetError, match=r"2 new .* 0\.01 USD"):
+        engine.check_budget(made, 0.0099)
+    engine.check_budget(plan(["a"], hits=["a"]), 0.0)
+
+
+def test_a_budget_cannot_be_kept_where_no_price_is_published():
+    unknown = make_plan(
+        get_model("p-image").__class__(**{**_fields(MODEL), "price": None}),
+        [request("a")],
+        hits={},
+        open_work={},
+        lost={},
+    )
+    with pytest.raises(errors.BudgetError, match="not published"):
+        engine.check_budget(unknown, 1.0)
+    engine.check_budget(unknown, None)
+
+
+def _fields(model):
+    return {name: getattr(model, name) for name in model.__dataclass_fields__}
+
+
+def test_what_earlier_runs_left_is_told_in_so_many_words():
+    made = plan(["a", "b", "c"], open_work=["a"], lost=["b"])
+    resumed, lost = engine.announcements(made)
+    assert "1 predictions that were sent before are taken up" in resumed
+    assert "1 predictions were lost on the way" in lost
+    assert "0.005 USD" in lost
+    assert "sent again now" in lost
+    assert engine.announcements(plan(["a"])) == []

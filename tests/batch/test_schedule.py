@@ -1,0 +1,196 @@
+"""The schedule: short steps, a lane of its own for what is new, a few threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from pruna_nb.batch.schedule import Schedule
+
+
+def make(lane=(), submit=None, *, workers=4, room=lambda: True, crashed=None):
+    errors = []
+    schedule = Schedule(
+        lane,
+        submit or (lambda item, let_next: None),
+        workers=workers,
+        room=room,
+        crashed=crashed or errors.append,
+    )
+    schedule.errors = errors
+    return schedule
+
+
+def test_everything_in_the_lane_is_submitted_once_and_in_order():
+    seen = []
+    schedule = make(range(100), lambda item, let_next: seen.append(item), workers=1)
+    schedule.start()
+    assert schedule.join(30)
+    assert seen == list(range(100))
+
+
+def test_a_head_that_has_to_wait_comes_again_and_nobody_overtakes_it():
+    seen, refused = [], set()
+
+    def submit(item, let_next):
+        if item % 10 == 5 and item not in refused:
+            refused.add(item)
+            return 0.01
+        seen.append(item)
+        return None
+
+    schedule = make(range(30), submit)
+    schedule.start()
+    assert schedule.join(30)
+    assert seen == list(range(30))
+
+
+def test_the_lane_is_asked_by_one_thread_at_a_time_until_it_lets_the_next_one_go():
+    inside, most, sending = [], [], []
+    lock = threading.Lock()
+
+    def submit(item, let_next):
+        with lock:
+            inside.append(item)
+            most.append(len(inside))
+        with lock:
+            inside.remove(item)
+        let_next()
+        with lock:
+            sending.append(item)
+            together.append(len(sending))
+        time.sleep(0.02)
+        with lock:
+            sending.remove(item)
+
+    together = []
+    schedule = make(range(40), submit, workers=8)
+    schedule.start()
+    assert schedule.join(30)
+    assert max(most) == 1
+    assert max(together) > 1
+
+
+def test_steps_run_at_their_moment_and_lead_to_others():
+    ran = []
+
+    def step(number):
+        ran.append((number, time.monotonic()))
+        if number < 5:
+            schedule.at(time.monotonic() + 0.02, lambda: step(number + 1))
+
+    schedule = make()
+    began = time.monotonic()
+    schedule.at(began + 0.05, lambda: step(0))
+    schedule.start()
+    assert schedule.join(30)
+    assert [number for number, _ in ran] == [0, 1, 2, 3, 4, 5]
+    assert ran[0][1] >= began + 0.05
+
+
+def test_steps_go_on_while_the_lane_waits_and_the_other_way_round():
+    seen = []
+    schedule = make(["new"], lambda item, let_next: seen.append(item) or None)
+    schedule.put_back("first", time.monotonic() + 0.3)
+    schedule.at(0.0, lambda: seen.append("step"))
+    schedule.start()
+    assert schedule.join(30)
+    assert seen == ["step", "first", "new"]
+
+
+def test_nothing_is_submitted_while_there_is_no_room():
+    room, seen = [], []
+    schedule = make([1, 2], lambda item, let_next: seen.append(item), room=lambda: bool(room))
+    schedule.at(time.monotonic() + 0.1, lambda: (seen.append("poll"), room.append(1)))
+    schedule.start()
+    assert schedule.join(30)
+    assert seen[0] == "poll"
+    assert sorted(seen[1:]) == [1, 2]
+
+
+def test_what_fails_is_told_and_the_rest_goes_on():
+    def submit(item, let_next):
+        if item == 3:
+            raise KeyError(item)
+        seen.append(item)
+
+    seen = []
+    schedule = make(range(6), submit, workers=2)
+    schedule.at(0.0, lambda: 1 / 0)
+    schedule.start()
+    assert schedule.join(30)
+    assert sorted(seen) == [0, 1, 2, 4, 5]
+    assert {type(error) for error in schedule.errors} == {KeyError, ZeroDivisionError}
+
+
+def test_a_stopped_schedule_ends_its_steps_and_begins_none():
+    began, go_on, seen = threading.Event(), threading.Event(), []
+
+    def first():
+        began.set()
+        go_on.wait(10)
+        seen.append("first")
+
+    schedule = make()
+    schedule.at(0.0, first)
+    schedule.at(time.monotonic() + 0.05, lambda: seen.append("later"))
+    schedule.start()
+    began.wait(10)
+    schedule.stop()
+    go_on.set()
+    assert schedule.join(30)
+    time.sleep(0.1)
+    assert seen == ["first"]
+
+
+def test_what_is_taken_out_of_the_lane_is_given_back():
+    schedule = make([1, 2, 3])
+    assert schedule.clear_lane() == [1, 2, 3]
+    schedule.start()
+    assert schedule.join(30)
+
+
+def test_what_comes_during_the_run_is_done_too():
+    seen = []
+
+    def submit(item, let_next):
+        seen.append(item)
+        if item < 20:
+            schedule.queue(item + 1)
+
+    schedule = make([0], submit, workers=3)
+    schedule.start()
+    assert schedule.join(30)
+    assert seen == list(range(21))
+
+
+def test_four_hundred_waiting_predictions_need_no_more_threads_than_workers():
+    done = []
+    schedule = make(workers=4)
+    for _ in range(400):
+        schedule.at(time.monotonic() + 0.2, lambda: done.append(1))
+    before = threading.active_count()
+    schedule.start()
+    assert threading.active_count() - before <= 4
+    assert schedule.join(30)
+    assert len(done) == 400
+
+
+def test_a_system_without_more_threads_is_worked_with_those_that_it_gives(monkeypatch):
+    started = []
+    start = threading.Thread.start
+
+    def few(thread):
+        if len(started) >= 2:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    seen = []
+    schedule = make(range(10), lambda item, let_next: seen.append(item), workers=8)
+    monkeypatch.setattr(threading.Thread, "start", few)
+    schedule.start()
+    monkeypatch.undo()
+    assert schedule.join(30)
+    assert len(started) == 2
+    assert sorted(seen) == list(range(10))

@@ -1,0 +1,49 @@
+"""Runs over rows of prompts, without a frame."""
+
+from __future__ import annotations
+
+from pruna_nb.api import retry
+from pruna_nb.batch import engine
+from pruna_nb.batch.keys import request_key
+from pruna_nb.batch.plan import Request
+from pruna_nb.batch.run import Run, RunOptions
+from pruna_nb.catalog import find_model
+from pruna_nb.settings import current
+
+
+def soon(monkeypatch):
+    """Wait a hundredth of the seconds between tries."""
+    waits = retry.backoff
+    monkeypatch.setattr(retry, "backoff", lambda tries: waits(tries) / 100)
+
+
+def requests_of(rows, model="p-image"):
+    """Make one request of each prompt or input; None is skipped."""
+    known, service = find_model(model, unchecked=True), current().service
+    inputs = [{"prompt": row} if isinstance(row, str) else row for row in rows]
+    return [
+        Request(None, None, "prompt is empty")
+        if given is None
+        else Request(request_key(service, known, given), given)
+        for given in inputs
+    ]
+
+
+def planned(rows, *, model="p-image", cache="use", **options):
+    """Plan rows and make the run, which is not started."""
+    known = find_model(model, unchecked=True)
+    plan = engine.prepare(known, requests_of(rows, model), current(), cache)
+    return Run(plan, current(), RunOptions(cache, **options))
+
+
+def work(rows, *, seconds=60.0, **options):
+    """Run rows to the end; give the run and the rows' outcomes."""
+    run = planned(rows, **options)
+    run.start()
+    assert run.join(seconds), f"not over after {seconds:g} s: {run.counts}, {run.schedule.__dict__}"
+    return run, engine.outcomes(run.plan, run)
+
+
+def prompts(count, start=0):
+    """Give prompts that are all different."""
+    return [f"thing {number}" for number in range(start, start + count)]
