@@ -23,6 +23,8 @@ PAGE = 48
 """Places that are shown before a button asks for more: each is several widgets."""
 _AGAIN = frozenset({"failed", "canceled", "lost", "pending"})
 _VIDEO_BYTES_AT_MOST = 12_000_000
+SIZES = {"small": 192, "medium": 320, "large": 640}
+"""Sides of the box that each picture fits into, in pixels."""
 _RETRY = ("Retry", "refresh")
 _FETCH = ("Fetch", "download")
 """What was sent and not delivered is fetched: it is not paid for again."""
@@ -38,8 +40,6 @@ class Board:
         Told the place whose button was clicked.
     changed : callable
         Told that the selection changed.
-    size : int
-        Side of the box that each picture fits into, in pixels.
     thumbs_dir : Path, optional
         Where thumbnails are kept.
 
@@ -56,11 +56,10 @@ class Board:
         *,
         retry: Callable[[int], object],
         changed: Callable[[], object],
-        size: int = 192,
         thumbs_dir: Path | None = None,
     ) -> None:
         self.selected: set[int] = set()
-        self._retry, self._changed, self._size = retry, changed, size
+        self._retry, self._changed, self._size = retry, changed, SIZES["small"]
         self._thumbs = Thumbs(thumbs_dir)
         self._ask: Ask | None = None
         self._spots: Sequence[Spot] = ()
@@ -76,8 +75,11 @@ class Board:
         """Lay out a new grid; nothing is selected in it."""
         self._ask, self._spots, self._outcomes = ask, spots, list(outcomes)
         self.selected.clear()
-        self._places = []
+        old = [child for child in self.box.children if child is not self._more]
+        old_places, self._places = self._places, []
         self.box.children = ()
+        for widget in [*old, *old_places]:
+            widget.close()  # ipywidgets keeps every widget that is not closed
         self._grow()
 
     def _grow(self) -> None:
@@ -150,6 +152,13 @@ class Board:
             address = video_uri(cell.path)
         return f"<div class='{NO_MATH}'>{figure(cell, thumb, self._size, address=address)}</div>"
 
+    def resize(self, size: int) -> None:
+        """Show the pictures at another size, in pixels."""
+        self._size = size
+        for place in self._places:
+            place.box.layout.max_width = f"{size}px"
+        self._draw(range(len(self._places)))
+
     def choose(self, number: int, *, chosen: bool) -> None:
         """Select a place, or no longer."""
         (self.selected.add if chosen else self.selected.discard)(number)
@@ -196,6 +205,11 @@ class Place:
         self.choose.icon = "check-square-o" if chosen else "square-o"
         self.choose.description = "Selected" if chosen else "Select"
         self._board.choose(self.number, chosen=chosen)
+
+    def close(self) -> None:
+        """Give the place's widgets back."""
+        for widget in (self._picture, self.choose, self.retry, self.box):
+            widget.close()
 
     def draw(self, html: str, outcome: Outcome, *, over: bool) -> None:
         """Show what became of the place, with the button that suits it."""

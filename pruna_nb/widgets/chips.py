@@ -43,7 +43,7 @@ class Chips:
             list(self.buttons.values()),
             layout=w.Layout(flex="1 1 300px", flex_flow="row wrap", min_width="0"),
         )
-        wide = w.Layout(flex="1 1 640px", min_width="0", align_items="center")
+        wide = w.Layout(flex="1 1 600px", min_width="0", align_items="center")
         both = w.HBox([name_box(field), chips], layout=wide)
         self.box = w.HBox(
             [both, help_box(f"{help_of(field)} Several are compared.")],

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
+from pruna_nb.batch.engine import announcements
 from pruna_nb.batch.job import Outcome
 from pruna_nb.batch.progress import closing_line
 from pruna_nb.errors import MissingKeyError, PrunaError
-from pruna_nb.widgets.board import Board
+from pruna_nb.widgets.board import SIZES, Board
 from pruna_nb.widgets.login import LoginBox
 from pruna_nb.widgets.making import Making
 from pruna_nb.widgets.picture import saved_grid
@@ -86,6 +87,13 @@ class Form:
         self._go.on_click(lambda _: self.generate())
         self._stop.on_click(lambda _: self.cancel())
         self._again.on_click(lambda _: self._make(self._places_left()))
+        self._size = w.Dropdown(
+            options=[(f"{name} pictures", side) for name, side in SIZES.items()],
+            layout=w.Layout(width="150px", display="none"),
+            tooltip="How large the pictures are shown here",
+        )
+        self._size.add_class("pruna-size")
+        self._size.observe(lambda change: self._board.resize(change["new"]), "value")
         self._bar = w.IntProgress(layout=w.Layout(flex="1 1 120px", max_width="300px"))
         self._bar.layout.display = "none"
         self._status = w.HTML()
@@ -93,7 +101,7 @@ class Form:
         self._door = w.VBox()
         self._code = w.HTML()
         buttons = w.HBox(
-            [self._go, self._stop, self._again, self._bar],
+            [self._go, self._stop, self._size, self._again, self._bar],
             layout=w.Layout(flex_flow="row wrap", align_items="center", margin="4px 0 0"),
         )
         self.box = w.VBox(
@@ -143,6 +151,7 @@ class Form:
             self._ask, self._spots = ask, spots
             self._outcomes = [Outcome("pending")] * len(spots)
         self._board.show(ask, spots, self._outcomes)
+        self._size.layout.display = ""
         self._code.value = code_box(self._tables.code(ask))
         self._make(range(len(spots)))
 
@@ -220,6 +229,7 @@ class Form:
         left = len(self._places_left())
         self._again.description = f"Retry all {left:,}"
         self._again.layout.display = "" if left > 1 and not busy else "none"
+        self._quote.learn(making.ask.model.name, making.outcomes().values())
         self._quote.renew()
 
     def _logged_in(self, said: str) -> None:
@@ -229,7 +239,8 @@ class Form:
     def _ending(self, making: Making, error: BaseException | None) -> str:
         if error is None and making.run is not None:
             said = closing_line(making.run)
-            return note(f"Canceled. {said}" if making.canceled else said)
+            before = announcements(making.run.plan)
+            return note("\n".join([*before, f"Canceled. {said}" if making.canceled else said]))
         kind = "" if isinstance(error, PrunaError) else f"{type(error).__name__}: "
         return note(f"{kind}{error}", ERROR)
 

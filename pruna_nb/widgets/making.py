@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pruna_nb.widgets.doors import Tables
 
 _LOOK_SECONDS = 0.25
+_LET_GO_SECONDS = 5.0
 LOG = logging.getLogger("pruna_nb")
 
 
@@ -100,12 +101,19 @@ class Making:
             error = run.crash or run.error
         except BaseException as trouble:  # noqa: BLE001 - a thread's error is shown in the form
             error = trouble
+            self._let_go()
         try:
             self._look(self, self.outcomes())
         finally:
             if error is not None:
                 LOG.debug("a form's run ended by an error", exc_info=error)
             self._over(self, error)
+
+    def _let_go(self) -> None:
+        """Stop a run that nobody would watch any longer; what it sent is taken up by the next."""
+        if self.run is not None and self.run.owner is not None:
+            self.run.cancel()
+            self.run.join(_LET_GO_SECONDS)
 
     def _look_once(self) -> None:
         """Show what is new; drawing a thousand pictures must not take all the time there is."""

@@ -167,7 +167,8 @@ class Panel:
 
         shown = w.HTML(self.html())
         shown.add_class("pruna-panel")
-        stop = w.Button(description="Cancel", icon="stop", layout=w.Layout(width="110px", margin="6px 2px"))
+        room = w.Layout(width="110px", margin="6px 2px")
+        stop = w.Button(description="Cancel", icon="stop", layout=room)
         stop.add_class("pruna-panel-stop")
         stop.on_click(lambda _: self._run.cancel())
         box = w.VBox([shown, stop])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from statistics import median
 from typing import TYPE_CHECKING
 
 import ipywidgets as w
@@ -11,11 +12,14 @@ from pruna_nb.errors import PrunaError
 from pruna_nb.widgets.words import ERROR, FAINT, note, quote_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from pruna_nb.batch.job import Outcome
     from pruna_nb.widgets.ask import Ask
     from pruna_nb.widgets.doors import Tables
 
+_TOOK: dict[str, float] = {}
+"""Seconds that a model's predictions took when a form last saw some, by model."""
 _REST_SECONDS = 0.25
 """How long the keys must rest before the cache is asked."""
 
@@ -65,6 +69,16 @@ class Quote:
         if not self._rest:
             self._work(turn)
 
+    def learn(self, model: str, outcomes: Iterable[Outcome]) -> None:
+        """Note how long a model's predictions took, to say it before the next click."""
+        took = [
+            outcome.seconds
+            for outcome in outcomes
+            if outcome.status == "succeeded" and not outcome.cached
+        ]
+        if took:
+            _TOOK[model] = median(took)
+
     def say_chosen(self, text: str) -> None:
         """Say at the line's end what is selected."""
         self._chosen.value = note(text, FAINT) if text else ""
@@ -94,5 +108,6 @@ class Quote:
                 resumed=found.resumed,
                 cost_usd=found.cost_usd,
                 seconds=found.minutes * 60.0,
+                took=_TOOK.get(ask.model.name),
             )
         )

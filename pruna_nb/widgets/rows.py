@@ -30,7 +30,7 @@ def line(control: Any, field: Field) -> Any:
 def help_box(text: str) -> Any:
     """Put help beside a control, below it where there is no room."""
     said = w.HTML(note(text, f"{FAINT};font-size:.9em"))
-    said.layout = w.Layout(flex="1 1 220px", min_width="0", margin="2px 2px 2px 10px")
+    said.layout = w.Layout(flex="1 1 200px", min_width="0", margin="2px 2px 2px 10px")
     return said
 
 

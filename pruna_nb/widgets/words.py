@@ -141,6 +141,7 @@ def quote_line(
     resumed: int,
     cost_usd: float | None,
     seconds: float,
+    took: float | None = None,
 ) -> str:
     """Say what a click would make, cost and take.
 
@@ -154,6 +155,8 @@ def quote_line(
         None if the price is not published.
     seconds : float
         What the limit alone takes.
+    took : float, optional
+        What a prediction took before, where that is known.
 
     Examples
     --------
@@ -173,7 +176,10 @@ def quote_line(
         if cost_usd is None
         else (f"{cost_usd:.4g} USD" if cost_usd < cents else f"{cost_usd:.2f} USD")
     )
-    wait = f"at least {duration(seconds)} at the limit" if seconds else "no wait at the limit"
+    if took is not None:
+        wait = f"about {duration(seconds + took)}"
+    else:
+        wait = f"at least {duration(seconds)} at the limit" if seconds else "no wait at the limit"
     return f"{head} · {cost} · {wait}"
 
 

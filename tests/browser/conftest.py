@@ -32,7 +32,8 @@ FLAGS = [
 ]
 IDLE = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
-RUN_KEY_TRIES = 4
+RUN_KEY_TRIES = (8, 8, 12, 30)
+"""Seconds to wait after each press."""
 
 
 class Book:
@@ -58,10 +59,10 @@ class Book:
         if address.scheme not in {"data", "blob"} and address.hostname != "127.0.0.1":
             self.strangers.append(request.url)
 
-    def run(self, number, until, seconds=20):
+    def run(self, number, until):
         """Run a cell, counted from 0, until something is there; press the key again if lost."""
         cell = self.page.locator(".jp-Notebook .jp-Cell").nth(number)
-        for _ in range(RUN_KEY_TRIES):
+        for seconds in RUN_KEY_TRIES:
             cell.locator(".cm-content").first.click()
             self.page.keyboard.press("Control+Enter")
             try:

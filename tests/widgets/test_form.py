@@ -35,8 +35,9 @@ def places(form):
 
 
 @pytest.fixture
-def explore(service):
-    """Make a form whose quote comes at once."""
+def explore(service, monkeypatch):
+    """Make a form whose quote comes at once, and that has seen no picture yet."""
+    monkeypatch.setattr("pruna_nb.widgets.quote._TOOK", {})
 
     def make(*args, **fields):
         form = pruna_nb.explore(*args, **fields)
@@ -58,7 +59,15 @@ def test_pictures_that_are_there_cost_nothing(explore):
     form = made(explore(prompt=["a fox"], seed="1, 2"))
     assert quote(form) == "2 pictures: 2 cached · nothing to pay"
     form._controls._seeds.value = "1-3"
-    assert quote(form) == "3 pictures: 2 cached, 1 new · 0.005 USD · no wait at the limit"
+    assert quote(form).startswith("3 pictures: 2 cached, 1 new · 0.005 USD · about 0.")
+
+
+def test_the_quote_says_how_long_it_will_take_once_that_is_known(explore, monkeypatch):
+    monkeypatch.setattr("pruna_nb.widgets.quote._TOOK", {"p-image": 3.25})
+    settings.configure(limits={"p-image": (2, 60.0)})
+    # 3.25 s, and for the third picture a wait of a minute
+    assert quote(explore(prompt="a", seed="1-2")).endswith("0.01 USD · about 3.2 s")
+    assert quote(explore(prompt="a", seed="1-3")).endswith("about 1 min 3 s")
 
 
 def test_the_quote_says_how_long_the_limit_takes(explore):
@@ -298,6 +307,32 @@ def test_a_form_says_in_words_what_it_is_where_it_cannot_be_shown(explore):
     assert repr(form) == "<Form: nothing made yet>"
     made(form)
     assert repr(form) == "<Form: 1 of 1 pictures made>"
+
+
+def test_pictures_are_shown_as_large_as_one_likes(explore, service):
+    service.configure(fast=False)
+    form = made(explore(prompt="a fox", aspect_ratio="1:1"))
+    assert "width='192'" in places(form)[0]._picture.value
+    form._size.value = 640
+    assert "width='640'" in places(form)[0]._picture.value
+
+
+def test_widgets_of_an_earlier_grid_are_given_back(explore):
+    form = made(explore(prompt="a fox", seed="1-3"))
+    first = places(form)[0].box
+    form._go.click()
+    assert form.wait(30)
+    assert first.comm is None
+
+
+def test_what_was_lost_before_is_sent_again_and_said(explore, service):
+    service.configure(faults={"reset_after": {"first": 1}})
+    form = made(explore(prompt="a fox"))
+    assert form.frame["status"].tolist() == ["lost"]
+    places(form)[0].retry.click()
+    assert form.wait(30)
+    assert "1 predictions were lost on the way before" in form._status.value
+    assert form.frame["status"].tolist() == ["succeeded"]
 
 
 def test_many_places_are_shown_a_page_at_a_time(explore):
