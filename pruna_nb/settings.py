@@ -150,6 +150,8 @@ def _stored_key(base_url: str) -> str | None:
             return None
         try:
             _STORED[base_url] = keyring.get_password(_KEYRING, base_url) or None
+        except keyring.errors.NoKeyringError:  # then nothing was ever put into one
+            _STORED[base_url] = None
         except Exception as error:  # noqa: BLE001 - every system's keyring fails in its own way
             LOG.warning("the system's keyring cannot be read (%s)", type(error).__name__)
             _STORED[base_url] = None

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from dataclasses import fields as fields_of
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.catalog import find_model, near_names
+from pruna_nb.catalog import check_input, find_model, near_names
 from pruna_nb.errors import InputError
-from pruna_nb.frames.cells import plain
+from pruna_nb.frames.cells import fit, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,6 +144,7 @@ def read_call(
     elif samples > 1 and known.known and "seed" not in known.fields:
         problems.append(f"samples: {known.name} takes no seed, so its outputs would be equal.")
     if problems:
+        problems += _wrong_constants(known, constants)
         msg = f"{known.name} does not take this call: {' '.join(problems)}"
         raise InputError(msg, problems)
     return Call(known.name, constants, columns, prompt, samples, unchecked, prefix, needs)
@@ -167,6 +168,20 @@ def _read_fields(
         else:
             constants[name] = _plain_constant(model, name, value)
     return constants, columns
+
+
+def _wrong_constants(model: Model, constants: dict[str, Any]) -> list[str]:
+    """Find what is wrong with constants too, so that all is told at once."""
+    alone = {
+        name: fit(model.fields[name], value)
+        for name, value in constants.items()
+        if name in model.fields and not model.fields[name].media
+    }
+    return [
+        str(problem)
+        for problem in check_input(model, alone)
+        if problem.kind not in {"missing", "only_when"}
+    ]
 
 
 def _plain_constant(model: Model, name: str, value: Any) -> Any:

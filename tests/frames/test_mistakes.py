@@ -215,3 +215,11 @@ class TestUnknownModels:
         with pytest.raises(InputError, match="seed"):
             generate(frame, "prompt", unchecked=True, seed="x")
         assert service.charged == 0
+
+
+def test_an_unknown_field_and_a_wrong_value_are_told_together(service):
+    with pytest.raises(InputError) as caught:
+        pd.DataFrame({"prompt": ["a"]}).pruna.generate("prompt", aspect_ratio="5:9", sede=1)
+    assert len(caught.value.problems) == 2
+    assert "5:9" in str(caught.value)
+    assert "Did you mean seed?" in str(caught.value)
