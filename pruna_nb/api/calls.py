@@ -84,7 +84,12 @@ class Calls:
             seconds += TRY_SYNC_SECONDS
         body = _as_json(given)
         reply = self.transport.request(
-            "POST", "/v1/predictions", headers=headers, data=body, read_seconds=seconds
+            "POST",
+            "/v1/predictions",
+            headers=headers,
+            data=body,
+            read_seconds=seconds,
+            keep_part=True,
         )
         if not reply.ok:
             secrets = secrets_in(find_model(model, unchecked=True), given)
@@ -102,7 +107,8 @@ class Calls:
             return replies.read_status(reply, prediction)
         error = replies.read_error(reply, time.time(), prediction_id=prediction.id)
         # What is not charged is the question; the prediction is, if there ever was one.
-        error.charged = "unknown" if isinstance(error, errors.NotFoundError) else "yes"
+        if not error.account_wide:
+            error.charged = "unknown" if isinstance(error, errors.NotFoundError) else "yes"
         raise error
 
     def deliver(
@@ -142,7 +148,9 @@ class Calls:
                 error.message, status=error.status, prediction_id=prediction.id
             ) from None
         except errors.ApiError as error:
-            error.charged, error.prediction_id = "yes", prediction.id
+            error.prediction_id = prediction.id
+            if not error.account_wide:
+                error.charged = "yes"
             raise
         except errors.CacheError:
             raise

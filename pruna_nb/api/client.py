@@ -278,7 +278,7 @@ def checked(model: catalog.Model, given: dict[str, Any], *, unchecked: bool) -> 
         With every problem.
     """
     ready = {
-        name: _as_media(model, name, value) if name in model.fields else value
+        name: _as_media(model, name, value, unchecked=unchecked) if name in model.fields else value
         for name, value in given.items()
         if value is not None
     }
@@ -289,14 +289,17 @@ def checked(model: catalog.Model, given: dict[str, Any], *, unchecked: bool) -> 
     return ready
 
 
-def _as_media(model: catalog.Model, name: str, value: Any) -> Any:
+def _as_media(model: catalog.Model, name: str, value: Any, *, unchecked: bool) -> Any:
     field = model.fields[name]
     if not field.media:
         return value
-    if field.type != "array":
-        return files.to_media(value)
-    items = value if isinstance(value, (list, tuple)) else [value]
-    return [files.to_media(item) for item in items]
+    many = field.type == "array"
+    items = value if many and isinstance(value, (list, tuple)) else [value]
+    read = [files.to_media(item) for item in items]
+    if not unchecked:
+        for media in read:
+            files.check_kind(field, media)
+    return read if many else read[0]
 
 
 def _tried(

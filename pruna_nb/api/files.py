@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pruna_nb.api.media import MediaType
     from pruna_nb.api.replies import Upload
+    from pruna_nb.catalog import Field
 
 FILE_BYTES_AT_MOST = 100_000_000
 _LIFE_SECONDS = 1800.0
@@ -346,3 +347,24 @@ def _replaced(value: Any, change: Callable[[Media], Any]) -> Any:
     if isinstance(value, (list, tuple)):
         return [_replaced(item, change) for item in value]
     return value
+
+
+_CLIPS = frozenset({"audio", "video"})
+"""A container of one kind may hold the other alone, which its first bytes don't tell."""
+
+
+def check_kind(field: Field, media: Media | str) -> None:
+    """Refuse a file that the service would refuse only after it was paid for.
+
+    Raises
+    ------
+    InputError
+        If it is of another kind than the field takes; an address is not looked into.
+    """
+    if isinstance(media, str) or media.type.kind in field.media:
+        return
+    if media.type.kind in _CLIPS and not _CLIPS.isdisjoint(field.media):
+        return
+    kinds = " or ".join("zip archive" if kind == "zip" else kind for kind in field.media)
+    msg = f"{field.name}: {media.name} is {media.type.content_type}; give a file of kind {kinds}."
+    raise InputError(msg)

@@ -121,8 +121,19 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         data: object = None,
         read_seconds: float | None = None,
+        keep_part: bool = False,
     ) -> Reply:
         """Ask the service and read its whole answer, up to 8 MiB.
+
+        Parameters
+        ----------
+        method, path, headers, data
+            What is sent.
+        read_seconds : float, optional
+            How long the answer may take; by default the settings' time-out.
+        keep_part : bool
+            Give the part of an answer that breaks off, if it was to be one of success: it may
+            begin with the id of paid work.
 
         Raises
         ------
@@ -137,13 +148,18 @@ class Transport:
         with self._sent(
             method, url, headers=headers, data=data, read_seconds=read_seconds
         ) as answer:
-            body = self._body(answer, read_seconds or self.settings.timeout)
-            return Reply(answer.status_code, answer.headers, body)
+            status, read_seconds = answer.status_code, read_seconds or self.settings.timeout
+            body = bytearray()
+            try:
+                self._read_into(body, answer, read_seconds)
+            except (requests.RequestException, HTTPError, errors.LostAnswerError):
+                if not (keep_part and body and Reply(status, {}).ok):
+                    raise
+            return Reply(status, answer.headers, self._safe(body))
 
-    def _body(self, answer: requests.Response, seconds: float) -> bytes:
+    def _read_into(self, body: bytearray, answer: requests.Response, seconds: float) -> None:
         """Read an answer that has to be whole in so many seconds, and small."""
         end = time.monotonic() + seconds
-        body = bytearray()
         while piece := answer.raw.read1(CHUNK_BYTES, decode_content=True):
             body += piece
             if len(body) > MAX_REPLY_BYTES:
@@ -151,6 +167,8 @@ class Transport:
                 raise errors.ReplyError(message, status=answer.status_code)
             if time.monotonic() > end:
                 raise errors.LostAnswerError(f"The answer was not whole after {seconds:g} s")
+
+    def _safe(self, body: bytearray) -> bytes:
         return hide_in_bytes(bytes(body), self.settings.require_key())
 
     @contextlib.contextmanager
@@ -163,8 +181,9 @@ class Transport:
         with self._sent("GET", url) as answer:
             reply = Reply(answer.status_code, answer.headers)
             if not reply.ok:
-                body = self._body(answer, self.settings.timeout)
-                reply = Reply(answer.status_code, answer.headers, body)
+                body = bytearray()
+                self._read_into(body, answer, self.settings.timeout)
+                reply = Reply(answer.status_code, answer.headers, self._safe(body))
             yield reply, self._pieces(answer)
 
     def _pieces(self, answer: requests.Response) -> Iterator[bytes]:
@@ -187,13 +206,13 @@ class Transport:
         data: object = None,
         read_seconds: float | None = None,
     ) -> Iterator[requests.Response]:
+        adapter = self._opened()  # which also learns the environment's proxies
         sent, proxies = dict(headers or {}), self._proxies_of(url)
         if same_origin(self.settings.base_url, url):
             sent["apikey"] = Hidden(self.settings.require_key())
         problem: errors.ApiError | None = None
         answer: requests.Response | None = None
         try:
-            adapter = self._opened()
             request = requests.PreparedRequest()
             request.prepare(method, url, headers={**_HEADERS, **sent}, data=data)
             answer = adapter.send(

@@ -102,7 +102,10 @@ def read_created(reply: Reply, model: str, sent: dict[str, Any]) -> Prediction:
     ReplyError
         If it names neither an id nor a finished output: the work may have been accepted.
     """
-    body = reply.json()
+    try:
+        body = reply.json()
+    except errors.ReplyError:
+        body = _salvaged(reply)
     known = _identifier(body.get("id")) or _id_of_address(body.get("get_url"))
     prediction = Prediction(model, sent, known)
     status, url = _word(body.get("status")), _word(body.get("generation_url"))
@@ -114,6 +117,22 @@ def read_created(reply: Reply, model: str, sent: dict[str, Any]) -> Prediction:
         message = "The answer to the new prediction holds no id"
         raise errors.ReplyError(message, status=reply.status)
     return replace(prediction, status=status) if status in UNFINISHED else prediction
+
+
+def _salvaged(reply: Reply) -> dict[str, Any]:
+    """Give the id that an answer begins with which breaks off after it: it was paid for.
+
+    Raises
+    ------
+    LostAnswerError
+        If it breaks off before.
+    """
+    found = re.match(rb'\s*\{\s*"id"\s*:\s*"([^"]+)"', reply.body)
+    if found is None:
+        start = _plain(reply.body[:80].decode("utf-8", "replace"))
+        message = f"The answer to the new prediction cannot be read; it starts {start!r}"
+        raise errors.LostAnswerError(message, status=reply.status)
+    return {"id": found[1].decode("utf-8", "replace")}
 
 
 def read_status(reply: Reply, prediction: Prediction) -> Prediction:

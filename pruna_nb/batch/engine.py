@@ -9,6 +9,8 @@ from pruna_nb.batch.cache import Cache
 from pruna_nb.batch.job import Outcome
 from pruna_nb.batch.journal import Journal
 from pruna_nb.batch.plan import make_plan
+from pruna_nb.batch.words import counted
+from pruna_nb.catalog import usd_text
 from pruna_nb.errors import BudgetError, SettingsError
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def check_budget(plan: Plan, max_cost_usd: float | None) -> None:
         raise BudgetError(msg)
     if cost > max_cost_usd + 1e-9:
         msg = (
-            f"{plan.count('new'):,} new predictions would cost {cost:.2f} USD, more than "
+            f"{counted(plan.count('new'), 'new prediction')} would cost {usd_text(cost)}, more than "
             f"max_cost_usd={max_cost_usd:g}. Nothing was sent; raise it, or run fewer rows."
         )
         raise BudgetError(msg)
@@ -85,15 +87,19 @@ def announcements(plan: Plan) -> list[str]:
     lines = []
     resumed = plan.count("resume")
     if resumed:
-        lines.append(f"{resumed:,} predictions that were sent before are taken up: not sent again.")
+        lines.append(
+            f"{counted(resumed, 'prediction')} of an earlier run taken up: not sent again."
+        )
     lost = [entry for entries in plan.lost.values() for entry in entries]
     if lost:
         prices = [entry.cost_usd for entry in lost]
         known = sum(price for price in prices if price is not None)
-        cost = "at a price that is not published" if None in prices else f"{known:.4g} USD at most"
+        cost = (
+            "at a price that is not published" if None in prices else f"{usd_text(known)} at most"
+        )
         lines.append(
-            f"{len(lost):,} predictions were lost on the way before (what they may have cost: "
-            f"{cost}); they are sent again now."
+            f"{counted(len(lost), 'prediction')} lost on the way before (possible cost: {cost}), "
+            "sent again now."
         )
     return lines
 

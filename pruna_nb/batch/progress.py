@@ -9,7 +9,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.batch.engine import LOG, announcements
-from pruna_nb.catalog import limit_for
+from pruna_nb.batch.words import counted
+from pruna_nb.catalog import limit_for, usd_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,7 @@ def closing_line(run: Run) -> str:
     end = run.ended_at or run.started_at
     rows = len(run.plan.requests)
     return (
-        f"{rows:,} row{'' if rows == 1 else 's'}: {', '.join(named)}; {cost_text(run)}; "
+        f"{counted(rows, 'row')}: {', '.join(named)}; {cost_text(run)}; "
         f"{duration(end - run.started_at)}"
     )
 
@@ -65,8 +66,7 @@ def cost_text(run: Run) -> str:
     """Give what a run has cost so far; says so where the price is not published."""
     if run.plan.model.price is None and run.counts["succeeded"]:
         return "price not published"
-    digits = 4 if 0 < run.cost_usd < 0.01 else 2  # noqa: PLR2004 - a cent
-    return f"{run.cost_usd:.{digits}f} USD"
+    return usd_text(run.cost_usd)
 
 
 def row_counts(run: Run) -> Counter[str]:

@@ -23,7 +23,7 @@ from pruna_nb.batch.journal import Journal
 from pruna_nb.batch.keys import shown
 from pruna_nb.batch.owners import Owner
 from pruna_nb.batch.schedule import Schedule
-from pruna_nb.batch.words import one_line
+from pruna_nb.batch.words import brief, one_line
 from pruna_nb.catalog import cost_usd
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class Run:
         with self._lock:
             if self.error is None:
                 self.error = error
-        self._leave_lane(f"not sent, since the run was stopped: {one_line(error)}")
+        self._leave_lane(f"not sent, since the run was stopped: {brief(error)}")
 
     def cancel(self) -> None:
         """Stop as soon as the steps under way end; the next run goes on from there."""

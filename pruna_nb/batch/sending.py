@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb import errors
 from pruna_nb.api import files, retry
 from pruna_nb.batch.job import Job, Outcome
-from pruna_nb.batch.words import one_line
+from pruna_nb.batch.words import brief, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,7 +177,7 @@ class Sending:
     def _stopped_by(self, job: Job, error: errors.ApiError) -> None:
         """Stop sending, since the account's trouble is every row's."""
         self.run.stop_sending(error)
-        refused = Outcome("pending", error=f"not accepted: {one_line(error)}")
+        refused = Outcome("pending", error=f"not accepted: {brief(error)}")
         self.run.settle(job, job.lost or refused)
 
     def _lost(self, job: Job, error: errors.ApiError) -> None:
@@ -199,7 +199,7 @@ class Sending:
         if self.steps.refused_in_a_row >= _REFUSALS_AT_MOST + run.settings.workers:
             run.stop_sending(error)
         if run.error or run.canceled:
-            refused = Outcome("pending", error=f"not accepted: {one_line(error)}")
+            refused = Outcome("pending", error=f"not accepted: {brief(error)}")
             run.settle(job, job.lost or refused)
         else:
             run.schedule.put_back(job)
@@ -218,7 +218,7 @@ class Sending:
         if time.monotonic() - (self.steps.reached_at or run.started_at) > patience:
             run.stop_sending(error)
         if run.error or run.canceled:
-            run.settle(job, job.lost or Outcome("pending", error=f"not sent: {one_line(error)}"))
+            run.settle(job, job.lost or Outcome("pending", error=f"not sent: {brief(error)}"))
             return
         rounds = 1 + self.steps.outages // run.settings.workers
         run.schedule.put_back(job, time.monotonic() + retry.backoff(rounds))

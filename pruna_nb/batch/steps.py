@@ -16,7 +16,7 @@ from pruna_nb.batch.follow import Following
 from pruna_nb.batch.job import Job, Outcome
 from pruna_nb.batch.polling import Polling
 from pruna_nb.batch.sending import OUTAGE_SECONDS, Sending
-from pruna_nb.batch.words import one_line
+from pruna_nb.batch.words import brief, one_line
 from pruna_nb.catalog import ENDPOINT_LIMITS, limit_for
 
 if TYPE_CHECKING:
@@ -181,7 +181,8 @@ class Steps:
         job.tries += 1
         if error.account_wide:
             self.run.stop_sending(error)
-            self._still_open(job, error)
+            why = f"sent, and not fetched, since the run was stopped: {brief(error)}"
+            self._landed(job, replace(_bad("pending", error, job), error=why))
         elif isinstance(error, errors.ExpiredError):
             self._expired(job, error)
         elif error.code == retry.OUTPUT_TOO_LARGE:

@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pruna_nb.errors import PrunaError
+
 _AT_MOST = 1200
 
 
 def one_line(said: object) -> str:
     """Give a text, or an error's, on one line."""
     return " ".join(str(said).split())[:_AT_MOST]
+
+
+def brief(error: PrunaError) -> str:
+    """Say what an error was, without what it meant for the one call that met it."""
+    parts = [getattr(error, name, None) for name in ("status", "code", "message")]
+    return one_line(" ".join(str(part) for part in parts if part is not None) or error)
+
+
+def counted(count: int, noun: str) -> str:
+    """Give a number with its noun, which ends in s but for one.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(1632, "row")
+    ('1 row', '1,632 rows')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -144,6 +144,18 @@ def test_a_synchronous_answer_is_finished_and_has_no_id():
     assert found.generation_url == "/v1/predictions/delivery/x/output.jpg"
 
 
+@pytest.mark.parametrize("length", [18, 40, 70])
+def test_an_answer_that_breaks_off_after_the_id_gives_the_id(length):
+    whole = b'{"id": "1zww7de", "model": "p-image", "input": {"prompt": "a"}, "get_url": "x"}'
+    assert replies.read_created(of(201, whole[:length]), "m", {}).id == "1zww7de"
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"id": "1zww', b'{"input": {"id": "not this"', b"<"])
+def test_an_answer_that_breaks_off_before_the_id_is_lost(body):
+    with pytest.raises(errors.LostAnswerError):
+        replies.read_created(of(201, body), "m", {})
+
+
 def test_an_answer_without_id_but_with_its_address_gives_the_id_in_it():
     body = {"get_url": "https://api.pruna.ai/v1/predictions/status/1zww7deyssrme0csqwr90phzzr"}
     assert replies.read_created(of(201, body), "m", {}).id == "1zww7deyssrme0csqwr90phzzr"
