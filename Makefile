@@ -43,6 +43,7 @@ notebooks: $(STAMP) ## Execute the notebooks on the emulator, into build/noteboo
 
 notebooks-keep: $(STAMP) ## Execute the notebooks and keep their outputs
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	$(BIN)/python .ci/strip_widgets.py notebooks/*.ipynb
 
 docs: $(STAMP) ## Build the pages into docs/_build; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build

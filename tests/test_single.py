@@ -126,3 +126,11 @@ def test_an_output_without_an_id_is_fetched_by_the_next_call_if_its_delivery_fai
     service.configure(faults={})
     assert pruna_nb.generate("a lion").path.is_file()
     assert service.charged == 1
+
+
+def test_a_file_of_another_kind_is_refused_before_it_is_paid_for(service, tmp_path):
+    video = pruna_nb.generate("waves", model="p-video", duration=1)
+    charged = service.charged
+    with pytest.raises(errors.InputError, match="video/mp4"):
+        pruna_nb.generate("make it blue", model="p-image-edit", images=[video])
+    assert service.charged == charged

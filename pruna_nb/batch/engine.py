@@ -75,8 +75,9 @@ def check_budget(plan: Plan, max_cost_usd: float | None) -> None:
         )
         raise BudgetError(msg)
     if cost > max_cost_usd + 1e-9:
+        new = counted(plan.count("new"), "new prediction")
         msg = (
-            f"{counted(plan.count('new'), 'new prediction')} would cost {usd_text(cost)}, more than "
+            f"{new} would cost {usd_text(cost)}, more than "
             f"max_cost_usd={max_cost_usd:g}. Nothing was sent; raise it, or run fewer rows."
         )
         raise BudgetError(msg)
@@ -94,9 +95,7 @@ def announcements(plan: Plan) -> list[str]:
     if lost:
         prices = [entry.cost_usd for entry in lost]
         known = sum(price for price in prices if price is not None)
-        cost = (
-            "at a price that is not published" if None in prices else f"{usd_text(known)} at most"
-        )
+        cost = "price not published" if None in prices else f"{usd_text(known)} at most"
         lines.append(
             f"{counted(len(lost), 'prediction')} lost on the way before (possible cost: {cost}), "
             "sent again now."

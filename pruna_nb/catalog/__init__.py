@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pruna_nb.catalog.check import Problem, check_input
 from pruna_nb.catalog.model import ENDPOINT_LIMITS, Field, Model, limit_for, parse_ratio
-from pruna_nb.catalog.price import Price, cost_usd
+from pruna_nb.catalog.price import Price, cost_usd, usd_text
 from pruna_nb.catalog.registry import (
     UnknownModelWarning,
     all_models,
@@ -37,4 +37,5 @@ __all__ = [
     "near_names",
     "parse_ratio",
     "register_model",
+    "usd_text",
 ]

@@ -39,6 +39,19 @@ class Price:
     draft_usd_by_resolution: Mapping[str, float] | None = field(default=None, hash=False)
 
 
+def usd_text(amount: float) -> str:
+    """Write a sum of money: cents, and down to a hundredth of one where it is below a dollar.
+
+    Examples
+    --------
+    >>> usd_text(8), usd_text(0.14), usd_text(0.015), usd_text(0.0001)
+    ('8.00 USD', '0.14 USD', '0.015 USD', '0.0001 USD')
+    """
+    text = f"{amount:,.4f}" if 0 < amount < 1 else f"{amount:,.2f}"
+    whole, _, part = text.partition(".")
+    return f"{whole}.{part.rstrip('0'):0<2} USD"
+
+
 def cost_usd(model: Model, input: Mapping[str, Any]) -> float | None:  # noqa: A002 - the API's word
     """Estimate what one prediction costs, never below what it will be.
 

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.catalog import usd_text
 from pruna_nb.comparison.pairs import make_pairs, pair_key
 from pruna_nb.comparison.result import Judged, Result, summarise
 from pruna_nb.comparison.stats import scipy_stats
@@ -324,7 +325,7 @@ class Comparison:
         made = [f"{cached:,} cached"] if cached else []
         costs = [each["cost_usd"] for each in self._outcomes if "cost_usd" in each]
         if costs and not any(map(math.isnan, costs)):
-            made.append(f"{sum(costs):.2f} USD")
+            made.append(usd_text(sum(costs)))
         aside = f" ({', '.join([*bad, *made])})" if bad or made else ""
         judged = len(self._votes())
         return [

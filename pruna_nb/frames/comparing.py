@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pruna_nb.catalog import usd_text
 from pruna_nb.comparison.build import build
 from pruna_nb.errors import BudgetError
 from pruna_nb.frames.call import read_call
@@ -135,6 +136,6 @@ def _check_budget(asked: _Asked, max_cost_usd: float | None) -> None:
     costs = [each.cost_usd for each in estimates]
     total = sum(cost for cost in costs if cost is not None)
     if None in costs or total > max_cost_usd + 1e-9:
-        known = "an unknown sum" if None in costs else f"{total:.2f} USD"
+        known = "an unknown sum" if None in costs else usd_text(total)
         msg = f"The comparison would cost {known}; max_cost_usd={max_cost_usd:g}. Nothing was sent."
         raise BudgetError(msg)

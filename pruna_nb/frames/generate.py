@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pruna_nb.batch import engine
+from pruna_nb.batch.words import counted
+from pruna_nb.catalog import usd_text
 from pruna_nb.errors import PrunaError
 from pruna_nb.frames.expand import expand
 from pruna_nb.frames.gather import gather
@@ -70,16 +72,20 @@ class Estimate:
 
     def __str__(self) -> str:
         """Say it in one line."""
-        cost = "price not published" if self.cost_usd is None else f"{self.cost_usd:.2f} USD"
-        parts = [f"{self.new:,} new", f"{self.hits:,} cached", f"{self.duplicates:,} duplicates"]
+        cost = "price not published" if self.cost_usd is None else usd_text(self.cost_usd)
+        parts = [
+            f"{self.new:,} new",
+            f"{self.hits:,} cached",
+            counted(self.duplicates, "duplicate"),
+        ]
         parts += [
             f"{count:,} {name}"
             for name, count in (("resumed", self.resumed), ("skipped", self.skipped))
             if count
         ]
         return (
-            f"{self.rows:,} rows: {', '.join(parts)}; {cost}; at least {self.minutes:.1f} min at "
-            "the limit"
+            f"{counted(self.rows, 'row')}: {', '.join(parts)}; {cost}; "
+            f"at least {self.minutes:.1f} min at the limit"
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.api.files import to_media
+from pruna_nb.api.files import check_kind, to_media
 from pruna_nb.errors import InputError
 from pruna_nb.frames.cells import plain
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 _LIST_KINDS = frozenset("OUS")
 _BATCH_DIMENSIONS = 4
-_CLIPS = frozenset({"audio", "video"})
-"""A container of one kind may hold the other alone, which its first bytes don't tell."""
 
 
 class MediaReader:
@@ -54,7 +52,7 @@ class MediaReader:
                 msg = f"{error} It is an output of an earlier step: run that step again."
                 raise InputError(msg) from None
             if not self._unchecked:
-                _check_kind(field, media)
+                check_kind(field, media)
             return media
 
         if field.type != "array":
@@ -78,17 +76,6 @@ class MediaReader:
             self._read[key] = (to_media(value), value)
         media: Media | str = self._read[key][0]
         return media
-
-
-def _check_kind(field: Field, media: Media | str) -> None:
-    """Refuse a file that the service would refuse only after it was paid for."""
-    if isinstance(media, str) or media.type.kind in field.media:
-        return
-    if media.type.kind in _CLIPS and not _CLIPS.isdisjoint(field.media):
-        return
-    kinds = " or ".join("zip archive" if kind == "zip" else kind for kind in field.media)
-    msg = f"{field.name}: {media.name} is {media.type.content_type}; give a file of kind {kinds}."
-    raise InputError(msg)
 
 
 def _items(value: Any) -> list[Any]:

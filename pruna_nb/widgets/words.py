@@ -6,7 +6,7 @@ import html
 from typing import TYPE_CHECKING
 
 from pruna_nb.batch.progress import cost_text, duration, row_counts, seconds_left
-from pruna_nb.catalog import limit_for
+from pruna_nb.catalog import limit_for, usd_text
 from pruna_nb.show.text import NO_MATH, counted
 
 if TYPE_CHECKING:
@@ -170,12 +170,7 @@ def quote_line(
     head = f"{counted(rows, _NOUNS.get(output, 'output'))}: {said}"
     if not new:
         return f"{head} · nothing to pay"
-    cents = 0.01
-    cost = (
-        "price not published"
-        if cost_usd is None
-        else (f"{cost_usd:.4g} USD" if cost_usd < cents else f"{cost_usd:.2f} USD")
-    )
+    cost = "price not published" if cost_usd is None else usd_text(cost_usd)
     if took is not None:
         wait = f"about {duration(seconds + took)}"
     else:

@@ -113,8 +113,8 @@ def _fields(model):
 def test_what_earlier_runs_left_is_told_in_so_many_words():
     made = plan(["a", "b", "c"], open_work=["a"], lost=["b"])
     resumed, lost = engine.announcements(made)
-    assert "1 predictions that were sent before are taken up" in resumed
-    assert "1 predictions were lost on the way" in lost
+    assert "1 prediction of an earlier run taken up" in resumed
+    assert "1 prediction lost on the way" in lost
     assert "0.005 USD" in lost
     assert "sent again now" in lost
     assert engine.announcements(plan(["a"])) == []

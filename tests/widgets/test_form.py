@@ -331,7 +331,7 @@ def test_what_was_lost_before_is_sent_again_and_said(explore, service):
     assert form.frame["status"].tolist() == ["lost"]
     places(form)[0].retry.click()
     assert form.wait(30)
-    assert "1 predictions were lost on the way before" in form._status.value
+    assert "1 prediction lost on the way before" in form._status.value
     assert form.frame["status"].tolist() == ["succeeded"]
 
 
