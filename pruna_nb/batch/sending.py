@@ -59,6 +59,7 @@ class Sending:
         slot = self.throttle.take()
         if isinstance(slot, float):
             return slot
+        let_next()  # the next one's intent then reaches the disk together with this one
         try:
             entry = self._intend(job)
         except BaseException:
@@ -66,7 +67,6 @@ class Sending:
             raise
         if entry is None:
             self.throttle.release(slot)
-            let_next()
             self.steps.following.follow(job)
             return None
         # Looked at after the claim: what another run delivers from now on cannot be missed.
@@ -76,7 +76,6 @@ class Sending:
             return None
         job.entry, job.on_the_wire, job.sent_at = entry, True, time.monotonic()
         run.count_on_the_wire(1)
-        let_next()
         try:
             self._post(job, entry, wire, slot)
         finally:
