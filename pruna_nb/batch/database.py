@@ -160,7 +160,10 @@ class Database:
             return self._connection
         self._let_go()
         make_private(self.folder)
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Made for the user alone. One that is there is not opened: closing it again would drop the
+        # locks that SQLite has on it in this process, under another spelling of the path, say.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         connection = sqlite3.connect(
             self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )

@@ -129,7 +129,9 @@ class Journal:
         try:
             self._write(changed)
         except CacheError:
-            self._remember(changed, known=False)
+            # What could not be noted as delivered stays sent: it is fetched again, at no cost.
+            if state != "delivered":
+                self._remember(changed, known=False)
             raise
         return changed
 

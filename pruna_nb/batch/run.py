@@ -292,17 +292,27 @@ class Run:
 
     def _hold_open_work(self) -> None:
         """Keep in memory what the journal may have lost: ids that are worth money."""
+        kept = self._kept()
         for key, job in self._jobs.items():
             outcome = self.outcomes.get(key)
-            output = outcome.output if outcome is not None else None
-            if job.entry is None or job.entry.state != "sent":
+            if job.entry is None or job.entry.state != "sent" or key in kept:
                 continue
-            if outcome is None or outcome.status == "pending":
-                self.journal.hold(job.entry)
-            elif output is not None and not Path(output).exists():
-                self.journal.hold(job.entry)
+            if outcome is not None and outcome.status not in {"pending", "succeeded"}:
+                continue
+            self.journal.hold(job.entry)
+            if outcome is not None and outcome.output and not Path(outcome.output).exists():
                 why = "its file was removed with the cache folder: run again to fetch it"
                 self.outcomes[key] = replace(outcome, status="pending", output=None, error=why)
+
+    def _kept(self) -> set[str]:
+        """Give the keys of this run whose outputs the cache folder still has."""
+        done = [key for key, outcome in self.outcomes.items() if outcome.output is not None]
+        if self.options.cache == "off":
+            return set(done)
+        try:
+            return set(self.cache.find(done))
+        except errors.CacheError:
+            return set()
 
     def _crashed(self, error: BaseException) -> None:
         """End by an error of the disk or the account, or one that is nobody's row."""

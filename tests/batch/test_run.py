@@ -236,8 +236,8 @@ def test_a_later_run_sends_the_lost_ones_again_and_says_so(service):
     work(prompts(5))
     run = planned(prompts(5))
     (line,) = engine.announcements(run.plan)
-    assert "2 predictions were lost" in line
-    assert "0.01 USD" in line
+    assert "2 predictions lost on the way before" in line
+    assert "0.01 USD at most" in line
     _, outcomes = work(prompts(5))
     assert {outcome.status for outcome in outcomes} == {"succeeded"}
     assert service.charged == 7
@@ -573,4 +573,4 @@ def test_what_earlier_runs_lost_is_told_without_a_bar_too(service, caplog):
     work(prompts(2))
     caplog.set_level(logging.WARNING)
     progress.wait(planned(prompts(2)), progress=False)
-    assert "1 predictions were lost" in caplog.text
+    assert "1 prediction lost on the way before" in caplog.text

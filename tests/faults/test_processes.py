@@ -1,148 +1,244 @@
-"""Several processes at once, an interrupted one, and one without a disk."""
+"""Whole processes killed, interrupted, two at once; disks that fill, folders that go."""
 
 from __future__ import annotations
 
-import json
 import os
-import signal
+import shutil
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
+from pathlib import Path
 
-import pandas as pd
 import pytest
 
-import pruna_nb
-from pruna_nb import emulator
+from pruna_nb import errors, settings
+from pruna_nb.batch import engine
+from tests.faults import processes
+from tests.faults.cases import generate, prompts
+from tests.helpers.runs import planned, work
+from tests.helpers.runs import prompts as some
 
-CHILD = """
-import json, resource, sys, time
+pytestmark = pytest.mark.faults
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs fork and signals")
+ON_THE_WIRE = 32
+"""POSTs that a run has on the wire at most: one a worker."""
+
+
+# ----------------------------------------------------------------------------- kills
+
+
+@POSIX
+@pytest.mark.slow
+def test_a_run_killed_thirty_times_has_every_picture_and_tells_every_double_charge():
+    course = processes.killed_again_and_again(rows=200, kills=30)
+    rows = sum(course.statuses.values())
+    assert course.kills >= 30
+    assert rows >= 200
+    assert course.statuses == {"succeeded": rows}
+    assert course.without_file == 0
+    assert course.states["delivered"] == rows
+    # Each prediction that was charged is either delivered or was on the wire at a kill...
+    assert course.charged == rows + len(course.unknown)
+    assert len(course.unknown) <= course.kills * ON_THE_WIRE
+    # ... and of those that were on the wire, each was noted and announced as lost.
+    assert len(course.unknown) <= course.states["resent"] + course.states["lost"]
+    assert course.announced >= course.states["resent"]
+    assert course.refused == 0
+
+
+@POSIX
+@pytest.mark.slow
+def test_a_service_killed_again_and_again_loses_no_picture():
+    course = processes.service_killed(rows=200, kills=8)
+    assert course.statuses == {"succeeded": 200}
+    assert course.without_file == 0
+    assert course.charged == 200 + len(course.unknown)
+    assert len(course.unknown) <= course.states["resent"] + course.states["lost"]
+    assert course.raised == [None, None]
+
+
+@POSIX
+def test_two_processes_over_the_same_rows_keep_the_limit_and_pay_once():
+    course = processes.two_at_once(rows=80)
+    assert course.refused == 0
+    assert course.charged == 80
+    assert course.statuses == {"succeeded": 160}
+    assert course.without_file == 0
+
+
+@POSIX
+def test_an_interrupted_run_ends_soon_and_keeps_what_is_done():
+    course, waits = processes.interrupted(rows=80, times=3)
+    # A second is what is aimed at; the machine may be busy.
+    assert max(waits) < 5
+    assert all("KeyboardInterrupt" in raised for raised in course.raised)
+    assert all("run again to go on" in raised for raised in course.raised)
+    assert course.statuses == {"succeeded": 80}
+    assert course.charged == 80 + len(course.unknown)
+    assert len(course.unknown) <= course.states["resent"] + course.states["lost"]
+
+
+# --------------------------------------------------------------------- disks, folders
+
+
+@POSIX
+def test_a_disk_that_is_full_is_a_clear_error_and_loses_nothing():
+    """No file may grow any more (RLIMIT_FSIZE): this needs no privileges."""
+    found = processes.disk_full()
+    assert (found.lost, found.paid_twice) == (0, found.told and found.paid_twice)
+    assert "CacheError" in found.sees
+    assert found.second == {"succeeded": 60}
+
+
+@POSIX
+def test_a_small_disk_that_fills_is_a_clear_error_and_loses_nothing():
+    try:
+        found = processes.small_disk()
+    except NotImplementedError as problem:
+        pytest.skip(str(problem))
+    assert (found.lost, found.paid_twice) == (0, 0)
+    assert "CacheError" in found.sees
+    assert found.second == {"succeeded": 60}
+
+
+def test_a_folder_that_is_removed_in_mid_run_is_a_clear_error_and_what_was_paid_is_fetched_again():
+    found = processes.folder_removed()
+    assert (found.lost, found.paid_twice) == (0, 0)
+    assert "CacheError" in found.sees
+    assert "was removed while the run was using it" in found.sees
+    assert found.second == {"succeeded": 60}
+
+
+def test_a_frame_names_no_file_that_went_with_the_folder(service):
+    service.configure(latency=(0.1, 0.3))
+    frame = prompts(40)
+    cache = settings.current().cache_dir
+
+    def remove():
+        while service.charged < 25:
+            time.sleep(0.01)
+        shutil.rmtree(cache, ignore_errors=True)
+
+    thread = threading.Thread(target=remove)
+    with settings.configure(limits={"p-image": (10, 0.3)}):
+        thread.start()
+        first, error = generate(frame)
+        thread.join()
+    assert isinstance(error, errors.CacheError)
+    assert all(Path(path).is_file() for path in first["output"].dropna())
+    counts = Counter(first["status"])
+    assert counts["succeeded"] + counts["pending"] == 40
+
+
+@pytest.mark.parametrize(
+    "name", ["a folder with spaces", "Bilder für später", "图片", "a'b;c#d%20"]
+)
+def test_a_folder_of_any_name_holds_the_cache(service, tmp_path, name):
+    with settings.configure(
+        cache_dir=tmp_path / name / "cache", state_dir=tmp_path / name / "state"
+    ):
+        first, _ = generate(prompts(4))
+        second, _ = generate(prompts(4))
+    assert all(str(tmp_path / name) in path for path in first["output"])
+    assert second["cached"].all()
+    assert service.charged == 4
+
+
+def test_a_file_where_the_folder_should_be_stops_the_run_before_anything_is_sent(service, tmp_path):
+    (tmp_path / "cache").write_text("in the way")
+    with (
+        settings.configure(cache_dir=tmp_path / "cache"),
+        pytest.raises(errors.CacheError) as caught,
+    ):
+        prompts(4).pruna.generate("prompt", progress=False)
+    assert "PRUNA_NB_CACHE_DIR" in str(caught.value)
+    assert service.counts["predictions"] == 0
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root writes everywhere")
+def test_a_folder_that_may_not_be_written_stops_the_run_before_anything_is_sent(service, tmp_path):
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    folder.chmod(0o500)
+    try:
+        with settings.configure(cache_dir=folder), pytest.raises(errors.CacheError):
+            prompts(4).pruna.generate("prompt", progress=False)
+    finally:
+        folder.chmod(0o700)
+    assert service.counts["predictions"] == 0
+
+
+def test_a_folder_on_a_read_only_disk_stops_the_run_before_anything_is_sent(service, tmp_path):
+    """Which root may not write to either, where it may mount one."""
+    work(some(2))  # something is there to read
+    shutil.copytree(settings.current().cache_dir, tmp_path / "copy")
+    mounted = subprocess.run(
+        ["mount", "--bind", "-o", "ro", str(tmp_path / "copy"), str(tmp_path / "copy")],  # noqa: S607
+        check=False,
+        capture_output=True,
+    )
+    if mounted.returncode:
+        pytest.skip("no file system may be mounted here")
+    try:
+        subprocess.run(
+            ["mount", "-o", "remount,bind,ro", str(tmp_path / "copy")],  # noqa: S607
+            check=True,
+        )
+        with settings.configure(cache_dir=tmp_path / "copy"), pytest.raises(errors.CacheError):
+            prompts(4).pruna.generate("prompt", progress=False)
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path / "copy")], check=False)  # noqa: S607
+    assert service.charged == 2
+
+
+def test_media_that_cannot_be_kept_in_mid_run_leave_every_id_in_the_journal(service):
+    """The media folder is replaced by a file: the journal beside it still takes ids."""
+    service.configure(latency=0.3)
+    run = planned(some(20))
+    run.start()
+    while run.in_flight < 10:
+        time.sleep(0.005)
+    media = settings.current().cache_dir / "media"
+    shutil.rmtree(media, ignore_errors=True)
+    media.write_text("in the way")
+    assert run.join(60)
+    assert isinstance(run.error, errors.CacheError)
+    charged = service.charged
+    media.unlink()
+    again = planned(some(20))
+    assert again.plan.count("resume") + again.plan.count("hit") == charged
+    _, outcomes = work(some(20))
+    assert {outcome.status for outcome in outcomes} == {"succeeded"}
+    assert service.charged == 20
+
+
+LEAVING = """
+import sys, time
 import pandas as pd
 import pruna_nb
-url, cache, state, rows, limit, file_bytes = sys.argv[1:]
-if file_bytes != "0":
-    import signal
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (int(file_bytes), int(file_bytes)))
-pruna_nb.configure(
-    api_key="k", base_url=url, cache_dir=cache, state_dir=state,
-    limits={"p-image": (int(limit), 2.0)},
-)
-frame = pd.DataFrame({"prompt": [f"row {n}" for n in range(int(rows))]})
-print("ready", flush=True)
-sys.stdin.readline()
-try:
-    out = frame.pruna.generate("prompt", progress=False)
-except KeyboardInterrupt:
-    print(json.dumps({"interrupted": True}))
-    sys.exit(3)
-except pruna_nb.PrunaError as error:
-    frame = getattr(error, "frame", None)
-    known = [] if frame is None else frame["prediction_id"].dropna().tolist()
-    print(json.dumps({"error": type(error).__name__, "said": str(error), "known": known}))
-    sys.exit(4)
-print(json.dumps(out[["status", "output", "cost_usd", "cached"]].to_dict("list")))
+from tests.helpers.runs import planned, prompts
+pruna_nb.configure(api_key="k", base_url=sys.argv[1], cache_dir=sys.argv[2], state_dir=sys.argv[3])
+run = planned(prompts(50))
+run.start()
+while run.in_flight < 5:
+    time.sleep(0.005)
 """
 
 
-def start(service, tmp_path, rows=100, limit=40, file_bytes=0):
-    """Begin a run in a process of its own; it waits for a line before it sends anything."""
-    places = [service.url, tmp_path / "ein Ordner mit Ümläuten", tmp_path / "state"]
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, *map(str, places), str(rows), str(limit), str(file_bytes)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+def test_a_python_that_ends_in_mid_run_waits_for_the_ids_that_are_on_the_wire(service, tmp_path):
+    service.configure(latency=0.4)
+    folders = [str(tmp_path / "cache"), str(tmp_path / "state")]
+    subprocess.run(
+        [sys.executable, "-c", LEAVING, service.url, *folders],
+        cwd=Path(__file__).parents[2],
+        check=True,
+        timeout=120,
     )
-    assert child.stdout.readline() == "ready\n"
-    return child
-
-
-def go(*children):
-    for child in children:
-        child.stdin.write("go\n")
-        child.stdin.flush()
-
-
-def end(child):
-    said, errors = child.communicate(timeout=120)
-    return child.returncode, json.loads(said.splitlines()[-1]) if said.strip() else None, errors
-
-
-@pytest.mark.faults
-@pytest.mark.parametrize("window", ["fixed", "sliding"])
-def test_two_processes_keep_one_limit_and_charge_each_row_once(tmp_path, window):
-    limits = {"p-image": (40, 2.0)}
-    with emulator.running(
-        fast=True, process=True, latency=(0.1, 0.5), limits=limits, window=window
-    ) as service:
-        children = [start(service, tmp_path) for _ in range(2)]
-        go(*children)
-        ends = [end(child) for child in children]
-        assert [code for code, _, _ in ends] == [0, 0], [errors for *_, errors in ends]
-        outs = [said for _, said, _ in ends]
-        assert [set(out["status"]) for out in outs] == [{"succeeded"}] * 2
-        assert outs[0]["output"] == outs[1]["output"]
-        assert service.charged == 100
-        assert service.refused == 0
-        # Each row is on the bill of one of them.
-        assert sum(outs[0]["cost_usd"]) + sum(outs[1]["cost_usd"]) == pytest.approx(0.5)
-
-
-@pytest.mark.faults
-def test_an_interrupted_run_ends_soon_and_the_next_goes_on_where_it_was(tmp_path):
-    with emulator.running(fast=True, process=True, latency=(0.3, 3.0)) as service:
-        child = start(service, tmp_path, limit=60)
-        go(child)
-        while service.charged < 50:
-            time.sleep(0.02)
-        child.send_signal(signal.SIGINT)
-        at = time.monotonic()
-        code, said, errors = end(child)
-        assert (code, said) == (3, {"interrupted": True}), errors
-        assert time.monotonic() - at < 10  # it takes about one; the machine may be busy
-        child = start(service, tmp_path)
-        go(child)
-        code, out, errors = end(child)
-        assert code == 0, errors
-        assert out["status"] == ["succeeded"] * 100
-        assert service.charged == 100
-
-
-@pytest.mark.faults
-@pytest.mark.skipif(os.name == "nt", reason="file sizes are limited by POSIX's own means")
-def test_a_full_disk_stops_the_run_with_one_error_and_nothing_is_paid_for_twice(tmp_path):
-    with emulator.running(process=True, latency=0.1) as service:
-        first = start(service, tmp_path, rows=40, file_bytes=200_000)
-        go(first)
-        code, said, errors = end(first)
-        assert code == 4, errors
-        assert said["error"] == "CacheError"
-        assert "cannot be written" in said["said"]
-        charged = service.charged
-        assert 0 < charged <= 40
-        second = start(service, tmp_path, rows=40)
-        go(second)
-        code, out, errors = end(second)
-        assert code == 0, errors
-        assert out["status"] == ["succeeded"] * 40
-        with pruna_nb.configure(
-            base_url=service.url, cache_dir=tmp_path / "ein Ordner mit Ümläuten"
-        ):
-            book = pruna_nb.journal()
-        lost = book["state"].isin(["lost", "resent"]).sum()
-        assert service.charged - 40 <= lost
-
-
-@pytest.mark.faults
-def test_a_cache_folder_that_is_a_file_is_told_before_anything_is_sent(service, tmp_path):
-    place = tmp_path / "file"
-    place.write_text("no folder")
-    frame = pd.DataFrame({"prompt": ["a lion"]})
-    with (
-        pruna_nb.configure(cache_dir=place),
-        pytest.raises(pruna_nb.errors.CacheError, match="PRUNA_NB_CACHE_DIR"),
-    ):
-        frame.pruna.generate("prompt", progress=False)
-    assert service.charged == 0
+    with settings.configure(cache_dir=folders[0], state_dir=folders[1]):
+        assert engine.announcements(planned(some(50)).plan)
+        run, outcomes = work(some(50))
+    assert {outcome.status for outcome in outcomes} == {"succeeded"}
+    assert run.plan.lost == {}
+    assert service.charged == 50
