@@ -114,18 +114,22 @@ def check_whole(path: Path, expected: str = "unknown") -> MediaType:
         If it is empty, no media, cut short, damaged, or a decompression bomb.
     """
     with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-        kind = sniff(head)
-        if kind is None and head and expected in _ANY_BYTES and not _is_page(head):
-            return BYTES
-        if kind is None:
-            what = "empty" if not head else f"no picture, video or zip; it starts {head[:24]!r}"
-            raise DeliveryError(f"What was delivered is {what}")
-        file.seek(0)
-        try:
-            problem = _CHECKS.get(kind.kind, _nothing_to_check)(file)
-        except Exception as error:  # noqa: BLE001 - decoders raise anything on bytes from outside
-            problem = f"{type(error).__name__}: {str(error)[:200]}"
+        return _checked(file, expected)
+
+
+def _checked(file: BinaryIO, expected: str) -> MediaType:
+    head = file.read(HEAD_BYTES)
+    kind = sniff(head)
+    if kind is None and head and expected in _ANY_BYTES and not _is_page(head):
+        return BYTES
+    if kind is None:
+        what = "empty" if not head else f"no picture, video or zip; it starts {head[:24]!r}"
+        raise DeliveryError(f"What was delivered is {what}")
+    file.seek(0)
+    try:
+        problem = _CHECKS.get(kind.kind, _nothing_to_check)(file)
+    except Exception as error:  # noqa: BLE001 - decoders raise anything on bytes from outside
+        problem = f"{type(error).__name__}: {str(error)[:200]}"
     if problem:
         raise DeliveryError(f"The {kind.kind} that was delivered is damaged ({problem})")
     return kind
@@ -265,15 +269,17 @@ class MediaStore:
             If the folder cannot be written.
         """
         try:
-            kind = check_whole(part, expected)
+            with part.open("rb+") as file:
+                kind = _checked(file, expected)
+                # The bytes reach the disk before anything says that they are there.
+                os.fsync(file.fileno())
+                stat = os.fstat(file.fileno())
             place = self.folder / sha256[:2] / f"{sha256}{kind.suffix}"
-            _sync(part)
             try:
                 part.replace(place)
             except FileNotFoundError:  # the first with this beginning
                 place.parent.mkdir(exist_ok=True, mode=0o700)
                 part.replace(place)
-            stat = place.stat()
         except BaseException as error:
             with contextlib.suppress(OSError):  # the folder may be gone
                 part.unlink(missing_ok=True)
@@ -293,12 +299,6 @@ class MediaStore:
 
 def _opened_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _sync(path: Path) -> None:
-    """Have a file's bytes reach the disk, before anything says that they are there."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def unwritable(folder: Path, error: OSError) -> CacheError:
