@@ -19,6 +19,15 @@ hypothesis.settings.load_profile("house")
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 NO_CHROMIUM = "no Chromium here (Debian: apt install chromium)"
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 BROWSER_REQUIRED = pytest.StashKey[bool]()
 
 
@@ -57,6 +66,22 @@ def chromium():
     if CHROMIUM is None:
         pytest.skip(NO_CHROMIUM)
     return CHROMIUM
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """Give a Chromium for the tests of a file.
+
+    Playwright starts but once in a process at a time, and holds its event loop meanwhile.
+    """
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=chromium, headless=True, args=BROWSER_FLAGS
+        )
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(autouse=True)

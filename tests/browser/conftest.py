@@ -21,15 +21,6 @@ from pathlib import Path
 import nbformat
 import pytest
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 IDLE = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 RUN_KEY_TRIES = (8, 8, 12, 30)
@@ -206,18 +197,8 @@ def _wait_until_up(server, url, log):
     raise RuntimeError(f"JupyterLab does not start:\n{log.read_text()[-3000:]}")
 
 
-@pytest.fixture(scope="session")
-def _browser(chromium, tmp_path_factory):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def lab(_jupyter, _browser):
+def lab(_jupyter, browser):
     """Give a JupyterLab to open notebooks in; it asks nothing of any other host.
 
     SHOTS names the folder that photographs go to, where somebody wants to look at them.
@@ -227,6 +208,6 @@ def lab(_jupyter, _browser):
     shots.mkdir(exist_ok=True)
     service.configure(latency=0, faults={}, limits={})
     shutil.rmtree(root / "cache", ignore_errors=True)
-    lab = Lab(root, shots, url, service, _browser)
+    lab = Lab(root, shots, url, service, browser)
     yield lab
     assert lab.close_all() == [], "the page asked another host for something"

@@ -140,8 +140,8 @@ def test_the_bar_and_the_closing_line_say_what_happened(frame, service, capsys):
     frame.assign(prompt=["a lion", None, "new"]).pruna.generate("prompt")
     told = capsys.readouterr()
     lines = [line for line in (told.out + told.err).splitlines() if " rows: " in line]
-    assert lines[0].startswith("3 rows: 3 new, 0 cached, 0 failed; 0.01 USD; ")
-    assert lines[1].startswith("3 rows: 1 new, 1 cached, 0 failed, 1 skipped; 0.0050 USD; ")
+    assert lines[0].startswith("3 rows: 3 new, 0 cached, 0 failed; 0.015 USD; ")
+    assert lines[1].startswith("3 rows: 1 new, 1 cached, 0 failed, 1 skipped; 0.005 USD; ")
 
 
 def test_without_progress_nothing_is_printed(frame, generate, capsys):
