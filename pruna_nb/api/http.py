@@ -76,7 +76,47 @@ class _FreshHTTPS(_FreshConnections, HTTPSConnectionPool):
             raise NewConnectionError(conn, message) from None
 
 
+class _PlainRequest(requests.PreparedRequest):
+    """A request without cookies and log-in: there are none, and looking for them takes time."""
+
+    def prepare_cookies(self, cookies: object) -> None:
+        """Have none."""
+
+    def prepare_auth(self, auth: object, url: object = "") -> None:
+        """Have none: addresses with a user are refused, and the key is a header."""
+
+
 class _FreshAdapter(HTTPAdapter):
+    """Connections to hosts, of which the last one's are at hand."""
+
+    _last: tuple[str, Any] = ("", None)
+    """An origin and its pool, in one: two threads must not make a pair of what they set."""
+
+    def get_connection_with_tls_context(
+        self,
+        request: requests.PreparedRequest,
+        verify: bool | str | None,  # noqa: FBT001 - requests' own signature
+        proxies: Mapping[str, str] | None = None,
+        cert: Any = None,
+    ) -> Any:
+        """Give the pool of connections to a request's host."""
+        if proxies:
+            return super().get_connection_with_tls_context(request, verify, proxies, cert)
+        origin = "/".join(str(request.url).split("/", 3)[:3])
+        known, pool = self._last
+        # A pool that was closed, as urllib3 1 does for others' sake, has no queue any more.
+        if origin != known or pool.pool is None:
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            self._last = origin, pool
+        return pool
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """Make the answer: status, headers and the bytes to come."""
+        answer = requests.Response()
+        answer.status_code, answer.headers, answer.raw = resp.status, resp.headers, resp
+        answer.request, answer.url = req, str(req.url)
+        return answer
+
     def init_poolmanager(
         self,
         connections: int,
@@ -213,7 +253,7 @@ class Transport:
         problem: errors.ApiError | None = None
         answer: requests.Response | None = None
         try:
-            request = requests.PreparedRequest()
+            request = _PlainRequest()
             request.prepare(method, url, headers={**_HEADERS, **sent}, data=data)
             answer = adapter.send(
                 request,
