@@ -51,6 +51,7 @@ docs: $(STAMP) ## Build the pages into docs/_build; a warning is an error
 bench: $(STAMP) ## Run every benchmark and print its figures
 	@test -n "$(BENCH)" || { echo "No benchmarks/bench_*.py is here." >&2; exit 1; }
 	@set -e; for script in $(BENCH); do echo "== $$script"; $(BIN)/python $$script; done
+	$(BIN)/python benchmarks/table.py
 
 faults: $(STAMP) ## Break the network and the process on purpose; print what was lost and paid twice
 	$(BIN)/python tests/faults/table.py
