@@ -16,7 +16,7 @@ from urllib.parse import quote, urljoin
 
 from pruna_nb import errors
 from pruna_nb.api import replies
-from pruna_nb.api.addresses import resolve
+from pruna_nb.api.addresses import resolve, same_origin
 from pruna_nb.api.hidden import hide_in_error, secrets_in
 from pruna_nb.api.http import Transport
 from pruna_nb.api.multipart import Multipart
@@ -169,9 +169,17 @@ class Calls:
                     url = resolve(self.settings.base_url, there)
                     continue
                 if not reply.ok:
-                    raise replies.read_error(reply, time.time(), prediction_id=prediction.id)
+                    raise self._undelivered(url, reply, prediction)
                 return self._write(reply, chunks, file)
         raise errors.DeliveryError("The output's address leads from one to the next without end")
+
+    def _undelivered(self, url: str, reply: Reply, prediction: Prediction) -> errors.ApiError:
+        error = replies.read_error(reply, time.time(), prediction_id=prediction.id)
+        if error.account_wide and not same_origin(self.settings.base_url, url):
+            # Another host's 403, such as of a signature that ran out, says nothing of the account.
+            text = f"The host of the output does not give it: {error.message}"
+            return errors.DeliveryError(text, status=reply.status)
+        return error
 
     def _write(self, reply: Reply, chunks: Iterator[bytes], file: BinaryIO) -> str:
         digest, size, most = hashlib.sha256(), 0, self.settings.max_output_bytes

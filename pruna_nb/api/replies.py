@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb import errors
+from pruna_nb.api.moments import date_of, moment_of, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
 UNFINISHED = frozenset({"starting", "processing"})
 FINISHED = frozenset({"succeeded", "failed", "canceled"})
 _TEXT_AT_MOST = 1000
-_EPOCH = 1e9
-"""A RateLimit-Reset above this many seconds is a moment, not a length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,69 +221,14 @@ def _life(body: dict[str, Any], headers: Mapping[str, str], now: float) -> float
     Ours may be wrong by hours, and would then take a living file for dead, or a dead one for
     living.
     """
-    end = _moment(body.get("expires_at"))
+    end = moment_of(body.get("expires_at"))
     if end is None:
         return None
-    begin = _moment(body.get("created_at"))
+    begin = moment_of(body.get("created_at"))
     if begin is None:
-        begin = _date(headers.get("Date"))
+        begin = date_of(headers.get("Date"))
     life = end - (now if begin is None else begin)
     return life if life > 0 else None
-
-
-def _moment(value: object) -> float | None:
-    """Read a moment given in ISO 8601, or as seconds since 1970."""
-    try:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            seconds = float(value)
-        else:
-            moment = datetime.fromisoformat(value if isinstance(value, str) else "")
-            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
-    return seconds if math.isfinite(seconds) else None
-
-
-def _date(text: str | None) -> float | None:
-    """Read a moment given as HTTP gives it."""
-    try:
-        moment = parsedate_to_datetime(text or "")
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (TypeError, ValueError, OverflowError, IndexError):
-        return None
-
-
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Read how long a refusal asks to wait.
-
-    Parameters
-    ----------
-    headers : mapping
-        ``RateLimit-Reset`` in seconds, ``Retry-After`` in seconds or as a date; the longer
-        of the two counts, since an early request would be refused again.
-    now : float
-        Seconds since 1970.
-
-    Returns
-    -------
-    float or None
-        Seconds from now; None if the headers don't say.
-    """
-    waits = [_wait(headers.get(name), now) for name in ("RateLimit-Reset", "Retry-After")]
-    return max((wait for wait in waits if wait is not None), default=None)
-
-
-def _wait(text: str | None, now: float) -> float | None:
-    if text is None:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        moment = _date(text)
-        return None if moment is None else max(0.0, moment - now)
-    if not math.isfinite(seconds):
-        return None
-    return max(0.0, seconds - now if seconds > _EPOCH else seconds)
 
 
 _BY_STATUS: dict[int, type[errors.ApiError]] = {

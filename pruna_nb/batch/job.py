@@ -70,8 +70,9 @@ class Job:
     sent_at, unfinished_at, deadline : float
         When it was sent, was last seen unfinished (seconds after that), and is given up
         waiting for (`time.monotonic`).
-    tries, resends : int
-        Failed tries of the present step, and POSTs after one that was lost.
+    tries, fetches, resends : int
+        Failed questions for its status, failed fetches of its output, and POSTs after one that
+        was lost.
     asked_again : bool
         Whether its output was gone once, and its status was asked for again.
     on_the_wire : bool
@@ -92,6 +93,7 @@ class Job:
     unfinished_at: float = 0.0
     deadline: float = 0.0
     tries: int = 0
+    fetches: int = 0
     resends: int = 0
     asked_again: bool = False
     on_the_wire: bool = False

@@ -181,31 +181,42 @@ class Steps:
             throttle.refuse(slot, error.retry_after)
         else:
             self.give_back(slot, error, throttle)
-        job.tries += 1
+        tries = self._count_try(job, step)
         if error.account_wide:
             self.run.stop_sending(error)
             why = f"sent, and not fetched, since the run was stopped: {brief(error)}"
             self._landed(job, replace(_bad("pending", error, job), error=why))
         elif isinstance(error, errors.ExpiredError):
             self._expired(job, error)
-        elif error.code == retry.OUTPUT_TOO_LARGE:
-            self._still_open(job, error)
         elif isinstance(error, errors.NotFoundError) and _is_young(job):
-            self.later(retry.backoff(job.tries), job, step)
-        elif not retry.may_read_again(error, job.tries):
+            self.later(retry.backoff(tries), job, step)
+        elif isinstance(error, errors.NotFoundError) and not retry.may_read_again(error, tries):
             self.run.journal.note(_entry(job), "expired", error=error.message)
             self._landed(job, _bad("failed", error, job))
-        elif self._too_often(job, error, step):
+        elif not retry.may_read_again(error, tries) or self._too_often(job, error, step):
             self._still_open(job, error)
         else:
-            self.later(retry.backoff(job.tries), job, step)
+            self.later(retry.backoff(tries), job, self._next_try(job, step, tries))
+
+    def _count_try(self, job: Job, step: Callable[[Job], None]) -> int:
+        if step == self.deliver:
+            job.fetches += 1
+            return job.fetches
+        job.tries += 1
+        return job.tries
+
+    def _next_try(self, job: Job, step: Callable[[Job], None], tries: int) -> Callable[[Job], None]:
+        """Ask for the output's address anew now and then: it may be what is wrong."""
+        if step == self.deliver and job.prediction_id is not None and tries % 3 == 0:
+            return self.poll
+        return step
 
     def _too_often(self, job: Job, error: errors.ApiError, step: Callable[[Job], None]) -> bool:
         if isinstance(error, errors.ConnectionFailedError):
             since = self.reached_at or self.run.started_at
             return time.monotonic() - since > OUTAGE_SECONDS
         if step == self.deliver:
-            return job.tries >= _DELIVERIES_AT_MOST
+            return job.fetches >= _DELIVERIES_AT_MOST
         return time.monotonic() > job.deadline
 
     def _expired(self, job: Job, error: errors.ApiError) -> None:
@@ -244,6 +255,8 @@ class Steps:
     def _landed(self, job: Job, outcome: Outcome) -> None:
         self.run.count_in_flight(-1)
         self.run.settle(job, outcome)
+        # What is settled is kept as long as the run: no more of it than may be of use.
+        job.prediction, job.entry = None, replace(_entry(job), request=None)
 
     def fail(self, job: Job, error: errors.PrunaError) -> None:
         """Settle a row that the service does not take, and that was not charged."""

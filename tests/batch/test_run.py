@@ -415,6 +415,49 @@ def test_an_old_prediction_that_the_service_does_not_know_is_given_up_and_may_ha
         assert states() == {"expired": 1}
 
 
+def test_a_host_of_outputs_that_refuses_does_not_stop_the_run():
+    """A signed address that ran out gives 403: it is the address's, not the account's."""
+    jpeg, asked_for = picture("JPEG"), []
+
+    def elsewhere(asked):
+        return reply(200, jpeg) if asked.path == "/good" else reply(403, "<Error>expired</Error>")
+
+    with Server(elsewhere) as other:
+
+        def answer(asked):
+            if asked.method == "POST":
+                return reply(201, {"id": "abc"})
+            asked_for.append(asked.path)
+            name = "good" if len(asked_for) > 1 else "ran-out"
+            return reply(200, {"status": "succeeded", "generation_url": f"{other.url}/{name}"})
+
+        with Server(answer) as server, settings.configure(api_key="k", base_url=server.url):
+            run, (outcome,) = work(["a"])
+    assert run.error is None
+    assert outcome.status == "succeeded"
+    assert len(asked_for) == 2  # its address was asked for anew
+
+
+@pytest.mark.parametrize("status", [400, 405, 422])
+def test_an_output_that_is_refused_in_a_strange_way_stays_open_and_is_not_paid_again(status):
+    jpeg, strange = picture("JPEG"), [True]
+
+    def answer(asked):
+        if asked.method == "POST":
+            return reply(201, {"id": "abc"})
+        if "status" in asked.path:
+            return reply(200, {"status": "succeeded", "generation_url": "/v1/out.jpg"})
+        return reply(status, {}) if strange else reply(200, jpeg)
+
+    with Server(answer) as server, settings.configure(api_key="k", base_url=server.url):
+        _, (outcome,) = work(["a"])
+        assert outcome.status == "pending"
+        strange.clear()
+        _, (outcome,) = work(["a"])
+    assert outcome.status == "succeeded"
+    assert server.paths("POST") == ["/v1/predictions"]
+
+
 def test_polling_learns_nothing_from_what_it_took_up(service):
     service.configure(latency=0.3)
     run = planned(prompts(6))

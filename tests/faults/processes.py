@@ -272,18 +272,19 @@ def small_disk():
 
 def _small_disk(rows=60):
     frame = prompts(rows)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, tmpfs(folder, "400k"):
-        with (
-            emulator.running(fast=True, latency=(0.1, 0.4)) as service,
-            settings_for(service.url, limits={"p-image": (10, 0.4)}),
-            pruna_nb.configure(cache_dir=Path(folder) / "cache"),
-        ):
-            first, error = generate(frame)
-            subprocess.run(["mount", "-o", "remount,size=64m", folder], check=True)  # noqa: S607
-            second, _ = generate(frame)
-            found = result(first, second, service.charged, error)
-            database_of(Path(folder) / "cache").close()
-            return found
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        tmpfs(folder, "400k"),
+        emulator.running(fast=True, latency=(0.1, 0.4)) as service,
+        settings_for(service.url, limits={"p-image": (10, 0.4)}),
+        pruna_nb.configure(cache_dir=Path(folder) / "cache"),
+    ):
+        first, error = generate(frame)
+        subprocess.run(["mount", "-o", "remount,size=64m", folder], check=True)  # noqa: S607
+        second, _ = generate(frame)
+        found = result(first, second, service.charged, error)
+        database_of(Path(folder) / "cache").close()
+        return found
 
 
 @contextlib.contextmanager

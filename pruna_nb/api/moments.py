@@ -1,0 +1,69 @@
+"""Moments and lengths of time, as the service's answers and headers tell them."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_EPOCH = 1e9
+"""A RateLimit-Reset above this many seconds is a moment, not a length."""
+
+
+def moment_of(value: object) -> float | None:
+    """Read a moment given in ISO 8601, or as seconds since 1970."""
+    try:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            seconds = float(value)
+        else:
+            moment = datetime.fromisoformat(value if isinstance(value, str) else "")
+            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) else None
+
+
+def date_of(text: str | None) -> float | None:
+    """Read a moment given as HTTP gives it."""
+    try:
+        moment = parsedate_to_datetime(text or "")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (TypeError, ValueError, OverflowError, IndexError):
+        return None
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Read how long a refusal asks to wait.
+
+    Parameters
+    ----------
+    headers : mapping
+        ``RateLimit-Reset`` in seconds, ``Retry-After`` in seconds or as a date; the longer
+        of the two counts, since an early request would be refused again.
+    now : float
+        Seconds since 1970.
+
+    Returns
+    -------
+    float or None
+        Seconds from now; None if the headers don't say.
+    """
+    waits = [_wait(headers.get(name), now) for name in ("RateLimit-Reset", "Retry-After")]
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _wait(text: str | None, now: float) -> float | None:
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        moment = date_of(text)
+        return None if moment is None else max(0.0, moment - now)
+    if not math.isfinite(seconds):
+        return None
+    return max(0.0, seconds - now if seconds > _EPOCH else seconds)
