@@ -112,6 +112,8 @@ def work(orders):
     return {
         "status": None if out is None else out["status"].tolist(),
         "error": None if out is None else out["error"].fillna("").tolist(),
+        "output": None if out is None else out["output"].fillna("").tolist(),
+        "cost_usd": None if out is None else out["cost_usd"].tolist(),
         "there": there,
         "raised": raised,
     }

@@ -24,6 +24,7 @@ from pruna_nb.batch.journal import Journal
 from pruna_nb.errors import CacheError
 from tests.faults.cases import Case, Result, generate, prompts, result, settings_for
 from tests.faults.child import Runner
+from tests.faults.proxy import SlowProxy
 from tests.faults.servers import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +53,10 @@ class Course:
         Rows that succeeded, they say, and have no file.
     announced : int
         Predictions that the runs announced as lost, all together.
+    outputs : list of str
+        The rows' files.
+    cost_usd : float
+        What the last run says that it spent.
     """
 
     charged: int
@@ -62,6 +67,8 @@ class Course:
     statuses: Counter
     without_file: int
     announced: int
+    outputs: list
+    cost_usd: float
     seconds: float = 0.0
     raised: list = field(default_factory=list)
 
@@ -107,6 +114,8 @@ def course_of(service, orders, last, kills, **more):
             for status, there in zip(last["status"], last["there"], strict=True)
         ),
         announced=announced(orders),
+        outputs=last["output"],
+        cost_usd=sum(last["cost_usd"]),
         **more,
     )
 
@@ -117,10 +126,12 @@ def killed_again_and_again(rows=200, kills=30, seed=1):
     began = time.monotonic()
     with (
         folders() as orders,
-        emulator.running(fast=True, process=True, latency=(0.1, 0.6)) as service,
+        emulator.running(fast=True, process=True, latency=(0.1, 0.6), limits=RATE) as service,
+        # Answers take their time, so that there are POSTs on the wire to be hit.
+        SlowProxy(service.port, 0.1) as proxy,
         Runner() as runner,
     ):
-        orders |= {"base_url": service.url, "prompts": names(rows), "limits": RATE}
+        orders |= {"base_url": proxy.url, "prompts": names(rows), "limits": RATE}
         while done < kills:
             pid = runner.begin(**orders)
             time.sleep(rng.uniform(0.02, 0.5))
@@ -153,7 +164,7 @@ def service_killed(rows=200, kills=8, seed=2):
         with contextlib.ExitStack() as stack:
 
             def start():
-                return stack.enter_context(emulator.running(latency=(0.1, 0.6), **options))
+                return stack.enter_context(emulator.running(latency=(0.1, 0.6), limits=RATE, **options))
 
             service = start()
             runner.begin(**orders)
@@ -171,14 +182,14 @@ def service_killed(rows=200, kills=8, seed=2):
             return course
 
 
-def two_at_once(rows=120):
-    """Run the same rows in two processes at the same time, with one cache."""
+def two_at_once(rows=120, window="sliding"):
+    """Run the same rows in two processes at the same time, with one cache; give both courses."""
     began = time.monotonic()
     limits = {"p-image": (20, 1.0)}
     with (
         folders() as orders,
         emulator.running(
-            fast=True, process=True, latency=(0.1, 0.4), limits=limits, window="sliding"
+            fast=True, process=True, latency=(0.1, 0.4), limits=limits, window=window
         ) as service,
         Runner() as one,
         Runner() as other,
@@ -192,10 +203,7 @@ def two_at_once(rows=120):
         other.begin(**orders)
         lasts = [one.end(), other.end()]
         seconds = time.monotonic() - began
-        courses = [course_of(service, orders, last, 0, seconds=seconds) for last in lasts]
-        courses[0].statuses += courses[1].statuses
-        courses[0].without_file += courses[1].without_file
-        return courses[0]
+        return [course_of(service, orders, last, 0, seconds=seconds) for last in lasts]
 
 
 def interrupted(rows=100, times=3):
@@ -203,7 +211,7 @@ def interrupted(rows=100, times=3):
     rng, waits = random.Random(3), []
     with (
         folders() as orders,
-        emulator.running(fast=True, process=True, latency=(0.5, 1.5)) as service,
+        emulator.running(fast=True, process=True, latency=(0.5, 1.5), limits=RATE) as service,
         Runner() as runner,
     ):
         orders |= {"base_url": service.url, "prompts": names(rows), "limits": RATE}
@@ -359,11 +367,12 @@ def _service_killed():
 
 
 def _two_at_once():
-    course = two_at_once()
-    rows = sum(course.statuses.values()) // 2
-    sees = f"{course.statuses['succeeded']} rows succeeded in the two, {course.refused} refused"
-    course.statuses = Counter(succeeded=course.statuses["succeeded"] // 2)
-    return _as_result(course, rows, sees)
+    one, other = two_at_once()
+    sees = (
+        f"{one.statuses['succeeded']} and {other.statuses['succeeded']} succeeded in the two; "
+        f"{one.refused} refused; {one.cost_usd + other.cost_usd:.2f} USD between them"
+    )
+    return _as_result(one, sum(one.statuses.values()), sees)
 
 
 def _interrupted():

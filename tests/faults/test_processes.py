@@ -60,12 +60,17 @@ def test_a_service_killed_again_and_again_loses_no_picture():
 
 
 @POSIX
-def test_two_processes_over_the_same_rows_keep_the_limit_and_pay_once():
-    course = processes.two_at_once(rows=80)
-    assert course.refused == 0
-    assert course.charged == 80
-    assert course.statuses == {"succeeded": 160}
-    assert course.without_file == 0
+@pytest.mark.parametrize("window", ["fixed", "sliding"])
+def test_two_processes_over_the_same_rows_keep_the_limit_and_pay_once(window):
+    one, other = processes.two_at_once(rows=80, window=window)
+    assert one.refused == 0
+    assert one.charged == 80
+    for course in (one, other):
+        assert course.statuses == {"succeeded": 80}
+        assert course.without_file == 0
+    assert one.outputs == other.outputs
+    # Each row is on the bill of one of them.
+    assert one.cost_usd + other.cost_usd == pytest.approx(80 * 0.005)
 
 
 @POSIX
