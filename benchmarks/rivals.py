@@ -7,6 +7,7 @@ how long it took and how many rows it brought home.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import threading
@@ -125,5 +126,7 @@ def vendor(frame: pd.DataFrame, url: str, folder: Path) -> Brought:
             done += 1
     taken = time.perf_counter() - began
     client.close()
-    asyncio.run(client.aclose())
+    # Its connections belong to an event loop that its own generate_batch has closed.
+    with contextlib.suppress(RuntimeError):
+        asyncio.run(client.aclose())
     return Brought(taken, done, len(frame) - done)
