@@ -164,7 +164,9 @@ def service_killed(rows=200, kills=8, seed=2):
         with contextlib.ExitStack() as stack:
 
             def start():
-                return stack.enter_context(emulator.running(latency=(0.1, 0.6), limits=RATE, **options))
+                return stack.enter_context(
+                    emulator.running(latency=(0.1, 0.6), limits=RATE, **options)
+                )
 
             service = start()
             runner.begin(**orders)
