@@ -6,11 +6,13 @@ from bisect import insort
 
 _FIRST = {"image": 0.3, "video": 3.0, "zip": 20.0, "unknown": 0.5}
 _LONGEST = {"image": 3.0, "video": 10.0, "zip": 30.0, "unknown": 5.0}
-_ASKED_A_SECOND = 150.0
-"""Answers that are asked for in all, in a second: a part of the status limit (500) that leaves
-the machine's time to submitting and delivering."""
+_ASKED_A_SECOND = 250.0
+"""Answers that are asked for in all, in a second: half of the status limit (500)."""
 _SAMPLES = 64
-_GROWTH = 0.35
+_STEP = 1 / 3
+"""The shortest pause between two askings, as a part of the time before the first."""
+_GROWTH = 0.1
+"""The pause as a part of the prediction's age: what is done is found at most so much later."""
 
 
 class Polling:
@@ -43,7 +45,7 @@ class Polling:
 
     def again(self, age: float, in_flight: int) -> float:
         """Give the seconds to the next asking, for a prediction of some age."""
-        step = self._first + _GROWTH * age
+        step = max(_STEP * self._first, _GROWTH * age)
         if len(self._sorted) >= 4:  # noqa: PLR2004 - too few to tell
             spread = self._at(0.9) - self._at(0.1)
             if age < self._at(0.9) + spread:
