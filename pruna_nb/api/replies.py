@@ -308,9 +308,16 @@ def _message(reply: Reply, body: dict[str, Any]) -> tuple[str | None, str]:
         text = _plain(error)
     text = text or _plain(body.get("detail") or body.get("title") or body.get("message"))
     if not text:
-        page = reply.body[:2000].decode("utf-8", "replace")
-        text = _plain(re.sub(r"<[^>]*>", " ", page), 200) or "no reason was given"
+        text = _words_of_page(reply) or "no reason was given"
     return (_plain(code, 80) or None if isinstance(code, str) else None), text
+
+
+def _words_of_page(reply: Reply) -> str:
+    """Give what a gateway's page says: the title mostly says the same once more, and the status."""
+    page = reply.body[:4000].decode("utf-8", "replace")
+    untitled = re.sub(r"(?is)<(title|style|script)\b.*?</\1\s*>", " ", page)
+    words = [_plain(re.sub(r"<[^>]*>", " ", text), 200) for text in (untitled, page)]
+    return next(filter(None, words), "").removeprefix(str(reply.status)).strip()
 
 
 def _with_fields(message: str, fields: list[dict[str, Any]]) -> str:

@@ -251,8 +251,11 @@ def test_a_deleted_picture_is_made_anew_and_the_others_are_not(service):
 
 @pytest.mark.skipif(os.name != "posix", reason="permission bits")
 def test_everything_in_the_folder_is_the_users_alone(service):
-    os.umask(0o022)
-    work(prompts(2))
+    before = os.umask(0o022)
+    try:
+        work(prompts(2))
+    finally:
+        os.umask(before)
     folder = settings.current().cache_dir
     assert folder.stat().st_mode & 0o777 == 0o700
     for path in folder.rglob("*"):

@@ -7,6 +7,7 @@ person would, the trouble being over. What it gives is counted by the service, n
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 import threading
 import time
@@ -123,7 +124,8 @@ def _sees(frame, error):
 
 
 def _short(text):
-    sentences = str(text).split(". ")
+    anywhere = re.sub(r"'/[^']*/cache", "'…/cache", str(text))
+    sentences = anywhere.split(". ")
     short = ". ".join(sentences[:2])
     return (short[:150] + "…") if len(short) > 150 else short.rstrip(".")
 

@@ -379,7 +379,8 @@ def _two_at_once():
 
 def _interrupted():
     course, waits = interrupted()
-    sees = f"KeyboardInterrupt, at most {max(waits):.1f} s after it; “{course.raised[0][19:90]}”"
+    said = course.raised[0].removeprefix("KeyboardInterrupt: ")
+    sees = f"KeyboardInterrupt, {1000 * max(waits):.0f} ms after it at most; “{said}”"
     return _as_result(course, sum(course.statuses.values()), sees)
 
 
