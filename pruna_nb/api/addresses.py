@@ -73,6 +73,8 @@ def same_origin(base_url: str, address: str) -> bool:
     The addresses are read by the very parser that the connection is made with, so that no
     spelling is one host here and another there.
     """
+    if address.startswith(f"{base_url}/"):  # what stands before that slash cannot go on behind it
+        return True
     return not _USER.match(address) and _origin(_parse(address)) == _own_origin(base_url)
 
 

@@ -7,16 +7,18 @@ import os
 import sqlite3
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pruna_nb.api.folders import make_private
 from pruna_nb.api.media import unwritable
+from pruna_nb.batch.commits import Commits
 from pruna_nb.errors import CacheError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+T = TypeVar("T")
 FILE_NAME = "pruna_nb.sqlite"
 _BUSY_SECONDS = 30.0
 _OPEN_AT_MOST = 16
@@ -55,8 +57,7 @@ class Database:
         self.folder = folder
         self.path = folder / FILE_NAME
         self._lock = threading.RLock()
-        self._sync_lock = threading.Lock()
-        self._written = self._synced = 0
+        self._commits = Commits(self.transaction, self._sync_log)
         self._folder_synced = False
         self._connection: sqlite3.Connection | None = None
         self._opened_as: tuple[int, int, int] | None = None
@@ -85,33 +86,38 @@ class Database:
             Return only when it has reached the disk, so that it outlives a loss of power;
             otherwise it outlives the process alone, and costs a twentieth of the time.
         """
-        with self._used() as connection:
-            changed = connection.execute(sql, tuple(values)).rowcount
-            self._written += 1
-            mine = self._written
         if durable:
-            self._reach_the_disk(mine)
-        return changed
+            return self.together(lambda: self._change(sql, values), durable=True)
+        return self._change(sql, values)
 
-    def _reach_the_disk(self, mine: int) -> None:
-        """Return when the write of a number is on the disk.
+    def _change(self, sql: str, values: Iterable[Any]) -> int:
+        with self._used() as connection:
+            return connection.execute(sql, tuple(values)).rowcount
 
-        This is what SQLite does with ``synchronous = FULL`` at each commit, but here many
-        threads' commits share one sync: those that wait for it find theirs done by the next.
+    def together(self, work: Callable[[], T], *, durable: bool = False) -> T:
+        """Run a function whose writes become one transaction, with those of other threads.
+
+        Parameters
+        ----------
+        work : callable
+            Calls `change`. It may run in another thread, and again if another's write failed.
+        durable : bool
+            As for `change`.
         """
-        with self._sync_lock:
-            if self._synced >= mine:
-                return
-            with self._lock:
-                upto = self._written
-            try:
-                self._sync_log()
-            except OSError as error:
-                raise unwritable(self.folder, error) from None
-            self._synced = upto
+        return self._commits.run(work, durable=durable)
 
     def _sync_log(self) -> None:
-        """Have the write-ahead log reach the disk; it is in the folder as long as it is needed."""
+        """Return when the write-ahead log is on the disk, and the folder that it is in.
+
+        This is what SQLite does with ``synchronous = FULL`` at each commit, but here many
+        threads' commits share one sync.
+        """
+        try:
+            self._sync_files()
+        except OSError as error:
+            raise unwritable(self.folder, error) from None
+
+    def _sync_files(self) -> None:
         try:
             log = os.open(f"{self.path}-wal", os.O_RDWR)
         except FileNotFoundError:
@@ -211,7 +217,7 @@ class Database:
     def forked(self) -> None:
         """Begin anew in a forked child, where another thread may have held the lock."""
         self._lock = threading.RLock()
-        self._sync_lock = threading.Lock()
+        self._commits = Commits(self.transaction, self._sync_log)
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

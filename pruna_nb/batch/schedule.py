@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import threading
 import time
 from collections import deque
@@ -84,20 +85,20 @@ class Schedule(Generic[T]):
         """Have a step run at a moment (`time.monotonic`) or soon after."""
         with self._changed:
             heapq.heappush(self._steps, (moment, next(self._order), step))
-            self._changed.notify()
+            self._tell()
 
     def queue(self, item: T) -> None:
         """Put something at the end of the lane."""
         with self._changed:
             self._lane.append(item)
-            self._changed.notify()
+            self._tell()
 
     def put_back(self, item: T, moment: float = 0.0) -> None:
         """Put something at the lane's head again; the lane rests until a moment."""
         with self._changed:
             self._lane.appendleft(item)
             self._lane_at = max(self._lane_at, moment)
-            self._changed.notify()
+            self._tell()
 
     def clear_lane(self) -> list[T]:
         """Take everything out of the lane: nothing more is submitted."""
@@ -129,37 +130,52 @@ class Schedule(Generic[T]):
             finally:
                 with self._changed:
                     self._under_way -= 1
-                    self._changed.notify_all() if self._is_done() else self._changed.notify()
+                    if self._is_done():
+                        self._changed.notify_all()
 
     def _next(self) -> Callable[[], None] | None:
         with self._changed:
             while not self._stopped:
                 now = time.monotonic()
-                step_at = self._steps[0][0] if self._steps else None
-                lane_at = self._lane_at if self._lane_open() else None
-                # What is due longest goes first: then neither submitting nor polling starves.
-                if (
-                    lane_at is not None
-                    and lane_at <= now
-                    and (step_at is None or lane_at <= step_at)
-                ):
+                task = self._due_task(now)
+                if task is not None:
                     self._under_way += 1
-                    self._changed.notify()
-                    return self._lane_task()
-                if step_at is not None and step_at <= now:
-                    self._under_way += 1
-                    self._changed.notify()
-                    return heapq.heappop(self._steps)[2]
+                    self._tell()
+                    return task
                 if self._is_done():
                     self._changed.notify_all()
                     return None
-                self._wait(now, [step_at, lane_at])
+                self._wait(now)
             return None
 
-    def _wait(self, now: float, moments: list[float | None]) -> None:
+    def _due_task(self, now: float) -> Callable[[], None] | None:
+        """Take what is due longest: then neither submitting nor polling starves."""
+        step_at, lane_at = self._moments()
+        if lane_at <= now and lane_at <= step_at:
+            return self._lane_task()
+        if step_at <= now:
+            return heapq.heappop(self._steps)[2]
+        return None
+
+    def _moments(self) -> tuple[float, float]:
+        """Give when the next step and the lane's head are due; never, where there is none."""
+        step_at = self._steps[0][0] if self._steps else math.inf
+        return step_at, self._lane_at if self._lane_open() else math.inf
+
+    def _tell(self) -> None:
+        """Wake one thread if something is due before a thread wakes by the clock.
+
+        Whoever finishes a task looks for the next by itself: to wake others for nothing would
+        make all of them stand in each other's way.
+        """
+        due = min(self._moments())
+        if due < math.inf and (self._watched_until is None or due < self._watched_until):
+            self._changed.notify()
+
+    def _wait(self, now: float) -> None:
         """Sleep until something is due: one thread by the clock, the others until told."""
-        due = min([moment for moment in moments if moment is not None], default=None)
-        if due is None or (self._watched_until is not None and self._watched_until <= due):
+        due = min(self._moments())
+        if due == math.inf or (self._watched_until is not None and self._watched_until <= due):
             self._changed.wait(_LOOK_SECONDS)
             return
         self._watched_until = due
@@ -185,7 +201,7 @@ class Schedule(Generic[T]):
                 released = True
                 with self._changed:
                     self._lane_taken = False
-                    self._changed.notify()
+                    self._tell()
 
             try:
                 wait = self._submit(item, let_next)

@@ -153,8 +153,8 @@ class Steps:
         throttle.answered(slot)
         self.reached()
         seconds = job.age
-        # Both or none: a kill between the two must not leave an output that seems not fetched.
-        with run.cache.database.transaction():
+
+        def keep() -> None:
             if run.options.cache != "off":
                 run.cache.keep(job.key, stored, {
                     "model": run.plan.model.name, "input": run.request_of(job),
@@ -162,6 +162,9 @@ class Steps:
                     "cost_usd": job.cost_usd,
                 })  # fmt: skip
             run.journal.note(_entry(job), "delivered", media=run.cache.name_of(stored))
+
+        # Both or none: a kill between the two must not leave an output that seems not fetched.
+        run.cache.database.together(keep)
         cost = math.nan if job.cost_usd is None else job.cost_usd
         self._landed(job, Outcome(
             "succeeded", str(stored.path), seconds=seconds,

@@ -66,13 +66,15 @@ def test_durable_writes_that_wait_for_one_sync_share_the_next(tmp_path, monkeypa
     assert began.wait(10)
     for thread in threads[1:]:
         thread.start()
-    # The others write while the first one's sync lasts.
-    while base.execute("SELECT count(*) FROM prediction") != [(10,)]:
+    while len(base._commits._waiting) < 8:
         threading.Event().wait(0.01)
+    # Nothing of theirs is written yet, and reading goes on meanwhile.
+    assert base.execute("SELECT count(*) FROM prediction") == [(2,)]
     go_on.set()
     for thread in threads:
         thread.join(10)
     assert len(syncs) == 2
+    assert base.execute("SELECT count(*) FROM prediction") == [(10,)]
     base.close()
 
 
@@ -88,15 +90,29 @@ def test_a_disk_that_does_not_take_the_log_is_a_cache_error(tmp_path, monkeypatc
     base.close()
 
 
-def test_a_log_that_went_into_the_file_needs_no_sync(tmp_path):
+def test_a_log_that_went_into_the_file_needs_no_sync(tmp_path, synced):
     base = Database(tmp_path / "cache")
     base.change(INSERT, ["a", "a"])
     base.close()
-    base._reach_the_disk(1)
-    assert base._synced == 1
+    synced.clear()
+    base._sync_log()
+    assert synced == []
+
+
+def test_a_part_of_what_is_written_together_is_not_there_if_the_rest_fails(tmp_path):
+    base = Database(tmp_path / "cache")
+
+    def half():
+        base.change(INSERT, ["a", "a"])
+        raise KeyError("the other half")
+
+    with pytest.raises(KeyError, match="the other half"):
+        base.together(half)
+    assert base.execute("SELECT count(*) FROM prediction") == [(0,)]
+    base.close()
 
 
 def test_a_folder_that_is_gone_is_a_cache_error_not_a_write_on_the_disk(tmp_path):
     base = Database(tmp_path / "cache")
     with pytest.raises(errors.CacheError, match="cannot be written"):
-        base._reach_the_disk(1)
+        base._sync_log()
