@@ -124,6 +124,13 @@ class Cache:
         }
         self._cached().call(key, value)
 
+    def get_ready(self) -> None:
+        """Load what the first output needs, which takes half a second."""
+        from PIL import Image
+
+        Image.preinit()
+        self._cached()
+
     def name_of(self, stored: Stored) -> str:
         """Name a media file relative to the media folder."""
         return stored.path.relative_to(self.store.folder).as_posix()

@@ -166,6 +166,8 @@ class Run:
             if key in self._jobs:
                 job = self._jobs[key]
                 self.schedule.at(0.0, lambda job=job, entry=entry: self.steps.take_up(job, entry))  # type: ignore[misc]
+        # While nothing but waiting is to be done, what the first output needs is loaded.
+        self.schedule.at(self.started_at, self.cache.get_ready)
         self.schedule.start()
         threading.Thread(target=self._close, name="pruna_nb-close", daemon=True).start()
 
