@@ -8,7 +8,11 @@ _FIRST = {"image": 0.3, "video": 3.0, "zip": 20.0, "unknown": 0.5}
 _LONGEST = {"image": 3.0, "video": 10.0, "zip": 30.0, "unknown": 5.0}
 _ASKED_A_SECOND = 250.0
 """Answers that are asked for in all, in a second: half of the status limit (500)."""
+_AT_ONCE = 300
+"""How many more may be asked for in a burst: the limit is one of a minute, and so are bursts."""
 _SAMPLES = 64
+_ENOUGH = 4
+"""Fewer finished predictions don't tell how long one takes."""
 _STEP = 1 / 3
 """The shortest pause between two askings, as a part of the time before the first."""
 _GROWTH = 0.1
@@ -26,6 +30,7 @@ class Polling:
 
     def __init__(self, kind: str) -> None:
         self._first, self._longest = _FIRST[kind], _LONGEST[kind]
+        self._full_at = 0.0
         self._recent: list[float] = []
         self._sorted: list[float] = []
 
@@ -37,20 +42,30 @@ class Polling:
         if len(self._recent) > _SAMPLES:
             self._sorted.remove(self._recent.pop(0))
 
-    def first(self, in_flight: int) -> float:
+    def first(self) -> float:
         """Give the seconds after sending at which to ask first."""
-        if len(self._sorted) < 4:  # noqa: PLR2004 - too few to tell
-            return max(self._first, in_flight / _ASKED_A_SECOND)
+        if len(self._sorted) < _ENOUGH:
+            return self._first
         return max(0.05, self._at(0.1) * 0.95)
 
-    def again(self, age: float, in_flight: int) -> float:
+    def again(self, age: float) -> float:
         """Give the seconds to the next asking, for a prediction of some age."""
         step = max(_STEP * self._first, _GROWTH * age)
-        if len(self._sorted) >= 4:  # noqa: PLR2004 - too few to tell
+        if len(self._sorted) >= _ENOUGH:
             spread = self._at(0.9) - self._at(0.1)
             if age < self._at(0.9) + spread:
                 step = min(step, max(0.1, spread / 4))
-        return min(self._longest, max(step, in_flight / _ASKED_A_SECOND))
+        return min(self._longest, step)
+
+    def leave(self, now: float) -> float:
+        """Give the seconds after which one may be asked for, so that all together stay moderate.
+
+        Whoever is told to wait has a place, and need not ask for leave again: those that were
+        found done meanwhile make the round shorter for the others.
+        """
+        at = max(now, self._full_at - _AT_ONCE / _ASKED_A_SECOND)
+        self._full_at = max(self._full_at, at) + 1 / _ASKED_A_SECOND
+        return at - now
 
     def _at(self, part: float) -> float:
         return self._sorted[min(len(self._sorted) - 1, int(part * len(self._sorted)))]

@@ -149,9 +149,13 @@ class Schedule(Generic[T]):
             return None
 
     def _due_task(self, now: float) -> Callable[[], None] | None:
-        """Take what is due longest: then neither submitting nor polling starves."""
+        """Take what may be submitted first: each moment that it waits, the limit is not used.
+
+        The other steps do not starve by it: one thread at a time asks the lane, for as long as
+        its head may not go.
+        """
         step_at, lane_at = self._moments()
-        if lane_at <= now and lane_at <= step_at:
+        if lane_at <= now:
             return self._lane_task()
         if step_at <= now:
             return heapq.heappop(self._steps)[2]

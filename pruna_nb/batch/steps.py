@@ -83,13 +83,20 @@ class Steps:
         if prediction.finished:
             self._ended(job)
         else:
-            self.later(self.polling.first(run.in_flight), job, self.poll)
+            self.later(self.polling.first(), job, self.poll)
 
     # -------------------------------------------------------------------- poll
 
     def poll(self, job: Job) -> None:
-        """Ask where a prediction stands."""
-        slot = self._leave("status", job, self.poll)
+        """Ask where a prediction stands, when it is its turn."""
+        wait = self.polling.leave(time.monotonic())
+        if wait > 0:
+            self.later(wait, job, self._ask)
+        else:
+            self._ask(job)
+
+    def _ask(self, job: Job) -> None:
+        slot = self._leave("status", job, self._ask)
         if slot is None:
             return
         throttle = self.throttles["status"]
@@ -111,7 +118,7 @@ class Steps:
         if time.monotonic() > job.deadline:
             self._timed_out(job)
             return
-        self.later(self.polling.again(job.age, self.run.in_flight), job, self.poll)
+        self.later(self.polling.again(job.age), job, self.poll)
 
     def _ended(self, job: Job) -> None:
         prediction = _known(job)

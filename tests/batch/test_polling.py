@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import heapq
+
 import pytest
 
 from pruna_nb.batch.polling import Polling
 
 
-def asked_until(polling, done_at, in_flight=1):
+def asked_until(polling, done_at):
     """Give the moments at which a prediction is asked for, up to the one that finds it done."""
-    moments = [polling.first(in_flight)]
+    moments = [polling.first()]
     while moments[-1] < done_at:
-        moments.append(moments[-1] + polling.again(moments[-1], in_flight))
+        moments.append(moments[-1] + polling.again(moments[-1]))
     return moments
 
 
@@ -32,14 +34,47 @@ def test_what_was_learnt_brings_the_asking_to_the_moment():
     assert len(moments) <= 3
 
 
+def asked_by(count, usual, *, done_at=None, seconds=60.0):
+    """Simulate predictions that are sent together; give when they are asked for, and found done."""
+    polling = Polling("image")
+    for sample in range(64):
+        polling.learn(usual - 0.5 + sample / 64, usual - 0.5 + sample / 64)
+    latency = usual if done_at is None else done_at
+    due = [(polling.first(), number, False) for number in range(count)]
+    heapq.heapify(due)
+    asked, found = [], []
+    while due and due[0][0] < seconds:
+        now, number, has_place = heapq.heappop(due)
+        wait = 0 if has_place else polling.leave(now)
+        if wait > 0:
+            heapq.heappush(due, (now + wait, number, True))
+            continue
+        asked.append(now)
+        if now >= latency:
+            found.append(now)
+        else:
+            heapq.heappush(due, (now + polling.again(now), number, False))
+    return asked, found
+
+
 @pytest.mark.parametrize("in_flight", [1, 33, 420, 1000])
 def test_all_together_stay_far_below_the_status_limit(in_flight):
-    polling = Polling("image")
-    for _ in range(64):
-        polling.learn(7.0, 9.0)
-    pauses = [polling.again(age / 10, in_flight) for age in range(1, 200)]
-    # 30,000 a minute are 500 a second, for all processes of the key together.
-    assert max(in_flight / pause for pause in pauses) <= 350
+    asked, _ = asked_by(in_flight, 1.0, done_at=600.0)
+    # 30,000 a minute for all processes of the key together.
+    assert min(in_flight, 250) * 15 < len(asked) <= 60 * 250 + 301
+
+
+def test_what_is_done_at_once_is_found_as_fast_as_may_be_asked():
+    _, found = asked_by(250, 1.0)
+    assert len(found) == 250
+    # Each once, after a burst that found nothing: a second, and the pause of the first.
+    assert max(found) <= 1.0 + 250 / 250 + 0.15
+
+
+def test_few_in_flight_wait_for_no_turn():
+    asked, found = asked_by(4, 8.0)
+    assert max(found) <= 8.0 * 1.1
+    assert len(asked) <= 40
 
 
 def test_old_lessons_are_forgotten():
@@ -48,5 +83,5 @@ def test_old_lessons_are_forgotten():
         polling.learn(0.1, 0.2)
     for _ in range(64):
         polling.learn(9.0, 9.4)
-    assert polling.first(1) == pytest.approx(9.2 * 0.95)
+    assert polling.first() == pytest.approx(9.2 * 0.95)
     assert len(polling._sorted) == 64
