@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.catalog import all_models, model_names
 from pruna_nb.comparison.comparison import Comparison
-from pruna_nb.comparison.pairs import design_digest, make_rows
+from pruna_nb.comparison.pairs import make_rows, votes_name
 from pruna_nb.comparison.scores import mean_scores, read_score, score_rows
 from pruna_nb.comparison.variants import read_variants
 from pruna_nb.show.decode import load
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from pruna_nb.comparison.comparison import ToFrame
     from pruna_nb.comparison.scores import Score
 
 _WHOLE = 1_000_000
@@ -30,7 +32,7 @@ def build(
     prompts: Sequence[object] | None = None,
     model: str = "p-image",
     score: Score | Mapping[str, Score] | None = None,
-    to_frame: Callable[[list[dict[str, Any]]], Any] | None = None,
+    to_frame: ToFrame | None = None,
     **fields: Any,
 ) -> Comparison:
     """Make the pictures of a comparison.
@@ -54,7 +56,7 @@ def build(
     score : callable, or mapping of str to callable, optional
         Called with picture and row, gives a number or a dict of numbers.
     to_frame : callable, optional
-        Makes a table of a list of dicts.
+        Makes a table of a list of dicts and of the columns' names.
     **fields
         Input fields for all variants; a list makes one setting of each of its values.
 
@@ -89,10 +91,16 @@ def build(
         scores = score_rows(made, scorers, open_image=_open_image)
         means = mean_scores([row.variant for row in rows], scores)
         outcomes = [{**each, **more} for each, more in zip(outcomes, scores, strict=True)]
+    folder = cache_dir / "votes"
     return Comparison(
         rows,
         outcomes,
-        votes_path=cache_dir / "votes" / f"{design_digest(read, model, secrets)}.jsonl",
+        votes_paths={
+            frozenset((one.name, two.name)): folder
+            / f"{votes_name(one, two, model, secrets)}.jsonl"
+            for one, two in itertools.combinations(read, 2)
+        },
+        shown_path=folder / "names-shown.jsonl",
         score_means=means,
         to_frame=to_frame,
         secrets=secrets,

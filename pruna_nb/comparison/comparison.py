@@ -6,25 +6,34 @@ import contextlib
 import math
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pruna_nb.catalog import usd_text
-from pruna_nb.comparison.pairs import make_pairs, pair_key
+from pruna_nb.comparison.book import VoteBook
+from pruna_nb.comparison.pairs import make_pairs
 from pruna_nb.comparison.result import Judged, Result, summarise
 from pruna_nb.comparison.stats import scipy_stats
-from pruna_nb.comparison.votes import Vote, VoteFile
-from pruna_nb.errors import InputError, MissingExtraError
+from pruna_nb.comparison.votes import Vote
+from pruna_nb.errors import CacheError, InputError, MissingExtraError
 from pruna_nb.show import Cell, Grid, grid
 from pruna_nb.show.text import NO_MATH, counted, isolated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pruna_nb.comparison.pairs import Pair, Row
     from pruna_nb.widgets.vote import Ballot, VoteForm
 
 _CAPTION_LIMIT = 300
+_WHERE = ("pair", "item")
+_WHAT = (
+    *("left", "right", "verdict", "winner", "loser"),
+    *("rater", "seconds", "names_seen", "at"),
+)
+
+ToFrame: TypeAlias = "Callable[[list[dict[str, Any]], list[str]], Any]"
+"""Makes a table of rows and of the columns' names, which an empty table has too."""
 
 
 class Comparison:
@@ -37,12 +46,14 @@ class Comparison:
     outcomes : sequence of dict
         What became of each: ``output`` (a path or None), ``status``, ``error``, and whatever
         else is to stand in `rows`, such as scores.
-    votes_path : Path
-        Where the votes are kept.
+    votes_paths : mapping of frozenset of str to Path
+        Where the votes between two variants are kept.
+    shown_path : Path
+        Where it is kept which pictures were shown with their names.
     score_means : mapping, optional
         For each variant the means of its automatic scores.
     to_frame : callable, optional
-        Makes a table of a list of dicts; None: lists stay lists.
+        Makes a table of a list of dicts and of the columns' names; None: lists stay lists.
     secrets : sequence of str
         Fields whose values are never shown.
     thumbs_dir : Path, optional
@@ -54,9 +65,10 @@ class Comparison:
         rows: Sequence[Row],
         outcomes: Sequence[Mapping[str, Any]],
         *,
-        votes_path: Path,
+        votes_paths: Mapping[frozenset[str], Path],
+        shown_path: Path,
         score_means: Mapping[str, Mapping[str, float]] | None = None,
-        to_frame: Callable[[list[dict[str, Any]]], Any] | None = None,
+        to_frame: ToFrame | None = None,
         secrets: Sequence[str] = (),
         thumbs_dir: Path | None = None,
     ) -> None:
@@ -65,7 +77,7 @@ class Comparison:
             raise InputError(msg)
         self._rows = list(rows)
         self._outcomes = [dict(each) for each in outcomes]
-        self._file = VoteFile(votes_path)
+        self._book = VoteBook(self._rows, votes_paths, shown_path)
         self._score_means = score_means
         self._to_frame = to_frame
         self._secrets = frozenset(secrets)
@@ -90,13 +102,17 @@ class Comparison:
     @property
     def frame(self) -> Any:
         """The same as `rows`, as a table where there is a maker of tables."""
-        return self._table(self.rows)
+        rows = self.rows
+        return self._table(rows, dict.fromkeys(name for row in rows for name in row))
 
     @property
     def votes(self) -> Any:
         """The votes that stand, each with its variants, seed and setting."""
         places = {row.digest: row for row in self._rows}
-        return self._table([_vote_row(vote, places) for vote in self._votes()])
+        axes = dict.fromkeys(name for row in self._rows for name in row.shared)
+        columns = [*_WHERE, *(name for name in axes if name not in _WHERE), *_WHAT]
+        votes = [_vote_row(vote, places) for vote in self._book.standing()]
+        return self._table(votes, columns)
 
     @property
     def pairs(self) -> int:
@@ -106,17 +122,8 @@ class Comparison:
     def _masked(self, row: Mapping[str, Any]) -> dict[str, Any]:
         return {name: "***" if name in self._secrets else value for name, value in row.items()}
 
-    def _table(self, rows: list[dict[str, Any]]) -> Any:
-        return rows if self._to_frame is None else self._to_frame(rows)
-
-    def _votes(self, rater: str | None = None) -> list[Vote]:
-        """Give the standing votes on pairs of this comparison, in order."""
-        known = {row.digest for row in self._rows}
-        return [
-            vote
-            for vote in self._file.standing()
-            if {vote.left, vote.right} <= known and rater in {None, vote.rater}
-        ]
+    def _table(self, rows: list[dict[str, Any]], columns: Iterable[str]) -> Any:
+        return rows if self._to_frame is None else self._to_frame(rows, list(columns))
 
     # -- what a person does ---------------------------------------------------------------
 
@@ -133,6 +140,9 @@ class Comparison:
             What the grid may take in the notebook's file.
         """
         self._names_seen = True
+        # A folder that takes nothing takes no votes either, and says so where one is cast.
+        with contextlib.suppress(CacheError):
+            self._book.note_shown()
         heads = self._row_heads()
         cells = [
             Cell(
@@ -195,20 +205,15 @@ class Comparison:
         pairs, left_out = self._judgeable(name)
         ballots = [self._ballot(pair, NewBallot) for pair in pairs]
         by_key = {pair.key: pair for pair in pairs}
-        judged = {pair_key(vote.left, vote.right): vote.id for vote in self._votes(name)}
 
         # It takes seconds to import, and would hold up the kernel when the last vote is cast.
         threading.Thread(target=_import_statistics, daemon=True).start()
 
         def cast(ballot: Ballot, verdict: Any, seconds: float) -> None:
-            pair = by_key[ballot.key]
-            vote = self._file.add(self._new_vote(pair, verdict, seconds, name))
-            judged.pop(pair.key, None)
-            judged[pair.key] = vote.id
+            self._book.add(self._new_vote(by_key[ballot.key], verdict, seconds, name))
 
         def retract(ballot: Ballot) -> None:
-            self._file.undo(judged[ballot.key])
-            del judged[ballot.key]
+            self._book.undo(ballot.key, name)
 
         def reveal() -> str:
             self._names_seen = True
@@ -219,7 +224,7 @@ class Comparison:
             cast=cast,
             retract=retract,
             reveal=reveal,
-            judged=list(judged),
+            judged=lambda: list(self._book.judged(name)),
             left_out=left_out,
             thumbs_dir=self._thumbs_dir,
         )
@@ -303,13 +308,13 @@ class Comparison:
         names = {row.digest: row.variant for row in self._rows}
         judged = [
             Judged(names[vote.left], names[vote.right], vote.verdict, vote.rater, vote.names_seen)
-            for vote in self._votes(rater)
+            for vote in self._book.standing(rater)
         ]
         return summarise(
             self.variants,
             judged,
             scores=self._score_means,
-            damaged_lines=self._file.damaged_lines(),
+            damaged_lines=self._book.damaged_lines(),
             confidence=confidence,
             alpha=alpha,
             power=power,
@@ -327,7 +332,7 @@ class Comparison:
         if costs and not any(map(math.isnan, costs)):
             made.append(usd_text(sum(costs)))
         aside = f" ({', '.join([*bad, *made])})" if bad or made else ""
-        judged = len(self._votes())
+        judged = len(self._book.standing())
         return [
             f"{counted(len(self.variants), 'variant')}, {pictures}{aside}.",
             f"{counted(self.pairs, 'pair')} to judge, {counted(judged, 'vote')} so far.",

@@ -197,14 +197,14 @@ def pair_key(one: str, two: str) -> str:
     return _hash("pair", *sorted((one, two)))[:24]
 
 
-def design_digest(variants: Sequence[Variant], model: str, secrets: Collection[str] = ()) -> str:
-    """Name a comparison by what its variants are; 32 hex digits.
+def votes_name(one: Variant, two: Variant, model: str, secrets: Collection[str] = ()) -> str:
+    """Name the votes between two variants by what these are; 32 hex digits.
 
-    Names, seeds, prompts and settings don't count: who adds seeds to a comparison keeps the
-    votes, since each vote says for itself which two requests it is about.
+    Names, seeds, prompts, settings and other variants don't count: who adds to a comparison
+    keeps the votes, since each vote says for itself which two requests it is about.
     """
     recipes = [
-        fingerprint({"model": model, **variant.settings}, secrets=secrets) for variant in variants
+        fingerprint({"model": model, **variant.settings}, secrets=secrets) for variant in (one, two)
     ]
     return _hash("comparison", *sorted(recipes))[:32]
 

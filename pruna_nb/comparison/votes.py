@@ -1,4 +1,4 @@
-"""Votes on disk: one file of JSON lines for each comparison, which is only ever added to.
+"""Votes on disk: one file of JSON lines for each two variants, which is only ever added to.
 
 An undo is a line of its own, so nothing that was judged is ever lost, and a kernel that dies
 loses at most the line that it was writing. Several processes may vote into the same file.
@@ -83,7 +83,7 @@ _TYPES = {"seconds": (int, float), "names_seen": (bool,)}
 
 @dataclass(frozen=True, slots=True)
 class VoteFile:
-    """The votes of one comparison, on disk.
+    """The votes between two variants, on disk.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class VoteFile:
             msg = f"a verdict is one of {', '.join(VERDICTS)}; {vote.verdict!r} was given"
             raise InputError(msg)
         record = {**asdict(vote), "id": uuid.uuid4().hex, "at": _now()}
-        self._append({"action": "vote", **record})
+        _append(self.path, {"action": "vote", **record})
         return Vote(**record)
 
     def undo(self, vote_id: str) -> None:
@@ -123,7 +123,7 @@ class VoteFile:
         CacheError
             If the file cannot be written.
         """
-        self._append({"action": "undo", "id": vote_id, "at": _now()})
+        _append(self.path, {"action": "undo", "id": vote_id, "at": _now()})
 
     def standing(self) -> list[Vote]:
         """Give the votes that stand, in the order in which they were cast.
@@ -143,31 +143,45 @@ class VoteFile:
         return self._read()[1]
 
     def _read(self) -> tuple[list[dict[str, Any]], int]:
-        try:
-            content = self.path.read_bytes()
-        except FileNotFoundError:
-            return [], 0
-        except OSError as error:
-            msg = f"cannot read the votes in {self.path}: {error.strerror}"
-            raise CacheError(msg) from error
-        lines = [line for line in content.split(b"\n") if line.strip()]
+        lines = _lines(self.path)
         records = [record for line in lines if (record := _parse(line)) is not None]
         return records, len(lines) - len(records)
 
-    def _append(self, record: Mapping[str, Any]) -> None:
-        import portalocker
 
-        line = json.dumps(record, ensure_ascii=True, allow_nan=False).encode() + b"\n"
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with portalocker.Lock(f"{self.path}.lock", "ab", timeout=_LOCK_SECONDS):
-                _append_line(self.path, line)
-        except portalocker.LockException as error:
-            msg = f"another process has held {self.path}.lock for {_LOCK_SECONDS:.0f} s"
-            raise CacheError(msg) from error
-        except OSError as error:
-            msg = f"cannot write the vote to {self.path}: {error.strerror or error}"
-            raise CacheError(msg) from error
+@dataclass(frozen=True, slots=True)
+class ShownFile:
+    """Which pictures were shown with their names, on disk, in whatever comparison.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.jsonl`` file; it and its folder are made when the first names are shown.
+    """
+
+    path: Path
+
+    def add(self, digests: Iterable[str]) -> None:
+        """Write down that rows were shown with their names.
+
+        Raises
+        ------
+        CacheError
+            If the file cannot be written.
+        """
+        if new := sorted(set(digests) - self.digests()):
+            _append(self.path, {"action": "names_shown", "digests": new, "at": _now()})
+
+    def digests(self) -> set[str]:
+        """Give the digests of the rows that were shown; damaged lines are passed over.
+
+        Raises
+        ------
+        CacheError
+            If the file cannot be read.
+        """
+        records = map(_load, _lines(self.path))
+        shown = [record.get("digests") for record in records if record is not None]
+        return {str(each) for digests in shown if isinstance(digests, list) for each in digests}
 
 
 def standing(records: Iterable[Mapping[str, Any]]) -> list[Vote]:
@@ -182,6 +196,33 @@ def standing(records: Iterable[Mapping[str, Any]]) -> list[Vote]:
             votes[vote.id] = vote
     last = {(vote.pair, vote.rater): vote.id for vote in votes.values()}
     return [vote for vote in votes.values() if last[vote.pair, vote.rater] == vote.id]
+
+
+def _lines(path: Path) -> list[bytes]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        msg = f"cannot read the votes in {path}: {error.strerror}"
+        raise CacheError(msg) from error
+    return [line for line in content.split(b"\n") if line.strip()]
+
+
+def _append(path: Path, record: Mapping[str, Any]) -> None:
+    import portalocker
+
+    line = json.dumps(record, ensure_ascii=True, allow_nan=False).encode() + b"\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with portalocker.Lock(f"{path}.lock", "ab", timeout=_LOCK_SECONDS):
+            _append_line(path, line)
+    except portalocker.LockException as error:
+        msg = f"another process has held {path}.lock for {_LOCK_SECONDS:.0f} s"
+        raise CacheError(msg) from error
+    except OSError as error:
+        msg = f"cannot write the vote to {path}: {error.strerror or error}"
+        raise CacheError(msg) from error
 
 
 def _append_line(path: Path, line: bytes) -> None:
@@ -211,13 +252,19 @@ def _ends_with_newline(handle: int, end: int) -> bool:
     return os.read(handle, 1) == b"\n"
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
-    """Read one line; None if it is not a record that was written whole."""
+def _load(line: bytes) -> dict[str, Any] | None:
+    """Read one line; None if it was not written whole."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(record, dict) or not isinstance(record.get("id"), str):
+    return record if isinstance(record, dict) else None
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """Read one line; None if it is neither a vote nor an undo."""
+    record = _load(line)
+    if record is None or not isinstance(record.get("id"), str):
         return None
     if record.get("action") == "undo":
         return record

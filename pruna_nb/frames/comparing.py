@@ -90,7 +90,7 @@ def compare(
         prompts=prompts,
         model=model,
         score=score,
-        to_frame=pd.DataFrame,
+        to_frame=lambda rows, columns: pd.DataFrame(rows, columns=columns),
         **fields,
     )
 

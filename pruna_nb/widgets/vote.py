@@ -9,6 +9,7 @@ cannot be seen cannot be clicked, nor take a key.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -17,6 +18,7 @@ from pruna_nb.errors import PrunaError
 from pruna_nb.show import Thumbs
 from pruna_nb.show.text import counted, isolated
 from pruna_nb.widgets import vote_markup as markup
+from pruna_nb.widgets import vote_parts as parts
 from pruna_nb.widgets.saved import bundle
 from pruna_nb.widgets.vote_media import QUALITY, CannotShowError, load_sides
 
@@ -72,8 +74,9 @@ class VoteForm:
         Called with the ballot whose vote no longer stands.
     reveal : callable
         Gives the result as HTML, names and all; called at the end only.
-    judged : sequence of str
-        Keys of the pairs that were judged before, the latest last.
+    judged : sequence of str, or callable
+        Keys of the pairs that were judged before, the latest last; or gives them whenever it is
+        asked, where somebody else may be judging the same pairs.
     left_out : sequence of str
         Why there are pairs that cannot be judged.
     thumbs_dir : Path, optional
@@ -96,18 +99,20 @@ class VoteForm:
         cast: Callable[[Ballot, Verdict, float], object],
         retract: Callable[[Ballot], object],
         reveal: Callable[[], str],
-        judged: Sequence[str] = (),
+        judged: Sequence[str] | Callable[[], Sequence[str]] = (),
         left_out: Sequence[str] = (),
         thumbs_dir: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.current: Ballot | None = None
         self._ballots = {ballot.key: ballot for ballot in ballots}
-        self._judged = [key for key in judged if key in self._ballots]
+        self._judged: list[str] = []
         self._left_out = list(left_out)
         self._broken: set[str] = set()
         self._cast, self._retract, self._reveal = cast, retract, reveal
         self._clock = clock
+        self._read_judged = judged if callable(judged) else None
+        self._take_in(judged() if callable(judged) else judged)
         self._thumbs = Thumbs(thumbs_dir, quality=QUALITY)
         self._shown_at = 0.0
         self._seen: set[View] = set()
@@ -196,8 +201,19 @@ class VoteForm:
         gone = {*self._judged, *self._broken}
         return [ballot for key, ballot in self._ballots.items() if key not in gone]
 
+    def _take_in(self, judged: Sequence[str]) -> None:
+        """Take in what was judged, here and elsewhere; what was judged here is undone first."""
+        known = [key for key in judged if key in self._ballots]
+        own = [key for key in self._judged if key in known]
+        self._judged = [*(key for key in known if key not in own), *own]
+
     def _next(self, ballot: Ballot | None = None) -> None:
         """Show a pair: the one given, or the first that can be judged."""
+        if self._read_judged is not None:
+            # Another kernel may have judged some of the pairs meanwhile. Where that cannot be
+            # read, what is known here holds; a vote that cannot be kept says so by itself.
+            with contextlib.suppress(PrunaError):
+                self._take_in(self._read_judged())
         for each in [ballot] if ballot else self._left():
             try:
                 left, right = load_sides([each.left, each.right], self._thumbs)
@@ -294,37 +310,41 @@ class VoteForm:
         import ipywidgets as w
 
         self._head, self._prompt, self._stage = (
-            _html(name) for name in ("head", "prompt", "stage")
+            parts.html(name) for name in ("head", "prompt", "stage")
         )
         self._status, self._lock, self._intro, self._outro = (
-            _html(name) for name in ("status", "lock", "intro", "outro")
+            parts.html(name) for name in ("status", "lock", "intro", "outro")
         )
-        self._start = _button("start", "Start", self.start, style="primary")
-        self._go_on = _button("go-on", "Go on voting", self.start)
-        self._undo_last = _button("undo-last", "Undo the last vote", self.undo)
-        self._undo = _button("undo", "Undo (U)", self.undo)
+        self._start = parts.button("start", "Start", self.start, style="primary")
+        self._go_on = parts.button("go-on", "Go on voting", self.start)
+        self._undo_last = parts.button("undo-last", "Undo the last vote", self.undo)
+        self._undo = parts.button("undo", "Undo (U)", self.undo)
         self._view_buttons = {
-            "left": _button("show-left", "Left large", lambda: self.show("left")),
-            "right": _button("show-right", "Right large", lambda: self.show("right")),
-            "both": _button("show-both", "Side by side (S)", lambda: self.show("both")),
+            "left": parts.button("show-left", "Left large", lambda: self.show("left")),
+            "right": parts.button("show-right", "Right large", lambda: self.show("right")),
+            "both": parts.button("show-both", "Side by side (S)", lambda: self.show("both")),
         }
-        finish = _button("finish", "Stop and show the result", self.finish)
+        finish = parts.button("finish", "Stop and show the result", self.finish)
         self._key_fields: list[Any] = []
         wide, _ = self._vote_bar("wide", side_by_side=True)
         narrow, self._locked_buttons = self._vote_bar("narrow", side_by_side=False)
-        self._undo_row = _row("undo-row", [self._undo_last, self._key_field(side_by_side=False)])
+        self._undo_row = parts.row(
+            "undo-row", [self._undo_last, self._key_field(side_by_side=False)]
+        )
         # The bars stand above the pictures: there they stay in one place, whatever the pictures'
         # shape, and the key field that has the focus does not scroll the pictures away.
-        views = _row("views", [*self._view_buttons.values(), self._lock, self._status])
-        self._aside = _row("aside", [self._undo, finish])
+        views = parts.row("views", [*self._view_buttons.values(), self._lock, self._status])
+        self._aside = parts.row("aside", [self._undo, finish])
         self._parts = {
-            "start": _column("intro-part", [self._intro, self._start]),
-            "vote": _column("vote-part", [self._prompt, wide, narrow, views, self._stage]),
-            "end": _column("outro-part", [self._outro, self._go_on, self._undo_row]),
+            "start": parts.column("intro-part", [self._intro, self._start]),
+            "vote": parts.column("vote-part", [self._prompt, wide, narrow, views, self._stage]),
+            "end": parts.column("outro-part", [self._outro, self._go_on, self._undo_row]),
         }
         style = w.HTML(markup.STYLE)
         style.layout.display = "none"
-        self.box = w.VBox([style, _row("top", [self._head, self._aside]), *self._parts.values()])
+        self.box = w.VBox(
+            [style, parts.row("top", [self._head, self._aside]), *self._parts.values()]
+        )
         self.box.layout.width = "100%"
         self.box.add_class("p-vote")
 
@@ -333,12 +353,12 @@ class VoteForm:
             return lambda: self.vote(verdict, side_by_side=side_by_side)
 
         buttons = [
-            _button("left", "Left is better (F)", voting("left"), style="primary"),
-            _button("tie", "Equally good (T)", voting("tie")),
-            _button("bad", "Both bad (B)", voting("both_bad")),
-            _button("right", "Right is better (J)", voting("right"), style="primary"),
+            parts.button("left", "Left is better (F)", voting("left"), style="primary"),
+            parts.button("tie", "Equally good (T)", voting("tie")),
+            parts.button("bad", "Both bad (B)", voting("both_bad")),
+            parts.button("right", "Right is better (J)", voting("right"), style="primary"),
         ]
-        return _row(name, [*buttons, self._key_field(side_by_side=side_by_side)]), buttons
+        return parts.row(name, [*buttons, self._key_field(side_by_side=side_by_side)]), buttons
 
     def _key_field(self, *, side_by_side: bool) -> Any:
         import ipywidgets as w
@@ -371,32 +391,3 @@ def _ipython_display() -> Any:
     from IPython import display
 
     return display
-
-
-def _html(name: str) -> Any:
-    import ipywidgets as w
-
-    return w.HTML().add_class(f"p-vote-{name}")
-
-
-def _button(name: str, text: str, do: Callable[[], object], *, style: str = "") -> Any:
-    import ipywidgets as w
-
-    button = w.Button(description=text, button_style=style)
-    button.layout.width = "auto"
-    button.add_class(f"p-vote-{name}")
-    button.on_click(lambda _: do())
-    return button
-
-
-def _row(name: str, children: list[Any]) -> Any:
-    import ipywidgets as w
-
-    box = w.Box(children).add_class("p-vote-row")
-    return box.add_class(f"p-vote-{name}") if name else box
-
-
-def _column(name: str, children: list[Any]) -> Any:
-    import ipywidgets as w
-
-    return w.VBox(children).add_class(f"p-vote-{name}")

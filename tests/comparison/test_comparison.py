@@ -137,9 +137,14 @@ def test_a_tie_has_neither_winner_nor_loser(compare):
 
 
 def test_votes_go_through_the_maker_of_tables(compare):
-    comparison = compare(seeds=1, to_frame=lambda rows: ("table", len(rows)))
-    assert comparison.votes == ("table", 0)
-    assert comparison.frame == ("table", 2)
+    comparison = compare(seeds=1, to_frame=lambda rows, columns: (len(rows), columns))
+    count, columns = comparison.votes
+    assert count == 0
+    judge(comparison, prefers("a fox"))
+    # A table without a vote has the columns that it is going to have.
+    assert comparison.votes == (1, columns)
+    assert set(columns) >= {"seed", "winner", "names_seen"}
+    assert comparison.frame[0] == 2
     assert isinstance(comparison.rows, list)
 
 
@@ -161,6 +166,55 @@ def test_more_seeds_keep_the_votes_that_were_cast(compare):
 def test_fewer_seeds_count_the_votes_on_their_own_pairs_alone(compare):
     judge(compare(seeds=4), prefers("a fox"))
     assert compare(seeds=2).result().votes == 2
+
+
+def test_another_variant_keeps_the_votes_between_the_others(compare):
+    judge(compare({"a": "a fox", "b": "a cat"}, seeds=2), prefers("a"))
+    three = compare({"a": "a fox", "b": "a cat", "c": "a dog"}, seeds=2)
+    assert [vote["winner"] for vote in three.votes] == ["a", "a"]
+    assert three.pairs == 6
+    assert judge(three, prefers("c")) == 4
+    assert len(three.votes) == 6
+    assert len(compare({"a": "a fox", "c": "a dog"}, seeds=2).votes) == 2
+
+
+def test_a_changed_prompt_starts_anew_and_takes_no_votes_from_the_others(compare):
+    judge(compare({"a": "a fox", "b": "a cat", "c": "a dog"}, seeds=1), prefers("a"))
+    changed = compare({"a": "a fox", "b": "a cat", "c": "an owl"}, seeds=1)
+    assert [{vote["left"], vote["right"]} for vote in changed.votes] == [{"a", "b"}]
+    assert len(compare({"a": "a fox", "b": "a cat", "c": "a dog"}, seeds=1).votes) == 3
+
+
+def test_undo_goes_back_in_time_across_the_files_of_three_variants(compare):
+    three = {"a": "a fox", "b": "a cat", "c": "a dog"}
+    judge(compare(three, seeds=2), prefers("a"))
+    cast = [(vote["pair"], vote["at"]) for vote in compare(three, seeds=2).votes]
+    form = compare(three, seeds=2).vote()
+    for pair, _ in reversed(cast):
+        assert form.undo()
+        assert form.current.key == pair
+    assert not form.undo()
+
+
+def test_two_forms_on_the_same_comparison_share_its_pairs(compare):
+    one, two = compare(seeds=3), compare(seeds=3)
+    forms = [one.vote(), two.vote()]
+    for form in forms:
+        form._clock = Clock()
+        form.start()
+    assert forms[0].vote("left", side_by_side=True)
+    assert forms[0].vote("left", side_by_side=True)
+    # The second one was at the first pair still; its next one is the third.
+    assert forms[1].vote("right", side_by_side=True)
+    assert forms[1].current.key == forms[0].current.key
+    assert forms[1].vote("right", side_by_side=True)
+    assert forms[1].current is None
+    assert len(one.votes) == 3
+    # Each takes back its own first.
+    assert forms[0].undo()
+    assert [vote["verdict"] for vote in one.votes].count("left") == 0
+    assert forms[1].undo()
+    assert len(one.votes) == 1
 
 
 def test_another_name_keeps_the_votes(compare):
@@ -236,6 +290,23 @@ def test_votes_after_the_names_were_seen_are_marked(compare):
     judge(comparison, prefers("a fox"))
     assert [vote["names_seen"] for vote in comparison.votes] == [False, True]
     assert "1 vote came after the names had been shown" in comparison.result().sentence
+
+
+def test_names_that_were_shown_are_known_in_another_kernel_for_those_pictures_alone(compare):
+    compare(seeds=2).grid()
+    more = compare(seeds=3)
+    judge(more, prefers("a fox"))
+    assert {vote["seed"]: vote["names_seen"] for vote in more.votes} == {
+        1: True,
+        2: True,
+        3: False,
+    }
+
+
+def test_a_grid_is_shown_where_nothing_can_be_written(compare, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "votes").write_text("a file where a folder belongs")
+    assert compare(seeds=1).grid().html().count("<img ") == 2
 
 
 def test_votes_after_the_result_was_revealed_are_marked(compare):

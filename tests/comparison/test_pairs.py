@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruna_nb.comparison.pairs import design_digest, fingerprint, make_pairs, make_rows
+from pruna_nb.comparison.pairs import fingerprint, make_pairs, make_rows, votes_name
 from pruna_nb.comparison.variants import Variant, read_variants
 from pruna_nb.errors import InputError
 
@@ -140,7 +140,7 @@ def test_a_secret_changes_no_digest():
     def digests(token):
         variants = [Variant("a", {"prompt": "x", "t": token}), Variant("b", {"prompt": "y"})]
         rows = make_rows(variants, seeds=1, secrets={"t"})
-        return [row.digest for row in rows], design_digest(variants, "p-image", {"t"})
+        return [row.digest for row in rows], votes_name(*variants, "p-image", {"t"})
 
     assert digests("one") == digests("two")
 
@@ -162,10 +162,10 @@ def test_more_seeds_keep_the_pairs_that_were_there():
     assert keys(4) < keys(8)
 
 
-def test_names_and_order_of_variants_change_neither_pairs_nor_the_comparisons_name():
+def test_names_and_order_of_variants_change_neither_pairs_nor_their_files_name():
     def named(variants):
         rows = make_rows(read_variants(variants), seeds=2)
-        digest = design_digest(read_variants(variants), "p-image")
+        digest = votes_name(*read_variants(variants), "p-image")
         return {pair.key for pair in make_pairs(rows)}, digest
 
     assert named({"a": "fox", "b": "cat"}) == named({"cats": "cat", "foxes": "fox"})
