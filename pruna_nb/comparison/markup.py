@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pruna_nb.comparison.words import percent
+from pruna_nb.comparison.words import interval, percent
 from pruna_nb.show.markup import FAINT, SMALL
 from pruna_nb.show.text import NO_MATH, counted, escaped, isolated
 
@@ -111,7 +111,9 @@ def _foot(result: Result) -> str:
     parts.append(f"{result.both_bad:,} both bad")
     said = ", ".join(parts)
     if result.decided:
-        said += f". Left was chosen in {percent(result.side.rate)} of the decided ones"
+        side = result.side
+        said += f". Left was chosen in {side.wins:,} of the decided ones ({percent(side.rate)}, "
+        said += f"{interval(side, result.confidence)})"
     said += f". Intervals of rates: Wilson, {percent(result.confidence)}"
     if result.strengths:
         said += "; strengths: Bradley-Terry, in logits, mean 0"

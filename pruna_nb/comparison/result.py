@@ -82,7 +82,8 @@ class PairResult:
     p_adjusted : float
         The same, adjusted by Holm's method for there being several pairs.
     needed : int or None
-        About how many more votes would settle it; 0 if it is settled; None if none can be named.
+        About how many more votes would settle it, at the level that Holm's method asks for; 0 if
+        it is settled; None if none can be named.
     """
 
     tally: Tally
@@ -105,7 +106,7 @@ class PairResult:
         return self.p_adjusted <= alpha and 2 * won > self.tally.decided
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Result:
     """What the votes show. It shows itself as a table with a sentence.
 
@@ -166,6 +167,10 @@ class Result:
     def __str__(self) -> str:
         """Say what the votes show."""
         return self.sentence
+
+    def __repr__(self) -> str:
+        """Say the same, for a console; the fields are for those who ask for one."""
+        return f"<Result: {self.sentence}>"
 
     def rows(self) -> list[dict[str, Any]]:
         """Give a plain dict for each variant, the best first."""
@@ -251,13 +256,7 @@ def summarise(
     Result
     """
     tallies = tally_votes(names, judged)
-    p_values = [sign_test(each.wins, each.losses) for each in tallies]
-    pairs = tuple(
-        PairResult(
-            each, p, adjusted, votes_needed(each, alpha=alpha, power=power, p_value=adjusted)
-        )
-        for each, p, adjusted in zip(tallies, p_values, holm(p_values), strict=True)
-    )
+    pairs = _test_pairs(tallies, alpha=alpha, power=power)
     strengths = bradley_terry(names, tallies, confidence=confidence) if judged else None
     variants = [
         _variant(name, tallies, strengths, (scores or {}).get(name, {}), confidence)
@@ -305,6 +304,22 @@ def tally_votes(names: Sequence[str], judged: Sequence[Judged]) -> list[Tally]:
         Tally(one, two, *(counts[one, two, verdict] for verdict in order))
         for one, two in itertools.combinations(names, 2)
     ]
+
+
+def _test_pairs(tallies: Sequence[Tally], *, alpha: float, power: float) -> tuple[PairResult, ...]:
+    p_values = [sign_test(each.wins, each.losses) for each in tallies]
+    adjusted = holm(p_values)
+    # What Holm's method asks of the next pair: the level, shared by all that are not settled.
+    level = alpha / max(1, sum(each > alpha for each in adjusted))
+    return tuple(
+        PairResult(
+            tally,
+            p,
+            p_adjusted,
+            0 if p_adjusted <= alpha else votes_needed(tally, alpha=level, power=power),
+        )
+        for tally, p, p_adjusted in zip(tallies, p_values, adjusted, strict=True)
+    )
 
 
 def _variant(

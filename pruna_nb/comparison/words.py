@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MANY_VOTES = 1_000
 """More votes than this are not called "votes that would settle it"."""
 
+FEW_VOTES = 10
+"""With fewer decided votes than this, a rate is hardly known: its interval spans half of all."""
+
 _LEAST_SHARE = 0.005
 _LEAST_P = 0.001
 _USUAL_LEVEL = 0.05
@@ -135,6 +138,11 @@ def _more(pair: PairResult, between: str = "") -> str:
             "needed."
         )
     number = "one more vote" if pair.needed == 1 else f"{pair.needed:,} more votes"
+    if pair.tally.decided < FEW_VOTES:
+        return (
+            f"About {number}{between} would settle it if the rate stays, which so few votes "
+            "cannot tell."
+        )
     return f"About {number}{between} would settle it, if the rate stays."
 
 

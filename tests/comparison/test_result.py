@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pruna_nb.comparison.result import Judged, summarise, tally_votes
-from pruna_nb.comparison.stats import Tally
+from pruna_nb.comparison.stats import Tally, sign_test_power
 from pruna_nb.comparison.words import p_text, percent
 from pruna_nb.errors import InputError, MissingExtraError
 
@@ -137,6 +137,29 @@ def test_p_values_of_three_pairs_are_adjusted():
     adjusted = sorted(pair.p_adjusted for pair in result.pairs)
     # Holm: the smallest is tripled, the two equal ones are doubled.
     assert adjusted == pytest.approx([3 * raw[0], 2 * raw[1], 2 * raw[1]])
+
+
+def test_votes_needed_among_many_pairs_are_those_of_their_stricter_test():
+    names = [f"v{number}" for number in range(8)]
+    result = summarise(names, [*votes("v0", "v1", "left", 9), *votes("v0", "v1", "right", 1)])
+    pair = next(each for each in result.pairs if each.names == ("v0", "v1"))
+    # Alone, nine of ten would do: 2 x 11 / 1024 = 0.02. Among 28 pairs Holm asks for 0.05 / 28.
+    assert pair.p_value < 0.05 < pair.p_adjusted
+    total = 10 + pair.needed
+    assert sign_test_power(total, 0.9, alpha=0.05 / 28)[0] >= 0.8
+    assert sign_test_power(total - 1, 0.9, alpha=0.05 / 28)[0] < 0.8
+
+
+def test_the_number_of_votes_needed_is_no_promise_where_there_are_few():
+    judged = [*votes("a", "b", "left", 2), *votes("b", "a", "left", 1)]
+    said = summarise(["a", "b"], judged).sentence
+    assert "could still be chance (exact sign test, p = 1)" in said
+    assert "if the rate stays, which so few votes cannot tell." in said
+
+
+def test_a_result_in_a_console_is_its_sentence():
+    result = summarise(["plain", "studio"], FOURTEEN_OF_TWENTY)
+    assert repr(result) == f"<Result: {result.sentence}>"
 
 
 def test_two_variants_need_no_model():

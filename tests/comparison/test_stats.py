@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pruna_nb.comparison.stats import (
+    SEARCHED_VOTES,
     Tally,
     holm,
     sign_test,
@@ -89,6 +90,16 @@ def test_the_number_is_the_first_after_which_power_never_falls_short(rate):
     assert votes_for_power(1 - rate) == pytest.approx(number, abs=1)
 
 
+@pytest.mark.parametrize("alpha", [0.2, 0.05, 0.05 / 28])
+@pytest.mark.parametrize("power", [0.1, 0.5, 0.8, 0.99])
+@pytest.mark.parametrize("rate", [0.53, 0.6, 0.75, 0.95, 1.0, 0.2])
+def test_nothing_is_missed_by_not_searching_to_the_end(rate, power, alpha):
+    number = votes_for_power(rate, alpha=alpha, power=power)
+    found = sign_test_power(range(1, SEARCHED_VOTES + 1), rate, alpha=alpha)
+    assert (found[number - 1 :] >= power).all()
+    assert number == 1 or found[number - 2] < power
+
+
 def test_a_difference_that_is_almost_none_asks_for_no_number():
     assert votes_for_power(0.505) is None
     assert votes_for_power(0.5) is None
@@ -103,7 +114,8 @@ def test_votes_needed_count_those_that_will_decide_nothing():
 
 def test_nothing_more_is_needed_once_it_is_settled():
     assert votes_needed(Tally("a", "b", 18, 2)) == 0
-    assert votes_needed(Tally("a", "b", 18, 2), p_value=0.2) == 1
+    # At a level of 0.0001 it is not: 2 P(X <= 2 of 20) = 0.0004.
+    assert votes_needed(Tally("a", "b", 18, 2), alpha=0.0001) > 0
 
 
 def test_an_even_score_asks_for_no_number():
