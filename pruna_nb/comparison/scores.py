@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 ERROR = "score_error"
 Score = Callable[[Any, Mapping[str, Any]], float | Mapping[str, float]]
+_Key = tuple[str, str]  # a scorer's name, and what it calls the number
 
 
 def score_rows(
@@ -31,7 +33,7 @@ def score_rows(
     score : callable, or mapping of str to callable
         Called with the picture and its row; gives a number, or a dict of numbers. A single
         callable's number gets its name ("score" for a lambda); a name that a column has already
-        gets "score_" before it.
+        gets "score_" before it, one that two scorers give the scorer's own.
     open_image : callable
         Opens a path.
 
@@ -48,13 +50,24 @@ def score_rows(
     """
     scorers = read_score(score)
     scored = [_score_row(row, scorers, open_image) for row in rows]
-    taken = {name for row in rows for name in row} | {ERROR}
-    found = dict.fromkeys(name for each, _ in scored for name in each)
-    names = {name: f"score_{name}" if name in taken else name for name in found}
+    names = _columns(scored, {name for row in rows for name in row} | {ERROR})
     return [
-        {**{new: values.get(name, math.nan) for name, new in names.items()}, ERROR: error}
+        {**{new: values.get(key, math.nan) for key, new in names.items()}, ERROR: error}
         for values, error in scored
     ]
+
+
+def _columns(
+    scored: Sequence[tuple[Mapping[_Key, float], str | None]], taken: Collection[str]
+) -> dict[_Key, str]:
+    """Name the scores' columns; what two scorers name alike gets the scorer's name before it."""
+    keys = list(dict.fromkeys(key for values, _ in scored for key in values))
+    count = Counter(name for _, name in keys)
+    columns: dict[_Key, str] = {}
+    for scorer, name in keys:
+        column = name if count[name] == 1 else f"{scorer}_{name}"
+        columns[scorer, name] = f"score_{column}" if column in taken else column
+    return columns
 
 
 def mean_scores(
@@ -98,15 +111,15 @@ def read_score(score: Score | Mapping[str, Score]) -> dict[str, Score]:
 
 def _score_row(
     row: Mapping[str, Any], scorers: Mapping[str, Score], open_image: Callable[[str], Any]
-) -> tuple[dict[str, float], str | None]:
+) -> tuple[dict[_Key, float], str | None]:
     if not row.get("output"):
         return {}, None
-    found: dict[str, float] = {}
+    found: dict[_Key, float] = {}
     errors: list[str] = []
     for name, scorer in scorers.items():
         try:
             value = scorer(open_image(row["output"]), row)
-            found.update(_numbers(name, value))
+            found.update({(name, each): number for each, number in _numbers(name, value).items()})
         except Exception as error:  # noqa: BLE001 - a user's function may raise anything
             errors.append(f"{name}: {type(error).__name__}: {error}")
     return found, "; ".join(errors) or None

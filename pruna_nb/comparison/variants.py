@@ -106,8 +106,8 @@ def read_variants(
     Raises
     ------
     InputError
-        If there are fewer than two, if a name is empty or given twice, or if a variant is
-        neither a text nor a mapping.
+        If there are fewer than two, if a name is empty or given twice, if a variant is neither
+        a text nor a mapping, or if it is almost a model's name.
 
     Examples
     --------
@@ -137,7 +137,10 @@ def read_variants(
 
 def _read_settings(value: object, models: Collection[str]) -> dict[str, Any]:
     if isinstance(value, str) and value.strip():
-        return {"model": value} if value in models else {"prompt": value}
+        if value in models:
+            return {"model": value}
+        _refuse_misspelt(value, models)
+        return {"prompt": value}
     if isinstance(value, Mapping) and value and all(isinstance(key, str) for key in value):
         return dict(value)
     msg = (
@@ -145,6 +148,20 @@ def _read_settings(value: object, models: Collection[str]) -> dict[str, Any]:
         f"{{'model': 'p-image'}}; {value!r} was given"
     )
     raise InputError(msg)
+
+
+def _refuse_misspelt(text: str, models: Collection[str]) -> None:
+    """Take no misspelt model for a prompt: that would be paid for."""
+    import difflib
+
+    if any(map(str.isspace, text)) or not set("-_") & set(text):
+        return
+    if near := difflib.get_close_matches(text.lower(), models, n=1, cutoff=0.8):
+        msg = (
+            f"{text!r} is no model. Did you mean {near[0]!r}? As a prompt, write "
+            f"{{'prompt': {text!r}}}"
+        )
+        raise InputError(msg)
 
 
 def _make_names(settings: Sequence[Mapping[str, Any]], secrets: Collection[str]) -> list[str]:

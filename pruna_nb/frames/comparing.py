@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pruna_nb.catalog import usd_text
+from pruna_nb.catalog import find_model, near_names, usd_text
 from pruna_nb.comparison.build import build
-from pruna_nb.errors import BudgetError
+from pruna_nb.errors import BudgetError, InputError
 from pruna_nb.frames.call import read_call
 from pruna_nb.frames.cells import plain_cells
 from pruna_nb.frames.generate import How, estimate, generate
@@ -53,7 +53,8 @@ def compare(
         An automatic metric: called with a picture (PIL) and its row (a dict), gives a number
         or a dict of numbers, which join the frame.
     max_cost_usd : float, optional
-        Refuse to start if the new predictions would cost more in all.
+        Refuse to start if the new predictions would cost more in all; 0 tells the price of what
+        is not cached, and sends nothing.
     progress : bool
         Show a bar, and one line at the end, for each model.
     **fields
@@ -117,16 +118,49 @@ def _by_model(requests: list[dict[str, Any]]) -> _Asked:
     places: dict[str, list[int]] = {}
     for place, request in enumerate(requests):
         places.setdefault(str(request["model"]), []).append(place)
+    given = {
+        model: list(dict.fromkeys(name for place in mine for name in requests[place]))
+        for model, mine in places.items()
+    }
+    _check_fields(given)
     asked: _Asked = []
     for model, mine in places.items():
-        inputs = [requests[place] for place in mine]
-        names = dict.fromkeys(name for given in inputs for name in given if name != "model")
+        names = [name for name in given[model] if name != "model"]
+        # The index says in an error which row of the comparison is meant.
         columns = {
-            name: pd.Series([given.get(name) for given in inputs], dtype="object") for name in names
+            name: pd.Series([requests[place].get(name) for place in mine], mine, dtype="object")
+            for name in names
         }
         call = read_call(model, fields={f"{name}_col": name for name in names})
-        asked.append((mine, pd.DataFrame(columns), call))
+        asked.append((mine, pd.DataFrame(columns, index=mine), call))
     return asked
+
+
+def _check_fields(given: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a field that a model does not take, in words about variants, not about columns."""
+    problems = []
+    for name, fields in given.items():
+        known = find_model(name).fields
+        # Nothing is known of the fields of a model that is not in the catalogue.
+        strange = [field for field in fields if known and field not in {"model", *known}]
+        problems += [f"{name} takes no {each}: {_advice(each, known, given)}" for each in strange]
+    if problems:
+        listed = "".join(f"\n  {each}" for each in problems)
+        msg = f"these variants cannot be compared; nothing was sent:{listed}"
+        raise InputError(msg, problems)
+
+
+def _advice(field: str, known: Iterable[str], given: Mapping[str, Sequence[str]]) -> str:
+    if field == "seed":
+        return "without seeds in common, seeds=None makes one picture of each"
+    if others := [name for name in given if field in find_model(name).fields]:
+        return (
+            f"as {' and '.join(others)} does, set it for those variants alone, such as "
+            f"{{'model': {others[0]!r}, {field!r}: ...}}, or leave it out"
+        )
+    if near := near_names(field, known):
+        return f"did you mean {' or '.join(near)}?"
+    return f"it takes {', '.join(known)}"
 
 
 def _check_budget(asked: _Asked, max_cost_usd: float | None) -> None:
@@ -137,5 +171,9 @@ def _check_budget(asked: _Asked, max_cost_usd: float | None) -> None:
     total = sum(cost for cost in costs if cost is not None)
     if None in costs or total > max_cost_usd + 1e-9:
         known = "an unknown sum" if None in costs else usd_text(total)
-        msg = f"The comparison would cost {known}; max_cost_usd={max_cost_usd:g}. Nothing was sent."
+        new, hits = (sum(getattr(each, name) for each in estimates) for name in ("new", "hits"))
+        msg = (
+            f"The comparison would cost {known} ({new:,} new, {hits:,} cached); "
+            f"max_cost_usd={max_cost_usd:g}. Nothing was sent."
+        )
         raise BudgetError(msg)

@@ -406,6 +406,27 @@ def test_several_scores_are_named_and_a_taken_name_gets_another(compare):
     assert (row["wide"], row["score_status"], row["status"]) == (80, 1.5, "succeeded")
 
 
+def test_two_scores_that_name_their_numbers_alike_are_both_kept(compare):
+    scores = {
+        "light": lambda image, _row: {"mean": image.getpixel((0, 0))[0], "pixels": 4800},
+        "size": lambda image, _row: {"mean": sum(image.size) / 2},
+    }
+    comparison = compare(seeds=1, score=scores)
+    first = comparison.rows[0]
+    assert (first["light_mean"], first["size_mean"], first["pixels"]) == (40, 70, 4800)
+    assert set(comparison.result().variants[0].scores) == {"light_mean", "size_mean", "pixels"}
+
+
+def test_a_score_that_is_not_a_number_for_a_row_is_left_out_of_the_mean(compare):
+    def odd(_image, row):
+        return math.nan if row["seed"] == 2 else 3.0
+
+    comparison = compare(seeds=2, score=odd)
+    assert math.isnan(comparison.rows[2]["odd"])
+    assert comparison.rows[2]["score_error"] is None
+    assert comparison.result().variants[0].scores == {"odd": 3.0}
+
+
 def test_a_score_that_fails_belongs_to_its_row(compare, maker):
     maker.broken = lambda request: request["seed"] == 3
 

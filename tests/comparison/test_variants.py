@@ -22,6 +22,20 @@ def test_a_text_that_is_a_models_name_is_a_model():
     assert [variant.name for variant in read] == ["p-image", "flux-dev"]
 
 
+@pytest.mark.parametrize("text", ["p-imagee", "P_Image", "fluxdev-"])
+def test_a_misspelt_model_is_not_taken_for_a_prompt(text):
+    with pytest.raises(InputError, match="is no model"):
+        read_variants([text, "flux-dev"], models={"p-image", "flux-dev"})
+    asked, _ = read_variants([{"prompt": text}, "flux-dev"], models={"p-image", "flux-dev"})
+    assert asked.settings == {"prompt": text}
+
+
+@pytest.mark.parametrize("text", ["image", "a p-image", "semi-transparent", "lighthouse"])
+def test_a_word_that_only_resembles_a_model_is_a_prompt(text):
+    read, _ = read_variants([text, "flux-dev"], models={"p-image", "flux-dev"})
+    assert read.settings == {"prompt": text}
+
+
 def test_short_texts_name_themselves_and_long_ones_get_letters():
     assert names(["a fox", "a cat"]) == ["a fox", "a cat"]
     assert names(["a fox " * 20, "a cat"]) == ["A", "B"]
