@@ -63,15 +63,17 @@ class VoteBook:
 
     def add(self, vote: Vote) -> Vote:
         """Write a vote down, and whether its pictures had been shown with their names."""
-        names_seen = vote.names_seen or not self._shown.digests().isdisjoint(
-            (vote.left, vote.right)
-        )
-        return self._file(vote).add(replace(vote, names_seen=names_seen))
+        shown = not self.shown().isdisjoint((vote.left, vote.right))
+        return self._file(vote).add(replace(vote, names_seen=vote.names_seen or shown))
 
     def undo(self, key: str, rater: str) -> None:
         """Take a rater's vote on a pair back, unless that was done already."""
         if vote := self.judged(rater).get(key):
             self._file(vote).undo(vote.id)
+
+    def shown(self) -> set[str]:
+        """Give the digests of all rows that were shown with their names."""
+        return self._shown.digests()
 
     def note_shown(self) -> None:
         """Write down that all pictures are shown with their names."""

@@ -226,8 +226,19 @@ class Comparison:
             reveal=reveal,
             judged=lambda: list(self._book.judged(name)),
             left_out=left_out,
+            caution=self._caution(pairs),
             thumbs_dir=self._thumbs_dir,
         )
+
+    def _caution(self, pairs: Sequence[Pair]) -> str:
+        shown = self._book.shown()
+        known = sum(
+            bool({self._rows[p.left].digest, self._rows[p.right].digest} & shown) for p in pairs
+        )
+        if not known:
+            return ""
+        of_them = "All of them" if known == len(pairs) else f"{known:,} of them"
+        return f"{of_them} were shown with their names before: such votes are marked as not blind."
 
     def _judgeable(self, rater: str) -> tuple[list[Pair], list[str]]:
         """Give the pairs of which both pictures are there, and why others are left out."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.comparison.variants import fill
 from pruna_nb.errors import InputError
+from pruna_nb.show.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -340,7 +341,19 @@ def _has_prompt(items: Sequence[Mapping[str, Any] | str]) -> bool:
 def _item_text(item: Mapping[str, Any] | str, secrets: Collection[str]) -> str:
     if isinstance(item, str):
         return item
-    return ", ".join(f"{name}: {value}" for name, value in item.items() if name not in secrets)
+    shown = {name: _in_words(value) for name, value in item.items() if name not in secrets}
+    return ", ".join(f"{name}: {value}" for name, value in shown.items())
+
+
+def _in_words(value: object) -> str:
+    """Say a value of an item; a file in memory by what it is, not by its bytes."""
+    if isinstance(value, PurePath):
+        return value.name
+    if isinstance(value, (bytes, bytearray)):
+        return counted(len(value), "byte")
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_in_words, value))
+    return type(value).__name__ if hasattr(value, "tobytes") else str(value)
 
 
 def _values(needed: Sequence[str], item: Mapping[str, Any] | str) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import textwrap
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.comparison.words import percent
@@ -21,7 +23,13 @@ _FAINT = "#8a8a8a"
 _TINT = "#4078dc"
 _WIDTH = 7.0
 _ROW = 0.55
-_NAME_LIMIT = 36
+_NAME_LIMIT = 60
+_NAME_WIDTH = 32
+_MORE_FONTS = (
+    *("Noto Sans CJK JP", "Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo"),
+    *("Yu Gothic", "Microsoft YaHei", "Malgun Gothic", "Noto Sans Devanagari", "Nirmala UI"),
+)
+"""For names in other scripts, as Linux, macOS and Windows have them."""
 
 
 def plot_result(result: Result, kind: str | None = None) -> Figure:
@@ -56,7 +64,10 @@ def _canvas(rows: int) -> tuple[Figure, Axes]:
 
         def _repr_png_(self) -> bytes:
             content = io.BytesIO()
-            self.savefig(content, format="png")
+            with warnings.catch_warnings():
+                # One for each letter that no font has: the plot shows boxes, which say the same.
+                warnings.filterwarnings("ignore", message="Glyph .* missing from")
+                self.savefig(content, format="png")
             return content.getvalue()
 
     size = (_WIDTH, 1.5 + _ROW * rows)
@@ -79,13 +90,26 @@ def _draw(axes: Axes, height: int, variant: VariantResult, kind: str) -> None:
     axes.plot([low, high], [height, height], color=_TINT, lw=5, alpha=0.35, solid_capstyle="round")
     axes.plot([value], [height], "o", color=_TINT, ms=8)
     place: dict[str, Any] = {"xytext": (0, 8), "textcoords": "offset points"}
+    # Else the line in the middle strikes a number out.
+    place["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
     axes.annotate(said, (value, height), ha="center", color=_INK, fontsize=8, **place)
+
+
+def _fonts() -> list[str]:
+    """Give matplotlib's own font, and those of this machine that have what it lacks."""
+    from matplotlib.font_manager import fontManager
+
+    there = set(fontManager.get_font_names())
+    return ["DejaVu Sans", *(name for name in _MORE_FONTS if name in there)]
 
 
 def _label(axes: Axes, result: Result, kind: str) -> None:
     # A dollar sign in a name would be read as mathematics.
-    names = [plain(each.name, _NAME_LIMIT).replace("$", r"\$") for each in result.variants]
-    axes.set_yticks(range(len(names)), names[::-1])
+    names = [
+        textwrap.fill(plain(each.name, _NAME_LIMIT), _NAME_WIDTH).replace("$", r"\$")
+        for each in result.variants
+    ]
+    axes.set_yticks(range(len(names)), names[::-1], fontfamily=_fonts())
     axes.set_ylim(-0.6, len(names) - 0.2)
     level = percent(result.confidence)
     if kind == "rate":

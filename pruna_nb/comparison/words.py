@@ -18,6 +18,9 @@ MANY_VOTES = 1_000
 FEW_VOTES = 10
 """With fewer decided votes than this, a rate is hardly known: its interval spans half of all."""
 
+MANY_NAMES = 3
+"""More names than this are not listed where they are all that there are."""
+
 _LEAST_SHARE = 0.005
 _LEAST_P = 0.001
 _USUAL_LEVEL = 0.05
@@ -115,7 +118,7 @@ def _of_many(result: Result) -> str:
         text += f"It is better than {_names(ahead)}, but not yet clearly better than "
         text += f"{_names(open_)} ({test}). "
     else:
-        text += f"That is not yet clearly better than {_names(open_)} ({test}). "
+        text += f"That is not yet clearly better than {_open_names(open_, result)} ({test}). "
     return text + _more(against[open_[0]], between=f" between '{best.name}' and '{open_[0]}'")
 
 
@@ -151,6 +154,13 @@ def _names(names: Sequence[str]) -> str:
     if len(quoted) == 1:
         return quoted[0]
     return f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def _open_names(names: Sequence[str], result: Result) -> str:
+    """Name those that the best has not beaten; all of many are no list that anybody reads."""
+    if len(names) > MANY_NAMES and len(names) == len(result.variants) - 1:
+        return f"any of the other {len(names)}"
+    return _names(names)
 
 
 def _undecided(result: Result) -> str:

@@ -79,6 +79,8 @@ class VoteForm:
         asked, where somebody else may be judging the same pairs.
     left_out : sequence of str
         Why there are pairs that cannot be judged.
+    caution : str
+        What to know before voting.
     thumbs_dir : Path, optional
         Where the pictures as they are shown are kept.
     clock : callable
@@ -101,6 +103,7 @@ class VoteForm:
         reveal: Callable[[], str],
         judged: Sequence[str] | Callable[[], Sequence[str]] = (),
         left_out: Sequence[str] = (),
+        caution: str = "",
         thumbs_dir: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -108,6 +111,7 @@ class VoteForm:
         self._ballots = {ballot.key: ballot for ballot in ballots}
         self._judged: list[str] = []
         self._left_out = list(left_out)
+        self._caution = caution
         self._broken: set[str] = set()
         self._cast, self._retract, self._reveal = cast, retract, reveal
         self._clock = clock
@@ -244,7 +248,9 @@ class VoteForm:
         self.current = None
         self._stage.value = ""
         if state == "start":
-            self._intro.value = markup.intro(self._total, len(self._judged), self._left_out)
+            self._intro.value = markup.intro(
+                self._total, len(self._judged), self._left_out, self._caution
+            )
             self._start.description = "Go on" if self._judged else "Start"
         else:
             self._end()

@@ -141,7 +141,7 @@ def head(judged: int, total: int, *, at_pair: bool) -> str:
     )
 
 
-def intro(total: int, judged: int, left_out: Sequence[str]) -> str:
+def intro(total: int, judged: int, left_out: Sequence[str], caution: str = "") -> str:
     """Say what is going to happen, and which keys there are."""
     task = (
         f"<p>{counted(total, 'pair')} of pictures"
@@ -158,7 +158,8 @@ def intro(total: int, judged: int, left_out: Sequence[str]) -> str:
         ("S", "side by side"),
     )
     legend = " &nbsp; ".join(f"<kbd>{key}</kbd> {what}" for key, what in keys)
-    return f"{task}<p style='margin-top:6px'>{legend}</p>{_left_out(left_out)}"
+    said = f"<p style='margin-top:6px'>{isolated(caution, _SAID_LIMIT)}</p>" if caution else ""
+    return f"{task}{said}<p style='margin-top:6px'>{legend}</p>{_left_out(left_out)}"
 
 
 def outro(total: int, judged: int, left_out: Sequence[str]) -> str:

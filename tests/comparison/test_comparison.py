@@ -262,6 +262,13 @@ def test_two_sides_with_the_same_file_are_not_judged(compare, maker):
     assert "one and the same file" in comparison.vote()._outro.value
 
 
+def test_nothing_is_cautioned_of_where_no_name_was_shown(compare):
+    assert "names before" not in compare(seeds=1).vote()._intro.value
+    comparison = compare(seeds=1)
+    comparison.grid()
+    assert "All of them were shown" in comparison.vote()._intro.value
+
+
 def ballot_of(comparison):
     form = comparison.vote()
     form.start()
@@ -295,6 +302,7 @@ def test_votes_after_the_names_were_seen_are_marked(compare):
 def test_names_that_were_shown_are_known_in_another_kernel_for_those_pictures_alone(compare):
     compare(seeds=2).grid()
     more = compare(seeds=3)
+    assert "2 of them were shown with their names before" in more.vote()._intro.value
     judge(more, prefers("a fox"))
     assert {vote["seed"]: vote["names_seen"] for vote in more.votes} == {
         1: True,

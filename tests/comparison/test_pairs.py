@@ -90,6 +90,21 @@ def test_an_items_other_keys_are_input_fields():
     assert [row.request["images"] for row in rows] == [["a.png"]] * 2 + [["b.png"]] * 2
 
 
+def test_files_of_an_item_are_said_in_words_and_not_by_their_bytes():
+    from PIL import Image
+
+    variants = read_variants({"night": "make it night", "snow": "make it snow"})
+    items = [
+        {"images": [b"\x89PNG", Path("folder/a.png")], "thing": "fox"},
+        {"images": [Image.new("RGB", (2, 2))]},
+    ]
+    rows = make_rows(variants, seeds=1, prompts=items)
+    assert [row.item for row in rows[::2]] == [
+        "images: 4 bytes, a.png, thing: fox",
+        "images: Image",
+    ]
+
+
 def test_a_variants_own_settings_win():
     variants = read_variants([{"guidance": 3}, {"model": "flux-dev"}])
     rows = make_rows(variants, seeds=1, fields={"prompt": "a fox", "guidance": 5})

@@ -1,5 +1,6 @@
 """What votes show, in figures and in words."""
 
+import itertools
 import random
 import sys
 
@@ -129,6 +130,12 @@ def test_the_leader_of_three_may_be_ahead_of_one_alone():
     assert result.winner is None
     assert "It is better than 'c', but not yet clearly better than 'b'" in result.sentence
     assert "more votes between 'a' and 'b' would settle it" in result.sentence
+
+
+def test_a_leader_of_many_that_has_beaten_none_is_said_without_a_list():
+    judged = [*votes("b", "a", "left", 3), *votes("a", "c", "left", 2), *votes("d", "e", "left", 1)]
+    said = summarise(list("abcde"), judged).sentence
+    assert "not yet clearly better than any of the other 4 (exact" in said
 
 
 def test_p_values_of_three_pairs_are_adjusted():
@@ -274,6 +281,25 @@ def test_a_plot_of_three_draws_strengths_and_can_draw_rates():
 def test_a_plot_of_names_with_dollars_is_drawn_as_text(tmp_path):
     result = summarise(["$a$", "$\\frac"], votes("$a$", "$\\frac", "left", 3))
     result.plot().savefig(tmp_path / "result.svg")
+
+
+def test_a_name_without_a_font_on_this_machine_does_not_fill_the_notebook_with_warnings():
+    judged = votes("日本語", "🦊", "left", 3)
+    plot = summarise(["日本語", "🦊"], judged).plot()
+    # A warning is an error here.
+    assert plot._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_plot_has_room_for_eight_variants_with_long_names():
+    names = [f"{number} studio light, 85 mm, softbox from the left" for number in range(8)]
+    judged = [Judged(a, b, "left") for a, b in itertools.permutations(names, 2)]
+    plot = summarise(names, judged).plot()
+    plot.draw_without_rendering()
+    (axes,) = plot.axes
+    labels = [label.get_window_extent() for label in axes.get_yticklabels()]
+    assert len(labels) == 8
+    assert all(box.x0 >= 0 for box in labels)
+    assert all(low.y1 < high.y0 for low, high in itertools.pairwise(labels))
 
 
 def test_strengths_that_are_not_there_cannot_be_drawn():
