@@ -112,8 +112,8 @@ def _foot(result: Result) -> str:
     said = ", ".join(parts)
     if result.decided:
         side = result.side
-        said += f". Left was chosen in {side.wins:,} of the decided ones ({percent(side.rate)}, "
-        said += f"{interval(side, result.confidence)})"
+        said += f". Left was chosen in {side.wins:,} of {side.decided:,} decided ones "
+        said += f"({percent(side.rate)}, {interval(side, result.confidence)})"
     said += f". Intervals of rates: Wilson, {percent(result.confidence)}"
     if result.strengths:
         said += "; strengths: Bradley-Terry, in logits, mean 0"

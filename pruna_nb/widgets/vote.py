@@ -207,8 +207,8 @@ class VoteForm:
 
     def _take_in(self, judged: Sequence[str]) -> None:
         """Take in what was judged, here and elsewhere; what was judged here is undone first."""
-        known = [key for key in judged if key in self._ballots]
-        own = [key for key in self._judged if key in known]
+        known = {key: None for key in judged if key in self._ballots}
+        own = {key: None for key in self._judged if key in known}
         self._judged = [*(key for key in known if key not in own), *own]
 
     def _next(self, ballot: Ballot | None = None) -> None:

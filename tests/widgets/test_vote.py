@@ -334,6 +334,22 @@ def test_a_new_form_goes_on_where_the_last_one_ended(make, clock):
     assert form.current.key == "k2"
 
 
+def test_what_another_form_judges_or_undoes_meanwhile_is_taken_in(make, clock):
+    elsewhere = []
+    own = []
+    form = begin(make(judged=lambda: [*elsewhere, *own]), clock)
+    elsewhere.append("k1")
+    own.append("k0")
+    press(form, "f")
+    assert form.current.key == "k2"
+    assert "Pair 3 of 3" in part(form, "head").value
+    elsewhere.clear()
+    clock.now += 2
+    own.append("k2")
+    press(form, "f")
+    assert form.current.key == "k1"
+
+
 def test_a_form_of_judged_pairs_shows_the_result_at_once(make, votes):
     form = make(judged=["k2", "k0", "k1"])
     assert shown(form, "outro-part")
