@@ -52,7 +52,6 @@ STYLE = """<style>
 /* So that the key field stays in line with the buttons. */
 @container pvote (max-width: 680px) {
   .p-vote .p-vote-narrow .jupyter-button {padding: 0 6px;}
-  .p-vote .p-vote-narrow .p-vote-keys {width: 76px;}
 }
 .p-vote kbd {border: 1px solid rgba(128,128,128,.6); border-radius: 3px; padding: 0 5px;
   font-size: .9em; color: inherit; background: rgba(128,128,128,.12); box-shadow: none;}
