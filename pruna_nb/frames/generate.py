@@ -9,6 +9,7 @@ from pruna_nb.batch import engine
 from pruna_nb.batch.words import counted
 from pruna_nb.catalog import usd_text
 from pruna_nb.errors import PrunaError
+from pruna_nb.frames.bulk import bulk
 from pruna_nb.frames.expand import expand
 from pruna_nb.frames.gather import gather
 from pruna_nb.frames.results import with_results
@@ -92,17 +93,18 @@ class Estimate:
 def estimate(frame: pd.DataFrame, call: Call, cache: CacheMode) -> Estimate:
     """Say what a call would run and cost; sends nothing."""
     settings = current()
-    plan = _plan(expand(frame, call), call, settings, cache)
-    return Estimate(
-        rows=len(plan.requests),
-        hits=plan.count("hit"),
-        new=plan.count("new"),
-        duplicates=plan.count("duplicate"),
-        resumed=plan.count("resume"),
-        skipped=plan.count("skip"),
-        cost_usd=plan.cost_usd(),
-        minutes=plan.seconds_at_limit(settings) / 60.0,
-    )
+    with bulk():
+        plan = _plan(expand(frame, call), call, settings, cache)
+        return Estimate(
+            rows=len(plan.requests),
+            hits=plan.count("hit"),
+            new=plan.count("new"),
+            duplicates=plan.count("duplicate"),
+            resumed=plan.count("resume"),
+            skipped=plan.count("skip"),
+            cost_usd=plan.cost_usd(),
+            minutes=plan.seconds_at_limit(settings) / 60.0,
+        )
 
 
 def begin(frame: pd.DataFrame, call: Call, how: How) -> tuple[pd.DataFrame, Run]:
@@ -119,11 +121,12 @@ def begin(frame: pd.DataFrame, call: Call, how: How) -> tuple[pd.DataFrame, Run]
 
     engine.check_choice("on_lost", how.on_lost, ("report", "resend"))
     settings = current()
-    grown = expand(frame, call)
-    plan = _plan(grown, call, settings, how.cache)
-    engine.check_budget(plan, how.max_cost_usd)
-    options = RunOptions(how.cache, how.on_lost, sync=False, timeout=how.timeout)
-    return grown, Run(plan, settings, options)
+    with bulk():
+        grown = expand(frame, call)
+        plan = _plan(grown, call, settings, how.cache)
+        engine.check_budget(plan, how.max_cost_usd)
+        options = RunOptions(how.cache, how.on_lost, sync=False, timeout=how.timeout)
+        return grown, Run(plan, settings, options)
 
 
 def generate(
@@ -165,7 +168,8 @@ def finish(
     grown: pd.DataFrame, call: Call, run: Run, *, keep: Collection[str] = ()
 ) -> pd.DataFrame:
     """Give the frame of a run that is over, or raise what ended it."""
-    out = with_results(grown, engine.outcomes(run.plan, run), call, keep=keep)
+    with bulk():
+        out = with_results(grown, engine.outcomes(run.plan, run), call, keep=keep)
     error = run.crash or run.error
     if error is not None:
         error.frame = out  # type: ignore[attr-defined]
