@@ -194,8 +194,13 @@ def _make_form(
 
     states = states_of(model, given, unchecked=unchecked)
     place = this_place(("explore", model, repr(sorted(states)), repr(bound)))
-    controls = Controls(states, Memory(place, states), uploads=uploads_dir, rows=rows, bound=bound)
-    return Form(controls, tables, thumbs_dir=thumbs_dir)
+    memory = Memory(place, states)
+    controls = Controls(states, memory, uploads=uploads_dir, rows=rows, bound=bound)
+    form = Form(controls, tables, thumbs_dir=thumbs_dir)
+    earlier = memory.replace(form)
+    if earlier is not None:
+        form.take_over(earlier)
+    return form
 
 
 def uploads_dir() -> Path:

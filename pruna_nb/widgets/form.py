@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
@@ -11,7 +12,7 @@ import ipywidgets as w
 from pruna_nb.batch.engine import announcements
 from pruna_nb.batch.job import Outcome
 from pruna_nb.batch.progress import closing_line
-from pruna_nb.errors import MissingKeyError, PrunaError
+from pruna_nb.errors import AuthenticationError, MissingKeyError, PrunaError
 from pruna_nb.widgets.board import SIZES, Board
 from pruna_nb.widgets.login import LoginBox
 from pruna_nb.widgets.making import Making
@@ -32,6 +33,16 @@ _NOT_DONE = frozenset({"failed", "canceled", "lost", "pending"})
 _PLAIN = "The form lives as long as its kernel: run the cell to use it."
 _SAVE_SECONDS = 2.0
 """How often the copy below the form is renewed during a run; nobody sees it then."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """A grid that was asked for, and what became of its places so far."""
+
+    tables: Tables
+    ask: Ask
+    spots: Sequence[Spot]
+    outcomes: list[Outcome]
 
 
 class Form:
@@ -60,9 +71,9 @@ class Form:
         self._thumbs_dir = thumbs_dir
         self._lock = threading.RLock()
         self._makings: list[Making] = []
-        self._ask: Ask | None = None
-        self._spots: Sequence[Spot] = ()
-        self._outcomes: list[Outcome] = []
+        self._threads: list[Making] = []
+        self._grid: Asked | None = None
+        self._shown: Asked | None = None
         self._saved_at = 0.0
         self._saved = Saved()
         self._board = Board(
@@ -119,13 +130,18 @@ class Form:
     def frame(self) -> Any:
         """What was made, as a frame like the one that ``df.pruna.generate`` gives."""
         with self._lock:
-            ask, outcomes = self._ask, list(self._outcomes)
-        return self._tables.frame(ask or self._controls.nothing(), outcomes)
+            grid = self._grid
+            outcomes = [] if grid is None else list(grid.outcomes)
+        if grid is None:
+            return self._tables.frame(self._controls.nothing(), outcomes)
+        return grid.tables.frame(grid.ask, outcomes)
 
     @property
     def selected(self) -> Any:
         """The rows of `frame` whose pictures are selected; its index holds their labels."""
-        return self.frame.iloc[sorted(self._board.selected)]
+        with self._lock:  # a click's grid is there before the board shows it
+            chosen = sorted(self._board.selected) if self._shown is self._grid else []
+        return self.frame.iloc[chosen]
 
     def code(self) -> str:
         """Give the Python that makes the grid again; before a run, the grid that is asked for.
@@ -135,7 +151,10 @@ class Form:
         InputError
             If nothing was made, and the form does not say what to make.
         """
-        return self._tables.code(self._ask or self._controls.ask())
+        grid = self._grid
+        if grid is None:
+            return self._tables.code(self._controls.ask())
+        return grid.tables.code(grid.ask)
 
     def generate(self) -> None:
         """Make what the form asks for, as the button does; returns at once."""
@@ -148,11 +167,8 @@ class Form:
         with self._lock:
             if self._makings:
                 return
-            self._ask, self._spots = ask, spots
-            self._outcomes = [Outcome("pending")] * len(spots)
-        self._board.show(ask, spots, self._outcomes)
-        self._size.layout.display = ""
-        self._code.value = code_box(self._tables.code(ask))
+            self._grid = Asked(self._tables, ask, spots, [Outcome("pending")] * len(spots))
+        self._say(note("Starting…", FAINT))
         self._make(range(len(spots)))
 
     def cancel(self) -> None:
@@ -174,21 +190,45 @@ class Form:
             Seconds at most. None: as long as it takes.
         """
         with self._lock:
-            makings = list(self._makings)
-        return all(making.join(timeout) for making in makings)
+            threads = list(self._threads)
+        end = None if timeout is None else time.monotonic() + timeout
+        return all(
+            making.join(None if end is None else max(0.0, end - time.monotonic()))
+            for making in threads
+        )
+
+    def take_over(self, earlier: Form) -> None:
+        """Go on with what another form has under way, whose cell was run again.
+
+        What was paid for stays in sight, and can be canceled.
+        """
+        with earlier._lock:
+            grid = earlier._grid
+            makings = list(earlier._makings)
+        with self._lock:
+            # Those that end meanwhile tell this form nothing: it does not wait for them.
+            self._makings = [each for each in makings if each.watch(self._look, self._over)]
+            self._threads = list(self._makings)
+            if not self._makings or grid is None:
+                return
+            self._grid = grid
+        self._go.disabled, self._stop.disabled = True, False
+        self._show(grid)
 
     # ------------------------------------------------------------------- runs
 
     def _make(self, places: Sequence[int]) -> None:
         """Make some places of the grid that is shown, in a thread."""
         with self._lock:
-            ask = self._ask
+            grid = self._grid
             under_way = {place for making in self._makings for place in making.places}
             wanted = [place for place in places if place not in under_way]
-            if ask is None or not wanted:
+            if grid is None or not wanted:
                 return
-            making = Making(self._tables, ask, wanted, look=self._look, over=self._over)
+            making = Making(grid.tables, grid.ask, wanted)
+            making.watch(self._look, self._over)
             self._makings.append(making)
+            self._threads = [each for each in self._threads if not each.join(0)] + [making]
         self._go.disabled = True
         self._stop.disabled = False
         self._again.layout.display = "none"
@@ -198,11 +238,14 @@ class Form:
     def _look(self, making: Making, outcomes: dict[int, Outcome]) -> None:
         """Show what is new; in the thread of a run."""
         with self._lock:
-            if making.ask is not self._ask:
+            grid = self._grid
+            if grid is None or making.ask is not grid.ask:
                 return
             for place, outcome in outcomes.items():
-                self._outcomes[place] = outcome
-            now = list(self._outcomes)
+                grid.outcomes[place] = outcome
+            now = list(grid.outcomes)
+            if self._shown is not grid:
+                self._show(grid)
         self._board.update(now, over=False)
         if making.run is not None and not making.canceled:
             self._say(note(progress_line(making.run)))
@@ -217,11 +260,13 @@ class Form:
         with self._lock:
             self._makings.remove(making)
             busy = bool(self._makings)
-            now = list(self._outcomes)
+            if self._grid is not self._shown:  # refused: what was there before stays
+                self._grid = self._shown
+            now = list(self._grid.outcomes) if self._grid is not None else []
         self._board.update(now, over=not busy)
         self._save(now)
         self._say(self._ending(making, error))
-        if isinstance(error, MissingKeyError):
+        if isinstance(error, (MissingKeyError, AuthenticationError)):
             self._door.children = [LoginBox(done=self._logged_in).box]
         self._go.disabled = busy
         self._stop.disabled = not busy
@@ -246,16 +291,23 @@ class Form:
 
     def _places_left(self) -> list[int]:
         with self._lock:
-            return [
-                place for place, outcome in enumerate(self._outcomes) if outcome.status in _NOT_DONE
-            ]
+            outcomes = [] if self._grid is None else self._grid.outcomes
+            return [place for place, each in enumerate(outcomes) if each.status in _NOT_DONE]
 
     # ------------------------------------------------------------------- showing
 
+    def _show(self, grid: Asked) -> None:
+        """Put a grid on the board, in place of the one that is there."""
+        self._board.show(grid.ask, grid.spots, grid.outcomes)
+        self._shown = grid
+        self._size.layout.display = ""
+        self._code.value = code_box(grid.tables.code(grid.ask))
+
     def _save(self, outcomes: Sequence[Outcome]) -> None:
-        if self._ask is None:
+        grid = self._shown
+        if grid is None:
             return
-        made = saved_grid(self._ask, self._spots, outcomes, thumbs_dir=self._thumbs_dir())
+        made = saved_grid(grid.ask, grid.spots, outcomes, thumbs_dir=self._thumbs_dir())
         self._saved.update(made.html())
         self._saved_at = time.monotonic()
 
@@ -274,7 +326,7 @@ class Form:
 
     def __repr__(self) -> str:
         with self._lock:
-            done = sum(outcome.status == "succeeded" for outcome in self._outcomes)
-            total = len(self._outcomes)
+            outcomes = [] if self._grid is None else list(self._grid.outcomes)
+        done, total = sum(each.status == "succeeded" for each in outcomes), len(outcomes)
         made = f"{done:,} of {total:,} pictures made" if total else "nothing made yet"
         return f"<Form: {made}>"

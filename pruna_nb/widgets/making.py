@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pruna_nb.widgets.ask import Ask
     from pruna_nb.widgets.doors import Tables
 
+    Look = Callable[["Making", dict[int, Outcome]], object]
+    Over = Callable[["Making", BaseException | None], object]
+
 _LOOK_SECONDS = 0.25
 _LET_GO_SECONDS = 5.0
 LOG = logging.getLogger("pruna_nb")
@@ -34,33 +37,40 @@ class Making:
         What is asked for.
     places : sequence of int
         Which of its places are to be made.
-    look : callable
-        Told, in the thread, each time something may have changed; with the outcome of each
-        place.
-    over : callable
-        Told, in the thread, when it is over; with what ended it, if something did.
 
     Attributes
     ----------
     run : Run or None
         The run, once it is there.
+    begun : bool
+        Whether the run was started: it was neither refused nor wrong.
     """
 
-    def __init__(
-        self,
-        tables: Tables,
-        ask: Ask,
-        places: Sequence[int],
-        *,
-        look: Callable[[Making, dict[int, Outcome]], object],
-        over: Callable[[Making, BaseException | None], object],
-    ) -> None:
+    def __init__(self, tables: Tables, ask: Ask, places: Sequence[int]) -> None:
         self.ask, self.places = ask, list(places)
         self.run: Run | None = None
-        self.canceled = False
-        self._tables, self._look, self._over = tables, look, over
+        self.begun = self.canceled = False
+        self._tables = tables
+        self._watchers: list[tuple[Look, Over]] = []
+        self._ended = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._work, name="pruna_nb-form", daemon=True)
+
+    def watch(self, look: Look, over: Over) -> bool:
+        """Have somebody told what becomes of it; tell whether it is not over yet.
+
+        Parameters
+        ----------
+        look : callable
+            Told, in the thread, each time something may have changed; with the outcome of
+            each place.
+        over : callable
+            Told, in the thread, when it is over; with what ended it, if something did.
+        """
+        with self._lock:
+            if not self._ended:
+                self._watchers.append((look, over))
+            return not self._ended
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -96,6 +106,8 @@ class Making:
                 if self.canceled:
                     run.cancel()
             run.start()
+            self.begun = True
+            self._look_once()
             while not run.join(_LOOK_SECONDS):
                 self._look_once()
             error = run.crash or run.error
@@ -103,11 +115,24 @@ class Making:
             error = trouble
             self._let_go()
         try:
-            self._look(self, self.outcomes())
+            self._tell()
         finally:
             if error is not None:
                 LOG.debug("a form's run ended by an error", exc_info=error)
-            self._over(self, error)
+            with self._lock:
+                self._ended = True
+            for _, over in self._watchers:
+                over(self, error)
+
+    def _tell(self) -> None:
+        """Tell what there is; a run that never began leaves its places as they are."""
+        if not self.begun:
+            return
+        outcomes = self.outcomes()
+        with self._lock:
+            watchers = list(self._watchers)
+        for look, _ in watchers:
+            look(self, outcomes)
 
     def _let_go(self) -> None:
         """Stop a run that nobody would watch any longer; what it sent is taken up by the next."""
@@ -118,7 +143,7 @@ class Making:
     def _look_once(self) -> None:
         """Show what is new; drawing a thousand pictures must not take all the time there is."""
         before = time.monotonic()
-        self._look(self, self.outcomes())
+        self._tell()
         time.sleep(min(2.0, time.monotonic() - before))
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 _KEPT: dict[object, tuple[dict[str, Any], dict[str, Any]]] = {}
 _CALLS: dict[object, tuple[object, int]] = {}
+_FORMS: weakref.WeakValueDictionary[object, Any] = weakref.WeakValueDictionary()
 _NOTHING = object()
+CELL = "cell"
+"""Begins a place that no other form can have: where no cell is named, two may be alike."""
 
 
 class Memory:
@@ -28,12 +32,20 @@ class Memory:
             for name, value in typed.items()
             if _same(before.get(name, _NOTHING), given.get(name, _NOTHING))
         }
+        self._place = place
         if place is not None:
             _KEPT[place] = (given, self.typed)
 
     def keep(self, name: str, value: Any) -> None:
         """Note what a field holds."""
         self.typed[name] = value
+
+    def replace(self, form: Any) -> Any:
+        """Note the place's form, and give the one that was there before, if it still is."""
+        earlier = _FORMS.get(self._place)
+        if isinstance(self._place, tuple) and self._place[0] == CELL:
+            _FORMS[self._place] = form
+        return earlier
 
 
 def _same(one: object, other: object) -> bool:
@@ -71,4 +83,4 @@ def this_place(fallback: object) -> object:
     before, calls = _CALLS.get(cell, (None, 0))
     calls = calls + 1 if before == run else 0
     _CALLS[cell] = (run, calls)
-    return ("cell", cell, calls)
+    return (CELL, cell, calls)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import html
 import re
 
+import pandas as pd
 import pytest
 from PIL import Image
 
 import pruna_nb
 from pruna_nb import settings
 from pruna_nb.errors import InputError, UnknownModelError
+from pruna_nb.widgets.memory import CELL
 
 
 def made(form):
@@ -343,3 +345,89 @@ def test_many_places_are_shown_a_page_at_a_time(explore):
     more.click()
     assert len(places(form)) == 60
     assert all("<img" in place._picture.value for place in places(form))
+
+
+@pytest.mark.parametrize("trouble", ["budget", "file", "key"])
+def test_a_click_that_is_refused_leaves_what_was_made_as_it_is(explore, service, trouble):
+    form = made(explore("qwen-image", prompt="a fox", seed="1-2", max_cost_usd=0.05))
+    places(form)[1].choose.value = True
+    first = form.frame
+    if trouble == "budget":
+        form._controls._seeds.value = "1-9"
+    elif trouble == "file":
+        form._controls._inputs["image"].typed.value = "no such file.png"
+    else:
+        settings.reset()
+        settings.configure(base_url=service.url)
+        form._controls._seeds.value = "7"
+    made(form)
+    assert "border-left" in form._status.value
+    pd.testing.assert_frame_equal(form.frame, first)
+    assert form.selected.index.tolist() == [1]
+    assert "<img" in places(form)[0]._picture.value
+    assert service.charged == 2
+
+
+def test_a_retry_that_is_refused_leaves_the_error_in_its_place(explore, service):
+    service.configure(faults={"failed": {"first": 1}})
+    form = made(explore(prompt="a fox"))
+    error = form.frame["error"].tolist()
+    settings.reset()
+    settings.configure(base_url=service.url)
+    places(form)[0].retry.click()
+    assert form.wait(30)
+    assert form.frame["error"].tolist() == error
+    assert "failed" in places(form)[0]._picture.value
+
+
+def test_a_key_that_the_service_refuses_can_be_given_anew_in_the_form(explore, service):
+    service.configure(keys=["the-right-key"])
+    form = made(explore(prompt="a fox"))
+    assert "401" in form._status.value
+    form._door.children[0].children[0].children[0].value = "the-right-key"
+    made(form)
+    assert form.frame["status"].tolist() == ["succeeded"]
+
+
+@pytest.fixture
+def one_cell(monkeypatch):
+    """Have every form made by the same cell, run again and again."""
+    monkeypatch.setattr("pruna_nb.widgets.memory.this_place", lambda _: (CELL, "a cell", 0))
+    monkeypatch.setattr("pruna_nb.widgets.memory._KEPT", {})
+
+
+@pytest.mark.usefixtures("one_cell")
+def test_a_cell_that_runs_again_goes_on_with_what_is_under_way(explore, service, until):
+    service.configure(latency=60)
+    form = explore(prompt="a fox", seed="1-3")
+    form._go.click()
+    until(lambda: service.charged == 3)
+    again = explore(prompt="a fox", seed="1-3")
+    assert (again._go.disabled, again._stop.disabled) == (True, False)
+    assert len(places(again)) == 3
+    again._stop.click()
+    assert again.wait(30)
+    assert form.wait(30)
+    assert "Canceled." in again._status.value
+    assert [place.retry.description for place in places(again)] == ["Fetch"] * 3
+    assert (again._go.disabled, again._stop.disabled) == (False, True)
+    assert again.frame["status"].tolist() == ["pending"] * 3
+
+
+@pytest.mark.usefixtures("one_cell")
+def test_what_ends_in_the_later_form_is_shown_there(explore, service):
+    service.configure(latency=1.0)
+    form = explore(prompt="a fox", seed="1-2")
+    form._go.click()
+    again = explore(prompt="an owl", seed="1")
+    assert again.wait(30)
+    assert again.frame["prompt"].tolist() == ["a fox"] * 2
+    assert again.frame["status"].tolist() == ["succeeded"] * 2
+    assert service.charged == 2
+    assert len(made(again).frame) == 1
+
+
+@pytest.mark.usefixtures("one_cell")
+def test_what_was_over_before_the_cell_ran_again_is_not_taken_over(explore):
+    made(explore(prompt="a fox"))
+    assert len(explore(prompt="an owl").frame) == 0
