@@ -5,8 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.frames.cells import plain
+from pruna_nb.frames.columns import column
+from pruna_nb.frames.template import template_columns
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from pruna_nb.frames.call import Call
     from pruna_nb.widgets.ask import Ask, Spot
@@ -14,7 +20,7 @@ if TYPE_CHECKING:
 _WIDE = 88
 
 
-def code_of(ask: Ask, call: Call, *, name: str) -> str:
+def code_of(ask: Ask, call: Call, *, frame: pd.DataFrame | None, name: str) -> str:
     """Write the code.
 
     Parameters
@@ -23,8 +29,10 @@ def code_of(ask: Ask, call: Call, *, name: str) -> str:
         What was asked for.
     call : Call
         How its table is made into pictures.
+    frame : DataFrame or None
+        Whose rows were taken, if there is one.
     name : str
-        What the frame is called whose rows were taken; empty if there is none.
+        What the notebook calls it; empty if it has no name, and its cells must be written out.
 
     Returns
     -------
@@ -49,11 +57,16 @@ def code_of(ask: Ask, call: Call, *, name: str) -> str:
     if call.unchecked:
         arguments.append("unchecked=True")
     spots = ask.spots()
+    if frame is None:
+        table = _table(ask, spots)
+    elif name:
+        table = _rows(spots, name, [spot.row for spot in spots])
+    else:
+        table = _cells(spots, frame, call)
+    verb = _call(f"out = {'df' if frame is None else 'rows'}.pruna.generate", arguments)
     imports = ["from getpass import getpass", ""] if secrets else []
-    imports += ["import pruna_nb", ""] if name else ["import pandas as pd", "import pruna_nb", ""]
-    table = _rows(spots, name) if name else _table(ask, spots)
-    verb = _call(f"out = {'rows' if name else 'df'}.pruna.generate", arguments)
-    return "\n".join([*imports, table, verb])
+    imports += ["import pandas as pd"] if "pd." in table else []
+    return "\n".join([*imports, "import pruna_nb", "", table, verb])
 
 
 def literal(value: Any) -> str:
@@ -104,9 +117,34 @@ def _table(ask: Ask, spots: Sequence[Spot]) -> str:
     return f"df = pd.DataFrame(\n    {{\n{inner}    }}\n)"
 
 
-def _rows(spots: Sequence[Spot], name: str) -> str:
+def _cells(spots: Sequence[Spot], frame: pd.DataFrame, call: Call) -> str:
+    """Write a frame that has no name: the rows that were taken, the columns that are read."""
+    places = list(dict.fromkeys(spot.row for spot in spots if spot.row is not None))
+    read = [] if call.template is None else template_columns(call.template)
+    read += [label for label in call.columns.values() if label not in spots[0].given]
+    used = frame.iloc[places]
+    cells = {label: column(used, label, "the code") for label in dict.fromkeys(read)}
+    index = [plain(label) for label in used.index]
+    rows = _rows(spots, "df", [places.index(spot.row) for spot in spots if spot.row is not None])
+    if not all(_is_written([label, values]) for label, values in [*cells.items(), ("", index)]):
+        return f"# df: the frame's rows {places!r}, which cannot be written out as text\n{rows}"
+    columns = ", ".join(f"{literal(label)}: {literal(values)}" for label, values in cells.items())
+    parts = [f"{{{columns}}}"]
+    if index != list(range(len(index))):
+        parts.append(f"index={literal(index)}")
+    return f"{_call('df = pd.DataFrame', parts)}\n{rows}"
+
+
+def _is_written(value: Any) -> bool:
+    """Whether `literal` writes a value so that Python reads it again."""
+    if isinstance(value, list):
+        return all(_is_written(item) for item in value)
+    return value is None or isinstance(value, (str, Path, bool, int, float))
+
+
+def _rows(spots: Sequence[Spot], name: str, places: Sequence[int | None]) -> str:
     """Write the frame's rows, each as often as the axes ask for it."""
-    rows = f"rows = {name}.iloc[{[spot.row for spot in spots]!r}]"
+    rows = f"rows = {name}.iloc[{list(places)!r}]"
     names = list(spots[0].given)
     if not names:
         return rows

@@ -78,7 +78,7 @@ class FrameTables:
 
     def code(self, ask: Ask) -> str:
         """Give the Python that makes it again."""
-        return code_of(ask, self.call(ask), name=_name_of(self._frame))
+        return code_of(ask, self.call(ask), frame=self._frame, name=_name_of(self._frame))
 
     def table(self, ask: Ask) -> pd.DataFrame:
         """Give the table of an ask: a row for each place."""
@@ -307,7 +307,7 @@ def _row_texts(frame: pd.DataFrame, call: Call) -> list[tuple[int, str]]:
 
 
 def _name_of(frame: pd.DataFrame | None) -> str:
-    """Find what the notebook calls a frame; "df" where it has no name."""
+    """Find what the notebook calls a frame; empty where it has no name."""
     if frame is None:
         return ""
     import sys
@@ -318,4 +318,4 @@ def _name_of(frame: pd.DataFrame | None) -> str:
         for name, value in list(vars(main).items())
         if value is frame and not name.startswith("_")
     ]
-    return names[0] if names else "df"
+    return names[0] if names else ""

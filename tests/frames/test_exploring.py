@@ -121,6 +121,35 @@ def test_the_code_of_a_frame_s_form_names_the_frame(service, monkeypatch):
     pd.testing.assert_frame_equal(again[RESULT], form.frame[RESULT])
 
 
+@pytest.mark.parametrize(
+    "explored",
+    [
+        lambda: FRAME[FRAME["colour"] != "red"].pruna.explore("text", seed=[1, 2]),
+        lambda: FRAME.iloc[1:2].reset_index(drop=True).pruna.explore(prompt="{colour} {text}"),
+        lambda: FRAME["text"].rename(None).dropna().pruna.explore(aspect_ratio=["1:1", "3:2"]),
+    ],
+)
+def test_the_code_of_a_frame_without_a_name_holds_the_rows_themselves(
+    service, monkeypatch, explored
+):
+    # Another frame of the usual name must not be taken for it.
+    monkeypatch.setattr("__main__.df", FRAME.iloc[:1], raising=False)
+    form = made(explored())
+    charged = service.charged
+    again = run(form.code(), df=FRAME.iloc[:1])
+    pd.testing.assert_frame_equal(again[RESULT], form.frame[RESULT])
+    assert service.charged == charged
+
+
+def test_the_code_of_a_frame_that_cannot_be_written_says_so(service):
+    from PIL import Image
+
+    photos = pd.DataFrame({"photo": [Image.new("RGB", (64, 64), "teal")]})
+    form = made(photos.pruna.explore(model="p-image-edit", images_col="photo", prompt="at night"))
+    assert form.frame["status"].tolist() == ["succeeded"]
+    assert "# df: the frame's rows [0], which cannot be written out" in form.code()
+
+
 def test_the_frame_itself_is_not_changed(service):
     before = FRAME.copy()
     made(FRAME.pruna.explore("text", seed=[1]))
