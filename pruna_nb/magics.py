@@ -13,6 +13,8 @@
 from __future__ import annotations
 
 import difflib
+import keyword
+import math
 import shlex
 import time
 from string import Formatter
@@ -138,16 +140,22 @@ class Arguments:
             words = shlex.split(line)
         except ValueError as error:
             raise InputError(f"The options cannot be read: {error}.") from None
-        pairs = _pairs(words)
+        pairs = _joined(_pairs(words))
         self.options = {name: value for name, value in pairs if name in _OPTIONS}
         self.unchecked = "unchecked" in self.options
         self.model = find_model(self.options.get("model") or "p-image", unchecked=self.unchecked)
         self.fields: dict[str, Any] = {}
-        problems = []
+        names = [name for name, _ in pairs]
+        problems = [
+            f"--{_dashed(name)} is given twice."
+            for name in dict.fromkeys(names)
+            if names.count(name) > 1 and not self._is_list(name)
+        ]
         for name, text in pairs:
             if name in _OPTIONS:
-                if text is None and name not in _SWITCHES:
-                    problems.append(f"--{_dashed(name)} needs a value.")
+                if (text is None) != (name in _SWITCHES) or text == "":
+                    verb = "takes no" if name in _SWITCHES else "needs a"
+                    problems.append(f"--{_dashed(name)} {verb} value.")
                 continue
             field = self.model.fields.get(name)
             if field is None and self.model.known and not self.unchecked:
@@ -157,10 +165,14 @@ class Arguments:
         if problems:
             raise InputError(" ".join(problems), problems)
 
+    def _is_list(self, name: str) -> bool:
+        field = self.model.fields.get(name)
+        return field is not None and field.type == "array"
+
     def _take(self, field: Field | None, name: str, text: str | None, problems: list[str]) -> None:
         if field is not None and field.type == "boolean":
             self.fields[name] = text is None or _switch(text)
-        elif text is None:
+        elif not text:
             problems.append(f"--{_dashed(name)} needs a value.")
         elif name == "seed":
             self.fields[name] = text
@@ -176,18 +188,19 @@ class Arguments:
     def out(self) -> str:
         """Give the name of the variable for the frame."""
         name = self.options.get("out") or OUT
-        if not name.isidentifier():
+        if not name.isidentifier() or keyword.iskeyword(name):
             raise InputError(f"--out {name!r} is no variable's name.")
         return name
 
     def number(self, name: str) -> float | None:
-        """Give one of the magic's own options as a number."""
+        """Give one of the magic's own options, all of which are above zero, as a number."""
         text = self.options.get(name)
         if text is None:
             return None
         value = _number(text, "number")
-        if isinstance(value, str):
-            raise InputError(f"--{_dashed(name)} takes a number, not {text!r}.")
+        # A limit that is no number holds nothing back: no sum is above it.
+        if isinstance(value, str) or not 0 < value < math.inf:
+            raise InputError(f"--{_dashed(name)} takes a number above 0, not {text!r}.")
         return float(value)
 
 
@@ -205,6 +218,16 @@ def _pairs(words: Sequence[str]) -> list[tuple[str, Any]]:
         else:
             raise InputError(f"{word!r} belongs to no option; prompts stand below, one a line.")
     return pairs
+
+
+def _joined(pairs: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Join values of an axis that were given one by one, as in ``--seed 1 --seed 2``."""
+    joined: list[tuple[str, Any]] = []
+    for axis in ("seed", "aspect_ratio"):
+        values = [value for name, value in pairs if name == axis]
+        missing = any(value is None for value in values)
+        joined += [(axis, None if missing else ",".join(values))] if values else []
+    return joined + [pair for pair in pairs if pair[0] not in {"seed", "aspect_ratio"}]
 
 
 def _dashed(name: str) -> str:
@@ -308,6 +331,8 @@ def ask_of(arguments: Arguments, cell: str, variables: Mapping[str, Any]) -> Ask
 
     prompts = [fill_prompt(prompt, variables) for prompt in parse_prompts(cell)]
     model = arguments.model
+    if "prompt" in arguments.fields:
+        raise InputError("--prompt is no option here: prompts stand below, one a line.")
     if not prompts and ("prompt" in model.required or not model.known):
         raise InputError(f"{model.name} needs a prompt: write one a line below %%pruna.")
     given = {"prompt": prompts or None, **arguments.fields}

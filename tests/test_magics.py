@@ -83,6 +83,18 @@ def test_a_prompt_that_cannot_be_filled_says_why(prompt, error):
         ("--out 1st", "is no variable's name"),
         ("--max-cost-usd much", "takes a number"),
         ("--lora-weights 'a", "cannot be read"),
+        ("--max-cost-usd nan", "takes a number above 0, not 'nan'"),
+        ("--max-cost-usd -1", "takes a number above 0"),
+        ("--size 0", "takes a number above 0"),
+        ("--size inf", "takes a number above 0"),
+        ("--seed=", "--seed needs a value"),
+        ("--model=", "--model needs a value"),
+        ("--out=", "--out needs a value"),
+        ("--estimate=no", "--estimate takes no value"),
+        ("--model p-image --model flux-dev", "--model is given twice"),
+        ("--lora-scale 1 --lora-scale 2", "--lora-scale is given twice"),
+        ("--prompt 'an owl'", "prompts stand below"),
+        ("--out class", "is no variable's name"),
     ],
 )
 def test_a_mistake_is_said_in_one_line_and_nothing_is_sent(pruna, service, line, error):
@@ -109,6 +121,12 @@ def test_fields_have_the_types_that_the_model_takes(tmp_path):
     assert Arguments(line).fields == {
         "fps": 48, "duration": 10, "draft": True, "resolution": "1080p",
     }  # fmt: skip
+
+
+def test_values_of_an_axis_may_be_given_one_by_one(pruna, shell):
+    pruna("--seed 1 --aspect-ratio 1:1 --seed 3-4 --aspect-ratio 3:2", "a fox")
+    assert shell.user_ns["_pruna"]["seed"].tolist() == [1, 3, 4] * 2
+    assert shell.user_ns["_pruna"]["aspect_ratio"].tolist() == ["1:1"] * 3 + ["3:2"] * 3
 
 
 def test_an_estimate_sends_nothing(pruna, service, capsys):
