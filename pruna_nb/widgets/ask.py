@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
     from pruna_nb.catalog import Model
 
+
+class NotAskedYetError(InputError):
+    """Something is missing that a person is about to give: nothing is wrong so far."""
+
+
 SPOTS_AT_MOST = 2_000
 """More than this is no exploring; ``df.pruna.generate`` takes any number of rows."""
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as w
 
 from pruna_nb.catalog import Field, all_models, find_model, model_names
-from pruna_nb.errors import InputError
-from pruna_nb.widgets.ask import LINE_BREAK, Ask, parse_prompts, parse_seeds
+from pruna_nb.widgets.ask import LINE_BREAK, Ask, NotAskedYetError, parse_prompts, parse_seeds
 from pruna_nb.widgets.chips import Chips
 from pruna_nb.widgets.inputs import Input, make_input
 from pruna_nb.widgets.rows import LABEL, help_box, line
@@ -47,8 +46,6 @@ class Controls:
         A frame's rows, which stand in the prompts' place.
     bound : mapping of str to str
         Fields whose values are a frame's columns, by field.
-    unchecked : bool
-        Whether a model is taken that the catalogue does not know.
 
     Attributes
     ----------
@@ -64,9 +61,8 @@ class Controls:
         uploads: Callable[[], Path],
         rows: Sequence[tuple[int, str]] | None = None,
         bound: Mapping[str, str] | None = None,
-        unchecked: bool = False,
     ) -> None:
-        self._memory, self._uploads, self._unchecked = memory, uploads, unchecked
+        self._memory, self._uploads = memory, uploads
         self._rows, self._bound = rows, dict(bound or {})
         self._states = {**given, **memory.typed}
         self._told: list[Callable[[], object]] = []
@@ -105,8 +101,10 @@ class Controls:
 
         Raises
         ------
+        NotAskedYetError
+            If something is missing.
         InputError
-            If something is missing or cannot be read.
+            If something cannot be read.
         """
         model = self.model
         axes: dict[str, Sequence[Any]] = {}
@@ -114,13 +112,13 @@ class Controls:
         if self._row_list is not None:
             rows = [(place, (self._rows or ())[place][1]) for place in self._row_list.value]
             if not rows:
-                raise InputError("Choose at least one row.")
+                raise NotAskedYetError("Choose at least one row.")
         if self._takes_prompts(model):
             prompts = parse_prompts(self._prompts.value)
             if prompts:
                 axes["prompt"] = prompts
             elif "prompt" in model.required or not model.known:
-                raise InputError("Write a prompt.")
+                raise NotAskedYetError("Write a prompt.")
         if self._ratios is not None:
             ratios = self._ratios.value()
             # The default alone is not sent: the request stays equal to one without it.
@@ -149,7 +147,7 @@ class Controls:
             if name not in {*shared, *axes, *self._bound, "prompt"}
         ]  # fmt: skip
         if missing:
-            raise InputError(f"{model.name} needs {' and '.join(missing)}.", missing)
+            raise NotAskedYetError(f"{model.name} needs {' and '.join(missing)}.", missing)
         extra = {} if model.known else self._extra()
         return {**extra, **shared}
 

@@ -117,8 +117,8 @@ class Form:
         )
         self.box = w.VBox(
             [
-                self._saved.hide, self._controls.box, self._quote.box, buttons, self._door,
-                self._status, self._board.box, self._code,
+                self._saved.hide, self._controls.box, self._quote.box, buttons, self._status,
+                self._door, self._board.box, self._code,
             ],
             layout=w.Layout(max_width="1200px", padding="4px 8px 8px 4px"),
         )  # fmt: skip

@@ -41,13 +41,20 @@ class LoginBox:
             description=_ASK,
             layout=w.Layout(flex="1 1 240px", max_width="440px", min_width="0"),
         )
-        # Going to the button leaves the field, and that hands the key on: it has nothing to do.
+        # Going to the button leaves the field, and that hands the key on before the click is told.
         button = w.Button(description="Log in", button_style="primary")
+        button.on_click(lambda _: self._missed())
         button.layout.width = "90px"
         self._said = w.HTML()
         row = w.HBox([self.field.widget, button], layout=w.Layout(flex_flow="row wrap"))
         self.box = w.VBox([row, self._said])
         self.box.add_class("pruna-login")
+
+    def _missed(self) -> None:
+        from pruna_nb.widgets.words import FAINT, note
+
+        if not self._said.value:
+            self._said.value = note("Paste the key into the field first.", FAINT)
 
     def _take(self, key: str) -> None:
         from pruna_nb.widgets.words import ERROR, note

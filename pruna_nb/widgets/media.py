@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 _ACCEPT = {"image": "image/*", "video": "video/*", "audio": "audio/*", "zip": ".zip"}
 _THUMB = 64
+_UNCOUNTED = (
+    "<style>.pruna-upload,.pruna-upload:hover{font-size:0}.pruna-upload i{font-size:13px}"
+    ".pruna-upload::after{content:'Upload';font-size:13px}</style>"
+)
+"""The front end writes a count behind the word, of files that the widget does not keep: always 0."""
 _CALLED: dict[str, str] = {}
 """What a person called the files that were uploaded, by path; for the eye alone."""
 
@@ -96,7 +101,7 @@ class MediaInput:
             multiple=self._many,
             description="Upload",
             tooltip=help_of(field),
-            layout=w.Layout(width="110px"),
+            layout=w.Layout(width="110px", margin="2px 4px 2px 0"),
         )
         self.upload.add_class("pruna-upload")
         self.typed = w.Text(
@@ -109,11 +114,13 @@ class MediaInput:
         self._shown = w.HBox(layout=w.Layout(flex_flow="row wrap", align_items="center"))
         self._trouble = w.HTML()
         self._trouble.layout.display = "none"
+        uncounted = w.HTML(_UNCOUNTED)
+        uncounted.layout.display = "none"
         wrapped = w.Layout(flex_flow="row wrap", align_items="center")
         self.box = w.VBox(
             [
                 w.HBox(
-                    [name_box(field), self.upload, self.typed, help_box(help_of(field))],
+                    [name_box(field), self.upload, self.typed, help_box(help_of(field)), uncounted],
                     layout=wrapped,
                 ),
                 self._trouble,

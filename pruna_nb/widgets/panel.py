@@ -36,14 +36,17 @@ def facts(run: Run) -> list[tuple[str, str]]:
     said = [("done", f"{done:,} of {total:,}")]
     said += [(name, f"{counts[name]:,}") for name in ("new", "cached", "failed")]
     said += [(name, f"{counts[name]:,}") for name in ("lost", "skipped", "pending") if counts[name]]
+    if not run.done and run.in_flight:
+        said.append(("under way", f"{run.in_flight:,}"))
     said.append(("cost", cost_text(run)))
     said.append(("rate", f"{_per_minute(run):,.0f} a minute"))
     if run.refusals:
         said.append(("refused", f"{run.refusals:,}, sent again"))
     end = run.ended_at or time.monotonic()
     said.append(("time", duration(end - run.started_at)))
-    if not run.done:
-        said.append(("left", duration(seconds_left(run))))
+    left = 0.0 if run.done else seconds_left(run)
+    if left:  # nothing is known of it before the first output
+        said.append(("left", duration(left)))
     return said
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as w
 
 from pruna_nb.errors import PrunaError
+from pruna_nb.widgets.ask import NotAskedYetError
 from pruna_nb.widgets.words import ERROR, FAINT, note, quote_line
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Quote:
         try:
             ask = self._ask()
         except PrunaError as error:
-            return note(str(error), FAINT)
+            return note(str(error), FAINT if isinstance(error, NotAskedYetError) else ERROR)
         try:
             ask.spots()
             found = self._tables.estimate(ask)

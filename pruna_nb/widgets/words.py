@@ -107,6 +107,8 @@ def progress_line(run: Run) -> str:
         for name in ("new", "cached", "failed", "lost", "skipped", "pending")
         if counts[name]
     ]
+    if run.in_flight and not run.done:
+        parts.append(f"{run.in_flight:,} under way")
     if run.refusals:
         parts.append(f"{run.refusals:,} refused, sent again")
     parts.append(cost_text(run))
@@ -121,6 +123,7 @@ def code_box(code: str) -> str:
     style = f"{FAINT};cursor:pointer;font-size:.9em;margin-top:8px"
     box = (
         "background:rgba(128,128,128,.12);border-radius:4px;padding:8px 12px;overflow:auto;"
+        "max-height:26em;"
         "line-height:1.45;margin:4px 0 0;user-select:text"
     )
     return (

@@ -61,7 +61,7 @@ def test_pictures_that_are_there_cost_nothing(explore):
     form = made(explore(prompt=["a fox"], seed="1, 2"))
     assert quote(form) == "2 pictures: 2 cached · nothing to pay"
     form._controls._seeds.value = "1-3"
-    assert quote(form).startswith("3 pictures: 2 cached, 1 new · 0.005 USD · about 0.")
+    assert quote(form).startswith("3 pictures: 2 cached, 1 new · 0.005 USD · about ")
 
 
 def test_the_quote_says_how_long_it_will_take_once_that_is_known(explore, monkeypatch):
@@ -228,6 +228,9 @@ def test_a_seed_that_is_none_is_named_where_the_price_stands(explore):
     form = explore(prompt="a")
     form._controls._seeds.value = "one"
     assert "'one' is no seed" in quote(form)
+    assert "border-left" in form._quote._line.value
+    form._controls._prompts.value = ""
+    assert "border-left" not in form._quote._line.value
 
 
 def test_another_model_keeps_what_it_takes_too(explore):

@@ -81,6 +81,20 @@ def test_what_can_be_no_key_is_refused_and_not_shown():
     assert "two words" not in box._said.value
 
 
+def test_a_click_without_a_key_says_what_to_do():
+    box = LoginBox()
+    button = box.box.children[0].children[1]
+    box.field.widget.value = "  "
+    button.click()
+    assert "Paste the key" in box._said.value
+    box.field.widget.value = "two words"
+    button.click()
+    assert "one word" in box._said.value
+    box.field.widget.value = KEY
+    button.click()
+    assert "is kept for this session" in box._said.value
+
+
 def test_a_key_in_the_keyring_serves_later_sessions(ring):
     settings.keep_key(KEY, store=True)
     settings.reset()
