@@ -17,6 +17,7 @@ import keyword
 import math
 import shlex
 import time
+from functools import partial
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from pruna_nb.catalog import find_model, near_names
-from pruna_nb.errors import InputError, PrunaError
+from pruna_nb.errors import InputError, PrunaError, UnknownModelError
 from pruna_nb.show.text import counted
 from pruna_nb.widgets.ask import Ask, parse_prompts
 
@@ -204,6 +205,11 @@ class Arguments:
         return float(value)
 
 
+def _told(error: PrunaError) -> list[str]:
+    """Say an error in a few lines, with what was kept."""
+    return [f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())]
+
+
 def _pairs(words: Sequence[str]) -> list[tuple[str, Any]]:
     """Give options with their values; None for one that has none."""
     pairs: list[tuple[str, Any]] = []
@@ -270,11 +276,11 @@ class PrunaMagics(Magics):
         """
         try:
             return self._look(line) if cell is None else self._make(line, cell)
-        except InputError as error:
+        except (InputError, UnknownModelError) as error:
             raise UsageError(str(error)) from None
-        except LookupError as error:  # an unknown model
-            if isinstance(error, PrunaError):
-                raise UsageError(str(error)) from None
+        except PrunaError as error:
+            # IPython asks for this: what went wrong is not in the magic's own lines.
+            error._render_traceback_ = partial(_told, error)  # type: ignore[attr-defined]
             raise
 
     def _look(self, line: str) -> Any:

@@ -141,6 +141,18 @@ def test_a_cell_above_its_budget_is_refused(pruna, service):
     assert service.charged == 0
 
 
+def test_an_error_of_the_account_is_said_without_the_magic_s_own_lines(shell, service, capsys):
+    shell.run_cell("%%pruna --seed 1-3 --max-cost-usd 0.01\na fox")
+    said = capsys.readouterr().out
+    assert said.startswith("BudgetError: 3 new predictions would cost 0.015 USD")
+    assert "magics.py" not in said
+    service.configure(keys=["another"])
+    shell.run_cell("%%pruna --quiet\na fox")
+    said = capsys.readouterr().out
+    assert said.startswith("AuthenticationError: 401")
+    assert "0 of 1 rows are done and kept; run again to go on." in said
+
+
 def test_what_was_made_before_a_stop_is_in_the_variable(pruna, shell, service):
     service.configure(keys=["another"])
     with pytest.raises(AuthenticationError):

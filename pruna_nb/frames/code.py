@@ -51,7 +51,7 @@ def code_of(ask: Ask, call: Call, *, frame: pd.DataFrame | None, name: str) -> s
         if field != "prompt"
     ]
     arguments += [
-        f"{field}={_ask_for(field) if field in secrets else literal(value)}"
+        f"{field}={_ask_for(field) if field in secrets else _laid_out(value, 4)}"
         for field, value in call.constants.items()
     ]
     if call.unchecked:
@@ -85,6 +85,16 @@ def literal(value: Any) -> str:
     return f'"{text[1:-1]}"' if text[0] == "'" and '"' not in text else text
 
 
+def _laid_out(value: Any, indent: int) -> str:
+    """Write a list one item a line where it is too long for one."""
+    text = literal(value)
+    if not isinstance(value, (list, tuple)) or indent + len(text) < _WIDE:
+        return text
+    left = 4 * (indent // 4)
+    items = "".join(f"{' ' * (left + 4)}{_laid_out(item, left + 4)},\n" for item in value)
+    return f"[\n{items}{' ' * left}]"
+
+
 def _ask_for(secret: str) -> str:
     return f'getpass("{secret}: ")'
 
@@ -92,7 +102,7 @@ def _ask_for(secret: str) -> str:
 def _call(start: str, arguments: list[str]) -> str:
     """Write a call on one line, or one argument a line where that is too long."""
     line = f"{start}({', '.join(arguments)})"
-    if len(line) <= _WIDE:
+    if len(line) <= _WIDE and "\n" not in line:
         return line
     inner = "".join(f"    {argument},\n" for argument in arguments)
     return f"{start}(\n{inner})"
@@ -104,8 +114,8 @@ def _table(ask: Ask, spots: Sequence[Spot]) -> str:
     if not names:
         return "df = pd.DataFrame(index=[0])"
     if set(names) == set(ask.axes) and len(names) > 1:
-        axes = ["[" + ", ".join(literal(list(ask.axes[name])) for name in names) + "]"]
-        product = _call("pd.MultiIndex.from_product", [*axes, f"names={literal(names)}"])
+        axes = _laid_out([list(ask.axes[name]) for name in names], 4)
+        product = _call("pd.MultiIndex.from_product", [axes, f"names={literal(names)}"])
         return f"df = {product}.to_frame(index=False)"
     columns = [
         f"{literal(name)}: {literal([spot.given[name] for spot in spots])}" for name in names
@@ -113,7 +123,10 @@ def _table(ask: Ask, spots: Sequence[Spot]) -> str:
     line = f"df = pd.DataFrame({{{', '.join(columns)}}})"
     if len(line) <= _WIDE:
         return line
-    inner = "".join(f"        {column},\n" for column in columns)
+    inner = "".join(
+        f"        {literal(name)}: {_laid_out([spot.given[name] for spot in spots], 8)},\n"
+        for name in names
+    )
     return f"df = pd.DataFrame(\n    {{\n{inner}    }}\n)"
 
 

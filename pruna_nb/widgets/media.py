@@ -31,7 +31,7 @@ _UNCOUNTED = (
     "<style>.pruna-upload,.pruna-upload:hover{font-size:0}.pruna-upload i{font-size:13px}"
     ".pruna-upload::after{content:'Upload';font-size:13px}</style>"
 )
-"""The front end writes a count behind the word, of files that the widget does not keep: always 0."""
+"""The front end writes a count behind the word: always 0, since the widget keeps no files."""
 _CALLED: dict[str, str] = {}
 """What a person called the files that were uploaded, by path; for the eye alone."""
 

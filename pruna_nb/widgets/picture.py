@@ -29,7 +29,7 @@ def cell_of(ask: Ask, spot: Spot, outcome: Outcome, *, caption: str) -> Cell:
         caption=caption,
         alt=", ".join(filter(None, [spot.heading, spot.label.replace(" · ", ", ")])),
         status=outcome.status,
-        error=outcome.error if outcome.status != "pending" or outcome.prediction_id else None,
+        error=outcome.error,
         ratio_asked=ratio if isinstance(ratio, str) else None,
         request={"model": ask.model.name, "input": _shown(ask, spot, given)},
     )

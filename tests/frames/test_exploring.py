@@ -33,6 +33,8 @@ def made(form):
         {"prompt": "a fox", "seed": 7, "prompt_upsampling": True, "lora_scale": 1.5},
         {"prompt": "a fox", "aspect_ratio": ["1:1", "custom"], "width": 512, "height": 768},
         {"prompt": ["a", "b"], "aspect_ratio": "custom", "width": 512, "height": 768},
+        {"prompt": ["a very long prompt, " * 6, "another"], "seed": list(range(1, 60, 2))[:5]},
+        {"prompt": ["a very long prompt, " * 6, "another"]},
     ],
 )
 def test_the_code_of_a_form_makes_its_frame_again_at_no_cost(service, fields):

@@ -110,6 +110,7 @@ def test_cancel_stops_what_was_not_sent_and_keeps_what_was_made(explore, service
     assert service.charged == 2
     assert form.frame["status"].tolist() == ["pending"] * 6
     assert "Canceled." in form._status.value
+    assert "not sent: the run was canceled" in places(form)[5]._picture.value
     assert (form._go.disabled, form._stop.disabled) == (False, True)
 
 
