@@ -128,6 +128,26 @@ def test_what_was_typed_stays_when_the_cell_runs_again(lab):
     assert page.locator(".pruna-seed input").input_value() == "4-6"
 
 
+def test_a_cell_that_runs_again_during_a_run_shows_it_and_cancels_it(lab):
+    lab.service.configure(latency=120)
+    book = lab.open(lab.write("during", EXPLORE))
+    page = book.page
+    book.run(0, ".pruna-go:enabled")
+    fill(page, "a fox", seeds="1-3")
+    click(page, "go")
+    page.locator(".pruna-place").get_by_text("under way").nth(2).wait_for()
+    prompt = page.locator(".jp-InputPrompt").first
+    before = prompt.inner_text()
+    book.run(0, ".pruna-stop:enabled")
+    page.wait_for_function(
+        "(before) => document.querySelector('.jp-InputPrompt').innerText !== before", arg=before
+    )
+    page.locator(".pruna-place").get_by_text("under way").nth(2).wait_for()
+    click(page, "stop")
+    page.locator(".pruna-status").get_by_text("Canceled. 3 rows").wait_for()
+    wait_for_quote(page, "3 pictures: 3 sent before · nothing to pay")
+
+
 def test_a_file_is_uploaded_from_the_browser_and_edited(lab, tmp_path):
     from PIL import Image
 
