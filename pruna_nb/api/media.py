@@ -23,6 +23,10 @@ HEAD_BYTES = 64
 _BOX_HEAD = 8
 _BOXES_AT_MOST = 100_000
 _TAIL_BYTES = 4096
+# A movie's head: its version, two dates, the units in a second, and its length in them.
+_SHORT_MOVIE_HEAD = struct.Struct(">12xII")
+_LONG_MOVIE_HEAD = struct.Struct(">20xIQ")
+_MOVIE_HEAD = _LONG_MOVIE_HEAD
 _UNPACKED_AT_MOST = 100
 """How many times its own size a zip may unpack to; 100 MB are always allowed."""
 _PART_SECONDS = 86400.0
@@ -198,6 +202,46 @@ def _check_video(file: BinaryIO) -> str | None:
         return "cut short"
     missing = {b"moov", b"mdat"} - seen
     return f"it has no {missing.pop().decode()}" if missing else None
+
+
+def video_seconds(path: Path) -> float | None:
+    """Give how long an mp4 file lasts, as its head says; None if it does not say."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            movie = _box(file, b"moov", 0, file.tell())
+            head = movie and _box(file, b"mvhd", *movie)
+            if not head:
+                return None
+            file.seek(head[0])
+            fields = file.read(_MOVIE_HEAD.size)
+    except (OSError, struct.error):
+        return None
+    if len(fields) < _MOVIE_HEAD.size:
+        return None
+    form = _LONG_MOVIE_HEAD if fields[0] == 1 else _SHORT_MOVIE_HEAD
+    scale, length = form.unpack_from(fields)
+    return length / scale if scale and length else None
+
+
+def _box(file: BinaryIO, wanted: bytes, at: int, end: int) -> tuple[int, int] | None:
+    """Find a box of an mp4 file between two places; give where its content begins and ends."""
+    for _ in range(_BOXES_AT_MOST):
+        if at + _BOX_HEAD > end:
+            return None
+        file.seek(at)
+        size, name = struct.unpack(">I4s", file.read(_BOX_HEAD))
+        begin = at + _BOX_HEAD
+        if size == 1:
+            (size,) = struct.unpack(">Q", file.read(8))
+            begin += 8
+        after = at + size if size else end
+        if name == wanted:
+            return begin, min(after, end)
+        if after <= at:
+            return None
+        at = after
+    return None
 
 
 def _check_zip(file: BinaryIO) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pruna_nb.batch.cache import Cache
 from pruna_nb.batch.job import Outcome
@@ -62,10 +62,17 @@ def check_budget(plan: Plan, max_cost_usd: float | None) -> None:
 
     Raises
     ------
+    SettingsError
+        If the limit is no number: nothing would be more than it.
     BudgetError
         Nothing was sent.
     """
-    if max_cost_usd is None or not plan.count("new"):
+    if max_cost_usd is None:
+        return
+    if not _is_amount(max_cost_usd):
+        msg = f"max_cost_usd must be 0 USD or more, or None for no limit; it is {max_cost_usd!r}."
+        raise SettingsError(msg)
+    if not plan.count("new"):
         return
     cost = plan.cost_usd()
     if cost is None:
@@ -81,6 +88,13 @@ def check_budget(plan: Plan, max_cost_usd: float | None) -> None:
             f"max_cost_usd={max_cost_usd:g}. Nothing was sent; raise it, or run fewer rows."
         )
         raise BudgetError(msg)
+
+
+def _is_amount(value: Any) -> bool:
+    try:
+        return not isinstance(value, (bool, str)) and float(value) >= 0
+    except (TypeError, ValueError):
+        return False
 
 
 def announcements(plan: Plan) -> list[str]:

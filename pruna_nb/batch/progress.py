@@ -58,15 +58,28 @@ def closing_line(run: Run) -> str:
     rows = len(run.plan.requests)
     return (
         f"{counted(rows, 'row')}: {', '.join(named)}; {cost_text(run)}; "
-        f"{duration(end - run.started_at)}"
+        f"{duration(end - run.started_at)}{_undelivered(run)}"
     )
+
+
+def _undelivered(run: Run) -> str:
+    """Say what was sent and is not here: its price is not in the sum of what is."""
+    prices = run.undelivered()
+    if not prices:
+        return ""
+    known = [price for price in prices if price is not None]
+    cost = usd_text(sum(known)) if len(known) == len(prices) else "price not published"
+    what = f"{counted(len(prices), 'prediction')} sent and not delivered"
+    return f". {what} ({cost}): run again to fetch them at no new cost"
 
 
 def cost_text(run: Run) -> str:
     """Give what a run has cost so far; says so where the price is not published."""
-    if run.plan.model.price is None and run.counts["succeeded"]:
+    if not run.unpriced:
+        return usd_text(run.cost_usd)
+    if not run.cost_usd:
         return "price not published"
-    return usd_text(run.cost_usd)
+    return f"{usd_text(run.cost_usd)} and {run.unpriced:,} of a price that is not published"
 
 
 def row_counts(run: Run) -> Counter[str]:
@@ -142,7 +155,8 @@ def _update(bar: Any, run: Run) -> None:
     )
     if run.refusals:
         text += f", {run.refusals} refused"
-    if not run.done:
-        text += f", {duration(seconds_left(run))} left"
+    left = 0.0 if run.done else seconds_left(run)
+    if left:  # nothing is known of it before the first output
+        text += f", {duration(left)} left"
     bar.set_postfix_str(text, refresh=False)
     bar.update(counts.total() - bar.n)

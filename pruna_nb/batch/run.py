@@ -95,6 +95,7 @@ class Run:
         self.outcomes: dict[str, Outcome] = {}
         self.counts: Counter[str] = Counter()
         self.cost_usd = 0.0
+        self.unpriced = 0
         self.in_flight = 0
         self.on_the_wire = 0
         self.refusals = 0
@@ -190,6 +191,8 @@ class Run:
             self.counts[outcome.status] += 1
             if not math.isnan(outcome.cost_usd):
                 self.cost_usd += outcome.cost_usd
+            elif outcome.status == "succeeded":
+                self.unpriced += 1
             if outcome.output is not None:
                 self.latest = [*self.latest[1 - _LATEST :], outcome.output]
         for listener in list(self._listeners):
@@ -257,6 +260,14 @@ class Run:
         if (job.prediction and not job.resumed) or job.on_the_wire:
             cost = math.nan
         return Outcome("pending", error=why, cost_usd=cost, prediction_id=job.prediction_id)
+
+    def undelivered(self) -> list[float | None]:
+        """Give the prices of what this run sent and has not delivered; None if not known."""
+        return [
+            job.cost_usd
+            for key, job in self._jobs.items()
+            if (outcome := self.outcome(key)).status == "pending" and math.isnan(outcome.cost_usd)
+        ]
 
     def _leave_lane(self, why: str) -> None:
         for job in self.schedule.clear_lane():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pruna_nb import errors
 from pruna_nb.api import replies, retry
 from pruna_nb.api.hidden import hide_in_error, secrets_in
+from pruna_nb.api.media import MP4, video_seconds
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.throttle import throttle_for
 from pruna_nb.batch.follow import Following
@@ -17,11 +18,12 @@ from pruna_nb.batch.job import Job, Outcome
 from pruna_nb.batch.polling import Polling
 from pruna_nb.batch.sending import OUTAGE_SECONDS, Sending
 from pruna_nb.batch.words import brief, one_line
-from pruna_nb.catalog import ENDPOINT_LIMITS, limit_for
+from pruna_nb.catalog import ENDPOINT_LIMITS, cost_usd, limit_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pruna_nb.api.media import Stored
     from pruna_nb.api.throttle import Slot, Throttle
     from pruna_nb.batch.journal import Entry
     from pruna_nb.batch.run import Run
@@ -159,25 +161,34 @@ class Steps:
             raise
         throttle.answered(slot)
         self.reached()
-        seconds = job.age
+        seconds, cost = job.age, self._cost_of(job, stored)
 
         def keep() -> None:
             if run.options.cache != "off":
                 run.cache.keep(job.key, stored, {
                     "model": run.plan.model.name, "input": run.request_of(job),
                     "prediction_id": job.prediction_id, "seconds": seconds,
-                    "cost_usd": job.cost_usd,
+                    "cost_usd": cost,
                 })  # fmt: skip
-            run.journal.note(_entry(job), "delivered", media=run.cache.name_of(stored))
+            run.journal.note(
+                _entry(job), "delivered", media=run.cache.name_of(stored), cost_usd=cost
+            )
 
         # Both or none: a kill between the two must not leave an output that seems not fetched.
         run.cache.database.together(keep)
-        cost = math.nan if job.cost_usd is None else job.cost_usd
+        spent = math.nan if cost is None else cost
         self._landed(job, Outcome(
             "succeeded", str(stored.path), seconds=seconds,
-            cost_usd=0.0 if job.resumed else cost, cached=job.resumed,
+            cost_usd=0.0 if job.resumed else spent, cached=job.resumed,
             prediction_id=job.prediction_id,
         ))  # fmt: skip
+
+    def _cost_of(self, job: Job, stored: Stored) -> float | None:
+        """Give a prediction's price; of a video whose length another input set, by its length."""
+        if job.cost_usd is not None or stored.type is not MP4:
+            return job.cost_usd
+        seconds = video_seconds(stored.path)
+        return cost_usd(self.run.plan.model, job.input, seconds=seconds)
 
     def _read_failed(
         self,

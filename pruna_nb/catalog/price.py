@@ -52,7 +52,12 @@ def usd_text(amount: float) -> str:
     return f"{whole}.{part.rstrip('0'):0<2} USD"
 
 
-def cost_usd(model: Model, input: Mapping[str, Any]) -> float | None:  # noqa: A002 - the API's word
+def cost_usd(
+    model: Model,
+    input: Mapping[str, Any],  # noqa: A002 - the API's word
+    *,
+    seconds: float | None = None,
+) -> float | None:
     """Estimate what one prediction costs, never below what it will be.
 
     - **Images** cost their price, times ``num_outputs`` where a model has that field.
@@ -69,6 +74,8 @@ def cost_usd(model: Model, input: Mapping[str, Any]) -> float | None:  # noqa: A
         As `get_model` gives it.
     input : mapping
         The fields that are sent; what is missing counts with its default.
+    seconds : float, optional
+        How long the output video is, once that is known.
 
     Returns
     -------
@@ -89,7 +96,7 @@ def cost_usd(model: Model, input: Mapping[str, Any]) -> float | None:  # noqa: A
     if price is None:
         return None
     if price.unit == "second":
-        return _video_cost(model, price, input)
+        return _video_cost(model, price, input, seconds)
     each = price.usd if price.usd_max is None else price.usd_max
     if each is None:
         return None
@@ -102,13 +109,13 @@ def cost_usd(model: Model, input: Mapping[str, Any]) -> float | None:  # noqa: A
     return round(cost, 10)
 
 
-def _video_cost(model: Model, price: Price, given: Mapping[str, Any]) -> float | None:
+def _video_cost(
+    model: Model, price: Price, given: Mapping[str, Any], measured: float | None
+) -> float | None:
     """Return seconds times the rate; None where the length or the rate is not known."""
-    duration_field = model.fields.get("duration")
     # Without a duration, or beside a sound track, another input sets the length.
-    if duration_field is None or given.get("audio") is not None:
-        return None
-    seconds = _value(model, given, "duration")
+    asked = "duration" in model.fields and given.get("audio") is None
+    seconds = _value(model, given, "duration") if asked else measured
     rates = price.usd_by_resolution
     if _value(model, given, "draft") is True and price.draft_usd_by_resolution is not None:
         rates = price.draft_usd_by_resolution

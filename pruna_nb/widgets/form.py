@@ -285,9 +285,7 @@ class Form:
         if error is None and making.run is not None:
             said = closing_line(making.run)
             before = announcements(making.run.plan)
-            after = _sent_line(making) if making.canceled else []
-            head = f"Canceled. {said}" if making.canceled else said
-            return note("\n".join([*before, head, *after]))
+            return note("\n".join([*before, f"Canceled. {said}" if making.canceled else said]))
         kind = "" if isinstance(error, PrunaError) else f"{type(error).__name__}: "
         return note(f"{kind}{error}", ERROR)
 
@@ -332,17 +330,3 @@ class Form:
         done, total = sum(each.status == "succeeded" for each in outcomes), len(outcomes)
         made = f"{done:,} of {total:,} pictures made" if total else "nothing made yet"
         return f"<Form: {made}>"
-
-
-def _sent_line(making: Making) -> list[str]:
-    """Say what was sent and not delivered: its price is not in the sum, since nothing is there."""
-    sent = sum(
-        each.status == "pending" and each.prediction_id is not None
-        for each in making.outcomes().values()
-    )
-    if not sent:
-        return []
-    was = "was" if sent == 1 else "were"
-    return [
-        f"{sent:,} of them {was} sent, and charged: Fetch or Generate gets them at no new cost."
-    ]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from pruna_nb.api import media
-from pruna_nb.api.media import MediaStore, check_whole, sniff
+from pruna_nb.api.media import MediaStore, check_whole, sniff, video_seconds
 from pruna_nb.errors import CacheError, DeliveryError
 from tests.helpers.media import box, mp4, picture, zip_of
 
@@ -277,3 +277,20 @@ def test_an_array_of_noise_is_a_picture_like_any(tmp_path):
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, "JPEG", quality=95)
     assert check_whole(written(tmp_path, buffer.getvalue()), "image").suffix == ".jpg"
+
+
+def test_the_length_of_a_video_is_read_from_its_head(tmp_path):
+    path = tmp_path / "film.mp4"
+    for version, head in ((0, ">B3xIIII"), (1, ">B3xQQIQ")):
+        movie = box(b"mvhd", struct.pack(head, version, 7, 7, 600, 1500) + b"\0" * 80)
+        kind = box(b"ftyp", b"isom\0\0\x02\0isomiso2mp41")
+        path.write_bytes(kind + box(b"mdat", b"\0" * 99) + box(b"moov", movie))
+        assert video_seconds(path) == 2.5
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 8, b"\0" * 99, mp4(), mp4()[:40], b"\xff" * 64])
+def test_a_video_that_does_not_say_its_length_has_none(tmp_path, content):
+    path = tmp_path / "film.mp4"
+    path.write_bytes(content)
+    assert video_seconds(path) is None
+    assert video_seconds(tmp_path / "gone.mp4") is None

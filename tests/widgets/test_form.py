@@ -122,7 +122,7 @@ def test_what_was_sent_before_a_cancel_is_taken_up_and_not_paid_twice(explore, s
     form._stop.click()
     assert form.wait(30)
     assert "3 sent before" in quote(form)
-    assert "3 of them were sent, and charged" in form._status.value
+    assert "3 predictions sent and not delivered (0.015 USD)" in form._status.value
     assert [place.retry.description for place in places(form)] == ["Fetch"] * 3
     made(form)
     assert form.frame["status"].tolist() == ["succeeded"] * 3
