@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STATUSES = frozenset({"succeeded", "failed", "canceled", "skipped", "lost", "pending"})
-_TEXT_IN_CAPTION = 140
 
 
 def thumbs_dir() -> Path:
@@ -96,19 +96,21 @@ def cells_of(
     statuses = _optional(frame, prefix + "status")
     errors = _optional(frame, prefix + "error")
     requests = requests_of(frame, output_col)
-    captions = [_caption(request["input"], without={rows, cols}) for request in requests]
+    words = [_caption(request["input"], without={rows, cols}) for request in requests]
     if caption_col is not None:
-        captions = [_text(value) for value in column(frame, caption_col, "caption_col")]
+        words = [(_text(value), "") for value in column(frame, caption_col, "caption_col")]
     row_values = None if rows is None else _axis(frame, rows, requests)
     col_values = None if cols is None else _axis(frame, cols, requests)
     made = []
     for place, (path, status, error) in enumerate(zip(outputs, statuses, errors, strict=True)):
         request = requests[place]
+        caption, note = words[place]
         made.append(
             Cell(
                 path=path,
-                caption=captions[place],
-                alt=_alt(request["input"]) or captions[place],
+                caption=caption,
+                note=note,
+                alt=_alt(request["input"]) or caption,
                 status=_status(status, path),
                 error=None if error is None else str(error),
                 ratio_asked=_ratio(request),
@@ -180,7 +182,12 @@ def frame_table(
         raise ColumnError(f"No column {missing[0]!r}; the columns are {list(frame.columns)}.")
     images = [str(name) for name in names if str(name).endswith(output_col)]
     heads = [*map(str, names)]
-    cells = [column(frame, name, "the table") for name in names]
+    cells = [
+        _pictures(frame, str(name), heads)
+        if str(name) in images
+        else column(frame, name, "the table")
+        for name in names
+    ]
     rows = [list(row) for row in zip(*cells, strict=True)] if cells else []
     html = table_html(
         heads,
@@ -191,6 +198,14 @@ def frame_table(
         thumbs_dir=thumbs_dir(),
     )
     return Table(html, len(frame))
+
+
+def _pictures(frame: pd.DataFrame, name: str, heads: list[str]) -> list[Cell]:
+    """Make a column's cells, whose reasons are not said twice."""
+    cells = cells_of(frame, output_col=name, caption_col=None, rows=None, cols=None)
+    if name.removesuffix("output") + "error" not in heads:
+        return cells
+    return [replace(cell, error=None) for cell in cells]
 
 
 def sheet_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -250,15 +265,18 @@ def _status(status: object, path: object) -> Any:
     return "pending" if path is None else "succeeded"
 
 
-def _caption(given: dict[str, Any], without: set[str | None]) -> str:
-    """Say what was asked for, but for what the axes say already."""
-    parts = [str(given["prompt"])] if given.get("prompt") and "prompt" not in without else []
-    parts += [
+def _caption(given: dict[str, Any], without: set[str | None]) -> tuple[str, str]:
+    """Say what was asked for, but for what the axes say already: a caption and its note.
+
+    The note is what tells apart pictures of one prompt that is too long to be shown.
+    """
+    said = " · ".join(
         f"{name.replace('_', ' ')} {given[name]}"
         for name in ("aspect_ratio", "seed")
         if name in given and name not in without
-    ]
-    return " · ".join(parts)
+    )
+    prompt = str(given["prompt"]) if given.get("prompt") and "prompt" not in without else ""
+    return (prompt, said) if prompt else (said, "")
 
 
 def _alt(given: dict[str, Any]) -> str:

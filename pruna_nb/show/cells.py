@@ -145,6 +145,8 @@ class Cell:
         The cell's place on the two axes.
     data : bytes, optional
         The file itself, if it is on no disk.
+    note : str
+        What stands below the caption however long that is, such as the seed.
 
     Raises
     ------
@@ -169,6 +171,7 @@ class Cell:
     row_value: str | None = None
     col_value: str | None = None
     data: bytes | None = field(default=None, repr=False)
+    note: str = ""
 
     def __post_init__(self) -> None:
         """Take paths of every type, and refuse a status that nobody could show."""

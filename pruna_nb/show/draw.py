@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.show.budget import shows_picture
 from pruna_nb.show.decode import Picture, UnreadableError, load
-from pruna_nb.show.fonts import face_for, wrap
+from pruna_nb.show.fonts import face_for, fit_all, wrap
 from pruna_nb.show.markup import box_shape, caption_lines, reason
 from pruna_nb.show.text import plain
 from pruna_nb.show.thumbs import Thumb
@@ -30,6 +30,8 @@ _TINTS: dict[str, Colour] = {
     "succeeded": (208, 132, 20),
 }
 _LINES = 3
+_NOTE_LINES = 2
+_NARROW = 96  # pixels: less than this has no room for wide margins
 
 
 @dataclass(frozen=True)
@@ -214,10 +216,12 @@ class Pen:
         top = self._box(drawn) if picture is None else self._picture(picture, drawn.cell)
         text, notes, odd = caption_lines(drawn.cell, drawn.thumb)
         # Pillow's own face lacks the sign, which stands on the picture
-        notes = notes.replace("▶ ", "")
+        notes = [note.replace("▶ ", "") for note in notes]
+        face = face_for("".join(notes), style.small)
+        said_all = fit_all(notes, face, style.size, _NOTE_LINES)
         parts = [
             self._block(text, style.type, style.ink, style.size, lines=_LINES),
-            self._block(notes, style.small, style.faint, style.size, lines=2),
+            self._block(said_all, style.small, style.faint, style.size, lines=_NOTE_LINES),
             self._block(odd, style.small, _TINTS["canceled"], style.size, lines=2),
         ]
         said = [part for part in parts if part.height > 1]
@@ -249,7 +253,7 @@ class Pen:
         head, more = reason(drawn.cell, drawn.thumb)
         head = head.replace("▶ ", "")
         edge = max(2, style.size // 96)
-        inset = edge + round(style.type * 0.8)
+        inset = edge + round(style.type * (0.3 if style.size < _NARROW else 0.8))
         room = max(style.type * 4, width - 2 * inset)
         blocks = [
             self._block(head, style.type, style.ink, room, lines=2, paper=style.fill),

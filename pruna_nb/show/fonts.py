@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb.show.text import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 # Pillow carries a face for western scripts; for others, what the system has
 _FALLBACKS = (
@@ -16,6 +16,7 @@ _FALLBACKS = (
     *("NotoSansCJK-Regular.ttc", "PingFang.ttc", "msyh.ttc", "YuGothM.ttc", "malgun.ttf"),
     *("DroidSansFallbackFull.ttf", "wqy-zenhei.ttc", "unifont.otf"),
 )
+_SHORTEST = 8  # characters: a text that is cut further tells nothing
 _ABSENT = (
     "\U0010fffd"  # private use: no face draws it, so it shows what "no such letter" looks like
 )
@@ -93,6 +94,32 @@ def wrap(text: str, face: Any, width: float, lines: int) -> list[str]:
         found.append(left[:take].rstrip())
         left = left[take:].lstrip()
     return found
+
+
+def fit_all(parts: Sequence[str], face: Any, width: float, lines: int) -> str:
+    """Put short texts side by side; where the room is not enough, shorten the longest first.
+
+    Parameters
+    ----------
+    parts : sequence of str
+        Such as a prompt and a ratio: the ratio is not lost behind the prompt.
+    face : PIL.ImageFont.FreeTypeFont
+    width : float
+        Pixels of a line.
+    lines : int
+        How many at most.
+
+    Returns
+    -------
+    str
+    """
+    shown = list(parts)
+    while len(wrap(" · ".join(shown), face, width, lines + 1)) > lines:
+        longest = max(range(len(shown)), key=lambda at: len(shown[at]))
+        if len(shown[longest]) <= _SHORTEST:
+            break
+        shown[longest] = cut(shown[longest], len(shown[longest]) - 1)
+    return " · ".join(shown)
 
 
 def _fitting(text: str, face: Any, width: float) -> int:

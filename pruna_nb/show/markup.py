@@ -27,6 +27,8 @@ from pruna_nb.show.text import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pruna_nb.show.cells import Cell, Source
     from pruna_nb.show.thumbs import Thumb
 
@@ -198,7 +200,7 @@ def video_uri(source: Source) -> str | None:
     return data_uri(content, found[0])
 
 
-def caption_lines(cell: Cell, thumb: Thumb | None) -> tuple[str, str, str]:
+def caption_lines(cell: Cell, thumb: Thumb | None) -> tuple[str, list[str], str]:
     """Give a caption's three parts, not escaped: its text, its notes, what is odd.
 
     The axis values are repeated, since a table's headings scroll out of view.
@@ -206,17 +208,23 @@ def caption_lines(cell: Cell, thumb: Thumb | None) -> tuple[str, str, str]:
     text = visible(cell.caption)
     axes = [cell.row_value, cell.col_value]
     notes = [plain_axis(value) for value in axes if value and visible(value) != text]
+    notes += [plain(cell.note, 3 * AXIS_LIMIT)] if cell.note else []
     if thumb is not None and thumb.seconds:
         notes.append(f"▶ {thumb.seconds:.1f} s")
     odd = None
     if thumb is not None and thumb.webp and cell.poster is None:
         odd = mismatch(*thumb.size, cell.ratio_asked)
-    return text, " · ".join(notes), odd or ""
+    return text, notes, odd or ""
 
 
 def plain_axis(value: str) -> str:
     """Shorten an axis value for a caption."""
     return plain(value, AXIS_LIMIT)
+
+
+def joined(notes: Sequence[str]) -> str:
+    """Put notes side by side, each in its own reading direction; HTML."""
+    return " · ".join(isolated(note, 3 * AXIS_LIMIT) for note in notes)
 
 
 def caption(cell: Cell, thumb: Thumb | None) -> str:
@@ -226,7 +234,7 @@ def caption(cell: Cell, thumb: Thumb | None) -> str:
     if text:
         parts.append(isolated(text, CAPTION_LIMIT))
     if notes:
-        parts.append(f"<span style='{FAINT}'>{isolated(notes, 3 * AXIS_LIMIT)}</span>")
+        parts.append(f"<span style='{FAINT}'>{joined(notes)}</span>")
     if odd:
         parts.append(f"<span style='{_BADGE}'>⚠ {escaped(odd, 100)}</span>")
     if not parts:

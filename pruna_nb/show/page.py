@@ -22,6 +22,7 @@ from pruna_nb.show.markup import (
     box_shape,
     caption_lines,
     data_uri,
+    joined,
     reason,
     webp_size,
 )
@@ -226,11 +227,11 @@ def _figure(entry: _Entry, size: int) -> str:
     text, notes, odd = caption_lines(entry.cell, entry.thumb)
     parts = [isolated(text, _CAPTION)] if text else []
     if notes:
-        parts.append(f'<span class="notes">{isolated(notes, 200)}</span>')
+        parts.append(f'<span class="notes">{joined(notes)}</span>')
     if odd:
         parts.append(f'<span class="odd">⚠ {escaped(odd, 100)}</span>')
     words = f"<figcaption>{''.join(parts)}</figcaption>" if parts else ""
-    return f"<figure>{_media(entry, notes, odd, size)}{words}</figure>\n"
+    return f"<figure>{_media(entry, ' · '.join(notes), odd, size)}{words}</figure>\n"
 
 
 def _media(entry: _Entry, notes: str, odd: str, size: int) -> str:

@@ -121,6 +121,8 @@ def _check(
 def _note(
     shown: int, total: int, step: int, size: int, max_bytes: int | None, *, pictures: bool
 ) -> str:
+    if not total:
+        return f"<p style='{_NOTE}'>There are no rows to show.</p>"
     if max_bytes is None or (shown == total and (step == size or not pictures)):
         return ""
     limit = megabytes(max_bytes)
@@ -152,7 +154,9 @@ def _rows(
                 parts.append(_text(value))
                 continue
             cell, thumb = cells[place], found.get(place)
-            parts.append(f"<td style='{_BARE}text-align:left'>{_picture(cell, thumb, size)}</td>")
+            # the attribute too: where styles are stripped, words would squeeze the pictures
+            start = f"<td width='{size}' style='{_BARE}text-align:left'>"
+            parts.append(f"{start}{_picture(cell, thumb, size)}</td>")
         drawn.append(f"<tr style='background:none'>{''.join(parts)}</tr>")
     return drawn
 
@@ -185,14 +189,21 @@ def _text(value: object) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         said = f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
         return f"<td style='{_CELL}text-align:right;white-space:nowrap'>{said}</td>"
-    # without a least width, a column of prompts is squeezed to a word a line by the others
-    least = "min-width:200px;max-width:380px;" if len(str(value)) > _SHORT else ""
-    return f"<td style='{_CELL}{least}text-align:left'>{isolated(value, _TEXT_LIMIT)}</td>"
+    style = f"{_CELL}{_room(value)}text-align:left"
+    return f"<td style='{style}'>{isolated(value, _TEXT_LIMIT)}</td>"
+
+
+def _room(value: object) -> str:
+    """Keep a word whole and a column of prompts wider than a word: else others squeeze them."""
+    if len(str(value)) > _SHORT:
+        return "min-width:200px;max-width:380px;"
+    return "white-space:nowrap;"
 
 
 def _pages(columns: Sequence[str], drawn: Sequence[str], page_size: int, total: int) -> str:
     heads = "".join(
-        f"<th scope='col' style='{_CELL}text-align:left;font-weight:600'>{isolated(name, 80)}</th>"
+        f"<th scope='col' style='{_CELL}{_room(name)}text-align:left;font-weight:600'>"
+        f"{isolated(name, 80)}</th>"
         for name in columns
     )
     start = (

@@ -15,7 +15,7 @@ from pruna_nb.errors import InputError
 from pruna_nb.show import Cell, grid, read_sheet
 from pruna_nb.show.draw import Style
 from pruna_nb.show.embed import decode, encode, request_of, with_comments
-from pruna_nb.show.fonts import face_for, wrap
+from pruna_nb.show.fonts import face_for, fit_all, wrap
 from tests.show.looking import encoded
 
 SUFFIXES = [".png", ".jpg", ".jpeg", ".webp", ".html"]
@@ -195,6 +195,19 @@ def test_a_caption_is_wrapped_to_the_width_and_ends_in_an_ellipsis():
     assert len(lines) == 3
     assert lines[-1].endswith("…")
     assert all(face.getlength(line) <= 200 for line in lines)
+
+
+@pytest.mark.parametrize("width", [64, 96, 200])
+def test_a_ratio_is_not_lost_behind_a_long_prompt(width):
+    face = face_for("a", 11)
+    said = fit_all(["a lighthouse on a cliff at dusk, calm sea", "16:9"], face, width, 2)
+    assert said.startswith("a light")
+    assert said.endswith(" · 16:9")
+    assert len(wrap(said, face, width, 3)) <= 2
+
+
+def test_notes_that_fit_are_whole():
+    assert fit_all(["a fox", "16:9"], face_for("a", 11), 200, 2) == "a fox · 16:9"
 
 
 def test_a_word_wider_than_the_line_is_broken():

@@ -106,3 +106,11 @@ def test_pictures_get_smaller_before_rows_are_left_out():
 
 def test_an_empty_table_has_its_headings():
     assert [th.text for th in parsed(table_html(["a", "b"], [])).all("th")] == ["a", "b"]
+
+
+def test_short_words_and_headings_are_not_broken():
+    html = table_html(["aspect_ratio"], [["succeeded"], ["a prompt of more words than a few"]])
+    head = parsed(html).all("th")[0].style()
+    short, long = (td.style() for td in parsed(html).all("td"))
+    assert head["white-space"] == short["white-space"] == "nowrap"
+    assert "white-space" not in long

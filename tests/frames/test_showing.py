@@ -1,0 +1,61 @@
+"""A frame's outputs as a grid and as a table: what is said of each picture."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from tests.show.looking import parsed
+
+LONG = "a lighthouse at dusk, " * 40
+
+
+def captions(grid):
+    return [caption.text for caption in parsed(grid.html()).all("figcaption")]
+
+
+def test_pictures_of_one_long_prompt_are_told_apart_by_their_captions(generate):
+    out = generate(pd.DataFrame({"prompt": [LONG] * 2, "seed": [1, 2]}), "prompt", seed_col="seed")
+    said = captions(out.pruna.grid())
+    assert [text.partition("…")[2] for text in said] == ["seed 1", "seed 2"]
+
+
+def test_a_ratio_keeps_its_direction_beside_a_prompt_from_right_to_left(generate):
+    out = generate(pd.DataFrame({"prompt": ["ثعلب أحمر"]}), "prompt", aspect_ratio="3:2", seed=7)
+    (caption,) = parsed(out.pruna.grid().html()).all("figcaption")
+    assert [bdi.text for bdi in caption.all("bdi")] == ["ثعلب أحمر", "aspect ratio 3:2 · seed 7"]
+
+
+def test_a_picture_in_a_table_is_read_out_as_what_was_asked_for(generate):
+    out = generate(pd.DataFrame({"prompt": ["a fox"]}), "prompt", aspect_ratio="1:1", seed=7)
+    (image,) = parsed(out.pruna.table().html()).all("img")
+    assert image.attrs["alt"] == "a fox, seed 7, aspect ratio 1:1"
+
+
+def test_a_picture_in_a_table_tells_of_another_ratio_than_the_one_asked_for(generate):
+    frame = pd.DataFrame({"prompt": ["a fox", "an owl"], "aspect_ratio": ["1:1", "16:9"]})
+    out = generate(frame, "prompt", aspect_ratio_col="aspect_ratio")
+    out["output"] = out["output"].iloc[1]
+    first, second = parsed(out.pruna.table(["output"]).html()).all("tr")[1:]
+    assert "asked 1:1, got 16:9" in first.text
+    assert not second.text
+
+
+def test_a_table_says_why_there_is_no_picture_once(generate, service):
+    service.configure(faults={"failed": {"first": 1}})
+    out = generate(pd.DataFrame({"prompt": ["a fox"]}), "prompt")
+    reason = out["error"].iloc[0]
+    without = parsed(out.pruna.table(["prompt", "output"]).html()).all("td")[1].text
+    assert without.startswith("failed")
+    assert without.removeprefix("failed")[:40] == reason[:40]
+    whole = parsed(out.pruna.table().html()).all("tr")[1].text
+    assert whole.count(reason[:40]) == 1
+
+
+def test_a_row_that_was_not_run_is_pending_in_a_table():
+    frame = pd.DataFrame({"prompt": ["a fox"], "output": [None], "status": [None]})
+    assert parsed(frame.pruna.table(["output"]).html()).all("td")[0].text == "pending"
+
+
+def test_a_frame_without_rows_says_so_in_a_table():
+    frame = pd.DataFrame({"prompt": [], "output": []})
+    assert "There are no rows to show." in parsed(frame.pruna.table().html()).text
