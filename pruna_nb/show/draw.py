@@ -31,6 +31,7 @@ _TINTS: dict[str, Colour] = {
 }
 _LINES = 3
 _NOTE_LINES = 2
+_FINE = 20  # pixels of type
 _NARROW = 96  # pixels: less than this has no room for wide margins
 
 
@@ -217,8 +218,8 @@ class Pen:
         text, notes, odd = caption_lines(drawn.cell, drawn.thumb)
         # Pillow's own face lacks the sign, which stands on the picture
         notes = [note.replace("▶ ", "") for note in notes]
-        face = face_for("".join(notes), style.small)
-        said_all = fit_all(notes, face, style.size, _NOTE_LINES)
+        face, fold = _face("".join(notes), style.small)
+        said_all = fit_all(notes, face, style.size * fold, _NOTE_LINES)
         parts = [
             self._block(text, style.type, style.ink, style.size, lines=_LINES),
             self._block(said_all, style.small, style.faint, style.size, lines=_NOTE_LINES),
@@ -277,14 +278,25 @@ class Pen:
         from PIL import Image, ImageDraw
 
         seen = plain(text, 600)
-        face = face_for(seen, pixels)
-        found = wrap(seen, face, width, lines)
+        face, fold = _face(seen, pixels)
+        found = wrap(seen, face, width * fold, lines)
         leading = round(pixels * 1.36)
-        block = Image.new("RGB", (width, max(1, leading * len(found))), paper or self.style.paper)
+        size = (width * fold, max(1, leading * len(found)) * fold)
+        block = Image.new("RGB", size, paper or self.style.paper)
         draw = ImageDraw.Draw(block)
         for i, line in enumerate(found):
-            draw.text((0, i * leading), line, fill=ink, font=face)
-        return block
+            draw.text((0, i * leading * fold), line, fill=ink, font=face)
+        return block if fold == 1 else block.reduce(fold)
+
+
+def _face(text: str, pixels: int) -> tuple[Any, int]:
+    """Give a face, and how many times too large it is.
+
+    Small letters are set to whole pixels, which closes the gaps between words: they are drawn
+    twice as large and reduced.
+    """
+    fold = 2 if pixels < _FINE else 1
+    return face_for(text, pixels * fold), fold
 
 
 def _checkerboard(size: tuple[int, int], step: int, style: Style) -> Image.Image:

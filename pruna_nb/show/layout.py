@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pruna_nb.errors import InputError
-from pruna_nb.show.markup import FAINT, SMALL, TABLE
+from pruna_nb.show.markup import BREAK, FAINT, SMALL, TABLE
 from pruna_nb.show.text import counted, isolated, plain
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ SMALLEST = 96
 
 HEAD_LIMIT = 220
 _SIDE = 136  # pixels of the rows' heads
-_HEAD = f"{SMALL}font-weight:600;text-align:left;padding:4px 16px 12px 0;overflow-wrap:anywhere;"
+_HEAD = f"{SMALL}{BREAK}font-weight:600;text-align:left;padding:4px 16px 12px 0;"
 _FOLD = f"{SMALL}cursor:pointer;padding:8px 0;font-weight:600"
 _EMPTY = f"<span style='{FAINT}'>&ndash;</span>"
 
@@ -122,8 +122,9 @@ class Layout:
         least, most = (_SIDE + number * (width + GAP) for width in (min(size, SMALLEST), size))
         table = f"{TABLE};table-layout:fixed;width:100%;min-width:{least}px;max-width:{most}px"
         return (
-            f"<div style='overflow:auto'><table style='{table}'><thead><tr style='background:none'>"
-            f"<td style='{corner}'>{isolated(self.corner, 80)}</td>{heads}</tr></thead>"
+            f"<div style='overflow:auto'><table style='{table}'><thead style='border:none'>"
+            f"<tr style='background:none'><td style='{corner}'>{isolated(self.corner, 80)}</td>"
+            f"{heads}</tr></thead>"
             f"<tbody>{rows}</tbody></table></div>"
         )
 

@@ -37,6 +37,8 @@ AXIS_LIMIT = 60
 
 SMALL = "font-size:.85em;line-height:1.4;"
 FAINT = "opacity:.7;"
+# the second is for untrusted notebooks, where JupyterLab strips the first
+BREAK = "overflow-wrap:anywhere;word-wrap:break-word;"
 TABLE = "border-collapse:collapse;border:none;font-size:100%;margin:0"
 _IMAGE = "display:block;max-width:100%;height:auto;margin:0;border-radius:4px"
 _CAPTION = f"{SMALL}margin:6px 0 0;word-wrap:break-word;overflow-wrap:anywhere;text-align:left"
@@ -121,7 +123,7 @@ def box(cell: Cell, thumb: Thumb | None, size: int, *, fluid: bool = False) -> s
     # its height follows its width; `aspect-ratio`, made for this, is stripped by JupyterLab
     spacer = f"float:left;width:1px;margin-left:-1px;padding-bottom:{100 * height / width:.4g}%"
     # a word alone needs little room; a reason in a strip of 40 pixels could not be read
-    width = max(width, 120 if more else 80)
+    width = max(width, 120 if more else 100)
     wide = f"width:{width}px;max-width:100%"
     if fluid:
         share = min(100, 100 * width / size)

@@ -9,7 +9,7 @@ from pruna_nb.errors import InputError
 from pruna_nb.show.budget import shows_picture
 from pruna_nb.show.cells import Cell
 from pruna_nb.show.layout import SMALLEST
-from pruna_nb.show.markup import FAINT, SMALL, TABLE, box, image, notebook_bytes, webp_size
+from pruna_nb.show.markup import BREAK, FAINT, SMALL, TABLE, box, image, notebook_bytes, webp_size
 from pruna_nb.show.ratios import mismatch
 from pruna_nb.show.text import NO_MATH, counted, escaped, isolated, megabytes
 from pruna_nb.show.thumbs import Thumbs
@@ -23,7 +23,7 @@ _SHORT = 30
 _NOTES_BYTES = 700
 _SIZES = (256, 192, 160, 128, SMALLEST, 64)
 _LINE = "border-bottom:1px solid rgba(128,128,128,.3)"
-_BARE = f"padding:8px 16px 8px 0;vertical-align:top;overflow-wrap:anywhere;{_LINE};"
+_BARE = f"padding:8px 16px 8px 0;vertical-align:top;{BREAK}{_LINE};"
 _CELL = f"{SMALL}{_BARE}"
 _NOTE = f"{SMALL}{FAINT}margin:10px 0 0;text-align:left"
 
