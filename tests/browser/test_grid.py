@@ -1,0 +1,180 @@
+"""The grid in JupyterLab: light, dark and narrow; saved and opened again; a thousand pictures."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+PROMPT = "a fox <script>document.title = 'taken'</script> for $5 and $6"
+FRAME = f"""import pandas as pd
+import pruna_nb
+axes = [[{PROMPT!r}, "a lighthouse at dusk"], ["1:1", "16:9", "9:16"]]
+rows = pd.MultiIndex.from_product(axes, names=["prompt", "aspect_ratio"]).to_frame(index=False)
+out = rows.pruna.generate("prompt", aspect_ratio_col="aspect_ratio", seed=7, progress=False)
+out.loc[1, ["output", "status", "error"]] = [None, "failed", "422: out of $ and <memory>"]
+out.loc[2, ["output", "status"]] = [None, "pending"]
+out.loc[3, "output"] = out.loc[4, "output"]
+grid = out.pruna.grid(rows="prompt", cols="aspect_ratio", size=200)
+grid"""
+TABLE = "out.pruna.table()"
+VIDEO = """import pandas as pd
+import pruna_nb
+frame = pd.DataFrame({"prompt": ["a wave breaks"]})
+clips = frame.pruna.generate("prompt", model="wan-t2v", progress=False)
+clips.pruna.grid(live=True)"""
+THOUSAND = """import pruna_nb
+from PIL import Image
+paths = []
+for n in range(1000):
+    Image.new("RGB", (64, 48), (n % 256, n // 4, 120)).save(f"small-{n}.png")
+    paths.append(f"small-{n}.png")
+pruna_nb.show_images(paths, columns=10)"""
+
+DECODED = """(count) => {
+    const all = [...document.querySelectorAll('.jp-OutputArea-output img')];
+    const seen = all.filter((image) => image.checkVisibility() && image.naturalWidth > 0);
+    return seen.length === count;
+}"""
+# what WCAG calls contrast, of each run of words against what is really behind it, opacity and all
+CONTRASTS = """() => {
+    const parse = (colour) => {
+        const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number);
+        return [r, g, b, a];
+    };
+    const over = ([r, g, b, a], under) => [r, g, b].map((v, i) => v * a + under[i] * (1 - a));
+    const light = (rgb) => {
+        const [r, g, b] = rgb.map((v) => v / 255)
+            .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const said = [];
+    const output = document.querySelector('.jp-OutputArea-output.jp-RenderedHTMLCommon');
+    const walker = document.createTreeWalker(output, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const node = walker.currentNode;
+        if (!node.data.trim() || node.parentElement.closest('video')) continue;
+        const chain = [];
+        for (let e = node.parentElement; e; e = e.parentElement) chain.unshift(getComputedStyle(e));
+        let ground = [255, 255, 255];
+        let opacity = 1;
+        for (const style of chain) {
+            ground = over(parse(style.backgroundColor), ground);
+            opacity *= Number(style.opacity);
+        }
+        const [r, g, b, a] = parse(chain.at(-1).color);
+        const [x, y] = [light(over([r, g, b, a * opacity], ground)), light(ground)];
+        const contrast = (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05);
+        said.push([node.data.trim(), contrast]);
+    }
+    return said;
+}"""
+ALTS = [
+    f"{PROMPT}, seed 7, aspect ratio 1:1",
+    "a lighthouse at dusk, seed 7, aspect ratio 1:1",
+    "a lighthouse at dusk, seed 7, aspect ratio 16:9",
+    "a lighthouse at dusk, seed 7, aspect ratio 9:16",
+]
+
+
+def alts(page):
+    return page.locator(".jp-OutputArea-output img").evaluate_all("all => all.map(i => i.alt)")
+
+
+def assert_harmless(page):
+    """Neither was the prompt's markup taken for markup nor its dollars for mathematics."""
+    assert page.title() != "taken"
+    assert page.locator(".jp-OutputArea-output script").count() == 0
+    assert page.locator("mjx-container").count() == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_word_of_a_grid_and_of_a_table_can_be_read(lab, theme):
+    book = lab.open(lab.write(f"grid-{theme}", FRAME, TABLE), theme=theme, height=1400)
+    page = book.page
+    book.run(0, ".jp-OutputArea-output img")
+    page.wait_for_function(DECODED, arg=4)
+    book.shoot(f"grid-{theme}")
+    contrasts = page.evaluate(CONTRASTS)
+    words = " ".join(text for text, _ in contrasts)
+    for text in (PROMPT, "failed", "422: out of $ and <memory>", "pending", "asked 1:1, got 16:9"):
+        assert text in words
+    assert "6 pictures: 4 succeeded, 1 failed, 1 pending." in words
+    assert [each for each in contrasts if each[1] < 4.5] == []
+    assert alts(page) == ALTS
+    assert_harmless(page)
+    book.run(1, ".jp-OutputArea-output th >> text=prediction_id")
+    page.wait_for_function(DECODED, arg=8)
+    assert alts(page) == ALTS + ALTS
+    assert_harmless(page)
+    book.shoot(f"table-{theme}")
+
+
+def test_pictures_keep_their_true_shapes_side_by_side(lab):
+    book = lab.open(lab.write("grid-shapes", FRAME), width=760)
+    book.run(0, ".jp-OutputArea-output img")
+    book.page.wait_for_function(DECODED, arg=4)
+    drawn = book.page.locator(".jp-OutputArea-output img").evaluate_all(
+        "all => all.map(i => [i.clientWidth / i.clientHeight, i.naturalWidth / i.naturalHeight])"
+    )
+    assert [shown for shown, _ in drawn] == pytest.approx([true for _, true in drawn], rel=0.03)
+    assert [true for _, true in drawn] == pytest.approx([1, 16 / 9, 16 / 9, 9 / 16], rel=0.03)
+    # JupyterLab's own line below a table's head would touch the pictures
+    style = "getComputedStyle(document.querySelector('.jp-OutputArea-output thead'))"
+    assert book.page.evaluate(f"{style}.borderBottomWidth") == "0px"
+    book.page.set_viewport_size({"width": 480, "height": 900})
+    output = ".jp-OutputArea-output.jp-RenderedHTMLCommon"
+    assert book.page.evaluate(f"document.querySelector('{output}').clientWidth") <= 480
+    narrow = book.page.locator(".jp-OutputArea-output img").evaluate_all(
+        "all => all.map(i => i.clientWidth)"
+    )
+    assert min(narrow) >= 48
+    book.shoot("grid-narrow")
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_saved_grid_is_whole_when_it_is_opened_again(lab, trusted):
+    first = lab.open(lab.write("grid-saved", FRAME))
+    first.run(0, ".jp-OutputArea-output img")
+    first.page.wait_for_function(DECODED, arg=4)
+    first.save("data:image/webp;base64,")
+    name = f"grid-{'trusted' if trusted else 'untrusted'}"
+    book = lab.open(lab.copy(first, name, trusted=trusted), height=1400)
+    page = book.page
+    page.wait_for_function(DECODED, arg=4)
+    assert alts(page) == ALTS
+    cells = page.locator(".jp-OutputArea-output figure")
+    assert cells.count() == 6
+    for text in ("422: out of $ and <memory>", "pending", "⚠ asked 1:1, got 16:9"):
+        assert cells.get_by_text(text).first.is_visible()
+    heads = page.locator("th[scope=row]")
+    assert heads.get_by_text(PROMPT).is_visible()
+    assert (
+        heads.evaluate_all("all => all.map(th => th.scrollWidth <= th.clientWidth)") == [True] * 2
+    )
+    assert_harmless(page)
+    book.shoot(name)
+
+
+def test_a_live_video_plays_where_it_stands(lab):
+    book = lab.open(lab.write("grid-video", VIDEO))
+    book.run(0, ".jp-OutputArea-output video")
+    book.page.evaluate("document.querySelector('video').play()")
+    book.page.wait_for_function("document.querySelector('video').currentTime > 0.3")
+    assert book.page.evaluate("document.querySelector('video').poster").startswith("data:image")
+    book.shoot("grid-video")
+
+
+def test_a_thousand_pictures_are_folded_and_the_page_answers(lab):
+    book = lab.open(lab.write("grid-thousand", THOUSAND, "print('the kernel', 'is free')"))
+    page = book.page
+    book.run(0, ".jp-OutputArea-output details")
+    page.wait_for_function(DECODED, arg=60)  # the others are not laid out
+    folds = page.locator(".jp-OutputArea-output details")
+    assert folds.count() == 16
+    assert page.locator(".jp-OutputArea-output img").count() == 1000
+    folds.first.locator("summary").click()
+    page.wait_for_function(DECODED, arg=120)
+    assert page.evaluate("6 * 7") == 42
+    book.run(1, "text=the kernel is free")
+    book.shoot("grid-thousand")
