@@ -141,13 +141,20 @@ def alt_text(cell: Cell) -> str:
     return escaped(cell.alt or cell.caption or cell.media, ALT_LIMIT)
 
 
-def image(cell: Cell, thumb: Thumb, size: int, *, fluid: bool = False) -> str:
-    """Draw a thumbnail."""
+def image(
+    cell: Cell, thumb: Thumb, size: int, *, fluid: bool = False, squeezed: bool = False
+) -> str:
+    """Draw a thumbnail.
+
+    Among columns of text it may be squeezed where styles are stripped: without a height of its
+    own it keeps its shape there.
+    """
     width, height = webp_size(thumb.webp)
     share = f";width:{100 * width / size:.4g}%;max-width:{width}px" if fluid else ""
+    tall = "" if squeezed else f" height='{height}'"
     return (
         f"<img src='{data_uri(thumb.webp, 'image/webp')}' alt='{alt_text(cell)}' "
-        f"width='{width}' height='{height}' style='{_IMAGE}{share}'>"
+        f"width='{width}'{tall} style='{_IMAGE}{share}'>"
     )
 
 

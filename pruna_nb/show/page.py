@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -23,6 +24,7 @@ from pruna_nb.show.markup import (
     caption_lines,
     data_uri,
     joined,
+    plain_axis,
     reason,
     webp_size,
 )
@@ -231,7 +233,22 @@ def _figure(entry: _Entry, size: int) -> str:
     if odd:
         parts.append(f'<span class="odd">⚠ {escaped(odd, 100)}</span>')
     words = f"<figcaption>{''.join(parts)}</figcaption>" if parts else ""
-    return f"<figure>{_media(entry, ' · '.join(notes), odd, size)}{words}</figure>\n"
+    beyond = " · ".join(_beyond(entry.cell, notes))
+    return f"<figure>{_media(entry, beyond, odd, size)}{words}</figure>\n"
+
+
+def _asked(cell: Cell) -> Mapping[str, object]:
+    found = cell.request.get("input")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _beyond(cell: Cell, notes: Sequence[str]) -> list[str]:
+    """Leave out what the zoom says anyhow, since it shows the whole request."""
+    asked = _asked(cell)
+    told = {plain_axis(str(value)) for value in asked.values()}
+    if asked:
+        told.add(cell.note)
+    return [note for note in notes if note not in told]
 
 
 def _media(entry: _Entry, notes: str, odd: str, size: int) -> str:
@@ -253,7 +270,8 @@ def _media(entry: _Entry, notes: str, odd: str, size: int) -> str:
     kind = "video" if cell.media == "video" and (entry.full or entry.file) else "image"
     # a data URI cannot be opened as a page, so without the script its link leads nowhere
     link = f'href="{address}"' if entry.file else f'href="#" data-full="{address}"'
-    said = escaped(cell.caption or cell.alt, ALT_LIMIT)
+    # an alt text repeats the fields, which stand below as the request
+    said = escaped(cell.caption or _asked(cell).get("prompt") or cell.alt, ALT_LIMIT)
     width, height = _shape(entry, size)
     return (
         f'<a class="zoom s{width}-{height}" {link} data-at="{entry.at}" data-kind="{kind}" '

@@ -154,9 +154,7 @@ def _rows(
                 parts.append(_text(value))
                 continue
             cell, thumb = cells[place], found.get(place)
-            # the attribute too: where styles are stripped, words would squeeze the pictures
-            start = f"<td width='{size}' style='{_BARE}text-align:left'>"
-            parts.append(f"{start}{_picture(cell, thumb, size)}</td>")
+            parts.append(f"<td style='{_BARE}text-align:left'>{_picture(cell, thumb, size)}</td>")
         drawn.append(f"<tr style='background:none'>{''.join(parts)}</tr>")
     return drawn
 
@@ -170,7 +168,7 @@ def _picture(cell: Cell | None, thumb: Any, size: int) -> str:
     width, _ = webp_size(thumb.webp)
     odd = mismatch(thumb.size[0], thumb.size[1], cell.ratio_asked)
     said = f"<span style='{SMALL}{FAINT}'>⚠ {escaped(odd, 100)}</span>" if odd else ""
-    return f"<div style='min-width:{width}px'>{image(cell, thumb, size)}{said}</div>"
+    return f"<div style='min-width:{width}px'>{image(cell, thumb, size, squeezed=True)}{said}</div>"
 
 
 def _as_cell(value: Any) -> Cell | None:

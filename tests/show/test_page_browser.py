@@ -75,6 +75,21 @@ def test_a_click_zooms_arrows_turn_and_escape_closes(tmp_path, seen, full):
     assert page.evaluate("document.activeElement.dataset.at") == "0"
 
 
+def test_the_zoom_says_each_thing_once(tmp_path, seen):
+    cell = Cell(
+        data=encoded(photo(400, 225), "JPEG"),
+        alt="a fox, seed 3, aspect ratio 16:9",
+        row_value="a fox",
+        col_value="watercolour",
+        note="seed 3",
+        request={"model": "p-image", "input": {"prompt": "a fox", "seed": 3}},
+    )
+    page = seen(grid([cell]).save(tmp_path / "grid.html")[0])
+    page.locator("a.zoom").click()
+    said = page.locator(".words p").all_inner_texts()
+    assert said == ["a fox", "watercolour · 1 / 1", "p-image · seed 3"]
+
+
 def test_the_keyboard_alone_is_enough(tmp_path, seen):
     page = seen(grid(cells()).save(tmp_path / "grid.html")[0])
     page.keyboard.press("Tab")

@@ -37,7 +37,8 @@ def test_a_picture_is_shown_in_its_column_and_its_path_elsewhere(files):
     path = files("a.png", 320, 200)
     html = table_html(["output", "path"], [[path, "x.png"]], image_columns=["output"], size=64)
     (image,) = parsed(html).all("img")
-    assert (image.attrs["width"], image.attrs["height"]) == ("64", "40")
+    # no height: it would lose its shape where styles are stripped and words squeeze the column
+    assert (image.attrs["width"], image.attrs.get("height")) == ("64", None)
     assert rows_of(html) == [["", "x.png"]]
 
 
