@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb.errors import InputError
 from pruna_nb.show.cells import Cell
 from pruna_nb.show.grids import Grid, grid
+from pruna_nb.show.text import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,7 +35,7 @@ def show_images(
     ----------
     images : iterable
         Paths, bytes of files, PIL images, numpy arrays (height x width x 3 or 4, uint8), `Cell`
-        objects, or anything with a ``path``, such as an output; None shows as an empty place.
+        objects, or anything with a ``path``, such as an output; None and NaN show as empty places.
     captions : sequence, optional
         One for each; None: the file's name.
     columns, size, max_bytes, title, thumbs_dir, live
@@ -62,7 +63,9 @@ def show_images(
     if captions is not None and len(captions) != len(found):
         message = f"{len(captions)} captions for {len(found)} images: give one for each"
         raise InputError(message)
-    texts = [None] * len(found) if captions is None else [str(text) for text in captions]
+    texts: list[str | None] = [None] * len(found)
+    if captions is not None:
+        texts = ["" if missing(text) else str(text) for text in captions]
     cells = [
         _cell(image, text, at) for at, (image, text) in enumerate(zip(found, texts, strict=True))
     ]
@@ -80,7 +83,7 @@ def show_images(
 def _cell(image: Any, caption: str | None, at: int) -> Cell:
     if isinstance(image, Cell):
         return image
-    if image is None:
+    if missing(image):
         return Cell(caption=caption or "", status="skipped")
     if isinstance(image, bytes):
         return Cell(data=image, caption=caption or "", alt=caption or f"picture {at + 1}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.errors import InputError
@@ -11,7 +10,7 @@ from pruna_nb.show.cells import Cell
 from pruna_nb.show.layout import SMALLEST
 from pruna_nb.show.markup import BREAK, FAINT, SMALL, TABLE, box, image, notebook_bytes, webp_size
 from pruna_nb.show.ratios import mismatch
-from pruna_nb.show.text import NO_MATH, counted, escaped, isolated, megabytes
+from pruna_nb.show.text import NO_MATH, counted, escaped, isolated, megabytes, missing
 from pruna_nb.show.thumbs import Thumbs
 
 if TYPE_CHECKING:
@@ -174,15 +173,11 @@ def _picture(cell: Cell | None, thumb: Any, size: int) -> str:
 def _as_cell(value: Any) -> Cell | None:
     if isinstance(value, Cell):
         return value
-    return None if _missing(value) or not str(value) else Cell(path=str(value))
-
-
-def _missing(value: object) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    return None if missing(value) or not str(value) else Cell(path=str(value))
 
 
 def _text(value: object) -> str:
-    if _missing(value):
+    if missing(value):
         return f"<td style='{_CELL}'></td>"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         said = f"{value:,}" if isinstance(value, int) else f"{value:.6g}"

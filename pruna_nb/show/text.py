@@ -7,6 +7,7 @@ marks that turn the reading direction of all that follows, or a hundred thousand
 from __future__ import annotations
 
 import html
+import math
 import re
 import unicodedata
 
@@ -102,6 +103,19 @@ def cut(text: str, limit: int) -> str:
     if space > 0:
         end = space
     return text[:end].rstrip() + "…"
+
+
+def missing(value: object) -> bool:
+    """Tell whether a value of a column says that there is none.
+
+    Examples
+    --------
+    >>> missing(None), missing(float("nan")), missing(0)
+    (True, True, False)
+    """
+    # pandas' NA by its name: a look at pictures loads no pandas
+    nothing = value is None or type(value).__name__ in {"NAType", "NaTType"}
+    return nothing or (isinstance(value, float) and math.isnan(value))
 
 
 def plain(text: object, limit: int) -> str:

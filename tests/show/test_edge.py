@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pruna_nb.errors import InputError
@@ -48,6 +50,11 @@ def test_nothing_leaves_an_empty_place(files):
     assert [c.status for c in show_images([None, files("a.png")]).cells] == ["skipped", "succeeded"]
 
 
+def test_a_caption_that_is_missing_is_empty(files):
+    shown = show_images([files("a.png")] * 2, captions=[math.nan, None])
+    assert [cell.caption for cell in shown.cells] == ["", ""]
+
+
 def test_captions_of_another_number_are_refused(files):
     with pytest.raises(InputError, match="1 captions for 2 images"):
         show_images([files("a.png")] * 2, captions=["a"])
@@ -57,3 +64,9 @@ def test_captions_of_another_number_are_refused(files):
 def test_what_is_no_picture_is_named(wrong):
     with pytest.raises(InputError, match=f"image 1 is a {type(wrong).__name__}, which cannot"):
         show_images([photo(8, 8), wrong])
+
+
+@pytest.mark.parametrize("missing", [None, math.nan, pd.NA])
+def test_a_place_of_a_column_without_a_file_is_empty(files, missing):
+    shown = show_images([files("a.png"), missing], captions=["a fox", "an owl"])
+    assert repr(shown) == "<Grid: 2 pictures: 1 succeeded, 1 skipped>"
