@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pruna_nb.catalog import find_model
-from pruna_nb.errors import ColumnError
 from pruna_nb.frames.call import Call
 from pruna_nb.frames.columns import column
 from pruna_nb.frames.results import steps_of
@@ -177,9 +176,8 @@ def frame_table(
 ) -> Table:
     """Show a frame with thumbnails among its columns; see ``df.pruna.table``."""
     names = list(frame.columns) if columns is None else list(columns)
-    missing = [name for name in names if name not in frame.columns]
-    if missing:
-        raise ColumnError(f"No column {missing[0]!r}; the columns are {list(frame.columns)}.")
+    for name in names:
+        column(frame, name, "the table")
     images = [str(name) for name in names if str(name).endswith(output_col)]
     heads = [*map(str, names)]
     cells = [

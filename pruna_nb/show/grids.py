@@ -319,6 +319,9 @@ def grid(
 
 
 def _check(name: str, value: int | None, low: int, high: int) -> None:
+    if value is not None and not hasattr(value, "__index__"):
+        message = f"{name}={value!r} is a {type(value).__name__}: give a whole number"
+        raise InputError(message)
     if value is not None and not low <= value <= high:
         message = f"{name}={value!r} is out of range: {low:,} to {high:,}"
         raise InputError(message)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
+from pruna_nb.errors import ColumnError
 from tests.show.looking import parsed
 
 LONG = "a lighthouse at dusk, " * 40
@@ -59,3 +61,9 @@ def test_a_row_that_was_not_run_is_pending_in_a_table():
 def test_a_frame_without_rows_says_so_in_a_table():
     frame = pd.DataFrame({"prompt": [], "output": []})
     assert "There are no rows to show." in parsed(frame.pruna.table().html()).text
+
+
+def test_a_misspelt_column_of_a_table_is_named_with_a_near_one():
+    frame = pd.DataFrame({"prompt": ["a fox"], "output": [None]})
+    with pytest.raises(ColumnError, match="Did you mean 'prompt'"):
+        frame.pruna.table(["promt"])

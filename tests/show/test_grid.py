@@ -400,6 +400,12 @@ def test_a_number_out_of_its_range_is_refused(wrong):
         grid([], **wrong)
 
 
+@pytest.mark.parametrize("wrong", [{"columns": 4.0}, {"size": "256"}])
+def test_a_number_that_is_not_whole_is_refused(wrong):
+    with pytest.raises(InputError, match="give a whole number"):
+        grid([], **wrong)
+
+
 # --- videos
 
 
