@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 import requests
 
+import pruna_nb
 from pruna_nb import cli
 
 
@@ -151,6 +153,81 @@ def test_a_set_without_a_value_is_refused(capsys):
     with pytest.raises(SystemExit):
         cli.main(["generate", "x.csv", "--set", "seed"])
     assert "FIELD=VALUE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("budget", ["nan", "-1", "inf", "nine", "$20"])
+def test_a_budget_that_is_no_amount_is_refused(service, prompts, capsys, budget):
+    with pytest.raises(SystemExit) as refused:
+        cli.main(["generate", str(prompts), "--prompt-col", "prompt", "--max-cost", budget])
+    assert refused.value.code == 2
+    assert f"{budget!r} is no amount of USD" in capsys.readouterr().err
+    assert service.charged == 0
+
+
+@pytest.mark.parametrize("below", ["", "deeper"])
+def test_an_out_that_takes_no_files_is_told_before_anything_is_spent(
+    service, prompts, capsys, tmp_path, below
+):
+    out = tmp_path / "a file"
+    out.touch()
+    command = ["generate", str(prompts), "--prompt-col", "prompt", "--out", str(out / below)]
+    assert cli.main(command) == 1
+    assert "is no folder that can be written" in capsys.readouterr().err
+    assert service.charged == 0
+
+
+def test_an_out_that_fills_up_is_told_with_what_is_kept(service, prompts, capsys, tmp_path):
+    out = tmp_path / "out"
+    (out / "0.jpg").mkdir(parents=True)  # a picture cannot be written there, even by root
+    command = ["generate", str(prompts), "--prompt-col", "prompt", "--out", str(out), "--quiet"]
+    assert cli.main(command) == 1
+    said = capsys.readouterr().err
+    assert "cannot be written any more" in said
+    assert "in the cache" in said
+    (out / "0.jpg").rmdir()
+    assert cli.main(command) == 0
+    assert service.charged == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("progress=false", "--quiet"),
+        ("max_cost_usd=1", "--max-cost"),
+        ("model=p-image", "--model"),
+        ("background=true", "no field"),
+    ],
+)
+def test_a_set_of_what_has_an_option_names_the_option(service, prompts, capsys, text, instead):
+    with pytest.raises(SystemExit) as refused:
+        cli.main(["generate", str(prompts), "--prompt-col", "prompt", "--set", text])
+    assert refused.value.code == 2
+    assert instead in capsys.readouterr().err
+
+
+def test_every_argument_of_generate_that_is_no_field_is_known():
+    given = inspect.signature(pd.DataFrame.pruna.generate).parameters
+    assert set(cli._OPTIONS) == set(given) - {"self", "fields"}
+
+
+def test_a_refresh_pays_again(service, prompts, tmp_path):
+    command = ["generate", str(prompts), "--prompt-col", "prompt", "--quiet"]
+    command += ["--out", str(tmp_path / "out")]
+    assert cli.main(command) == 0
+    assert cli.main([*command, "--cache", "refresh", "--timeout", "60"]) == 0
+    assert service.charged == 4
+
+
+def test_without_a_command_it_lists_them(capsys):
+    assert cli.main([]) == 2
+    assert "generate" in capsys.readouterr().err
+
+
+def test_the_version_is_the_packages(capsys):
+    with pytest.raises(SystemExit) as said:
+        cli.main(["--version"])
+    assert said.value.code == 0
+    assert capsys.readouterr().out.split()[1] == pruna_nb.__version__
 
 
 def test_models_lists_all_of_them(capsys):
