@@ -20,7 +20,8 @@ extensions = [
     "pages_from_sources",
     "pages_stay_offline",
 ]
-exclude_patterns = ["_build", "_ext"]
+# The last is myst_nb's own, beside the pages it builds: a second build would take it for pages.
+exclude_patterns = ["_build", "_ext", "jupyter_execute"]
 default_role = "py:obj"
 
 # What a page holds: definition lists, notes with :::, and links to every heading.
