@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
 
+import nbformat
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import pruna_nb
+import pruna_nb.emulator
 from pruna_nb.catalog import all_models
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+ASKS_A_PERSON = {"how-to/log-in.md"}  # tests/widgets has its field and its prompt
+PAGES = [
+    page
+    for page in [*sorted(DOCS.glob("*/*.md")), DOCS / "index.md"]
+    if PYTHON.search(page.read_text())
+    and page.relative_to(DOCS).as_posix() not in {*ASKS_A_PERSON, "reference/models.md"}
+]
 LINK = re.compile(
     r"(?<!!)\[[^\]]*\]\(([^)#\s]+)[^)]*\)|!\[[^\]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"#]+)\""
 )
@@ -31,6 +44,40 @@ def extensions():
     sys.path.insert(0, str(DOCS / "_ext"))
     yield
     sys.path.remove(str(DOCS / "_ext"))
+
+
+@pytest.fixture
+def files_of_the_pages(tmp_path, monkeypatch):
+    """Make the files that the pages speak of, in a folder that is the working one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    for name in ("photo.jpg", "scan.png", "me.jpg", "coat.jpg", "hat.jpg", "photos/chair.jpg"):
+        noise = np.random.default_rng(len(name)).integers(0, 256, (64, 64, 3), "uint8")
+        Image.fromarray(noise).save(tmp_path / name)
+    products = pd.DataFrame({"color": ["red", "teal"], "product": ["pot", "bag"]})
+    products.to_csv("products.csv", index=False)
+    prompts = pd.DataFrame({"prompt": [f"a harbour, view {number}" for number in range(12)]})
+    prompts.to_csv("prompts.csv", index=False)
+
+
+@pytest.fixture
+def on_a_fast_emulator(monkeypatch):
+    """Have a page run on an emulator that draws little and answers at once."""
+    fast = {"fast": True, "latency": 0.0}
+    with pruna_nb.emulator.running(**fast) as service:
+        url = service.url
+        monkeypatch.setattr(pruna_nb, "use_emulator", lambda: pruna_nb.configure(base_url=url))
+        with pruna_nb.configure(api_key="any", base_url=url):
+            yield
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+@pytest.mark.usefixtures("files_of_the_pages", "on_a_fast_emulator")
+def test_the_python_of_a_page_runs_from_top_to_bottom(page):
+    # explanation/ has a line that speaks of the table before it
+    names = {"df": pd.DataFrame({"prompt": ["a fox"], "seed": [1]})}
+    for number, block in enumerate(PYTHON.findall(page.read_text())):
+        exec(compile(block, f"{page.name}, block {number}", "exec"), names)  # noqa: S102 - our own pages
 
 
 def test_every_public_name_is_in_the_reference(reference):
@@ -91,3 +138,37 @@ def test_every_file_that_a_page_links_to_is_there(page):
     written_by_the_build = {"reference/models.md"}
     missing = [t for t in local if not (path.parent / t).exists() and t not in written_by_the_build]
     assert missing == []
+
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+OF_A_MACHINE = re.compile(
+    r"(?<![\w/])/(?:tmp|home|root|Users|var|private)/|[A-Z]:\\\\|127\.0\.0\.1|localhost"
+    r"|widget-view|Traceback"
+)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_kept_notebook_is_small_whole_and_holds_nothing_of_a_machine(path):
+    assert path.stat().st_size < 1_000_000
+    book = nbformat.read(path, as_version=4)
+    code = [cell for cell in book.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    kept = json.dumps([cell.outputs for cell in code])
+    assert OF_A_MACHINE.findall(kept) == []
+    assert "widgets" not in book.metadata
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_one_line_of_a_notebook_switches_to_the_real_service(path):
+    """And no other line needs the emulator without asking whether it is there."""
+    book = nbformat.read(path, as_version=4)
+    code = [cell.source for cell in book.cells if cell.cell_type == "code"]
+    assert code[0].endswith("service = pruna_nb.use_emulator()")
+    later = "\n".join(code[1:])
+    uses = re.findall(r"^.*\bservice\.", later, flags=re.MULTILINE)
+    assert len(uses) == len(re.findall(r"^if service:\n +service\.", later, flags=re.MULTILINE))
+    assert "emulator" not in later
+
+
+def test_there_are_five_notebooks():
+    assert len(NOTEBOOKS) == 5
