@@ -21,7 +21,7 @@ extensions = [
     "pages_stay_offline",
 ]
 # The last is myst_nb's own, beside the pages it builds: a second build would take it for pages.
-exclude_patterns = ["_build", "_ext", "jupyter_execute"]
+exclude_patterns = ["_build", "_ext", "_style", "jupyter_execute"]
 default_role = "py:obj"
 
 # What a page holds: definition lists, notes with :::, and links to every heading.
@@ -45,6 +45,10 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
 html_theme = "furo"
+html_static_path = ["_style"]
+html_css_files = ["pages.css"]
+# Furo's own dark style underlines the names of modules, which then look like links.
+pygments_dark_style = "github-dark"
 html_title = f"pruna_nb {release}"
 html_show_sphinx = False
 html_copy_source = False
