@@ -134,6 +134,7 @@ def _add_generate(commands: Any) -> None:
 def _demo(asked: argparse.Namespace) -> int:
     from pruna_nb.demo import demo
 
+    _see_that_it_takes_files(asked.out)
     return demo(asked.out)
 
 

@@ -176,6 +176,14 @@ def test_an_out_that_takes_no_files_is_told_before_anything_is_spent(
     assert service.charged == 0
 
 
+def test_a_demo_into_what_is_no_folder_says_so(tmp_path, capsys):
+    (tmp_path / "demo").touch()
+    assert cli.main(["demo", "--out", str(tmp_path / "demo")]) == 1
+    said = capsys.readouterr()
+    assert "is no folder that can be written" in said.err
+    assert said.out == ""
+
+
 def test_an_out_that_fills_up_is_told_with_what_is_kept(service, prompts, capsys, tmp_path):
     out = tmp_path / "out"
     (out / "0.jpg").mkdir(parents=True)  # a picture cannot be written there, even by root
