@@ -155,6 +155,31 @@ def test_a_set_without_a_value_is_refused(capsys):
     assert "FIELD=VALUE" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("suffix", "comma"), [("csv", ","), ("tsv", "\t")])
+def test_a_prompt_that_reads_null_is_a_prompt(service, tmp_path, suffix, comma):
+    table = tmp_path / f"words.{suffix}"
+    table.write_text(f"prompt{comma}country\nnull{comma}NA\n", encoding="utf-8")
+    out = tmp_path / "out"
+    assert cli.main(["generate", str(table), "--prompt-col", "prompt", "--out", str(out)]) == 0
+    assert service.accepted[0]["input"]["prompt"] == "null"
+    assert comma.join(["null", "NA", "0.jpg"]) in (out / table.name).read_text()
+
+
+@pytest.mark.parametrize(
+    ("contents", "says"),
+    [
+        ("prompt\nein Löwe\n".encode("latin-1"), "save it as UTF-8"),
+        (b"prompt;seed\na, b;1\na, b, c;2\n", "separated by commas?"),
+    ],
+)
+def test_a_table_that_cannot_be_read_says_what_to_do(tmp_path, capsys, contents, says):
+    table = tmp_path / "words.csv"
+    table.write_bytes(contents)
+    out = str(tmp_path / "out")
+    assert cli.main(["generate", str(table), "--prompt-col", "prompt", "--out", out]) == 1
+    assert says in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("budget", ["nan", "-1", "inf", "nine", "$20"])
 def test_a_budget_that_is_no_amount_is_refused(service, prompts, capsys, budget):
     with pytest.raises(SystemExit) as refused:

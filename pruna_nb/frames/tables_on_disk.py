@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pruna_nb.batch.words import counted
 from pruna_nb.errors import InputError, MissingExtraError, PrunaError
 
 if TYPE_CHECKING:
@@ -32,15 +33,23 @@ def read_table(path: str | Path) -> pd.DataFrame:
     suffix = file.suffix.lower()
     try:
         if suffix in {".csv", ".tsv"}:
-            return pd.read_csv(file, sep="\t" if suffix == ".tsv" else ",")
+            # "null", "NA" and "None" are words that a prompt may be; only an empty cell is none
+            comma = "\t" if suffix == ".tsv" else ","
+            return pd.read_csv(file, sep=comma, keep_default_na=False, na_values=[""])
         if suffix == ".jsonl":
             return pd.read_json(file, lines=True)
         if suffix == ".parquet":
             return pd.read_parquet(file)
     except ImportError:
         raise MissingExtraError("Reading Parquet", "parquet") from None
-    except (ValueError, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{file.name} cannot be read: {str(error)[:200]}") from None
+    except UnicodeDecodeError as error:
+        msg = f"{file.name} is no UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8."
+        raise InputError(msg) from None
+    except pd.errors.ParserError as error:
+        msg = f"{file.name} cannot be read: {str(error)[:200].strip()}. Is it separated by "
+        raise InputError(msg + ("tabs?" if suffix == ".tsv" else "commas?")) from None
+    except (ValueError, OSError) as error:
+        raise InputError(f"{file.name} cannot be read: {str(error)[:200].strip()}") from None
     msg = f"{file.name} is none of {', '.join(_SUFFIXES)}."
     raise InputError(msg)
 
@@ -116,7 +125,8 @@ def _with_files(made: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 def _say(made: pd.DataFrame, target: Path) -> None:
     bad = made.pruna.failed()
-    print(f"{len(made):,} rows: files and table in {target.parent}, the table is {target.name}")
+    rows = counted(len(made), "row")
+    print(f"{rows}: files and table in {target.parent}, the table is {target.name}")
     for _, row in bad.head(5).iterrows():
         print(f"  {row['status']}: {row['error']}")
     if len(bad) > 5:  # noqa: PLR2004 - as shown above
