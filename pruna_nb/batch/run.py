@@ -330,6 +330,8 @@ class Run:
     def _crashed(self, error: BaseException) -> None:
         """End by an error of the disk or the account, or one that is nobody's row."""
         if isinstance(error, errors.PrunaError):
+            if isinstance(error, errors.CacheError):
+                self.check_folder()  # that it was removed says more than what failed by it
             self.stop_sending(error)
             if isinstance(error, errors.CacheError):
                 self.schedule.stop()
