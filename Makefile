@@ -41,7 +41,7 @@ lab: $(STAMP) ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
 notebooks: $(STAMP) ## Execute the notebooks on the emulator, into build/notebooks
-	$(BIN)/jupyter nbconvert --to notebook --execute --output-dir build/notebooks notebooks/*.ipynb
+	printf '%s\n' notebooks/*.ipynb | xargs -n 1 -P 3 $(BIN)/jupyter nbconvert --to notebook --execute --output-dir build/notebooks
 
 notebooks-keep: $(STAMP) ## Execute the notebooks and keep their outputs
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
@@ -64,7 +64,7 @@ lock: $(STAMP) ## Resolve requirements.lock anew (`make lock UPGRADE=--upgrade` 
 		$(UPGRADE) pyproject.toml --output-file requirements.lock
 
 clean: ## Remove .venv and everything that was built
-	rm -rf $(VENV) build dist docs/_build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build docs/jupyter_execute .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # uv installs the lock in seconds, where pip takes over a minute, and is itself taken from the lock, by its hashes.
 # It does not read pip's configuration: where that names an index in place of the default one, pip does it all.

@@ -225,7 +225,7 @@ def _emulator(given: list[str]) -> int:
     from pruna_nb.emulator.__main__ import main as serve
 
     try:
-        return int(serve(given) or 0)
+        return int(serve(given, name="pruna-nb emulator") or 0)
     except PrunaError as error:
         print(f"pruna-nb: {error}", file=sys.stderr)
         return 1

@@ -155,9 +155,8 @@ class ApiError(PrunaError):
         parts.append(_CHARGED_WORDS[self.charged])
         if self.advice:
             parts.append(self.advice)
-        if self.request_id:
-            parts.append(f"(request {self.request_id})")
-        return " ".join(part if part[-1:] in ".!?)" else f"{part}." for part in parts if part)
+        said = " ".join(part if part[-1:] in ".!?" else f"{part}." for part in parts if part)
+        return f"{said} (request {self.request_id})" if self.request_id else said
 
 
 class BadRequestError(ApiError):

@@ -300,3 +300,33 @@ def test_the_emulator_serves_until_it_is_told_to_stop():
         process.stdout.close()
         guard.cancel()
     assert code == 0
+
+
+def test_a_table_of_samples_names_each_row_and_sample_once(service, tmp_path):
+    table = tmp_path / "words.csv"
+    table.write_text("prompt,row\na fox,first\nan owl,second\n", encoding="utf-8")
+    out = tmp_path / "out"
+    asked = ["generate", str(table), "--prompt-col", "prompt", "--samples", "2", "--out", str(out)]
+    assert cli.main([*asked, "--quiet"]) == 0
+    made = pd.read_csv(out / "words.csv")
+    assert list(made.columns[:4]) == ["row2", "sample", "prompt", "row"]
+    assert made["row2"].tolist() == [0, 0, 1, 1]
+    assert made["sample"].tolist() == [1, 2, 1, 2]
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "http"])
+def test_a_port_that_is_none_is_refused_in_words(port, capsys):
+    with pytest.raises(SystemExit) as refused:
+        cli.main(["emulator", "--port", port])
+    assert refused.value.code == 2
+    assert "pruna-nb emulator: error" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_named(service, capsys):
+    assert cli.main(["emulator", "--port", str(service.port)]) == 1
+    assert f"port {service.port} cannot be used" in capsys.readouterr().err
+
+
+def test_a_limit_that_is_no_number_is_no_traceback(capsys):
+    assert cli.main(["emulator", "--limit", "p-image", "many", "60"]) == 1
+    assert "pruna-nb emulator: " in capsys.readouterr().err

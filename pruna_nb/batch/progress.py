@@ -159,4 +159,4 @@ def _update(bar: Any, run: Run) -> None:
     if left:  # nothing is known of it before the first output
         text += f", {duration(left)} left"
     bar.set_postfix_str(text, refresh=False)
-    bar.update(counts.total() - bar.n)
+    bar.update(counts.total() - counts["pending"] - bar.n)

@@ -74,6 +74,9 @@ class Service(ABC):
     def _state(self) -> Mapping[str, Any]:
         """Give the counters."""
 
+    def __repr__(self) -> str:
+        return f"<emulator of P-API at {self.url}>"
+
     def __enter__(self) -> Self:
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,9 +119,20 @@ def _with_files(made: pd.DataFrame, folder: Path) -> pd.DataFrame:
         name = f"{place:0{width}d}{Path(output).suffix}"
         shutil.copyfile(output, folder / name)
         names.append(name)
-    out = made.reset_index() if isinstance(made.index, pd.MultiIndex) else made.copy()
+    out = _flat(made) if isinstance(made.index, pd.MultiIndex) else made.copy()
     out["output"] = pd.Series(names, index=out.index, dtype=made["output"].dtype)
     return out
+
+
+def _flat(made: pd.DataFrame) -> pd.DataFrame:
+    """Make columns of the index: the row's label, called "row", and the sample's number."""
+    names: list[str] = []
+    for name in made.index.names:
+        wanted = "row" if name is None else str(name)
+        taken = {*map(str, made.columns), *names}
+        free = (wanted if number == 1 else f"{wanted}{number}" for number in count(1))
+        names.append(next(each for each in free if each not in taken))
+    return made.reset_index(names=names)
 
 
 def _say(made: pd.DataFrame, target: Path) -> None:

@@ -611,6 +611,27 @@ def test_the_closing_line_counts_every_row_once(service, capsys):
     assert (counts["failed"], counts["lost"], counts["skipped"]) in {(1, 1, 1), (2, 1, 1)}
 
 
+def test_the_bar_counts_no_row_that_was_stopped(service):
+    class Bar:
+        n = 0
+
+        def set_postfix_str(self, text, *, refresh):
+            del refresh
+            self.text = text
+
+        def update(self, change):
+            self.n += change
+
+    service.configure(latency=60)
+    run, bar = planned(prompts(5)), Bar()
+    run.start()
+    run.cancel()
+    assert run.join(20)
+    progress._update(bar, run)
+    assert bar.n == 0
+    assert "left" not in bar.text
+
+
 def test_what_earlier_runs_lost_is_told_without_a_bar_too(service, caplog):
     service.configure(faults={"reset_after": {"first": 1}})
     work(prompts(2))

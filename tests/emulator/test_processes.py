@@ -213,3 +213,8 @@ def test_the_command_says_what_is_wrong():
     assert out == ""
     assert complaint.startswith("no fault 'resets'")
     assert command.returncode == 1
+
+
+def test_an_emulator_tells_its_address():
+    with emulator.running(fast=True) as service:
+        assert repr(service) == f"<emulator of P-API at {service.url}>"
