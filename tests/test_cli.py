@@ -329,4 +329,4 @@ def test_a_port_that_is_taken_is_named(service, capsys):
 
 def test_a_limit_that_is_no_number_is_no_traceback(capsys):
     assert cli.main(["emulator", "--limit", "p-image", "many", "60"]) == 1
-    assert "pruna-nb emulator: " in capsys.readouterr().err
+    assert "'many' is no number" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import ssl
 import threading
 import time
@@ -42,6 +43,8 @@ _IDLE_SECONDS = 3.0
 and a POST sent into the closing is lost, with nobody to say whether it was accepted."""
 _HEADERS = {**default_headers(), "User-Agent": "pruna_nb"}
 _HERE = "loopback"
+_PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
+"""A host's name in small letters, and a path of plain words, of which none begins with a dot."""
 _NOT_CONNECTED = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
 
 
@@ -78,6 +81,13 @@ class _FreshHTTPS(_FreshConnections, HTTPSConnectionPool):
 
 class _PlainRequest(requests.PreparedRequest):
     """A request without cookies and log-in: there are none, and looking for them takes time."""
+
+    def prepare_url(self, url: Any, params: Any) -> None:
+        """Take an address that is plain as it is; requests would read and write it anew."""
+        if not params and isinstance(url, str) and _PLAIN_URL.fullmatch(url):
+            self.url = url
+        else:
+            super().prepare_url(url, params)
 
     def prepare_cookies(self, cookies: object) -> None:
         """Have none."""

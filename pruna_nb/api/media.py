@@ -10,6 +10,7 @@ import time
 import uuid
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from pruna_nb.api.folders import make_private
@@ -17,7 +18,6 @@ from pruna_nb.errors import CacheError, DeliveryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 HEAD_BYTES = 64
 _BOX_HEAD = 8
@@ -291,13 +291,12 @@ class MediaStore:
         CacheError
             If the folder cannot be written.
         """
-        parts = self.folder / "parts"
-        path = parts / f"{os.getpid()}-{uuid.uuid4().hex}.part"
+        path = Path(f"{self.folder}/parts/{os.getpid()}-{uuid.uuid4().hex}.part")
         try:
             try:
                 return path, open(path, "xb", opener=_opened_private)
             except FileNotFoundError:  # the first of this cache
-                make_private(parts)
+                make_private(path.parent)
                 return path, open(path, "xb", opener=_opened_private)
         except OSError as error:
             raise unwritable(self.folder, error) from None
@@ -318,7 +317,7 @@ class MediaStore:
                 # The bytes reach the disk before anything says that they are there.
                 os.fsync(file.fileno())
                 stat = os.fstat(file.fileno())
-            place = self.folder / sha256[:2] / f"{sha256}{kind.suffix}"
+            place = Path(f"{self.folder}/{sha256[:2]}/{sha256}{kind.suffix}")
             try:
                 part.replace(place)
             except FileNotFoundError:  # the first with this beginning

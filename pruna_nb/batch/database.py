@@ -56,6 +56,7 @@ class Database:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / FILE_NAME
+        self._file_name = str(self.path)
         self._lock = threading.RLock()
         self._commits = Commits(self.transaction, self._sync_log)
         self._folder_synced = False
@@ -119,7 +120,7 @@ class Database:
 
     def _sync_files(self) -> None:
         try:
-            log = os.open(f"{self.path}-wal", os.O_RDWR)
+            log = os.open(f"{self._file_name}-wal", os.O_RDWR)
         except FileNotFoundError:
             if not self.path.is_file():
                 raise
@@ -195,7 +196,7 @@ class Database:
 
     def _identity(self) -> tuple[int, int, int] | None:
         try:
-            stat = self.path.stat()
+            stat = os.stat(self._file_name)  # noqa: PTH116 - asked for each statement
         except OSError:
             return None
         return os.getpid(), stat.st_dev, stat.st_ino

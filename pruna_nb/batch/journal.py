@@ -55,6 +55,11 @@ _values_of = attrgetter(*_NAMES)
 _COLUMNS = ", ".join(_NAMES)
 # A second open entry of one request is what the index forbids: it is ignored, not replaced.
 _INSERT = f"INSERT OR IGNORE INTO prediction ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - names of ours
+# The same, but for a request whose output is there: what another run delivered meanwhile.
+_INSERT_NEW = (
+    f"INSERT OR IGNORE INTO prediction ({_COLUMNS}) SELECT {', '.join('?' * len(_NAMES))} "  # noqa: S608 - the same
+    "WHERE NOT EXISTS (SELECT 1 FROM item WHERE item.key = ?)"
+)
 _UPDATE = (
     f"UPDATE OR IGNORE prediction SET {', '.join(f'{name} = ?' for name in _NAMES)} WHERE entry = ?"  # noqa: S608 - the same
 )
@@ -78,14 +83,22 @@ class Journal:
         self.database = database_of(folder)
 
     def intend(
-        self, key: str, model: str, request: dict[str, Any], run: str, cost_usd: float | None
+        self,
+        key: str,
+        model: str,
+        request: dict[str, Any],
+        run: str,
+        cost_usd: float | None,
+        *,
+        unless_kept: bool = False,
     ) -> Entry | None:
         """Note that a request is about to be sent.
 
         Returns
         -------
         Entry or None
-            None if the same request is open already, by this run or another.
+            None if the same request is open already, by this run or another; or, with
+            `unless_kept`, if the cache has an entry for it.
         """
         now = time.time()
         entry = Entry(
@@ -104,7 +117,9 @@ class Journal:
             now,
             now,
         )
-        return entry if self.database.change(_INSERT, _values_of(entry), durable=True) else None
+        values = _values_of(entry)
+        sql, given = (_INSERT_NEW, (*values, key)) if unless_kept else (_INSERT, values)
+        return entry if self.database.change(sql, given, durable=True) else None
 
     def void(self, entry: Entry) -> None:
         """Take an intent back: the service did not accept it."""

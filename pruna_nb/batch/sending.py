@@ -61,17 +61,11 @@ class Sending:
             return slot
         let_next()  # the next one's intent then reaches the disk together with this one
         try:
-            entry = self._intend(job)
+            entry = self._claimed(job)
         except BaseException:
             self.throttle.release(slot)
             raise
         if entry is None:
-            self.throttle.release(slot)
-            self.steps.following.follow(job)
-            return None
-        # Looked at after the claim: what another run delivers from now on cannot be missed.
-        if self.steps.following.is_done(job):
-            run.journal.void(entry)
             self.throttle.release(slot)
             return None
         job.entry, job.on_the_wire, job.sent_at = entry, True, time.monotonic()
@@ -83,11 +77,33 @@ class Sending:
             run.count_on_the_wire(-1)
         return None
 
-    def _intend(self, job: Job) -> Entry | None:
+    def _claimed(self, job: Job) -> Entry | None:
+        """Note the intent to send a request; None if another run sent it, and it is followed."""
+        following = self.steps.following
+        if self.run.options.cache == "use":
+            entry = self._intend(job, unless_kept=True)
+            if entry is not None:
+                return entry
+            if following.is_done(job):
+                return None
+        # It is open elsewhere, or its entry's file is gone, or outputs are not shared.
+        entry = self._intend(job)
+        if entry is None:
+            following.follow(job)
+            return None
+        # Looked at after the claim: what another run delivers from now on cannot be missed.
+        if following.is_done(job):
+            self.run.journal.void(entry)
+            return None
+        return entry
+
+    def _intend(self, job: Job, *, unless_kept: bool = False) -> Entry | None:
         run = self.run
         owner = run.owner.name if run.owner else ""
         model, request = run.plan.model.name, run.request_of(job)
-        entry = run.journal.intend(job.key, model, request, owner, job.cost_usd)
+        entry = run.journal.intend(
+            job.key, model, request, owner, job.cost_usd, unless_kept=unless_kept
+        )
         if entry is not None and (job.resends or job.key in run.plan.lost):
             run.journal.resent(job.key)
         return entry

@@ -41,9 +41,9 @@ def main(
         options["latency"] = parsed.latency[0] if len(parsed.latency) == 1 else parsed.latency[:2]
     try:
         options["limits"] = {
-            model: (int(count), float(seconds)) for model, count, seconds in parsed.limit
+            model: (int(_number(count)), _number(seconds)) for model, count, seconds in parsed.limit
         }
-        options["faults"] = {fault: float(probability) for fault, probability in parsed.fault}
+        options["faults"] = {fault: _number(probability) for fault, probability in parsed.fault}
         with running(port=parsed.port, ledger=parsed.ledger, **options) as service:
             sys.stdout.write(f"{service.url}\n")
             sys.stdout.flush()
@@ -57,9 +57,19 @@ def main(
         sys.stderr.write(f"{name}: {what} cannot be used: {error.strerror or error}\n")
         return 1
     except ValueError as error:
-        sys.stderr.write(f"{name}: {error}\n")
+        sys.stderr.write(f"{error}\n")
         return 1
     return 0
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        msg = (
+            f"{text!r} is no number: --limit takes MODEL REQUESTS SECONDS, --fault NAME PROBABILITY"
+        )
+        raise ValueError(msg) from None
 
 
 def _port(text: str) -> int:

@@ -293,3 +293,12 @@ def test_the_lock_of_a_run_is_the_users_alone(tmp_path):
     owner = Owner(tmp_path / "cache")
     assert owner._path.stat().st_mode & 0o777 == 0o600
     owner.leave()
+
+
+def test_an_intent_is_not_noted_where_another_run_has_just_kept_the_output(journal):
+    journal.database.execute("INSERT INTO item (args_id, key, value) VALUES ('a', 'kept', '{}')")
+    asked = {"model": "p-image", "request": {}, "run": "r", "cost_usd": None}
+    assert journal.intend("kept", **asked, unless_kept=True) is None
+    assert journal.intend("new", **asked, unless_kept=True) is not None
+    assert journal.intend("new", **asked, unless_kept=True) is None
+    assert journal.intend("kept", **asked) is not None
