@@ -7,7 +7,6 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -67,12 +66,28 @@ def _stored(cache: Any, content: bytes) -> Any:
     return cache.store.adopt(part, hashlib.sha256(content).hexdigest(), "image")
 
 
-def rates(where: Place) -> dict[int, float]:
-    """Give rows a second for frames of each size, the median of several calls."""
+def rates(where: Place, folder: Path) -> tuple[dict[int, float], float]:
+    """Give rows a second for frames of each size, and of a loop over plain joblib.Memory hits.
+
+    They are taken by turns, and the best of each counts: what else the machine does, for seconds
+    or for minutes, then falls on all of them.
+    """
+    from joblib import Memory
+
+    remembered = Memory(folder, verbose=0).cache(picture_of)
+    texts = prompts(PLAIN_ROWS)["prompt"].tolist()
+    _loop(remembered, texts)
+    best = dict.fromkeys(SIZES, 0.0)
+    plain = 0.0
     with where.configure():
         frame = prompts(ROWS)
         _generate(frame.head(10))  # what is imported late is imported here
-        return {size: size / _middle(partial(_generate, frame.head(size))) for size in SIZES}
+        for _ in range(REPEATS):
+            for size in SIZES:
+                part = frame.head(size)
+                best[size] = max(best[size], size / _seconds(partial(_generate, part)))
+            plain = max(plain, PLAIN_ROWS / _seconds(partial(_loop, remembered, texts)))
+    return best, plain
 
 
 def _generate(frame: pd.DataFrame) -> None:
@@ -82,14 +97,16 @@ def _generate(frame: pd.DataFrame) -> None:
         raise RuntimeError(message)
 
 
-def _middle(call: Callable[[], Any]) -> float:
-    taken = []
-    for _ in range(REPEATS):
-        gc.collect()
-        began = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - began)
-    return median(taken)
+def _loop(remembered: Callable[[str], Any], texts: list[str]) -> None:
+    for text in texts:
+        remembered(text)
+
+
+def _seconds(call: Callable[[], Any]) -> float:
+    gc.collect()
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
 
 
 def growth(where: Place) -> int:
@@ -116,20 +133,6 @@ def estimated(where: Place) -> tuple[float, str]:
         return taken, str(said)
 
 
-def plain_memory(folder: Path) -> float:
-    """Give rows a second of a loop over hits of a plain `joblib.Memory`."""
-    from joblib import Memory
-
-    remembered = Memory(folder, verbose=0).cache(picture_of)
-    texts = prompts(PLAIN_ROWS)["prompt"].tolist()
-    for text in texts:
-        remembered(text)
-    began = time.perf_counter()
-    for text in texts:
-        remembered(text)
-    return PLAIN_ROWS / (time.perf_counter() - began)
-
-
 def picture_of(prompt: str) -> dict[str, Any]:
     """Stand for a prediction: what is cached is the path and what goes with it."""
     return {"path": f"/pictures/{abs(hash(prompt))}.jpg", "seconds": 1.0, "prediction_id": "x"}
@@ -143,8 +146,7 @@ def main() -> None:
     ):
         where = Place(NOWHERE, Path(folder))
         in_child(fill, where)
-        by_size = in_child(rates, where)
-        plain = in_child(plain_memory, Path(folder) / "joblib")
+        by_size, plain = in_child(rates, where, Path(folder) / "joblib")
         report.add(
             f"{ROWS:,} cached rows: rows a second",
             ours=f"{by_size[ROWS]:,.0f}",
