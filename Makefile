@@ -10,7 +10,7 @@ BENCH ?= $(sort $(wildcard benchmarks/bench_*.py))
 # What pytest is given beside the coverage options, such as `make test TESTS="tests/batch -x"`.
 TESTS ?= tests
 # How many processes share the tests; `make test TEST_PROCESSES=0` runs them in one, for a debugger.
-TEST_PROCESSES ?= 3
+TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -25,7 +25,7 @@ demo: $(STAMP) ## Run the demo: no key needed
 	$(BIN)/pruna-nb demo
 
 test: $(STAMP) ## Run all tests with coverage; browser tests skip where there is no Chromium
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder --cov --cov-report=term $(TESTS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(TESTS)
 
 check: $(STAMP) ## Check format, lint, types and floors
 	$(BIN)/ruff format --check .

@@ -38,7 +38,6 @@ def pytest_configure(config):
         del os.environ[name]
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are looked at
 def pytest_collection_modifyitems(config, items):
     """Skip browser tests where there is no browser; see that there are some where required."""
     found = [item for item in items if item.get_closest_marker("browser")]
@@ -47,10 +46,6 @@ def pytest_collection_modifyitems(config, items):
     if CHROMIUM is None:
         for item in found:
             item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
-    for item in items:
-        # Side by side, each file stays with one process, and all browsers do: one at a time.
-        group = "browser" if item in found else item.path.as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(wrapper=True)
