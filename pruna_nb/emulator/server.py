@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pruna_nb.emulator.core import Core
 
+_LAST_ROUNDS = 6
 _BACKLOG = 2_048
 
 
@@ -121,10 +122,12 @@ class HttpServer:
         self._ready.set()
         await self._stopping.wait()
         server.close()
-        for connection in list(state.connections):
-            cast("HttpToolsProtocol", connection).transport.abort()
-        # The aborted connections tell their requests, so that none of them tries to answer.
-        await asyncio.sleep(0)
+        # What was accepted just now is known some rounds of the loop later; and the aborted
+        # connections tell their requests, so that none of them tries to answer.
+        for _ in range(_LAST_ROUNDS):
+            for connection in list(state.connections):
+                cast("HttpToolsProtocol", connection).transport.abort()
+            await asyncio.sleep(0)
         tasks = list(state.tasks)
         for task in tasks:
             task.cancel()
