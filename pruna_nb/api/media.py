@@ -26,7 +26,6 @@ _TAIL_BYTES = 4096
 # A movie's head: its version, two dates, the units in a second, and its length in them.
 _SHORT_MOVIE_HEAD = struct.Struct(">12xII")
 _LONG_MOVIE_HEAD = struct.Struct(">20xIQ")
-_MOVIE_HEAD = _LONG_MOVIE_HEAD
 _UNPACKED_AT_MOST = 100
 """How many times its own size a zip may unpack to; 100 MB are always allowed."""
 _PART_SECONDS = 86400.0
@@ -214,10 +213,10 @@ def video_seconds(path: Path) -> float | None:
             if not head:
                 return None
             file.seek(head[0])
-            fields = file.read(_MOVIE_HEAD.size)
+            fields = file.read(_LONG_MOVIE_HEAD.size)
     except (OSError, struct.error):
         return None
-    if len(fields) < _MOVIE_HEAD.size:
+    if len(fields) < _LONG_MOVIE_HEAD.size:
         return None
     form = _LONG_MOVIE_HEAD if fields[0] == 1 else _SHORT_MOVIE_HEAD
     scale, length = form.unpack_from(fields)
