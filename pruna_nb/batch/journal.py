@@ -153,7 +153,8 @@ class Journal:
     def hold(self, entry: Entry) -> None:
         """Keep an entry in memory that was written before, should its file be gone.
 
-        It is written before the next run if it is missing then.
+        It is written before the next run if it is missing then, and it is open again if what
+        it was delivered as is missing: what was paid for can be fetched for a day.
         """
         self._remember(entry, known=True)
 
@@ -180,12 +181,21 @@ class Journal:
             waiting = dict(_UNSAVED.get(self.folder, {}))
         for name, (entry, known) in waiting.items():
             if known:
-                self.database.change(_INSERT, _values_of(entry), durable=True)
+                self._restore(entry)
             else:
                 self._write(entry)
             with _UNSAVED_LOCK:
                 if _UNSAVED[self.folder].get(name) == (entry, known):
                     del _UNSAVED[self.folder][name]
+
+    def _restore(self, entry: Entry) -> None:
+        if self.database.change(_INSERT, _values_of(entry), durable=True):
+            return
+        now = self.look(entry.entry)
+        if now is None or now.state != "delivered" or now.media is None:
+            return
+        if not (self.folder / "media" / now.media).is_file():
+            self._write(entry)
 
     def open_work(self) -> dict[str, Entry]:
         """Give the requests that were sent and not delivered, by key.

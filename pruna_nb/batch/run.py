@@ -304,11 +304,13 @@ class Run:
         return False
 
     def _hold_open_work(self) -> None:
-        """Keep in memory what the journal may have lost: ids that are worth money."""
-        kept = self._kept()
+        """Keep in memory what the journal may have lost: ids that are worth money.
+
+        What was delivered too: the folder may be going still, and the files after this look.
+        """
         for key, job in self._jobs.items():
             outcome = self.outcomes.get(key)
-            if job.entry is None or job.entry.state != "sent" or key in kept:
+            if job.entry is None or job.entry.state != "sent":
                 continue
             if outcome is not None and outcome.status not in {"pending", "succeeded"}:
                 continue
@@ -316,16 +318,6 @@ class Run:
             if outcome is not None and outcome.output and not Path(outcome.output).exists():
                 why = "its file was removed with the cache folder: run again to fetch it"
                 self.outcomes[key] = replace(outcome, status="pending", output=None, error=why)
-
-    def _kept(self) -> set[str]:
-        """Give the keys of this run whose outputs the cache folder still has."""
-        done = [key for key, outcome in self.outcomes.items() if outcome.output is not None]
-        if self.options.cache == "off":
-            return set(done)
-        try:
-            return set(self.cache.find(done))
-        except errors.CacheError:
-            return set()
 
     def _crashed(self, error: BaseException) -> None:
         """End by an error of the disk or the account, or one that is nobody's row."""

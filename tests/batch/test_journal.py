@@ -169,9 +169,19 @@ def test_an_entry_whose_file_is_gone_comes_back_from_memory(journal):
 def test_a_held_entry_does_not_bring_back_what_has_ended_since(journal):
     sent = journal.note(intend(journal), "sent", prediction_id="id")
     journal.hold(sent)
+    (journal.folder / "media").mkdir()
+    (journal.folder / "media" / "x").write_bytes(b"a picture")
     journal.note(sent, "delivered", media="x")
     assert journal.open_work() == {}
     assert states(journal) == {"a": "delivered"}
+
+
+def test_a_held_entry_is_open_again_if_what_it_was_delivered_as_is_gone(journal):
+    sent = journal.note(intend(journal), "sent", prediction_id="id", generation_url="there")
+    journal.note(sent, "delivered", media="x")
+    journal.hold(sent)
+    found = journal.open_work()["a"]
+    assert (found.state, found.prediction_id, found.generation_url) == ("sent", "id", "there")
 
 
 def test_an_entry_from_memory_does_not_push_out_another_runs_open_request(journal, owner):
