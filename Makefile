@@ -10,7 +10,7 @@ BENCH ?= $(sort $(wildcard benchmarks/bench_*.py))
 # What pytest is given beside the coverage options, such as `make test TESTS="tests/batch -x"`.
 TESTS ?= tests
 # How many processes share the tests; `make test TEST_PROCESSES=0` runs them in one, for a debugger.
-TEST_PROCESSES ?= 2
+TEST_PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
