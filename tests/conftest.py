@@ -46,6 +46,23 @@ def pytest_collection_modifyitems(config, items):
     if CHROMIUM is None:
         for item in found:
             item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
+    _spread_labs(items)
+
+
+def _spread_labs(items):
+    """Put the files that drive JupyterLab apart, so that seldom two of them run at once.
+
+    Processes that share the tests take them by files, in order; each JupyterLab keeps the
+    machine busy, where most other tests wait.
+    """
+    files = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    labs = [path for path in files if path.parent.name == "browser"]
+    others = [path for path in files if path not in labs]
+    for number, path in enumerate(labs):
+        others.insert(number * len(files) // max(1, 2 * len(labs)), path)
+    items[:] = [item for path in others for item in files[path]]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -526,11 +526,11 @@ def test_rows_that_share_files_upload_them_once(service):
 
 
 def test_a_file_that_expires_in_mid_batch_is_uploaded_again(service):
-    """Files live 0.6 s here, the batch takes three."""
-    service.configure(file_ttl=0.6)
+    """Files live two seconds here, the batch takes four."""
+    service.configure(file_ttl=2.0)
     shared = Media(picture(seed=1))
     rows = [{"prompt": f"red {number}", "images": [shared]} for number in range(24)]
-    with settings.configure(limits={"p-image-edit": (4, 0.5)}):
+    with settings.configure(limits={"p-image-edit": (4, 0.8)}):
         _, outcomes = work(rows, model="p-image-edit")
     assert {outcome.status for outcome in outcomes} == {"succeeded"}
     assert 2 <= service.counts["files"] <= 24
