@@ -59,10 +59,10 @@ def _spread_labs(items):
     for item in items:
         files.setdefault(item.path, []).append(item)
     labs = [path for path in files if path.parent.name == "browser"]
-    others = [path for path in files if path not in labs]
+    order = [path for path in files if path not in labs]
     for number, path in enumerate(labs):
-        others.insert(number * len(files) // max(1, 2 * len(labs)), path)
-    items[:] = [item for path in others for item in files[path]]
+        order.insert(number * len(files) // (2 * len(labs)), path)
+    items[:] = [item for path in order for item in files[path]]
 
 
 @pytest.hookimpl(wrapper=True)
