@@ -17,6 +17,12 @@ _STEP = 1 / 3
 """The shortest pause between two askings, as a part of the time before the first."""
 _GROWTH = 0.1
 """The pause as a part of the prediction's age: what is done is found at most so much later."""
+_SHORTEST_SECONDS = 0.1
+"""No pause is shorter, however alike the predictions were."""
+_FEW = 0.5
+"""What each pause is multiplied by while few are asked for."""
+_FEW_SECONDS = 0.05
+"""They are few as long as the burst that they made up is over within so many seconds."""
 
 
 class Polling:
@@ -31,6 +37,7 @@ class Polling:
     def __init__(self, kind: str) -> None:
         self._first, self._longest = _FIRST[kind], _LONGEST[kind]
         self._full_at = 0.0
+        self._few = True
         self._recent: list[float] = []
         self._sorted: list[float] = []
 
@@ -54,8 +61,8 @@ class Polling:
         if len(self._sorted) >= _ENOUGH:
             spread = self._at(0.9) - self._at(0.1)
             if age < self._at(0.9) + spread:
-                step = min(step, max(0.1, spread / 4))
-        return min(self._longest, step)
+                step = min(step, max(_SHORTEST_SECONDS, spread / 4))
+        return min(self._longest, step * _FEW if self._few else step)
 
     def leave(self, now: float) -> float:
         """Give the seconds after which one may be asked for, so that all together stay moderate.
@@ -63,6 +70,7 @@ class Polling:
         Whoever is told to wait has a place, and need not ask for leave again: those that were
         found done meanwhile make the round shorter for the others.
         """
+        self._few = self._full_at - now < _FEW_SECONDS
         at = max(now, self._full_at - _AT_ONCE / _ASKED_A_SECOND)
         self._full_at = max(self._full_at, at) + 1 / _ASKED_A_SECOND
         return at - now

@@ -39,6 +39,8 @@ _IN_FLIGHT_AT_MOST = 1000
 _GRACE_SECONDS = 0.8
 """How long an interrupted run waits for the answers that are on the wire."""
 _EXIT_SECONDS = 5.0
+_READY_SECONDS = 0.1
+"""Ten POSTs go out in less, and no picture is made sooner."""
 _LATEST = 12
 _STUMBLES_AT_MOST = 3
 LOG = logging.getLogger("pruna_nb")
@@ -167,8 +169,8 @@ class Run:
             if key in self._jobs:
                 job = self._jobs[key]
                 self.schedule.at(0.0, lambda job=job, entry=entry: self.steps.take_up(job, entry))  # type: ignore[misc]
-        # While nothing but waiting is to be done, what the first output needs is loaded.
-        self.schedule.at(self.started_at, self.cache.get_ready)
+        # Once nothing but waiting is to be done, what the first output needs is loaded.
+        self.schedule.at(self.started_at + _READY_SECONDS, self.cache.get_ready)
         self.schedule.start()
         threading.Thread(target=self._close, name="pruna_nb-close", daemon=True).start()
 

@@ -3,6 +3,10 @@
 A step is a function and the moment from which it may run. New predictions wait in a lane of
 their own, whose head moves when the throttle gives leave; the lane is asked by one thread at a
 time, so that the others poll and deliver meanwhile.
+
+Whoever finishes a step takes the next one that is due. A thread that sleeps joins in only if what
+is due was left for a moment: then those at work wait for the network or the disk. Where they fill
+the processor instead, it is left for longer, and one of them goes to sleep.
 """
 
 from __future__ import annotations
@@ -15,12 +19,19 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from pruna_nb.batch.load import Load
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 T = TypeVar("T")
 _LOOK_SECONDS = 0.5
 """A waiting thread looks up at least so often."""
+_PATIENCE_SECONDS = 0.003
+_BUSY_PATIENCE_SECONDS = 0.02
+"""How long what is due is left to the threads at work, before another one joins them."""
+_BUSY, _FULL = 0.7, 0.9
+"""The load from which patience is longer, and that from which threads go to sleep."""
 
 
 class Schedule(Generic[T]):
@@ -59,6 +70,8 @@ class Schedule(Generic[T]):
         self._order = itertools.count()
         self._lane_at = 0.0
         self._watched_until: float | None = None
+        self._taken_at = 0.0
+        self._load = Load()
         self._lane_taken = False
         self._under_way = 0
         self._stopped = False
@@ -122,7 +135,8 @@ class Schedule(Generic[T]):
         return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
-        while (task := self._next()) is not None:
+        task = self._next(at_work=False)
+        while task is not None:
             try:
                 task()
             except BaseException as error:  # noqa: BLE001 - told to the run, which ends by it
@@ -132,20 +146,27 @@ class Schedule(Generic[T]):
                     self._under_way -= 1
                     if self._is_done():
                         self._changed.notify_all()
+            task = self._next(at_work=True)
 
-    def _next(self) -> Callable[[], None] | None:
+    def _next(self, *, at_work: bool) -> Callable[[], None] | None:
+        """Wait for the next task; None at the end."""
         with self._changed:
+            if self._load.renew() and self._load.share > _FULL and self._under_way:
+                at_work = False
             while not self._stopped:
                 now = time.monotonic()
-                task = self._due_task(now)
+                task = self._due_task(now) if at_work or self._needed_at() <= now else None
                 if task is not None:
                     self._under_way += 1
+                    self._taken_at = now
                     self._tell()
                     return task
                 if self._is_done():
                     self._changed.notify_all()
                     return None
+                at_work = False
                 self._wait(now)
+                self._load.renew()
             return None
 
     def _due_task(self, now: float) -> Callable[[], None] | None:
@@ -166,19 +187,23 @@ class Schedule(Generic[T]):
         step_at = self._steps[0][0] if self._steps else math.inf
         return step_at, self._lane_at if self._lane_open() else math.inf
 
-    def _tell(self) -> None:
-        """Wake one thread if something is due before a thread wakes by the clock.
-
-        Whoever finishes a task looks for the next by itself: to wake others for nothing would
-        make all of them stand in each other's way.
-        """
+    def _needed_at(self) -> float:
+        """Give the moment at which a thread that sleeps takes the next task; inf for none."""
         due = min(self._moments())
+        if not self._under_way:
+            return due
+        busy = self._load.share > _BUSY
+        return max(due, self._taken_at + (_BUSY_PATIENCE_SECONDS if busy else _PATIENCE_SECONDS))
+
+    def _tell(self) -> None:
+        """Wake one thread if one is needed before a thread wakes by the clock."""
+        due = self._needed_at()
         if due < math.inf and (self._watched_until is None or due < self._watched_until):
             self._changed.notify()
 
     def _wait(self, now: float) -> None:
-        """Sleep until something is due: one thread by the clock, the others until told."""
-        due = min(self._moments())
+        """Sleep until one is needed: one thread by the clock, the others until told."""
+        due = self._needed_at()
         if due == math.inf or (self._watched_until is not None and self._watched_until <= due):
             self._changed.wait(_LOOK_SECONDS)
             return

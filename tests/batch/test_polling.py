@@ -21,7 +21,7 @@ def asked_until(polling, done_at):
 def test_a_prediction_is_found_done_within_a_tenth_of_its_time_and_asked_for_rarely(kind, done_at):
     moments = asked_until(Polling(kind), done_at)
     assert done_at <= moments[-1] <= done_at * 1.1
-    assert len(moments) <= 80
+    assert len(moments) <= 110
 
 
 def test_what_was_learnt_brings_the_asking_to_the_moment():
@@ -75,6 +75,14 @@ def test_few_in_flight_wait_for_no_turn():
     asked, found = asked_by(4, 8.0)
     assert max(found) <= 8.0 * 1.1
     assert len(asked) <= 40
+
+
+@pytest.mark.parametrize(("in_flight", "pause"), [(4, 0.05), (200, 0.1)])
+def test_few_in_flight_are_asked_for_twice_as_often(in_flight, pause):
+    polling = Polling("image")
+    for number in range(in_flight):
+        polling.leave(number / 10_000)
+    assert polling.again(0.8) == pytest.approx(pause)
 
 
 def test_old_lessons_are_forgotten():

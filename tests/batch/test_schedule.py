@@ -193,3 +193,45 @@ def test_a_system_without_more_threads_is_worked_with_those_that_it_gives(monkey
     assert schedule.join(30)
     assert len(started) == 2
     assert sorted(seen) == list(range(10))
+
+
+class SteadyLoad:
+    """A load that is always the same."""
+
+    def __init__(self, share):
+        self.share = share
+
+    def renew(self):
+        return True
+
+
+def threads_at_work(share, task, count=40):
+    """Give the threads by which so many tasks are done at a load of the process."""
+    seen = []
+
+    def submit(item, let_next):
+        let_next()
+        task()
+        seen.append(threading.get_ident())
+
+    schedule = make(range(count), submit, workers=8)
+    schedule._load = SteadyLoad(share)
+    schedule.start()
+    assert schedule.join(30)
+    assert schedule.errors == []
+    assert len(seen) == count
+    return set(seen)
+
+
+def test_threads_that_wait_are_joined_by_others():
+    assert len(threads_at_work(0.1, lambda: time.sleep(0.05))) == 8
+
+
+def test_threads_that_fill_the_processor_are_not(monkeypatch):
+    monkeypatch.setattr("pruna_nb.batch.schedule._BUSY_PATIENCE_SECONDS", 20.0)
+    assert len(threads_at_work(0.8, lambda: None)) == 1
+
+
+def test_in_a_process_that_others_fill_the_network_is_still_not_waited_for_by_one_alone():
+    # A busy main thread, say: each step takes long, and what is due is left for 20 ms at most.
+    assert len(threads_at_work(1.0, lambda: time.sleep(0.2))) > 3
