@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
@@ -32,7 +33,7 @@ _HEADING = "font-weight:600;line-height:1.4;overflow-wrap:anywhere;margin:10px 0
 
 
 class Board:
-    """Pictures of an ask, live.
+    """Pictures of an ask, live; what changes it may be called from any thread.
 
     Parameters
     ----------
@@ -61,6 +62,7 @@ class Board:
         self.selected: set[int] = set()
         self._retry, self._changed, self._size = retry, changed, SIZES["small"]
         self._thumbs = Thumbs(thumbs_dir)
+        self._lock = threading.RLock()
         self._ask: Ask | None = None
         self._spots: Sequence[Spot] = ()
         self._outcomes: list[Outcome] = []
@@ -73,17 +75,22 @@ class Board:
 
     def show(self, ask: Ask, spots: Sequence[Spot], outcomes: Sequence[Outcome]) -> None:
         """Lay out a new grid; nothing is selected in it."""
-        self._ask, self._spots, self._outcomes = ask, spots, list(outcomes)
-        self.selected.clear()
-        old = [child for child in self.box.children if child is not self._more]
-        old_places, self._places = self._places, []
-        self.box.children = ()
-        for widget in [*old, *old_places]:
-            widget.close()  # ipywidgets keeps every widget that is not closed
-        self._grow()
+        with self._lock:
+            self._ask, self._spots, self._outcomes = ask, spots, list(outcomes)
+            self.selected.clear()
+            old = [child for child in self.box.children if child is not self._more]
+            old_places, self._places = self._places, []
+            self.box.children = ()
+            for widget in [*old, *old_places]:
+                widget.close()  # ipywidgets keeps every widget that is not closed
+            self._lay_out_more()
 
     def _grow(self) -> None:
         """Show more places than there are on the screen."""
+        with self._lock:
+            self._lay_out_more()
+
+    def _lay_out_more(self) -> None:
         ask = self._ask
         start = len(self._places)
         end = min(len(self._spots), start + PAGE)
@@ -111,25 +118,30 @@ class Board:
         self.box.children = children
         self._draw(range(start, end))
 
-    def update(self, outcomes: Sequence[Outcome], *, over: bool) -> None:
-        """Show what became of the places; may be called from any thread.
+    def update(self, ask: Ask | None, outcomes: Sequence[Outcome], *, over: bool) -> None:
+        """Show what became of the places.
 
         Parameters
         ----------
+        ask : Ask or None
+            Whose places they are; nothing changes if another one's grid was laid out meanwhile.
         outcomes : sequence of Outcome
             One for each place.
         over : bool
             Whether nothing more is under way, so that what is pending can be tried again.
         """
-        before, self._outcomes = self._outcomes, list(outcomes)
-        thawed = over == self._frozen
-        self._frozen = not over
-        self._draw(
-            number
-            for number in range(len(self._places))
-            if self._outcomes[number] != before[number]
-            or (thawed and self._outcomes[number].status in _AGAIN)
-        )
+        with self._lock:
+            if ask is not self._ask:
+                return
+            before, self._outcomes = self._outcomes, list(outcomes)
+            thawed = over == self._frozen
+            self._frozen = not over
+            self._draw(
+                number
+                for number in range(len(self._places))
+                if self._outcomes[number] != before[number]
+                or (thawed and self._outcomes[number].status in _AGAIN)
+            )
 
     def _draw(self, numbers: Any) -> None:
         wanted = list(numbers)
@@ -154,10 +166,11 @@ class Board:
 
     def resize(self, size: int) -> None:
         """Show the pictures at another size, in pixels."""
-        self._size = size
-        for place in self._places:
-            place.box.layout.max_width = f"{size}px"
-        self._draw(range(len(self._places)))
+        with self._lock:
+            self._size = size
+            for place in self._places:
+                place.box.layout.max_width = f"{size}px"
+            self._draw(range(len(self._places)))
 
     def choose(self, number: int, *, chosen: bool) -> None:
         """Select a place, or no longer."""

@@ -212,8 +212,8 @@ class Form:
             if not self._makings or grid is None:
                 return
             self._grid = grid
+            self._show(grid)  # before the run's thread does
         self._go.disabled, self._stop.disabled = True, False
-        self._show(grid)
 
     # ------------------------------------------------------------------- runs
 
@@ -246,7 +246,7 @@ class Form:
             now = list(grid.outcomes)
             if self._shown is not grid:
                 self._show(grid)
-        self._board.update(now, over=False)
+        self._board.update(grid.ask, now, over=False)
         if making.run is not None and not making.canceled:
             self._say(note(progress_line(making.run)))
         self._bar.max = len(now)
@@ -262,8 +262,9 @@ class Form:
             busy = bool(self._makings)
             if self._grid is not self._shown:  # refused: what was there before stays
                 self._grid = self._shown
-            now = list(self._grid.outcomes) if self._grid is not None else []
-        self._board.update(now, over=not busy)
+            grid = self._grid
+            ask, now = (None, []) if grid is None else (grid.ask, list(grid.outcomes))
+        self._board.update(ask, now, over=not busy)
         self._save(now)
         self._say(self._ending(making, error))
         if isinstance(error, (MissingKeyError, AuthenticationError)):

@@ -108,35 +108,45 @@ class Making:
             run.start()
             self.begun = True
             self._look_once()
-            while not run.join(_LOOK_SECONDS):
+            while self._watchers and not run.join(_LOOK_SECONDS):
                 self._look_once()
             error = run.crash or run.error
         except BaseException as trouble:  # noqa: BLE001 - a thread's error is shown in the form
             error = trouble
-            self._let_go()
-        try:
-            self._tell()
-        finally:
-            if error is not None:
-                LOG.debug("a form's run ended by an error", exc_info=error)
-            with self._lock:
-                self._ended = True
-            for _, over in self._watchers:
-                over(self, error)
+        self._let_go()
+        if error is not None:
+            LOG.debug("a form's run ended by an error", exc_info=error)
+        self._tell()
+        with self._lock:
+            self._ended = True
+        for watcher in list(self._watchers):
+            self._part(watcher, error)
 
     def _tell(self) -> None:
         """Tell what there is; a run that never began leaves its places as they are."""
         if not self.begun:
             return
         outcomes = self.outcomes()
+        for watcher in list(self._watchers):
+            try:
+                watcher[0](self, outcomes)
+            except Exception as error:
+                # A form that cannot show it must not take another one's run with it.
+                LOG.exception("A form failed to show its run, and is told nothing more")
+                self._part(watcher, error)
+
+    def _part(self, watcher: tuple[Look, Over], error: BaseException | None) -> None:
+        """Tell a watcher that it is over for it."""
         with self._lock:
-            watchers = list(self._watchers)
-        for look, _ in watchers:
-            look(self, outcomes)
+            self._watchers.remove(watcher)
+        try:
+            watcher[1](self, error)
+        except Exception:
+            LOG.exception("A form failed to show how its run ended")
 
     def _let_go(self) -> None:
         """Stop a run that nobody would watch any longer; what it sent is taken up by the next."""
-        if self.run is not None and self.run.owner is not None:
+        if self.run is not None and self.run.owner is not None and not self.run.done:
             self.run.cancel()
             self.run.join(_LET_GO_SECONDS)
 

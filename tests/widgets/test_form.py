@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import time
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 import pruna_nb
 from pruna_nb import settings
 from pruna_nb.errors import InputError, UnknownModelError
+from pruna_nb.widgets import board
 from pruna_nb.widgets.memory import CELL
 
 
@@ -417,6 +419,46 @@ def test_a_cell_that_runs_again_goes_on_with_what_is_under_way(explore, service,
     assert [place.retry.description for place in places(again)] == ["Fetch"] * 3
     assert (again._go.disabled, again._stop.disabled) == (False, True)
     assert again.frame["status"].tolist() == ["pending"] * 3
+
+
+@pytest.mark.usefixtures("one_cell")
+def test_a_run_that_looks_while_its_grid_is_laid_out_anew_waits_for_that(
+    explore, service, until, monkeypatch
+):
+    service.configure(latency=60)
+    form = explore(prompt="a fox", seed="1-12")
+    form._go.click()
+    until(lambda: service.charged == 12)
+    make_place = board.Place.__init__
+
+    def slowly(self, *args):
+        time.sleep(0.06)  # 12 of them take longer than two looks of the run
+        make_place(self, *args)
+
+    monkeypatch.setattr(board.Place, "__init__", slowly)
+    again = explore(prompt="a fox", seed="1-12")
+    assert len(places(again)) == 12
+    again._stop.click()
+    assert again.wait(30)
+    assert "Canceled. 12 rows" in again._status.value
+    assert [place.retry.description for place in places(again)] == ["Fetch"] * 12
+
+
+@pytest.mark.usefixtures("one_cell")
+def test_a_form_that_fails_to_show_takes_no_other_with_it(explore, service, until, monkeypatch):
+    service.configure(latency=60)
+    form = explore(prompt="a fox", seed="1-2")
+    form._go.click()
+    until(lambda: service.charged == 2)
+    again = explore(prompt="a fox", seed="1-2")
+
+    def broken(*args, **kwargs):
+        raise RuntimeError("no room on the screen")
+
+    monkeypatch.setattr(form._board, "update", broken)
+    again._stop.click()
+    assert again.wait(30)
+    assert "Canceled. 2 rows" in again._status.value
 
 
 @pytest.mark.usefixtures("one_cell")
