@@ -11,7 +11,7 @@ from pruna_nb import catalog, errors
 from pruna_nb.api import files, replies, retry
 from pruna_nb.api.calls import Calls
 from pruna_nb.api.hidden import masked
-from pruna_nb.api.media import MediaStore
+from pruna_nb.api.media import MediaStore, media_dir
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.throttle import throttle_for
 from pruna_nb.settings import current
@@ -211,7 +211,7 @@ class Client:
         if prediction.status != "succeeded":
             msg = f"The prediction is {prediction.status}; wait() for it, then deliver() it."
             raise errors.InputError(msg)
-        store = MediaStore(self.settings.cache_dir / "media" if to is None else Path(to))
+        store = MediaStore(media_dir(self.settings.cache_dir) if to is None else Path(to))
         expected = (
             catalog.find_model(prediction.model, unchecked=True).output
             if prediction.model

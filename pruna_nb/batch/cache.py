@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pruna_nb.api.media import MediaStore, sha256_of
+from pruna_nb.api.media import MediaStore, media_dir, sha256_of
 from pruna_nb.batch.database import database_of
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.store = MediaStore(folder / "media")
+        self.store = MediaStore(media_dir(folder))
         self.database = database_of(folder)
         self._remember: Any = None
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
+from pruna_nb.api.media import media_dir
 from pruna_nb.batch.database import database_of
 from pruna_nb.batch.owners import is_at_work
 from pruna_nb.errors import CacheError
@@ -194,7 +195,7 @@ class Journal:
         now = self.look(entry.entry)
         if now is None or now.state != "delivered" or now.media is None:
             return
-        if not (self.folder / "media" / now.media).is_file():
+        if not (media_dir(self.folder) / now.media).is_file():
             self._write(entry)
 
     def open_work(self) -> dict[str, Entry]:

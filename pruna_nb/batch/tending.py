@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pruna_nb.api.media import sha256_of, unwritable
+from pruna_nb.api.media import media_dir, sha256_of, unwritable
 from pruna_nb.batch.database import database_of
 from pruna_nb.errors import InputError
 from pruna_nb.settings import current
@@ -129,7 +129,7 @@ def verify() -> list[str]:
     database = database_of(folder)
     bad = []
     for (media,) in database.execute("SELECT DISTINCT media FROM item"):
-        path = folder / "media" / media
+        path = media_dir(folder) / media
         if not path.is_file() or sha256_of(path) != path.stem:
             bad.append(str(path))
             database.change("DELETE FROM item WHERE media = ?", [media])
@@ -202,7 +202,7 @@ def _drop_unnamed(folder: Path, *, young_too: bool = False) -> int:
     named = {media for (media,) in rows}
     freed = 0
     for file in _media_files(folder):
-        name = file.relative_to(folder / "media").as_posix()
+        name = file.relative_to(media_dir(folder)).as_posix()
         young = time.time() - file.stat().st_mtime < _YOUNG_SECONDS
         if name not in named and (young_too or not young):
             freed += _unlink(file)
@@ -210,7 +210,7 @@ def _drop_unnamed(folder: Path, *, young_too: bool = False) -> int:
 
 
 def _media_files(folder: Path) -> list[Path]:
-    media = folder / "media"
+    media = media_dir(folder)
     return [
         file
         for part in (media.iterdir() if media.is_dir() else [])
