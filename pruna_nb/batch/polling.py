@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 
-_FIRST = {"image": 0.3, "video": 3.0, "zip": 20.0, "unknown": 0.5}
+_FIRST = {"image": 0.3, "video": 3.0, "zip": 5.0, "unknown": 0.5}
 _LONGEST = {"image": 3.0, "video": 10.0, "zip": 30.0, "unknown": 5.0}
 _ASKED_A_SECOND = 250.0
 """Answers that are asked for in all, in a second: half of the status limit (500)."""
