@@ -103,6 +103,19 @@ class Ledger:
             self.next_at = max(self.next_at, now - _BURST * interval) + interval
         return slot
 
+    def seconds_until(self, count: int, now: float) -> float:
+        """Give the seconds after which so many more requests have left, if all goes well."""
+        if count < 1:
+            return 0.0
+        last = count - 1
+        # A slot whose request is under way is free one window after the answer, which is near.
+        free = sorted(min(moment, now + self.seconds) for moment in self.free_at)
+        rounds, slot = divmod(last, len(free))
+        moment = max(free[slot], now, self.hold_until) + rounds * self.seconds
+        if interval := self._interval():
+            moment = max(moment, max(now, self.next_at) + last * interval)
+        return moment - now
+
     def answered(self, slot: int, now: float, until: float | None = None) -> None:
         """Give a slot back, one window from now.
 

@@ -178,6 +178,15 @@ class Throttle:
                 )
             )
 
+    def seconds_until(self, count: int) -> float:
+        """Give the seconds after which so many more requests have left, if nobody else sends."""
+        slots = math.ceil(count / self._weight)
+        with self._lock:
+            seconds: float = self._change(
+                lambda ledger: ledger.seconds_until(slots, self._clock())
+            )
+        return seconds
+
     def paced(self) -> bool:
         """Tell whether a refusal was met, so that requests go out evenly."""
         with self._lock:

@@ -49,6 +49,10 @@ class Polling:
         if len(self._recent) > _SAMPLES:
             self._sorted.remove(self._recent.pop(0))
 
+    def usual(self) -> float | None:
+        """Give the seconds that a prediction takes, sooner or later; None before any is known."""
+        return self._at(0.5) if self._sorted else None
+
     def first(self) -> float:
         """Give the seconds after sending at which to ask first."""
         if len(self._sorted) < _ENOUGH:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.batch.engine import LOG, announcements
 from pruna_nb.batch.words import counted
-from pruna_nb.catalog import limit_for, usd_text
+from pruna_nb.catalog import usd_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,14 +116,19 @@ def duration(seconds: float) -> str:
 
 
 def seconds_left(run: Run) -> float:
-    """Estimate the seconds that are left: what the limit takes, and the pace so far."""
-    limit, window = run.settings.limits.get(run.plan.model.name, limit_for(run.plan.model))
-    left = run.total - len(run.outcomes)
-    waiting = max(0, left - run.in_flight)
-    at_limit = max(0.0, (waiting - limit) / limit * window) if waiting else 0.0
-    done = run.counts["succeeded"]
-    pace = (time.monotonic() - run.started_at) / done * min(left, limit) if done else 0.0
-    return at_limit or pace
+    """Estimate the seconds that are left: what the limit takes, and a prediction's usual time.
+
+    0 while nothing is known: neither the limit makes it wait, nor was a prediction finished.
+    """
+    waiting = max(0, run.total - len(run.outcomes) - run.in_flight)
+    usual = run.steps.polling.usual() or 0.0
+    if waiting:
+        at_limit = run.steps.throttle.seconds_until(waiting)
+        return at_limit + usual
+    if not usual:
+        return 0.0
+    # The last one may take longer than most.
+    return max(usual / 10, run.last_sent_at + usual - time.monotonic())
 
 
 @contextlib.contextmanager

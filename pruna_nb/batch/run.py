@@ -100,6 +100,7 @@ class Run:
         self.unpriced = 0
         self.in_flight = 0
         self.on_the_wire = 0
+        self.last_sent_at = 0.0
         self.refusals = 0
         self.latest: list[str] = []
         self.error: errors.PrunaError | None = None
@@ -215,6 +216,7 @@ class Run:
         """Count a POST that goes out, or whose answer is there."""
         with self._lock:
             self.on_the_wire += change
+            self.last_sent_at = time.monotonic()
 
     def stop_sending(self, error: errors.PrunaError) -> None:
         """Send nothing more, since it would only fail too; what is in flight is delivered."""

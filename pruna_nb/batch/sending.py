@@ -177,7 +177,7 @@ class Sending:
         if retry.may_create_again(error):
             run.journal.void(entry)
             self._not_sent(job, error)
-        elif error.account_wide:
+        elif error.account_wide or self._is_no_model(error):
             run.journal.void(entry)
             self._stopped_by(job, error)
         elif isinstance(error, _ACCEPTED_OR_NOT):
@@ -188,6 +188,10 @@ class Sending:
             self.steps.reached()
             run.journal.void(entry)
             self.steps.fail(job, error)
+
+    def _is_no_model(self, error: errors.ApiError) -> bool:
+        """Tell whether the service knows the model as little as the catalogue: so for all rows."""
+        return isinstance(error, errors.NotFoundError) and not self.run.plan.model.known
 
     def _stopped_by(self, job: Job, error: errors.ApiError) -> None:
         """Stop sending, since the account's trouble is every row's."""

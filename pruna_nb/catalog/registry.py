@@ -2,7 +2,7 @@
 
 The catalogue is always behind the service, where new models appear within days. So a name
 that it does not know is sent as it is, after one warning; only a name that looks like a slip
-of the pen is refused.
+of the pen, or that is the first word of several models (flux, qwen), is refused.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def find_model(name: str, *, unchecked: bool = False) -> Model:
         msg = f"{name!r} can be no model's name: letters, digits, '-', '.', '_' and '/' are allowed"
         raise UnknownModelError(msg)
     if not unchecked:
-        if _meant(name) is not None:
+        if _meant(name) is not None or _family(name):
             raise UnknownModelError(_unknown_text(name))
         _warn_once(name)
     return Model(
@@ -219,6 +219,8 @@ def _warn_once(name: str) -> None:
 
 def _unknown_text(name: str) -> str:
     near = near_names(name, model_names())
+    if family := _family(str(name)):
+        near = [*family, *(each for each in near if each not in family)][:3]
     likely = _meant(str(name))
     if likely is not None:
         near = [likely, *(each for each in near if each != likely)][:3]
@@ -256,6 +258,12 @@ def _meant(name: str) -> str | None:
         ):
             return known
     return None
+
+
+def _family(name: str) -> list[str]:
+    """Give the models whose first word this is: "flux" is said of several, and names none."""
+    word = _fold(name)
+    return [known for known in model_names() if known.split("-")[0] == word]
 
 
 def _misspelt(word: str, known: str) -> bool:

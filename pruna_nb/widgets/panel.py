@@ -53,7 +53,8 @@ def facts(run: Run) -> list[tuple[str, str]]:
 def _per_minute(run: Run) -> float:
     """Give the predictions that ended a minute, since the start."""
     end = run.ended_at or time.monotonic()
-    return len(run.outcomes) / max(end - run.started_at, 0.001) * 60.0
+    ended = len(run.outcomes) - run.counts["pending"]
+    return ended / max(end - run.started_at, 0.001) * 60.0
 
 
 def state_of(run: Run) -> str:

@@ -113,6 +113,31 @@ def test_the_hold_lasts_as_long_as_the_server_says_and_is_one_for_all():
     assert isinstance(ledger.take(18.01, WALL, 2, ANSWER_WITHIN), int)
 
 
+@pytest.mark.parametrize(("more", "seconds"), [(0, 0), (1, 50.5), (4, 50.5), (5, 110.5), (9, 170.5)])
+def test_the_time_until_so_many_more_have_left_is_known(more, seconds):
+    ledger = Ledger.new(4, 60.0)
+    for slot in [ledger.take(100.0, WALL, 1, ANSWER_WITHIN) for _ in range(4)]:
+        ledger.answered(slot, 100.5)
+    assert ledger.seconds_until(more, 110.0) == pytest.approx(seconds)
+
+
+def test_slots_that_are_free_or_under_way_count_for_the_time_too():
+    ledger = Ledger.new(4, 60.0)
+    assert ledger.seconds_until(4, 100.0) == 0
+    ledger.take(100.0, WALL, 1, ANSWER_WITHIN)
+    assert ledger.seconds_until(3, 100.0) == 0
+    # Its answer is near: the slot is not taken for its whole time-out.
+    assert ledger.seconds_until(4, 100.0) == pytest.approx(60.0)
+
+
+def test_at_an_even_pace_the_time_grows_with_each():
+    ledger = Ledger.new(10, 10.0)
+    taken = ledger.take(0.0, WALL, 1, ANSWER_WITHIN)
+    ledger.refuse(taken, 0.1, WALL, sent_at=0.0, retry_after=5.0)
+    assert ledger.seconds_until(1, 1.0) == pytest.approx(4.1)
+    assert ledger.seconds_until(100, 1.0) == pytest.approx(4.1 + 99 / PACE)
+
+
 def test_refusals_of_one_moment_slow_the_pace_once():
     ledger = Ledger.new(10, 10.0)
     slots = [ledger.take(0.0, WALL, 1, ANSWER_WITHIN) for _ in range(5)]

@@ -118,6 +118,21 @@ def test_the_limit_is_kept_to_the_request(own_files):
     assert (service.charged, service.refused, run.refusals) == (60, 0, 0)
 
 
+def test_the_time_left_is_told_by_the_limit_all_along(own_files):
+    limits, told = {"p-image": (10, 2.0)}, []
+    with (
+        emulator.running(latency=0.3, limits=limits) as service,
+        settings.configure(api_key="k", base_url=service.url, limits=limits),
+    ):
+        run = planned(prompts(35))
+        run.listen(lambda key, outcome: told.append((time.monotonic(), progress.seconds_left(run))))
+        run.start()
+        assert run.join(60)
+    # Four windows: most of what was said is true to half of one.
+    wrong = sorted(abs(moment + left - run.ended_at) for moment, left in told)
+    assert wrong[len(wrong) // 2] < 1.0
+
+
 def test_a_limit_below_ours_is_met_once_and_then_kept():
     limits = {"p-image": (10, 1.0)}
     with (
@@ -505,6 +520,14 @@ def test_a_spent_quota_stops_the_sending_and_delivers_what_is_in_flight(service)
     assert counts["succeeded"] == 12
     assert service.charged == 12
     assert counts["pending"] >= 70
+
+
+def test_a_model_that_nobody_knows_stops_the_run_at_once(service):
+    with settings.configure(workers=2):
+        run, outcomes = work(prompts(50), model="brand-new")
+    assert isinstance(run.error, errors.NotFoundError)
+    assert {outcome.status for outcome in outcomes} == {"pending"}
+    assert service.counts["predictions"] <= 4
 
 
 def test_a_key_that_fails_on_an_upload_stops_the_run(service):

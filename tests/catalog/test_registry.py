@@ -56,6 +56,15 @@ def test_a_slip_of_the_pen_is_refused_and_names_what_is_meant_first(slip, meant)
 
 
 @pytest.mark.parametrize(
+    ("family", "some"), [("flux", "flux-dev"), ("Qwen", "qwen-image"), ("wan", "wan-image-small")]
+)
+def test_the_first_word_of_several_models_names_none(family, some):
+    with pytest.raises(UnknownModelError, match=rf"Did you mean {some}\b.* or "):
+        find_model(family)
+    assert find_model(family, unchecked=True).name == family
+
+
+@pytest.mark.parametrize(
     "name", ["p-image-2", "flux-2-klein-9b", "brand-new", "wan-s2v", "p-image-max", "p-video-2"]
 )
 def test_a_new_model_is_used_as_it_is_after_one_warning(name):
