@@ -182,9 +182,7 @@ class Throttle:
         """Give the seconds after which so many more requests have left, if nobody else sends."""
         slots = math.ceil(count / self._weight)
         with self._lock:
-            seconds: float = self._change(
-                lambda ledger: ledger.seconds_until(slots, self._clock())
-            )
+            seconds: float = self._change(lambda ledger: ledger.seconds_until(slots, self._clock()))
         return seconds
 
     def paced(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import warnings
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pruna_nb.api.media import MediaStore, media_dir, sha256_of
-from pruna_nb.batch.database import database_of
+from pruna_nb.batch.database import FILE_NAME, database_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,6 +37,33 @@ class Hit:
     path: str
     prediction_id: str | None
     seconds: float | None
+
+
+def kept_requests(folder: Path, ids: Iterable[str]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Give what predictions were made of, by their ids: the model, and the input as it was kept.
+
+    Parameters
+    ----------
+    folder : Path
+        The cache folder; one that is not there has none.
+    ids : iterable of str
+        The service's names for them.
+    """
+    wanted = sorted(ids)
+    if not wanted or not (folder / FILE_NAME).is_file():
+        return {}
+    found = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        marks = ",".join("?" * len(some))
+        rows = database_of(folder).execute(
+            f"SELECT prediction_id, value FROM item WHERE prediction_id IN ({marks})",  # noqa: S608 - marks
+            some,
+        )
+        for name, value in rows:
+            record = json.loads(value)
+            found[name] = record["model"], record["input"]
+    return found
 
 
 class Cache:

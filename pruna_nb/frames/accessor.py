@@ -247,7 +247,7 @@ class PrunaFrame(MediaVerbs):
         >>> import pruna_nb
         >>> df = pd.DataFrame({"prompt": ["a lighthouse", "a lighthouse", None]})
         >>> print(df.pruna.estimate("prompt", cache="off"))
-        3 rows: 1 new, 0 cached, 1 duplicate, 1 skipped; 0.005 USD; at least 0.0 min at the limit
+        3 rows: 1 new, 0 cached, 1 duplicate, 1 skipped; 0.005 USD; no wait at the limit
         """
         from pruna_nb.frames import generate as verbs
         from pruna_nb.frames.call import read_call

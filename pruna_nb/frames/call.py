@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 ATTRS = "pruna_nb"
 """Where a frame's attrs say how each of its columns of outputs was made: a call for each."""
 _SUFFIX = "_col"
+_OPTIONS = ("max_cost_usd", "samples", "on_lost", "timeout", "unchecked", "background", "progress")
+"""What a verb takes beside a model's fields; a slip of the pen may mean one of them."""
+_OTHERS_SAY = {
+    "n": "samples", "num_images": "samples", "num_outputs": "samples", "ratio": "aspect_ratio",
+    "max_cost": "max_cost_usd", "budget": "max_cost_usd",
+}  # fmt: skip
+"""What other tools call it."""
 _SECRET = "hf_api_token"  # noqa: S105 - a field's name, secret also where the model is not known
 
 
@@ -129,6 +136,8 @@ def read_call(
     if prompt_col is not None:
         columns = {"prompt": prompt_col, **columns}
     problems += _several_columns(known, columns)
+    if not unchecked:
+        problems += _several_values(known, constants)
     if (prompt is not None or prompt_col is not None) and known.known and not unchecked:
         problems += _no_prompt(known)
     if prompt is not None and "prompt" in columns:
@@ -211,9 +220,20 @@ def _several_columns(model: Model, columns: Mapping[str, Any]) -> list[str]:
     return problems
 
 
+def _several_values(model: Model, constants: Mapping[str, Any]) -> list[str]:
+    """Find fields that take one value and were given several, as a grid's axes would be."""
+    return [
+        f"{name}= takes one value; a list of {len(value)} was given. For a row of each: "
+        f"df.merge(pd.Series({value!r}, name={name!r}), how='cross'), and {name}_col={name!r}."
+        for name, value in constants.items()
+        if isinstance(value, list) and (field := model.fields.get(name)) is not None
+        if field.type != "array" and not field.secret
+    ]
+
+
 def _unknown(model: Model, name: str) -> str:
-    taken = [*model.fields, *(f"{each}{_SUFFIX}" for each in model.fields)]
-    near = near_names(name, taken)
+    taken = [*model.fields, *(f"{each}{_SUFFIX}" for each in model.fields), *_OPTIONS]
+    near = [_OTHERS_SAY[name]] if name in _OTHERS_SAY else near_names(name, taken)
     meant = f" Did you mean {' or '.join(near)}?" if near else ""
     return (
         f"{name}: {model.name} has no such field.{meant} Its fields are: {', '.join(model.fields)}"

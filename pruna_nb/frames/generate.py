@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pruna_nb.batch import engine
+from pruna_nb.batch.progress import duration
 from pruna_nb.batch.words import counted
 from pruna_nb.catalog import usd_text
 from pruna_nb.errors import PrunaError
@@ -38,7 +39,7 @@ class How:
     timeout: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Estimate:
     """What a call would run and cost, before anything is spent.
 
@@ -84,10 +85,11 @@ class Estimate:
             for name, count in (("resumed", self.resumed), ("skipped", self.skipped))
             if count
         ]
-        return (
-            f"{counted(self.rows, 'row')}: {', '.join(parts)}; {cost}; "
-            f"at least {self.minutes:.1f} min at the limit"
-        )
+        wait = f"at least {duration(self.minutes * 60)}" if self.minutes else "no wait"
+        return f"{counted(self.rows, 'row')}: {', '.join(parts)}; {cost}; {wait} at the limit"
+
+    def __repr__(self) -> str:
+        return f"<Estimate: {self}>"
 
 
 def estimate(frame: pd.DataFrame, call: Call, cache: CacheMode) -> Estimate:

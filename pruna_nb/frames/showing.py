@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pruna_nb.catalog import find_model
+from pruna_nb.errors import InputError
 from pruna_nb.frames.call import Call
 from pruna_nb.frames.columns import column
 from pruna_nb.frames.results import steps_of
@@ -32,12 +33,39 @@ def thumbs_dir() -> Path:
 def requests_of(frame: pd.DataFrame, output_col: str = "output") -> list[dict[str, Any]]:
     """Give each row's model and fields, as far as the frame tells them.
 
-    The call that made the column stands in the frame's attrs; a frame that was read from CSV
-    tells by the names of its columns, of which those that are fields of a model count.
+    The call that made the column stands in the frame's attrs. Where pandas dropped them (at a
+    merge, or a concat of two runs), or the frame was read from CSV, the cache knows what each
+    prediction's id was made of. For all others the names of columns tell, of which those that
+    are fields of a model count.
     """
     spec = steps_of(frame).get(output_col)
     if spec is not None:
         return _requests_of_call(frame, Call.from_attrs(spec))
+    kept = _kept_requests(frame, output_col.removesuffix("output") + "prediction_id")
+    told = _requests_of_columns(frame)
+    return [each or other for each, other in zip(kept, told, strict=True)]
+
+
+def _kept_requests(frame: pd.DataFrame, name: str) -> list[dict[str, Any] | None]:
+    from pruna_nb.batch.cache import kept_requests
+
+    ids = _optional(frame, name)
+    found = kept_requests(current().cache_dir, {each for each in ids if isinstance(each, str)})
+    return [_told_request(*found[each]) if each in found else None for each in ids]
+
+
+def _told_request(model: str, given: dict[str, Any]) -> dict[str, Any]:
+    fields = find_model(model, unchecked=True).fields
+    hidden = {name for name, field in fields.items() if field.media or field.secret}
+    return {
+        "model": model,
+        "input": {
+            name: value for name, value in given.items() if name not in hidden and _is_told(value)
+        },
+    }
+
+
+def _requests_of_columns(frame: pd.DataFrame) -> list[dict[str, Any]]:
     names = [str(name) for name in frame.columns if name in _FIELDS]
     cells = [column(frame, name, "the grid") for name in names]
     return [
@@ -90,6 +118,8 @@ def cells_of(
     cols: str | None,
 ) -> list[Cell]:
     """Make a grid's cells of a frame's rows."""
+    for name, value in (("rows", rows), ("cols", cols), ("caption_col", caption_col)):
+        _see_that_it_is_one(name, value)
     prefix = output_col.removesuffix("output") if output_col.endswith("output") else ""
     outputs = column(frame, output_col, "output_col")
     statuses = _optional(frame, prefix + "status")
@@ -234,6 +264,14 @@ def sheet_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _see_that_it_is_one(name: str, value: object) -> None:
+    if isinstance(value, list):
+        msg = (
+            f"{name}= takes one column's name; {len(value)} were given. Join them into one column."
+        )
+        raise InputError(msg)
+
+
 def _optional(frame: pd.DataFrame, name: str) -> list[Any]:
     return column(frame, name, name) if name in frame.columns else [None] * len(frame)
 
@@ -254,7 +292,9 @@ def _axis(frame: pd.DataFrame, name: str, requests: list[dict[str, Any]]) -> lis
 def _text(value: object) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):  # a column with a gap in it holds its whole numbers as such
+        return str(int(value)) if value.is_integer() else f"{value:g}"
+    return str(value)
 
 
 def _status(status: object, path: object) -> Any:
@@ -269,7 +309,7 @@ def _caption(given: dict[str, Any], without: set[str | None]) -> tuple[str, str]
     The note is what tells apart pictures of one prompt that is too long to be shown.
     """
     said = " · ".join(
-        f"{name.replace('_', ' ')} {given[name]}"
+        f"{name.replace('_', ' ')} {_text(given[name])}"
         for name in ("aspect_ratio", "seed")
         if name in given and name not in without
     )
@@ -280,7 +320,7 @@ def _caption(given: dict[str, Any], without: set[str | None]) -> tuple[str, str]
 def _alt(given: dict[str, Any]) -> str:
     names = ("prompt", "seed", "aspect_ratio")
     return ", ".join(
-        str(given[name]) if name == "prompt" else f"{name.replace('_', ' ')} {given[name]}"
+        str(given[name]) if name == "prompt" else f"{name.replace('_', ' ')} {_text(given[name])}"
         for name in names
         if given.get(name) is not None
     )

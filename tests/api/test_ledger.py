@@ -113,7 +113,9 @@ def test_the_hold_lasts_as_long_as_the_server_says_and_is_one_for_all():
     assert isinstance(ledger.take(18.01, WALL, 2, ANSWER_WITHIN), int)
 
 
-@pytest.mark.parametrize(("more", "seconds"), [(0, 0), (1, 50.5), (4, 50.5), (5, 110.5), (9, 170.5)])
+@pytest.mark.parametrize(
+    ("more", "seconds"), [(0, 0), (1, 50.5), (4, 50.5), (5, 110.5), (9, 170.5)]
+)
 def test_the_time_until_so_many_more_have_left_is_known(more, seconds):
     ledger = Ledger.new(4, 60.0)
     for slot in [ledger.take(100.0, WALL, 1, ANSWER_WITHIN) for _ in range(4)]:

@@ -45,6 +45,11 @@ def test_the_run_costs_what_the_estimate_said(mixed, generate):
 def test_the_minutes_are_what_the_limit_alone_takes(service):
     frame = pd.DataFrame({"prompt": [f"p{number}" for number in range(501)]})
     assert frame.pruna.estimate("prompt").minutes == 2.0
+    assert repr(frame.pruna.estimate("prompt")) == (
+        "<Estimate: 501 rows: 501 new, 0 cached, 0 duplicates; 2.50 USD; "
+        "at least 2 min 0 s at the limit>"
+    )
+    assert str(frame[:250].pruna.estimate("prompt")).endswith("; no wait at the limit")
     with settings.configure(limits={"p-image": (100, 30.0)}):
         assert frame.pruna.estimate("prompt").minutes == 2.5
 

@@ -33,6 +33,24 @@ def test_a_missing_column_of_a_field_names_the_argument(frame, generate):
         generate(frame, "prompt", seed_col="sede")
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("max_cost", "max_cost_usd"), ("num_images", "samples"), ("ratio", "aspect_ratio"),
+     ("sample", "samples"), ("progres", "progress")],
+)  # fmt: skip
+def test_an_option_that_other_tools_call_otherwise_is_named(frame, generate, name, meant):
+    with pytest.raises(InputError, match=rf"{name}: p-image has no such field\. .*{meant}"):
+        generate(frame, "prompt", **{name: 3})
+
+
+def test_several_values_for_a_field_of_one_are_told_how_to_become_rows(frame, generate):
+    with pytest.raises(InputError, match="takes one value; a list of 2 was given") as raised:
+        generate(frame, "prompt", aspect_ratio=["16:9", "1:1"])
+    name, ratios = "aspect_ratio", ["16:9", "1:1"]
+    assert f"df.merge(pd.Series({ratios!r}, name={name!r}), how='cross')" in str(raised.value)
+    assert len(frame.merge(pd.Series(ratios, name=name), how="cross")) == 6
+
+
 def test_two_columns_of_one_name_cannot_be_told_apart(generate):
     frame = pd.DataFrame([["a", "b"]], columns=["prompt", "prompt"])
     with pytest.raises(ColumnError, match=r"2 columns are called 'prompt'; prompt_col needs one"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pruna_nb.errors import ColumnError
+import pruna_nb
+from pruna_nb.errors import ColumnError, InputError
 from tests.show.looking import parsed
 
 LONG = "a lighthouse at dusk, " * 40
@@ -25,6 +26,40 @@ def test_a_ratio_keeps_its_direction_beside_a_prompt_from_right_to_left(generate
     out = generate(pd.DataFrame({"prompt": ["ثعلب أحمر"]}), "prompt", aspect_ratio="3:2", seed=7)
     (caption,) = parsed(out.pruna.grid().html()).all("figcaption")
     assert [bdi.text for bdi in caption.all("bdi")] == ["ثعلب أحمر", "aspect ratio 3:2 · seed 7"]
+
+
+def requests_on_a_sheet(frame, path):
+    frame.pruna.grid().save(path)
+    return pruna_nb.read_sheet(path)
+
+
+def test_a_frame_that_was_merged_still_tells_what_was_really_sent(generate, tmp_path):
+    made = generate(
+        pd.DataFrame({"prompt": ["a fox"], "kind": [1]}), prompt="{prompt}, at night", seed=7
+    )
+    merged = made.merge(pd.DataFrame({"kind": [1], "name": ["wild"]}), on="kind")
+    assert not merged.attrs.get("pruna_nb")
+    told = requests_on_a_sheet(merged, tmp_path / "sheet.png")
+    assert told[["model", "prompt", "seed"]].to_numpy().tolist() == [
+        ["p-image", "a fox, at night", 7]
+    ]
+
+
+def test_runs_that_were_put_together_tell_their_models_and_whole_seeds(generate, tmp_path):
+    frame = pd.DataFrame({"prompt": ["a fox"]})
+    both = pd.concat(
+        [generate(frame.assign(seed=3), "prompt", seed_col="seed"),
+         generate(frame, "prompt", model="flux-dev")]
+    )  # fmt: skip
+    assert captions(both.pruna.grid()) == ["a foxseed 3", "a fox"]
+    told = requests_on_a_sheet(both, tmp_path / "sheet.png")
+    assert told["model"].tolist() == ["p-image", "flux-dev"]
+
+
+def test_an_axis_of_two_columns_is_refused_in_words(generate):
+    out = generate(pd.DataFrame({"prompt": ["a fox"]}), "prompt")
+    with pytest.raises(InputError, match="cols= takes one column's name; 2 were given"):
+        out.pruna.grid(rows="prompt", cols=["aspect_ratio", "seed"])
 
 
 def test_a_picture_in_a_table_is_read_out_as_what_was_asked_for(generate):
