@@ -30,7 +30,7 @@ DEFAULT_BASE_URL = "https://api.pruna.ai"
 _KEY_HELP = (
     "No API key. Set PRUNA_API_KEY, or call pruna_nb.login() or "
     "pruna_nb.configure(api_key=...). To try everything without a key, use the emulator: "
-    "`pruna-nb demo`, or `with pruna_nb.emulator.running() as service:`."
+    "`pruna-nb demo`, or pruna_nb.use_emulator() in a notebook."
 )
 
 

@@ -76,12 +76,15 @@ def _canvas(rows: int) -> tuple[Figure, Axes]:
 
 
 def _draw(axes: Axes, height: int, variant: VariantResult, kind: str) -> None:
+    # Else the line in the middle strikes words and numbers out.
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
     if kind == "rate":
         rate = variant.rate
         value, low, high = 100 * rate.rate, 100 * rate.low, 100 * rate.high
         said = f"{rate.wins} of {rate.decided}"
         if not rate.decided:
-            axes.text(50, height, "no decided votes", color=_FAINT, ha="center", va="center")
+            said = "no decided votes"
+            axes.text(50, height, said, color=_FAINT, ha="center", va="center", bbox=box)
             return
     else:
         assert variant.strength is not None  # noqa: S101 - for mypy; the caller looked
@@ -89,9 +92,7 @@ def _draw(axes: Axes, height: int, variant: VariantResult, kind: str) -> None:
         said = f"{value:+.2f}"
     axes.plot([low, high], [height, height], color=_TINT, lw=5, alpha=0.35, solid_capstyle="round")
     axes.plot([value], [height], "o", color=_TINT, ms=8)
-    place: dict[str, Any] = {"xytext": (0, 8), "textcoords": "offset points"}
-    # Else the line in the middle strikes a number out.
-    place["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+    place: dict[str, Any] = {"xytext": (0, 8), "textcoords": "offset points", "bbox": box}
     axes.annotate(said, (value, height), ha="center", color=_INK, fontsize=8, **place)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.batch.words import counted
 from pruna_nb.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,14 +49,30 @@ def score_rows(
     ------
     InputError
         If `score` is neither.
+
+    Warns
+    -----
+    RuntimeWarning
+        If a score failed: for how many pictures, and why for the first of them.
     """
     scorers = read_score(score)
     scored = [_score_row(row, scorers, open_image) for row in rows]
+    _warn_of_failures([error for _, error in scored if error is not None], len(rows))
     names = _columns(scored, {name for row in rows for name in row} | {ERROR})
     return [
         {**{new: values.get(key, math.nan) for key, new in names.items()}, ERROR: error}
         for values, error in scored
     ]
+
+
+def _warn_of_failures(failures: Sequence[str], rows: int) -> None:
+    if failures:
+        warnings.warn(
+            f"A score failed for {len(failures):,} of {counted(rows, 'picture')}: {failures[0]}. "
+            f"The column {ERROR!r} says why for each.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def _columns(

@@ -443,7 +443,8 @@ def test_a_score_that_fails_belongs_to_its_row(compare, maker):
             raise ValueError("no face")
         return 1
 
-    rows = compare(seeds=3, score=odd).rows
+    with pytest.warns(RuntimeWarning, match="A score failed for 2 of 6 pictures: odd: ValueError"):
+        rows = compare(seeds=3, score=odd).rows
     assert [row["odd"] for row in rows[:2]] == [1, 1]
     assert all(math.isnan(row["odd"]) for row in rows[2:])
     assert [row["score_error"] for row in rows] == [
@@ -455,7 +456,8 @@ def test_a_score_that_fails_belongs_to_its_row(compare, maker):
 
 @pytest.mark.parametrize("value", ["high", None, [1], object()])
 def test_a_score_that_is_no_number_is_an_error_of_its_row(compare, value):
-    row = compare(seeds=1, score=lambda _image, _row: value).rows[0]
+    with pytest.warns(RuntimeWarning, match="A score failed for 2 of 2 pictures"):
+        row = compare(seeds=1, score=lambda _image, _row: value).rows[0]
     assert "TypeError: a score is a number" in row["score_error"]
 
 
