@@ -13,7 +13,7 @@ from pruna_nb.batch.words import counted
 from pruna_nb.catalog import usd_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pruna_nb.batch.run import Run
 
@@ -63,14 +63,17 @@ def closing_line(run: Run) -> str:
 
 
 def _undelivered(run: Run) -> str:
-    """Say what was sent and is not here: its price is not in the sum of what is."""
     prices = run.undelivered()
     if not prices:
         return ""
-    known = [price for price in prices if price is not None]
-    cost = usd_text(sum(known)) if len(known) == len(prices) else "price not published"
     what = f"{counted(len(prices), 'prediction')} sent and not delivered"
-    return f". {what} ({cost}): run again to fetch them at no new cost"
+    return f". {what} ({price_text(prices)}): run again to fetch them at no new cost"
+
+
+def price_text(prices: Sequence[float | None]) -> str:
+    """Give what was sent and is not here costs: it is not in the sum of what is."""
+    known = [price for price in prices if price is not None]
+    return usd_text(sum(known)) if len(known) == len(prices) else "price not published"
 
 
 def cost_text(run: Run) -> str:

@@ -7,7 +7,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.batch.progress import closing_line, cost_text, duration, row_counts, seconds_left
+from pruna_nb.batch.progress import (
+    closing_line,
+    cost_text,
+    duration,
+    price_text,
+    row_counts,
+    seconds_left,
+)
 from pruna_nb.show.text import NO_MATH, counted
 
 if TYPE_CHECKING:
@@ -39,6 +46,8 @@ def facts(run: Run) -> list[tuple[str, str]]:
     if not run.done and run.in_flight:
         said.append(("under way", f"{run.in_flight:,}"))
     said.append(("cost", cost_text(run)))
+    if run.done and (prices := run.undelivered()):
+        said.append(("not delivered", f"{len(prices):,}, {price_text(prices)}"))
     said.append(("rate", f"{_per_minute(run):,.0f} a minute"))
     if run.refusals:
         said.append(("refused", f"{run.refusals:,}, sent again"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from pruna_nb.widgets.panel import facts
+
 
 class Handle:
     """A display handle that notes what it is told."""
@@ -72,3 +74,16 @@ def test_the_panel_s_button_cancels_the_run(service, shown, monkeypatch):
     made[0].click()
     assert run.result(30)["status"].tolist() == ["pending"]
     assert displayed
+
+
+def test_a_panel_that_was_canceled_tells_what_was_paid_for_and_is_not_here(service, until):
+    service.configure(latency=60)
+    frame = pd.DataFrame({"prompt": ["a fox", "an owl"]})
+    run = frame.pruna.generate("prompt", background=True)
+    until(lambda: run._run.in_flight == 2)
+    run.cancel()
+    run.result(30)
+    told = dict(facts(run._run))
+    assert (told["cost"], told["not delivered"]) == ("0.00 USD", "2, 0.01 USD")
+    # Nothing was finished: what was never made has no rate.
+    assert told["rate"] == "0 a minute"
