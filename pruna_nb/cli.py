@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import sys
 import tempfile
 from importlib.metadata import version
@@ -31,6 +32,11 @@ _OPTIONS = {
     "unchecked": "--unchecked",
 }
 """What `df.pruna.generate` takes beside the model's fields, and the option for it, if any."""
+# Names that are words too ("the model", "a prompt") are meant only where something is set.
+_NAMED = re.compile(
+    r"\b(max_cost_usd|prompt_col|on_lost|(?:cache|model|prompt|samples|timeout|unchecked)(?==))"
+    r"(=?)([^\s,.;)]*(?:\.\d+)?)"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,14 +63,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(asked.run(asked))
     except PrunaError as error:
-        print(f"pruna-nb: {error}", file=sys.stderr)
-        for note in getattr(error, "__notes__", []):
-            print(f"pruna-nb: {note}", file=sys.stderr)
+        for said in (str(error), *getattr(error, "__notes__", [])):
+            print(f"pruna-nb: {_with_options(said)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as interrupt:
         for note in getattr(interrupt, "__notes__", ["interrupted; what is done is kept."]):
             print(f"pruna-nb: {note}", file=sys.stderr)
         return 130
+
+
+def _with_options(text: str) -> str:
+    """Name options as the command line does: ``max_cost_usd=5`` is ``--max-cost 5`` here."""
+
+    def option(found: re.Match[str]) -> str:
+        name, is_set, value = found.groups()
+        given = str(_OPTIONS[name])
+        return f"{given} {value}" if is_set and value not in ("", "True") else given
+
+    return _NAMED.sub(option, text)
 
 
 def _parser() -> argparse.ArgumentParser:

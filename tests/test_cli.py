@@ -81,7 +81,7 @@ def test_a_run_above_the_budget_sends_nothing_and_says_so(service, prompts, caps
         "--out", str(tmp_path / "out"), "--quiet",
     ])  # fmt: skip
     assert code == 1
-    assert "max_cost_usd=0.005" in capsys.readouterr().err
+    assert "--max-cost 0.005" in capsys.readouterr().err
     assert service.charged == 0
 
 

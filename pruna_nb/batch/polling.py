@@ -18,7 +18,7 @@ _STEP = 1 / 3
 _GROWTH = 0.1
 """The pause as a part of the prediction's age: what is done is found at most so much later."""
 _SHORTEST_SECONDS = 0.1
-"""No pause is shorter, however alike the predictions were."""
+"""The pause between two askings where the predictions were all alike."""
 _FEW = 0.5
 """What each pause is multiplied by while few are asked for."""
 _FEW_SECONDS = 0.05

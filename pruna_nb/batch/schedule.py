@@ -137,12 +137,14 @@ class Schedule(Generic[T]):
     def _work(self) -> None:
         task = self._next(at_work=False)
         while task is not None:
+            began = time.thread_time()
             try:
                 task()
             except BaseException as error:  # noqa: BLE001 - told to the run, which ends by it
                 self._crashed(error)
             finally:
                 with self._changed:
+                    self._load.add(time.thread_time() - began)
                     self._under_way -= 1
                     if self._is_done():
                         self._changed.notify_all()

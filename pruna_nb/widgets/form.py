@@ -212,8 +212,8 @@ class Form:
             if not self._makings or grid is None:
                 return
             self._grid = grid
+            self._set_buttons()
             self._show(grid)  # before the run's thread does
-        self._go.disabled, self._stop.disabled = True, False
 
     # ------------------------------------------------------------------- runs
 
@@ -229,9 +229,7 @@ class Form:
             making.watch(self._look, self._over)
             self._makings.append(making)
             self._threads = [each for each in self._threads if not each.join(0)] + [making]
-        self._go.disabled = True
-        self._stop.disabled = False
-        self._again.layout.display = "none"
+            self._set_buttons()
         self._door.children = ()
         making.start()
 
@@ -257,6 +255,23 @@ class Form:
 
     def _over(self, making: Making, error: BaseException | None) -> None:
         """Show how a run ended; in its thread."""
+        try:
+            self._show_end(making, error)
+        finally:
+            self._set_buttons()
+
+    def _set_buttons(self) -> None:
+        """Have the buttons say what can be done now; whoever comes last is right."""
+        with self._lock:
+            busy = bool(self._makings)
+            left = 0 if busy else len(self._places_left())
+            self._go.disabled, self._stop.disabled = busy, not busy
+            self._again.description = f"Retry all {left:,}"
+            self._again.layout.display = "" if left > 1 else "none"
+            if not busy:
+                self._bar.layout.display = "none"
+
+    def _show_end(self, making: Making, error: BaseException | None) -> None:
         with self._lock:
             self._makings.remove(making)
             busy = bool(self._makings)
@@ -269,12 +284,6 @@ class Form:
         self._say(self._ending(making, error))
         if isinstance(error, (MissingKeyError, AuthenticationError)):
             self._door.children = [LoginBox(done=self._logged_in).box]
-        self._go.disabled = busy
-        self._stop.disabled = not busy
-        self._bar.layout.display = "" if busy else "none"
-        left = len(self._places_left())
-        self._again.description = f"Retry all {left:,}"
-        self._again.layout.display = "" if left > 1 and not busy else "none"
         self._quote.learn(making.ask.model.name, making.outcomes().values())
         self._quote.renew()
 

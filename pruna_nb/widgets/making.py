@@ -113,10 +113,13 @@ class Making:
             error = run.crash or run.error
         except BaseException as trouble:  # noqa: BLE001 - a thread's error is shown in the form
             error = trouble
-        self._let_go()
+        try:
+            self._let_go()
+            self._tell()
+        except BaseException as trouble:  # noqa: BLE001 - the same
+            error = error or trouble
         if error is not None:
             LOG.debug("a form's run ended by an error", exc_info=error)
-        self._tell()
         with self._lock:
             self._ended = True
         for watcher in list(self._watchers):
@@ -146,7 +149,7 @@ class Making:
 
     def _let_go(self) -> None:
         """Stop a run that nobody would watch any longer; what it sent is taken up by the next."""
-        if self.run is not None and self.run.owner is not None and not self.run.done:
+        if self.run is not None and self.begun and not self.run.done:
             self.run.cancel()
             self.run.join(_LET_GO_SECONDS)
 

@@ -201,6 +201,9 @@ class SteadyLoad:
     def __init__(self, share):
         self.share = share
 
+    def add(self, seconds):
+        pass
+
     def renew(self):
         return True
 
@@ -232,6 +235,6 @@ def test_threads_that_fill_the_processor_are_not(monkeypatch):
     assert len(threads_at_work(0.8, lambda: None)) == 1
 
 
-def test_in_a_process_that_others_fill_the_network_is_still_not_waited_for_by_one_alone():
-    # A busy main thread, say: each step takes long, and what is due is left for 20 ms at most.
+def test_threads_that_seem_to_fill_it_are_still_joined_where_each_step_takes_long():
+    # What is due is left for 20 ms at most.
     assert len(threads_at_work(1.0, lambda: time.sleep(0.2))) > 3

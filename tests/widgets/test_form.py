@@ -459,6 +459,19 @@ def test_a_form_that_fails_to_show_takes_no_other_with_it(explore, service, unti
     again._stop.click()
     assert again.wait(30)
     assert "Canceled. 2 rows" in again._status.value
+    # The one that failed can be used again too.
+    assert (form._go.disabled, form._stop.disabled) == (False, True)
+
+
+def test_a_form_whose_run_breaks_in_an_unforeseen_way_says_so_and_can_be_used(explore, monkeypatch):
+    form = explore(prompt="a fox", seed="1")
+    with monkeypatch.context() as patched:
+        patched.setattr("pruna_nb.widgets.making.engine.outcomes", lambda *_: 1 / 0, raising=True)
+        form._go.click()
+        assert form.wait(30)
+    assert "ZeroDivisionError" in form._status.value
+    assert (form._go.disabled, form._stop.disabled) == (False, True)
+    assert made(form).frame["status"].tolist() == ["succeeded"]
 
 
 @pytest.mark.usefixtures("one_cell")
