@@ -30,7 +30,7 @@ _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 0.003
 _BUSY_PATIENCE_SECONDS = 0.02
 """How long what is due is left to the threads at work, before another one joins them."""
-_BUSY, _FULL = 0.7, 0.9
+_BUSY, _FULL = 0.5, 0.7
 """The load from which patience is longer, and that from which threads go to sleep."""
 
 
