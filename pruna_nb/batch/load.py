@@ -1,4 +1,4 @@
-"""How busy a few threads are: whether one more would find anything to run on."""
+"""How busy this process is: whether one more thread would find anything to run on."""
 
 from __future__ import annotations
 
@@ -12,35 +12,31 @@ _WINDOW_SECONDS = 0.02
 
 
 class Load:
-    """The part of one processor that some threads used of late.
+    """The part of one processor that this process used of late.
 
-    Python runs one thread at a time. Threads that fill a processor are not any quicker with one
-    more: all of them only change places more often, which costs time of its own.
+    Python runs one thread at a time. A process that fills a processor is not any quicker with one
+    more thread: all of them only change places more often, which costs time of its own.
 
     Parameters
     ----------
-    clock : callable
-        Gives the seconds that passed.
+    clock, cpu : callable
+        Give the seconds that passed, and those that the process's threads ran.
 
     Attributes
     ----------
     share : float
         Of the last window: 0 where all threads waited, 1 where one ran all the time; more where
         what needs no Python ran beside.
-
-    Notes
-    -----
-    It is told by the threads what they ran, and not by the process: what others run in it, such
-    as a notebook's cell, does not make these wait any shorter.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._since, self._ran = clock, clock(), 0.0
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.process_time,
+    ) -> None:
+        self._clock, self._cpu = clock, cpu
+        self._since, self._ran = clock(), cpu()
         self.share = 0.0
-
-    def add(self, seconds: float) -> None:
-        """Note the seconds that a thread ran (`time.thread_time`)."""
-        self._ran += seconds
 
     def renew(self) -> bool:
         """Measure anew if the window is over; tell whether it was."""
@@ -48,6 +44,7 @@ class Load:
         passed = now - self._since
         if passed < _WINDOW_SECONDS:
             return False
-        self.share = self._ran / passed
-        self._since, self._ran = now, 0.0
+        ran = self._cpu()
+        self.share = (ran - self._ran) / passed
+        self._since, self._ran = now, ran
         return True

@@ -30,7 +30,7 @@ _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 0.003
 _BUSY_PATIENCE_SECONDS = 0.02
 """How long what is due is left to the threads at work, before another one joins them."""
-_BUSY, _FULL = 0.5, 0.7
+_BUSY, _FULL = 0.7, 0.9
 """The load from which patience is longer, and that from which threads go to sleep."""
 
 
@@ -137,14 +137,12 @@ class Schedule(Generic[T]):
     def _work(self) -> None:
         task = self._next(at_work=False)
         while task is not None:
-            began = time.thread_time()
             try:
                 task()
             except BaseException as error:  # noqa: BLE001 - told to the run, which ends by it
                 self._crashed(error)
             finally:
                 with self._changed:
-                    self._load.add(time.thread_time() - began)
                     self._under_way -= 1
                     if self._is_done():
                         self._changed.notify_all()

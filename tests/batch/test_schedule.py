@@ -201,9 +201,6 @@ class SteadyLoad:
     def __init__(self, share):
         self.share = share
 
-    def add(self, seconds):
-        pass
-
     def renew(self):
         return True
 
