@@ -39,6 +39,8 @@ _IN_FLIGHT_AT_MOST = 1000
 _GRACE_SECONDS = 0.8
 """How long an interrupted run waits for the answers that are on the wire."""
 _EXIT_SECONDS = 5.0
+_REMOVAL_SECONDS = 0.5
+"""A folder that is being removed is not gone at once: its files go one by one."""
 _READY_SECONDS = 0.1
 """Ten POSTs go out in less, and no picture is made sooner."""
 _LATEST = 12
@@ -298,14 +300,15 @@ class Run:
         if self.owner is None or self.owner.is_there():
             return True
         if self.error is None:
-            self.stop_sending(
-                errors.CacheError(
-                    f"The cache folder {str(self.settings.cache_dir)!r} was removed while the "
-                    "run was using it. Nothing more was sent. Run again in this session: what was "
-                    "paid for is fetched again, at no cost."
-                )
-            )
+            self.stop_sending(self._removal())
         return False
+
+    def _removal(self) -> errors.CacheError:
+        return errors.CacheError(
+            f"The cache folder {str(self.settings.cache_dir)!r} was removed while the run was "
+            "using it. Nothing more was sent. Run again in this session: what was paid for is "
+            "fetched again, at no cost."
+        )
 
     def _hold_open_work(self) -> None:
         """Keep in memory what the journal may have lost: ids that are worth money.
@@ -340,6 +343,9 @@ class Run:
             pass
         try:
             if not self.check_folder() or isinstance(self.error, errors.CacheError):
+                time.sleep(_REMOVAL_SECONDS)
+                if self.owner is not None and not self.owner.is_there():
+                    self.error = self._removal()
                 self._hold_open_work()
             if self.owner is not None:
                 with contextlib.suppress(OSError):  # the folder may be gone

@@ -277,11 +277,11 @@ def quota_spent():
 
 
 def upload_expires():
-    """One file for all rows; it lives for half a second, the batch for three."""
+    """One file for all rows; it lives for two seconds, the batch for five."""
     frame = prompts()
     with (
-        emulator.running(fast=True, latency=0.05, file_ttl=0.6) as service,
-        settings_for(service.url, limits={"p-image-edit": (4, 0.4)}),
+        emulator.running(fast=True, latency=0.05, file_ttl=2.0) as service,
+        settings_for(service.url, limits={"p-image-edit": (4, 0.9)}),
     ):
         given = {"model": "p-image-edit", "images": [picture()]}
         first, error = generate(frame, **given)
