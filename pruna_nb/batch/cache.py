@@ -14,9 +14,10 @@ from pruna_nb.api.media import MediaStore, media_dir, sha256_of
 from pruna_nb.batch.database import FILE_NAME, database_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pruna_nb.api.media import Stored
+    from pruna_nb.batch.database import Database
 
 CacheMode = Literal["use", "refresh", "off"]
 _AT_ONCE = 500
@@ -26,6 +27,7 @@ _AT_ONCE = 500
 _FIND = (
     "SELECT key, media, size, mtime_ns, prediction_id, seconds, used_at FROM item WHERE key IN ({})"
 )
+_FIND_REQUESTS = "SELECT prediction_id, value FROM item WHERE prediction_id IN ({})"
 _USED_SECONDS = 86400.0
 """An entry's last use is noted once a day: `prune` needs no more, and reading stays reading."""
 
@@ -53,17 +55,18 @@ def kept_requests(folder: Path, ids: Iterable[str]) -> dict[str, tuple[str, dict
     if not wanted or not (folder / FILE_NAME).is_file():
         return {}
     found = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
-        marks = ",".join("?" * len(some))
-        rows = database_of(folder).execute(
-            f"SELECT prediction_id, value FROM item WHERE prediction_id IN ({marks})",  # noqa: S608 - marks
-            some,
-        )
+    for rows in _batches(database_of(folder), _FIND_REQUESTS, wanted):
         for name, value in rows:
             record = json.loads(value)
             found[name] = record["model"], record["input"]
     return found
+
+
+def _batches(database: Database, sql: str, wanted: Sequence[str]) -> Iterator[list[Any]]:
+    """Ask for many names, some at a time: SQLite takes so many marks and no more."""
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        yield database.execute(sql.format(",".join("?" * len(some))), some)
 
 
 class Cache:
@@ -95,9 +98,7 @@ class Cache:
         stale: list[str] = []
         long_ago = time.time() - _USED_SECONDS
         folder = str(self.store.folder)
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
-            rows = self.database.execute(_FIND.format(",".join("?" * len(some))), some)
+        for rows in _batches(self.database, _FIND, wanted):
             for key, media, size, mtime_ns, prediction_id, seconds, used_at in rows:
                 path = f"{folder}{os.sep}{media}"
                 if self._is_whole(path, key, size, mtime_ns):

@@ -71,7 +71,7 @@ def _undelivered(run: Run) -> str:
 
 
 def price_text(prices: Sequence[float | None]) -> str:
-    """Give what was sent and is not here costs: it is not in the sum of what is."""
+    """Say what it costs that was sent and is not here: the sum of what is has none of it."""
     known = [price for price in prices if price is not None]
     return usd_text(sum(known)) if len(known) == len(prices) else "price not published"
 
@@ -118,6 +118,17 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def wait_text(seconds: float) -> str:
+    """Say how long the limit alone makes one wait.
+
+    Examples
+    --------
+    >>> wait_text(0.0), wait_text(120.0)
+    ('no wait at the limit', 'at least 2 min 0 s at the limit')
+    """
+    return f"at least {duration(seconds)} at the limit" if seconds else "no wait at the limit"
+
+
 def seconds_left(run: Run) -> float:
     """Estimate the seconds that are left: what the limit takes, and a prediction's usual time.
 
@@ -126,8 +137,7 @@ def seconds_left(run: Run) -> float:
     waiting = max(0, run.total - len(run.outcomes) - run.in_flight)
     usual = run.steps.polling.usual() or 0.0
     if waiting:
-        at_limit = run.steps.throttle.seconds_until(waiting)
-        return at_limit + usual
+        return run.steps.throttle.seconds_until(waiting) + usual
     if not usual:
         return 0.0
     # The last one may take longer than most.

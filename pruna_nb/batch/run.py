@@ -218,7 +218,8 @@ class Run:
         """Count a POST that goes out, or whose answer is there."""
         with self._lock:
             self.on_the_wire += change
-            self.last_sent_at = time.monotonic()
+            if change > 0:
+                self.last_sent_at = time.monotonic()
 
     def stop_sending(self, error: errors.PrunaError) -> None:
         """Send nothing more, since it would only fail too; what is in flight is delivered."""
@@ -297,11 +298,14 @@ class Run:
 
     def check_folder(self) -> bool:
         """Tell whether the cache folder is still there; if not, send nothing more."""
-        if self.owner is None or self.owner.is_there():
+        if not self._is_removed():
             return True
         if self.error is None:
             self.stop_sending(self._removal())
         return False
+
+    def _is_removed(self) -> bool:
+        return self.owner is not None and not self.owner.is_there()
 
     def _removal(self) -> errors.CacheError:
         return errors.CacheError(
@@ -344,7 +348,7 @@ class Run:
         try:
             if not self.check_folder() or isinstance(self.error, errors.CacheError):
                 time.sleep(_REMOVAL_SECONDS)
-                if self.owner is not None and not self.owner.is_there():
+                if self._is_removed():
                     self.error = self._removal()
                 self._hold_open_work()
             if self.owner is not None:

@@ -151,9 +151,9 @@ class Schedule(Generic[T]):
     def _next(self, *, at_work: bool) -> Callable[[], None] | None:
         """Wait for the next task; None at the end."""
         with self._changed:
-            if self._load.renew() and self._load.share > _FULL and self._under_way:
-                at_work = False
             while not self._stopped:
+                if self._load.renew() and self._load.share > _FULL and self._under_way:
+                    at_work = False
                 now = time.monotonic()
                 task = self._due_task(now) if at_work or self._needed_at() <= now else None
                 if task is not None:
@@ -166,7 +166,6 @@ class Schedule(Generic[T]):
                     return None
                 at_work = False
                 self._wait(now)
-                self._load.renew()
             return None
 
     def _due_task(self, now: float) -> Callable[[], None] | None:

@@ -103,7 +103,7 @@ def find_model(name: str, *, unchecked: bool = False) -> Model:
         msg = f"{name!r} can be no model's name: letters, digits, '-', '.', '_' and '/' are allowed"
         raise UnknownModelError(msg)
     if not unchecked:
-        if _meant(name) is not None or _family(name):
+        if _likely(name):
             raise UnknownModelError(_unknown_text(name))
         _warn_once(name)
     return Model(
@@ -218,12 +218,8 @@ def _warn_once(name: str) -> None:
 
 
 def _unknown_text(name: str) -> str:
-    near = near_names(name, model_names())
-    if family := _family(str(name)):
-        near = [*family, *(each for each in near if each not in family)][:3]
-    likely = _meant(str(name))
-    if likely is not None:
-        near = [likely, *(each for each in near if each != likely)][:3]
+    near, likely = near_names(name, model_names()), _likely(str(name))
+    near = [*likely, *(each for each in near if each not in likely)][:3]
     meant = f" Did you mean {' or '.join(near)}?" if near else ""
     return (
         f"no model {name!r} in the catalogue.{meant} If it is new, add it with "
@@ -239,6 +235,12 @@ def near_names(name: object, names: Iterable[str]) -> list[str]:
     folded = {_fold(each): each for each in names}
     found = difflib.get_close_matches(_fold(str(name)[:128]), folded, n=3, cutoff=0.6)
     return [folded[each] for each in found]
+
+
+def _likely(name: str) -> list[str]:
+    """Give the known names that this one is likely to stand for: the one misspelt, or a family."""
+    meant = _meant(name)
+    return _family(name) if meant is None else [meant]
 
 
 def _meant(name: str) -> str | None:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 ATTRS = "pruna_nb"
 """Where a frame's attrs say how each of its columns of outputs was made: a call for each."""
 _SUFFIX = "_col"
-_OPTIONS = ("max_cost_usd", "samples", "on_lost", "timeout", "unchecked", "background", "progress")
+HOW = ("cache", "on_lost", "max_cost_usd", "progress", "timeout", "background")
+"""The arguments that say how a verb goes about its work."""
+_OPTIONS = ("samples", "unchecked", *HOW)
 """What a verb takes beside a model's fields; a slip of the pen may mean one of them."""
 _OTHERS_SAY = {
     "n": "samples", "num_images": "samples", "num_outputs": "samples", "ratio": "aspect_ratio",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pruna_nb.batch import engine
-from pruna_nb.batch.progress import duration
+from pruna_nb.batch.progress import wait_text
 from pruna_nb.batch.words import counted
 from pruna_nb.catalog import usd_text
 from pruna_nb.errors import PrunaError
@@ -85,8 +85,8 @@ class Estimate:
             for name, count in (("resumed", self.resumed), ("skipped", self.skipped))
             if count
         ]
-        wait = f"at least {duration(self.minutes * 60)}" if self.minutes else "no wait"
-        return f"{counted(self.rows, 'row')}: {', '.join(parts)}; {cost}; {wait} at the limit"
+        wait = wait_text(self.minutes * 60)
+        return f"{counted(self.rows, 'row')}: {', '.join(parts)}; {cost}; {wait}"
 
     def __repr__(self) -> str:
         return f"<Estimate: {self}>"

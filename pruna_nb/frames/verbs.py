@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.catalog import find_model
 from pruna_nb.errors import InputError
-from pruna_nb.frames.call import read_call
+from pruna_nb.frames.call import HOW, read_call
 from pruna_nb.frames.columns import column
 
 if TYPE_CHECKING:
@@ -276,10 +276,6 @@ class MediaVerbs:
             column(self._frame, _OUTPUT, f"{lead}_col (by default)")
             fields[f"{lead}_col"] = _OUTPUT
         return read_call(model, prompt_col=prompt_col, needs=(lead,), fields=fields, **options)
-
-
-HOW = ("cache", "on_lost", "max_cost_usd", "progress", "timeout", "background")
-"""The arguments that say how a verb goes about its work."""
 
 
 def _take(arguments: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:

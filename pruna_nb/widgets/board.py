@@ -83,40 +83,39 @@ class Board:
             self.box.children = ()
             for widget in [*old, *old_places]:
                 widget.close()  # ipywidgets keeps every widget that is not closed
-            self._lay_out_more()
+            self._grow()
 
     def _grow(self) -> None:
         """Show more places than there are on the screen."""
         with self._lock:
-            self._lay_out_more()
-
-    def _lay_out_more(self) -> None:
-        ask = self._ask
-        start = len(self._places)
-        end = min(len(self._spots), start + PAGE)
-        if ask is None:
-            return
-        for number in range(start, end):
-            self._places.append(Place(self, number))
-        rows: list[Any] = []
-        heading: str | None = None
-        for place in self._places:
-            spot = self._spots[place.number]
-            if spot.heading != heading or not rows:
-                heading = spot.heading
-                said = isolated(heading, 400) if heading else ""
-                rows.append((w.HTML(f"<div class='{NO_MATH}' style='{_HEADING}'>{said}</div>"), []))
-            rows[-1][1].append(place.box)
-        children = []
-        for head, boxes in rows:
-            flow = w.Layout(flex_flow="row wrap", align_items="flex-start", overflow="visible")
-            children += [head, w.HBox(boxes, layout=flow)]
-        left = len(self._spots) - end
-        if left:
-            self._more.description = f"Show {min(PAGE, left)} of {left:,} more"
-            children.append(self._more)
-        self.box.children = children
-        self._draw(range(start, end))
+            ask = self._ask
+            start = len(self._places)
+            end = min(len(self._spots), start + PAGE)
+            if ask is None:
+                return
+            for number in range(start, end):
+                self._places.append(Place(self, number))
+            rows: list[Any] = []
+            heading: str | None = None
+            for place in self._places:
+                spot = self._spots[place.number]
+                if spot.heading != heading or not rows:
+                    heading = spot.heading
+                    said = isolated(heading, 400) if heading else ""
+                    rows.append(
+                        (w.HTML(f"<div class='{NO_MATH}' style='{_HEADING}'>{said}</div>"), [])
+                    )
+                rows[-1][1].append(place.box)
+            children = []
+            for head, boxes in rows:
+                flow = w.Layout(flex_flow="row wrap", align_items="flex-start", overflow="visible")
+                children += [head, w.HBox(boxes, layout=flow)]
+            left = len(self._spots) - end
+            if left:
+                self._more.description = f"Show {min(PAGE, left)} of {left:,} more"
+                children.append(self._more)
+            self.box.children = children
+            self._draw(range(start, end))
 
     def update(self, ask: Ask | None, outcomes: Sequence[Outcome], *, over: bool) -> None:
         """Show what became of the places.

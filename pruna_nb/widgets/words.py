@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from pruna_nb.batch.progress import cost_text, duration, row_counts, seconds_left
+from pruna_nb.batch.progress import cost_text, duration, row_counts, seconds_left, wait_text
 from pruna_nb.catalog import limit_for, usd_text
 from pruna_nb.show.text import NO_MATH, counted
 
@@ -174,10 +174,7 @@ def quote_line(
     if not new:
         return f"{head} · nothing to pay"
     cost = "price not published" if cost_usd is None else usd_text(cost_usd)
-    if took is not None:
-        wait = f"about {duration(seconds + took)}"
-    else:
-        wait = f"at least {duration(seconds)} at the limit" if seconds else "no wait at the limit"
+    wait = wait_text(seconds) if took is None else f"about {duration(seconds + took)}"
     return f"{head} · {cost} · {wait}"
 
 
