@@ -140,6 +140,7 @@ def generate(
     >>> output.path.suffix, output.prediction.status
     ('.jpg', 'succeeded')
     """
+    from pruna_nb.batch import progress
     from pruna_nb.batch.run import Run, RunOptions
 
     engine.check_choice("on_lost", on_lost, ("report", "resend"))
@@ -151,9 +152,10 @@ def generate(
     plan = engine.prepare(known, [request], settings, cache)
     engine.check_budget(plan, max_cost_usd)
     run = Run(plan, settings, RunOptions(cache, on_lost, sync=known.try_sync, timeout=timeout))
-    for line in engine.announcements(plan):
-        engine.LOG.warning(line)
-    _wait(run)
+    progress.wait(run, progress=False)
+    error = run.crash or run.error
+    if error is not None:
+        raise error
     (outcome,) = engine.outcomes(plan, run)
     if outcome.output is None:
         raise outcome.cause or errors.PrunaError(f"{outcome.status}: {outcome.error}")
@@ -166,18 +168,6 @@ def generate(
         outcome.cost_usd,
         ratio if isinstance(ratio, str) else None,
     )
-
-
-def _wait(run: Any) -> None:
-    run.start()
-    try:
-        while not run.join(0.2):
-            pass
-    except KeyboardInterrupt:
-        run.interrupt()
-        raise
-    if run.crash or run.error:
-        raise run.crash or run.error
 
 
 def _prediction(model: str, given: dict[str, Any], outcome: Outcome) -> Prediction:

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.batch import interrupts
 from pruna_nb.batch.engine import LOG, announcements
 from pruna_nb.batch.words import counted
 from pruna_nb.catalog import usd_text
@@ -15,6 +16,7 @@ from pruna_nb.catalog import usd_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pruna_nb.batch.interrupts import Interrupt
     from pruna_nb.batch.run import Run
 
 _LOOK_SECONDS = 0.2
@@ -32,18 +34,26 @@ def wait(run: Run, *, progress: bool) -> None:
     for line in announcements(run.plan):
         # What earlier runs spent is told even without a bar.
         print(line) if progress else LOG.log(logging.WARNING, line)  # noqa: T201 - the bar's own words
-    run.start()
-    with _bar(run, shown=progress) as bar:
+    with interrupts.noted() as interrupt:
         try:
-            while not run.join(_LOOK_SECONDS):
-                _update(bar, run)
-        except KeyboardInterrupt:
-            run.interrupt()
-            _update(bar, run)
+            _watch(run, interrupt, shown=progress)
+        except BaseException:  # a second Ctrl-C, another one's way with it, a bar that cannot be
+            run.cancel()
             raise
-        _update(bar, run)
+    if interrupt.came:
+        raise KeyboardInterrupt
     if progress:
         print(closing_line(run))  # noqa: T201 - the run's last word
+
+
+def _watch(run: Run, interrupt: Interrupt, *, shown: bool) -> None:
+    run.start()
+    with _bar(run, shown=shown) as bar:
+        while not run.join(_LOOK_SECONDS) and not interrupt.came:
+            _update(bar, run)
+        if interrupt.came:
+            run.interrupt()
+        _update(bar, run)
 
 
 def closing_line(run: Run) -> str:

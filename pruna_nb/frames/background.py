@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from pruna_nb.batch import engine
+from pruna_nb.batch import engine, interrupts
 from pruna_nb.frames.generate import begin, finish
 from pruna_nb.frames.results import with_results
 from pruna_nb.frames.showing import thumbs_dir
@@ -114,5 +114,9 @@ def generate_in_background(
             print(line)  # noqa: T201 - what generate says before it starts
         else:
             engine.LOG.warning(line)
-    run.start()
+    with interrupts.noted() as interrupt:
+        run.start()
+    if interrupt.came:
+        run.interrupt()
+        raise KeyboardInterrupt
     return BackgroundRun(grown, call, run, keep=keep)

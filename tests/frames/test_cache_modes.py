@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import tqdm.auto
 
 import pruna_nb
 from pruna_nb import emulator
@@ -133,6 +134,101 @@ def test_an_interrupt_stops_soon_and_the_next_run_goes_on_from_there(tmp_path):
         assert service.charged == 60
     assert out["cached"].sum() >= 20
     assert len(pressed_at) == 1
+
+
+@pytest.fixture
+def sixty():
+    """A slow service, and sixty rows; interrupts come where a test puts them."""
+    limits = {"p-image": (10, 1.0)}
+    with (
+        emulator.running(fast=True, latency=0.3, limits=limits) as service,
+        pruna_nb.configure(api_key="k", base_url=service.url, limits=limits),
+    ):
+        yield pd.DataFrame({"prompt": [f"p{number}" for number in range(60)]}), service
+
+
+def interrupt():
+    """Press Ctrl-C, and let Python come to it."""
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.01)
+
+
+def stays_stopped(service):
+    """Tell whether nothing more is sent, for longer than the limit makes one wait."""
+    stopped = service.charged
+    time.sleep(1.5)
+    return service.charged == stopped
+
+
+def test_an_interrupt_while_the_bar_is_made_stops_the_run_and_leaves_nothing_half_done(
+    sixty, monkeypatch
+):
+    frame, service = sixty
+    made = []
+
+    class Bar(tqdm.auto.tqdm):
+        def __init__(self, *arguments, **options):
+            while service.charged < 3:
+                time.sleep(0.01)
+            interrupt()
+            super().__init__(*arguments, **options)
+            made.append(self)
+
+    monkeypatch.setattr(tqdm.auto, "tqdm", Bar)
+    with pytest.raises(KeyboardInterrupt) as raised:
+        frame.pruna.generate("prompt")
+    assert "rows are done and kept; run again to go on." in raised.value.__notes__[0]
+    assert len(made) == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert stays_stopped(service)
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_an_interrupt_while_threads_are_started_stops_the_run(sixty, monkeypatch, background):
+    frame, service = sixty
+    start = threading.Thread.start
+    main = threading.main_thread()
+
+    def slow(thread):
+        start(thread)
+        if thread.name == "pruna_nb-0" and threading.current_thread() is main:
+            interrupt()
+
+    monkeypatch.setattr(threading.Thread, "start", slow)
+    with pytest.raises(KeyboardInterrupt):
+        frame.pruna.generate("prompt", progress=False, background=background)
+    assert stays_stopped(service)
+    assert service.charged < 60
+
+
+def test_a_second_interrupt_is_not_waited_for(sixty, monkeypatch):
+    frame, service = sixty
+    monkeypatch.setattr(tqdm.auto.tqdm, "update", lambda *_: (interrupt(), interrupt()))
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        frame.pruna.generate("prompt")
+    assert time.monotonic() - began < 5
+    assert stays_stopped(service)
+
+
+def test_another_ones_way_with_interrupts_is_left_alone(sixty):
+    frame, service = sixty
+
+    class StopError(Exception):
+        pass
+
+    def stop(*_):
+        raise StopError
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(StopError):
+            frame.pruna.generate("prompt", progress=False)
+        assert signal.getsignal(signal.SIGINT) is stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert stays_stopped(service)
 
 
 def test_the_bar_and_the_closing_line_say_what_happened(frame, service, capsys):
