@@ -23,8 +23,6 @@ import pytest
 
 IDLE = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
-RUN_KEY_TRIES = (8, 8, 12, 90)
-"""Seconds to wait after each press."""
 BUSY_SECONDS = 90
 """What a machine that does much else may take for anything; a test that passes waits for none."""
 
@@ -55,16 +53,31 @@ class Book:
     def run(self, number, until):
         """Run a cell, counted from 0, until something is there; press the key again if lost."""
         cell = self.page.locator(".jp-Notebook .jp-Cell").nth(number)
-        for seconds in RUN_KEY_TRIES:
+        end = time.monotonic() + BUSY_SECONDS
+        while time.monotonic() < end:
+            prompt = cell.locator(".jp-InputPrompt").inner_text()
             cell.locator(".cm-content").first.click()
             self.page.keyboard.press("Control+Enter")
-            try:
-                self.page.locator(until).first.wait_for(timeout=seconds * 1000)
-            except Exception as error:  # noqa: BLE001 - of playwright, which is imported later
-                last = error
-            else:
+            if self._appears(until, cell, prompt, end):
                 return
-        raise last
+        self.shoot("not-there", "body")
+        said = self.page.locator(".jp-LabShell").inner_text()[-2000:]
+        raise AssertionError(f"{until} is not there after {BUSY_SECONDS} s; the page says: {said}")
+
+    def _appears(self, until, cell, prompt, end):
+        """Tell whether something appears, before an idle kernel tells that the key was lost."""
+        idle_since = None
+        while time.monotonic() < end:
+            if self.page.locator(until).first.is_visible():
+                return True
+            now = time.monotonic()
+            is_idle = self.page.locator(IDLE).count()
+            idle_since = (idle_since or now) if is_idle else None
+            lost = cell.locator(".jp-InputPrompt").inner_text() in {prompt, "[ ]:"}
+            if idle_since and now - idle_since > (1 if lost else 15):
+                return False
+            self.page.wait_for_timeout(100)
+        return False
 
     def save(self, holds):
         """Save, until the file on disk holds a text."""

@@ -123,8 +123,8 @@ def test_pictures_keep_their_true_shapes_side_by_side(lab):
     style = "getComputedStyle(document.querySelector('.jp-OutputArea-output thead'))"
     assert book.page.evaluate(f"{style}.borderBottomWidth") == "0px"
     book.page.set_viewport_size({"width": 480, "height": 900})
-    output = ".jp-OutputArea-output.jp-RenderedHTMLCommon"
-    assert book.page.evaluate(f"document.querySelector('{output}').clientWidth") <= 480
+    output = "document.querySelector('.jp-OutputArea-output.jp-RenderedHTMLCommon')"
+    book.page.wait_for_function(f"{output}.clientWidth <= 480")
     narrow = book.page.locator(".jp-OutputArea-output img").evaluate_all(
         "all => all.map(i => i.clientWidth)"
     )
