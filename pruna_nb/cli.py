@@ -110,7 +110,8 @@ def _add_generate(commands: Any) -> None:
         epilog="The files are named by their row's place (0.jpg, 1.jpg, ...), and the table "
         "beside them by the one that was read, with the columns output, status, error, seconds, "
         "cost_usd, cached and prediction_id. Exit codes: 0 all is there; 1 a row failed, or "
-        "something was wrong; 2 the command was; 130 interrupted: run it again to go on.",
+        "something was wrong; 2 the command was; 130 interrupted: what is done is there, and the "
+        "same command goes on.",
     )
     make.add_argument("table", help="a .csv, .tsv, .jsonl or .parquet file")
     make.add_argument("--prompt-col", metavar="COLUMN", help="the column of prompts")
@@ -126,7 +127,9 @@ def _add_generate(commands: Any) -> None:
     make.add_argument(
         "--out", default="out", metavar="FOLDER", help="for files and table (default: out)"
     )
-    make.add_argument("--max-cost", type=_usd, metavar="USD", help="refuse to start above it")
+    make.add_argument(
+        "--max-cost", "--max-cost-usd", type=_usd, metavar="USD", help="refuse to start above it"
+    )
     make.add_argument(
         "--cache", choices=("use", "refresh", "off"), default="use",
         help="take outputs that are there (the default), or pay for new ones and keep them for "

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pandas as pd
 import pytest
 import requests
 
 import pruna_nb
-from pruna_nb import cli
+from pruna_nb import cli, emulator
 
 
 @pytest.fixture
@@ -67,6 +69,35 @@ def test_generate_reads_and_writes_each_kind_of_table(service, tmp_path, suffix)
     made = read[suffix](out / path.name)
     assert made["status"].tolist() == ["succeeded"]
     assert (out / made["output"][0]).is_file()
+
+
+def test_an_interrupted_run_leaves_its_files_and_its_table(tmp_path, capsys):
+    limits = {"p-image": (5, 1.0)}
+    table = tmp_path / "many.csv"
+    pd.DataFrame({"prompt": [f"p{number}" for number in range(40)]}).to_csv(table, index=False)
+    out = tmp_path / "out"
+    asked = ["generate", str(table), "--prompt-col", "prompt", "--out", str(out), "--quiet"]
+
+    def press(service):
+        while service.charged < 12:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with (
+        emulator.running(fast=True, limits=limits) as service,
+        pruna_nb.configure(api_key="k", base_url=service.url, limits=limits),
+    ):
+        threading.Thread(target=press, args=[service]).start()
+        assert cli.main(asked) == 130
+        assert "rows are done and kept; run again to go on" in capsys.readouterr().err
+        part = pd.read_csv(out / "many.csv")
+        made = part["status"] == "succeeded"
+        assert 5 <= made.sum() < 40
+        assert set(part["status"]) == {"succeeded", "pending"}
+        assert all((out / name).is_file() for name in part.loc[made, "output"])
+        assert cli.main(asked) == 0
+        assert service.charged == 40
+    assert (pd.read_csv(out / "many.csv")["status"] == "succeeded").all()
 
 
 def test_a_dry_run_says_the_price_and_sends_nothing(service, prompts, capsys):

@@ -79,10 +79,10 @@ class _Again:
                 work = self._mended(work, label, call.prefix, places)
         try:
             done = generate(work.iloc[places], call, self._how_now())
-        except PrunaError as error:
+        except (PrunaError, KeyboardInterrupt) as error:
             part = getattr(error, "frame", None)
             if part is not None:
-                error.frame = _put_back(work, places, part, call.prefix)  # type: ignore[attr-defined]
+                error.frame = _put_back(work, places, part, call.prefix)  # type: ignore[union-attr]
             raise
         self._spent_usd += float(done[call.prefix + "cost_usd"].sum())
         return _put_back(work, places, done, call.prefix)

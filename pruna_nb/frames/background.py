@@ -6,8 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pruna_nb.batch import engine, interrupts
-from pruna_nb.frames.generate import begin, finish
-from pruna_nb.frames.results import with_results
+from pruna_nb.frames.generate import begin, finish, so_far
 from pruna_nb.frames.showing import thumbs_dir
 
 if TYPE_CHECKING:
@@ -43,8 +42,7 @@ class BackgroundRun:
     @property
     def frame(self) -> pd.DataFrame:
         """The frame as it is now: rows that are not there yet are "pending"."""
-        outcomes = engine.outcomes(self._run.plan, self._run)
-        return with_results(self._grown, outcomes, self._call, keep=self._keep)
+        return so_far(self._grown, self._call, self._run, self._keep)
 
     @property
     def progress(self) -> Panel:

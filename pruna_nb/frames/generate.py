@@ -153,7 +153,7 @@ def generate(
         Of the account or the disk, which stops the run; what is done is kept, and the
         error's ``frame`` holds it.
     KeyboardInterrupt
-        If it was interrupted; what is done is kept.
+        If it was interrupted; what is done is kept, and the interrupt's ``frame`` holds it too.
     """
     from pruna_nb.batch import progress
 
@@ -161,17 +161,23 @@ def generate(
     try:
         progress.wait(run, progress=how.progress)
     except KeyboardInterrupt as interrupt:
+        interrupt.frame = so_far(grown, call, run, keep)  # type: ignore[attr-defined]
         interrupt.add_note(_kept(run))
         raise
     return finish(grown, call, run, keep=keep)
+
+
+def so_far(grown: pd.DataFrame, call: Call, run: Run, keep: Collection[str]) -> pd.DataFrame:
+    """Give the frame as it is now: rows that are not there yet are "pending"."""
+    with bulk():
+        return with_results(grown, engine.outcomes(run.plan, run), call, keep=keep)
 
 
 def finish(
     grown: pd.DataFrame, call: Call, run: Run, *, keep: Collection[str] = ()
 ) -> pd.DataFrame:
     """Give the frame of a run that is over, or raise what ended it."""
-    with bulk():
-        out = with_results(grown, engine.outcomes(run.plan, run), call, keep=keep)
+    out = so_far(grown, call, run, keep)
     error = run.crash or run.error
     if error is not None:
         error.frame = out  # type: ignore[attr-defined]

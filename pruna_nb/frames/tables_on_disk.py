@@ -96,7 +96,7 @@ def generate_table(
         made = frame.pruna.generate(
             prompt_col, max_cost_usd=max_cost_usd, progress=progress, **call
         )
-    except PrunaError as error:
+    except (PrunaError, KeyboardInterrupt) as error:
         part = getattr(error, "frame", None)
         if part is not None:
             write_table(_with_files(part, folder), target)

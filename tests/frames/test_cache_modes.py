@@ -127,6 +127,9 @@ def test_an_interrupt_stops_soon_and_the_next_run_goes_on_from_there(tmp_path):
         with pytest.raises(KeyboardInterrupt) as raised:
             frame.pruna.generate("prompt", progress=False)
         assert "rows are done and kept; run again to go on." in raised.value.__notes__[0]
+        part = raised.value.frame
+        assert set(part["status"]) == {"succeeded", "pending"}
+        assert part["output"].notna().sum() >= 20
         stopped = service.charged
         assert 25 <= stopped < 60
         out = frame.pruna.generate("prompt", progress=False)
@@ -199,6 +202,28 @@ def test_an_interrupt_while_threads_are_started_stops_the_run(sixty, monkeypatch
         frame.pruna.generate("prompt", progress=False, background=background)
     assert stays_stopped(service)
     assert service.charged < 60
+
+
+def test_an_interrupted_retry_has_every_row_in_its_frame(sixty):
+    frame, service = sixty
+    service.configure(faults={"failed": {"first": 6}})
+    first = frame.head(8).pruna.generate("prompt", progress=False)
+    before = service.charged
+    service.configure(faults={})
+
+    def press():
+        while service.charged < before + 2:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pruna_nb.configure(limits={"p-image": (2, 1.0)}):
+        threading.Thread(target=press).start()
+        with pytest.raises(KeyboardInterrupt) as raised:
+            first.pruna.retry(progress=False)
+    part = raised.value.frame
+    assert len(part) == 8
+    assert (part["output"].notna() >= first["output"].notna()).all()
+    assert "pending" in set(part["status"])
 
 
 def test_a_second_interrupt_is_not_waited_for(sixty, monkeypatch):
