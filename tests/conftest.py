@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import shutil
+import signal
 import socket
 
 import hypothesis
@@ -33,6 +34,9 @@ BROWSER_REQUIRED = pytest.StashKey[bool]()
 
 def pytest_configure(config):
     """Note what the caller asks for, then take every setting of ours out of the environment."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So a shell starts what runs in its background; tests interrupt themselves and others.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[BROWSER_REQUIRED] = bool(os.environ.get("PRUNA_NB_REQUIRE_BROWSER"))
     for name in [name for name in os.environ if name.startswith("PRUNA_")]:
         del os.environ[name]
@@ -86,19 +90,23 @@ def chromium():
 
 
 @pytest.fixture(scope="module")
-def browser(chromium):
-    """Give a Chromium for the tests of a file.
+def drivers():
+    """Give Playwright's drivers for the tests of a file.
 
     Playwright starts but once in a process at a time, and holds its event loop meanwhile.
     """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=chromium, headless=True, args=BROWSER_FLAGS
-        )
-        yield opened
-        opened.close()
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def browser(drivers, chromium):
+    """Give a Chromium for the tests of a file."""
+    opened = drivers.chromium.launch(executable_path=chromium, headless=True, args=BROWSER_FLAGS)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,7 @@ def build(
     generate: Callable[[list[dict[str, Any]]], Sequence[Mapping[str, Any]]],
     cache_dir: Path,
     seeds: int | Iterable[int] | None = 8,
-    prompts: Sequence[object] | None = None,
+    prompts: Iterable[object] | None = None,
     model: str = "p-image",
     score: Score | Mapping[str, Score] | None = None,
     to_frame: ToFrame | None = None,
@@ -49,7 +49,7 @@ def build(
         Where votes and small pictures are kept.
     seeds : int, iterable of int or None
         How many seeds, or which; the same for all variants. None sends none.
-    prompts : sequence of str or mapping, optional
+    prompts : iterable of str or mapping, optional
         What each variant is applied to: prompts, or what fills the templates.
     model : str
         For the variants that name none.

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from pruna_nb.errors import InputError
 from pruna_nb.show.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
     from pruna_nb.comparison.variants import Variant
 
@@ -78,7 +79,7 @@ def make_rows(
     variants: Sequence[Variant],
     *,
     seeds: int | Iterable[int] | None = 8,
-    prompts: Sequence[object] | None = None,
+    prompts: Iterable[object] | None = None,
     model: str = "p-image",
     fields: Mapping[str, Any] | None = None,
     is_list: Callable[[str], bool] = lambda _name: False,
@@ -92,7 +93,7 @@ def make_rows(
         From `read_variants`.
     seeds : int, iterable of int or None
         How many seeds (1, 2, 3, ...), or the seeds themselves; None sends no seed.
-    prompts : sequence of str or mapping, optional
+    prompts : iterable of str or mapping, optional
         What every variant is applied to. A text is the prompt, or fills a template's only
         placeholder; a mapping fills the templates by name, and its other keys are sent as
         input fields. A ``prompt`` among the fields, one or a list, does the same.
@@ -248,7 +249,7 @@ def _digest(variant: Variant, request: Mapping[str, Any], secrets: Collection[st
 
 
 def _read_items(
-    prompts: Sequence[object] | None, fields: dict[str, Any]
+    prompts: Iterable[object] | None, fields: dict[str, Any]
 ) -> list[Mapping[str, Any] | str]:
     """Read the prompts; ``prompt="a fox"`` among the fields is another way to give them."""
     if "prompt" in fields:
@@ -258,8 +259,11 @@ def _read_items(
         prompts = list(prompt) if isinstance(prompt, (list, tuple)) else [prompt]
     if prompts is None:
         return [{}]
-    if isinstance(prompts, (str, bytes, Mapping)) or not isinstance(prompts, Sequence):
+    if isinstance(prompts, (str, bytes, Mapping)) or not isinstance(prompts, Iterable):
         msg = f"prompts must be a list of texts or dicts; {type(prompts).__name__} was given"
+        raise InputError(msg)
+    if hasattr(prompts, "columns"):  # a table would give the names of its columns
+        msg = 'prompts: a table was given; df["prompt"] or df.to_dict("records") has its prompts'
         raise InputError(msg)
     items: list[Mapping[str, Any] | str] = []
     for item in prompts:
@@ -278,11 +282,12 @@ def _read_seeds(seeds: int | Iterable[int] | None) -> list[int | None]:
     if isinstance(seeds, bool) or (isinstance(seeds, int) and seeds < 1):
         msg = f"seeds must be a number from 1 on, a list of seeds, or None; {seeds!r} was given"
         raise InputError(msg)
-    values = list(range(1, seeds + 1)) if isinstance(seeds, int) else list(dict.fromkeys(seeds))
-    if not values or any(isinstance(each, bool) or not isinstance(each, int) for each in values):
+    given = list(range(1, seeds + 1)) if isinstance(seeds, int) else list(seeds)
+    if not given or any(isinstance(each, bool) or not hasattr(each, "__index__") for each in given):
         msg = f"seeds must be whole numbers, at least one; {seeds!r} was given"
         raise InputError(msg)
-    return [*values]
+    # a column's or an array's whole numbers are none of Python's own
+    return list(dict.fromkeys(operator.index(each) for each in given))
 
 
 def _settings(

@@ -28,7 +28,7 @@ def compare(
     variants: Mapping[str, object] | Sequence[object],
     seeds: int | Iterable[int] | None = 8,
     *,
-    prompts: Sequence[object] | None = None,
+    prompts: Iterable[object] | None = None,
     model: str = "p-image",
     score: Any = None,
     max_cost_usd: float | None = None,
@@ -44,7 +44,7 @@ def compare(
         dict of settings. Without names they are called by what they are.
     seeds : int, iterable of int or None
         How many seeds, or which; the same for all variants. None sends none.
-    prompts : sequence of str or mapping, optional
+    prompts : iterable of str or mapping, optional
         What each variant is applied to: prompts (a template's ``{prompt}``), or mappings that
         fill the templates.
     model : str

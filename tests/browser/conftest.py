@@ -21,6 +21,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from tests.conftest import BROWSER_FLAGS
+
 IDLE = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 BUSY_SECONDS = 90
@@ -102,9 +104,9 @@ class Book:
 class Lab:
     """A JupyterLab server with an emulator that its notebooks talk to."""
 
-    def __init__(self, root, shots, url, service, browser):
+    def __init__(self, root, shots, url, service, window):
         self.root, self.shots, self.url = root, shots, url
-        self.service, self.browser = service, browser
+        self.service, self.window = service, window
         self._open = []
 
     def write(self, name, *sources):
@@ -133,7 +135,8 @@ class Lab:
         self._choose("notebook-extension", "tracker", autoStartDefaultKernel=True)
         manager = "../@jupyter-widgets/jupyterlab-manager"
         self._choose(manager, "plugin", saveState=widget_state)
-        page = self.browser.new_page(viewport={"width": width, "height": height})
+        page = self.window.new_page()
+        page.set_viewport_size({"width": width, "height": height})
         page.set_default_timeout(BUSY_SECONDS * 1000)
         book = Book(self, page, path)
         self._open.append(book)
@@ -215,8 +218,23 @@ def _wait_until_up(server, url, log):
     raise RuntimeError(f"JupyterLab does not start:\n{log.read_text()[-3000:]}")
 
 
+@pytest.fixture(scope="session")
+def _profile(tmp_path_factory):
+    """Give the folder where Chromium keeps JupyterLab's compiled scripts: they take seconds."""
+    return tmp_path_factory.mktemp("profile")
+
+
+@pytest.fixture(scope="module")
+def _window(drivers, chromium, _profile):
+    opened = drivers.chromium.launch_persistent_context(
+        _profile, executable_path=chromium, headless=True, args=BROWSER_FLAGS
+    )
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
-def lab(_jupyter, browser):
+def lab(_jupyter, _window):
     """Give a JupyterLab to open notebooks in; it asks nothing of any other host.
 
     SHOTS names the folder that photographs go to, where somebody wants to look at them.
@@ -226,6 +244,6 @@ def lab(_jupyter, browser):
     shots.mkdir(exist_ok=True)
     service.configure(latency=0, faults={}, limits={})
     shutil.rmtree(root / "cache", ignore_errors=True)
-    lab = Lab(root, shots, url, service, browser)
+    lab = Lab(root, shots, url, service, _window)
     yield lab
     assert lab.close_all() == [], "the page asked another host for something"

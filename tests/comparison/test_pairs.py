@@ -4,6 +4,7 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +64,20 @@ def test_a_text_fills_a_templates_only_placeholder():
     variants = read_variants({"photo": "a photo of {subject}", "plain": "{prompt}"})
     rows = make_rows(variants, seeds=None, prompts=["a fox"])
     assert prompts_of(rows) == [("photo", "a photo of a fox"), ("plain", "a fox")]
+
+
+def test_a_column_gives_prompts_and_seeds():
+    table = pd.DataFrame({"prompt": ["a fox", "a cat"], "seed": [5, 7]})
+    variants = read_variants(["a {x}", "b {x}"])
+    rows = make_rows(variants, seeds=table["seed"], prompts=table["prompt"])
+    assert [row.request["seed"] for row in rows] == [5, 5, 7, 7, 5, 5, 7, 7]
+    assert all(type(row.request["seed"]) is int for row in rows)
+    assert {row.request["prompt"] for row in rows} == {"a a fox", "b a fox", "a a cat", "b a cat"}
+
+
+def test_a_table_in_the_prompts_place_is_not_read_as_the_names_of_its_columns():
+    with pytest.raises(InputError, match=r'df\["prompt"\]'):
+        make_rows(TWO, seeds=1, prompts=pd.DataFrame({"prompt": ["a fox"]}))
 
 
 def test_models_are_compared_over_a_list_of_prompts():
