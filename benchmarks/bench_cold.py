@@ -48,6 +48,13 @@ def ours(where: Place) -> tuple[float, float]:
     return done - began, done - called
 
 
+def bare_start() -> float:
+    """Give the seconds that a process takes to start Python and to import pandas, and no more."""
+    began = time.time()
+    subprocess.run([sys.executable, "-c", "import pandas"], check=True)
+    return time.time() - began
+
+
 def slowest(where: Place) -> float:
     """Give the seconds of the slowest of ten bare predictions, each on a thread of its own."""
 
@@ -64,7 +71,7 @@ def slowest(where: Place) -> float:
 def main() -> None:
     """Take each several times; the same seed gives both the same latencies."""
     with Report(__file__) as report:
-        whole, call, single = [], [], []
+        whole, call, single, start = [], [], [], []
         for seed in range(REPEATS):
             with place(latency=LATENCY, seed=seed) as (where, _):
                 mine = ours(where)
@@ -73,12 +80,14 @@ def main() -> None:
             whole.append(mine[0])
             call.append(mine[1])
             single.append(bare)
+            start.append(bare_start())
         ratios = [one / other for one, other in zip(whole, single, strict=True)]
         middle = sorted(range(REPEATS), key=ratios.__getitem__)[REPEATS // 2]
         report.add(
             f"{ROWS} pictures from a cold start: wall / slowest single prediction",
             ours=f"{seconds(whole[middle])} from Python's start ({seconds(call[middle])} the call)",
-            beside=f"slowest of ten bare predictions {seconds(single[middle])}",
+            beside=f"slowest of ten bare predictions {seconds(single[middle])}; Python and pandas "
+            f"alone {seconds(start[middle])}",
             ratio=ratios[middle],
             at_most=1.5,
         )
