@@ -315,7 +315,7 @@ class PrunaMagics(Magics):
         how = verbs.How(max_cost_usd=cost, progress="quiet" not in arguments.options)
         try:
             frame = verbs.generate(tables.table(ask), tables.call(ask), how)
-        except PrunaError as error:
+        except (PrunaError, KeyboardInterrupt) as error:
             part = getattr(error, "frame", None)
             if part is not None:
                 shell.user_ns[out] = part

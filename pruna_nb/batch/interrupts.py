@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 
@@ -23,7 +23,7 @@ class Interrupt:
     Attributes
     ----------
     came : bool
-        Whether it was; whoever noted it raises it, as soon as that does no harm.
+        Whether it was: what is under way should come to its end.
     """
 
     def __init__(self) -> None:
@@ -38,18 +38,42 @@ class Interrupt:
 
 @contextlib.contextmanager
 def noted() -> Iterator[Interrupt]:
-    """Have Ctrl-C noted, not raised.
+    """Have Ctrl-C noted, and raised at the end.
 
     Whoever has set a way of their own with it keeps that, and threads beside the main one are
     never interrupted: nothing is noted then.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At the end, if it was pressed; in place of what else was raised meanwhile.
     """
     interrupt = Interrupt()
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    if not _is_ours() or not _set(interrupt.note):
         yield interrupt
         return
-    signal.signal(signal.SIGINT, interrupt.note)
     try:
         yield interrupt
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        if interrupt.came:
+            raise KeyboardInterrupt from error
+        raise
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _set(signal.default_int_handler)
+    if interrupt.came:
+        raise KeyboardInterrupt
+
+
+def _is_ours() -> bool:
+    is_main = threading.current_thread() is threading.main_thread()
+    return is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def _set(handler: Callable[[int, FrameType | None], object]) -> bool:
+    try:
+        signal.signal(signal.SIGINT, handler)
+    except ValueError:  # an embedded Python, whose main thread is another one than it seems
+        return False
+    return True

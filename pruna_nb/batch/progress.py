@@ -40,16 +40,14 @@ def wait(run: Run, *, progress: bool) -> None:
         except BaseException:  # a second Ctrl-C, another one's way with it, a bar that cannot be
             run.cancel()
             raise
-    if interrupt.came:
-        raise KeyboardInterrupt
     if progress:
         print(closing_line(run))  # noqa: T201 - the run's last word
 
 
 def _watch(run: Run, interrupt: Interrupt, *, shown: bool) -> None:
     run.start()
-    with _bar(run, shown=shown) as bar:
-        while not run.join(_LOOK_SECONDS) and not interrupt.came:
+    with _bar(run, shown=shown and not interrupt.came) as bar:
+        while not interrupt.came and not run.join(_LOOK_SECONDS):
             _update(bar, run)
         if interrupt.came:
             run.interrupt()

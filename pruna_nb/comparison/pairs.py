@@ -256,7 +256,8 @@ def _read_items(
         if prompts is not None:
             raise InputError("give prompt or prompts, not both")
         prompt = fields.pop("prompt")
-        prompts = list(prompt) if isinstance(prompt, (list, tuple)) else [prompt]
+        one = isinstance(prompt, (str, Mapping)) or not isinstance(prompt, Iterable)
+        prompts = [prompt] if one else prompt
     if prompts is None:
         return [{}]
     if isinstance(prompts, (str, bytes, Mapping)) or not isinstance(prompts, Iterable):
@@ -287,7 +288,7 @@ def _read_seeds(seeds: int | Iterable[int] | None) -> list[int | None]:
         msg = f"seeds must be whole numbers, at least one; {seeds!r} was given"
         raise InputError(msg)
     # a column's or an array's whole numbers are none of Python's own
-    return list(dict.fromkeys(operator.index(each) for each in given))
+    return [*dict.fromkeys(map(operator.index, given))]
 
 
 def _settings(

@@ -121,8 +121,8 @@ class PrunaFrame(MediaVerbs):
             If the call is wrong: all mistakes at once, before anything is spent.
         BudgetError
             If it would cost more than `max_cost_usd`.
-        AuthenticationError, QuotaError, CacheError
-            If the account or the disk stopped it: what is done is kept, and is in the
+        AuthenticationError, QuotaError, CacheError, KeyboardInterrupt
+            If the account, the disk or you stopped it: what is done is kept, and is in the
             error's ``frame``.
 
         Examples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from pruna_nb.frames.generate import generate
 from pruna_nb.frames.results import GOOD, RESULT_COLUMNS, TEXT, steps_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from pruna_nb.frames.generate import How
 
 
@@ -77,13 +80,8 @@ class _Again:
         for label in call.labels():
             if isinstance(label, str) and label in steps:
                 work = self._mended(work, label, call.prefix, places)
-        try:
+        with _frame_of_error(lambda part: _put_back(work, places, part, call.prefix)):
             done = generate(work.iloc[places], call, self._how_now())
-        except (PrunaError, KeyboardInterrupt) as error:
-            part = getattr(error, "frame", None)
-            if part is not None:
-                error.frame = _put_back(work, places, part, call.prefix)  # type: ignore[union-attr]
-            raise
         self._spent_usd += float(done[call.prefix + "cost_usd"].sum())
         return _put_back(work, places, done, call.prefix)
 
@@ -105,20 +103,37 @@ class _Again:
         # A step's results go into columns of their own, and from there to where they belong.
         blank = frame.assign(**dict.fromkeys(map(_BESIDE.__add__, RESULT_COLUMNS)))
         blank.attrs = dict(frame.attrs)
-        made = self.run(blank, step, missing)
-        out = frame.copy()
-        # The steps before it may have been made anew too.
-        before = [name for name in steps if name not in {label, prefix + "output"}]
-        sources = {name: name for name in before if name in made.columns}
-        sources |= {label: _BESIDE + "output", prefix + "status": _BESIDE + "status"}
-        sources |= {prefix + "error": _BESIDE + "error"}
-        for name, source in sources.items():
-            values = made[source].tolist()
-            _set(out, name, {place: values[place] for place in missing}, TEXT)
-        return out
+
+        def with_made(made: pd.DataFrame) -> pd.DataFrame:
+            out = frame.copy()
+            # The steps before it may have been made anew too.
+            before = [name for name in steps if name not in {label, prefix + "output"}]
+            sources = {name: name for name in before if name in made.columns}
+            sources |= {label: _BESIDE + "output", prefix + "status": _BESIDE + "status"}
+            sources |= {prefix + "error": _BESIDE + "error"}
+            for name, source in sources.items():
+                values = made[source].tolist()
+                _set(out, name, {place: values[place] for place in missing}, TEXT)
+            return out
+
+        with _frame_of_error(with_made):
+            made = self.run(blank, step, missing)
+        return with_made(made)
 
 
 _BESIDE = "pruna_nb again "
+
+
+@contextlib.contextmanager
+def _frame_of_error(whole: Callable[[pd.DataFrame], pd.DataFrame]) -> Iterator[None]:
+    """Let an error, or an interrupt, carry all rows in place of those that were worked on."""
+    try:
+        yield
+    except (PrunaError, KeyboardInterrupt) as error:
+        part = getattr(error, "frame", None)
+        if part is not None:
+            error.frame = whole(part)  # type: ignore[union-attr]
+        raise
 
 
 def _put_back(

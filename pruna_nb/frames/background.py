@@ -47,7 +47,8 @@ class BackgroundRun:
     @property
     def progress(self) -> Panel:
         """What the run is doing, live: counts, rate, refusals, cost, time left, new pictures."""
-        from pruna_nb.widgets.panel import Panel
+        with interrupts.noted():  # an import cut short would stop those of the run's threads
+            from pruna_nb.widgets.panel import Panel
 
         return Panel(self._run, thumbs_dir=thumbs_dir())
 
@@ -81,10 +82,11 @@ class BackgroundRun:
             If the cell was interrupted: the waiting ends, the run goes on.
         """
         end = None if timeout is None else time.monotonic() + timeout
-        while not self._run.join(_LOOK_SECONDS):
-            if end is not None and time.monotonic() > end:
-                msg = f"The run is not over after {timeout:g} s; it goes on. {self!r}"
-                raise TimeoutError(msg)
+        with interrupts.noted() as interrupt:
+            while not interrupt.came and not self._run.join(_LOOK_SECONDS):
+                if end is not None and time.monotonic() > end:
+                    msg = f"The run is not over after {timeout:g} s; it goes on. {self!r}"
+                    raise TimeoutError(msg)
         return finish(self._grown, self._call, self._run, keep=self._keep)
 
     def __repr__(self) -> str:
@@ -113,8 +115,11 @@ def generate_in_background(
         else:
             engine.LOG.warning(line)
     with interrupts.noted() as interrupt:
-        run.start()
-    if interrupt.came:
-        run.interrupt()
-        raise KeyboardInterrupt
+        try:
+            run.start()
+        except BaseException:  # a second Ctrl-C, another one's way with it
+            run.cancel()
+            raise
+        if interrupt.came:
+            run.interrupt()
     return BackgroundRun(grown, call, run, keep=keep)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pruna_nb.batch import engine
+from pruna_nb.batch import engine, interrupts
 from pruna_nb.batch.progress import wait_text
 from pruna_nb.batch.words import counted
 from pruna_nb.catalog import usd_text
@@ -119,7 +119,8 @@ def begin(frame: pd.DataFrame, call: Call, how: How) -> tuple[pd.DataFrame, Run]
     run : Run
         To be started.
     """
-    from pruna_nb.batch.run import Run, RunOptions
+    with interrupts.noted():  # an import cut short would stop those of a run in the background
+        from pruna_nb.batch.run import Run, RunOptions
 
     engine.check_choice("on_lost", how.on_lost, ("report", "resend"))
     settings = current()

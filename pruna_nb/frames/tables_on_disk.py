@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pruna_nb.batch import interrupts
 from pruna_nb.batch.words import counted
 from pruna_nb.errors import InputError, MissingExtraError, PrunaError
 
@@ -99,13 +100,25 @@ def generate_table(
     except (PrunaError, KeyboardInterrupt) as error:
         part = getattr(error, "frame", None)
         if part is not None:
-            write_table(_with_files(part, folder), target)
+            _hand_over(part, folder, target)
         raise
-    made = _with_files(made, folder)
-    write_table(made, target)
+    made = _hand_over(made, folder, target)
     _say(made, target)
     bad = made.pruna.failed()
     return int(len(bad) > 0)
+
+
+def _hand_over(made: pd.DataFrame, folder: Path, target: Path) -> pd.DataFrame:
+    """Put the outputs and the table into the folder, whole, also where Ctrl-C is pressed."""
+    with interrupts.noted():
+        out = _with_files(made, folder)
+        part = target.with_name(f".{target.stem}.part{target.suffix}")
+        try:
+            write_table(out, part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    return out
 
 
 def _with_files(made: pd.DataFrame, folder: Path) -> pd.DataFrame:

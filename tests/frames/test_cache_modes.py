@@ -14,6 +14,8 @@ import tqdm.auto
 
 import pruna_nb
 from pruna_nb import emulator
+from pruna_nb.batch.journal import Journal
+from pruna_nb.errors import CacheError
 
 
 def test_the_second_run_takes_everything_from_the_cache(frame, generate, service):
@@ -158,6 +160,7 @@ def interrupt():
 
 def stays_stopped(service):
     """Tell whether nothing more is sent, for longer than the limit makes one wait."""
+    time.sleep(0.5)  # what was on the wire
     stopped = service.charged
     time.sleep(1.5)
     return service.charged == stopped
@@ -186,8 +189,11 @@ def test_an_interrupt_while_the_bar_is_made_stops_the_run_and_leaves_nothing_hal
     assert stays_stopped(service)
 
 
+@pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("background", [False, True])
-def test_an_interrupt_while_threads_are_started_stops_the_run(sixty, monkeypatch, background):
+def test_an_interrupt_while_threads_are_started_stops_the_run(
+    sixty, monkeypatch, background, times
+):
     frame, service = sixty
     start = threading.Thread.start
     main = threading.main_thread()
@@ -195,7 +201,8 @@ def test_an_interrupt_while_threads_are_started_stops_the_run(sixty, monkeypatch
     def slow(thread):
         start(thread)
         if thread.name == "pruna_nb-0" and threading.current_thread() is main:
-            interrupt()
+            for _ in range(times):
+                interrupt()
 
     monkeypatch.setattr(threading.Thread, "start", slow)
     with pytest.raises(KeyboardInterrupt):
@@ -226,9 +233,62 @@ def test_an_interrupted_retry_has_every_row_in_its_frame(sixty):
     assert "pending" in set(part["status"])
 
 
+def test_an_interrupt_is_raised_also_where_the_run_cannot_start(sixty, monkeypatch):
+    frame, service = sixty
+
+    def busy(_):
+        interrupt()
+        raise CacheError("the journal is busy")
+
+    monkeypatch.setattr(Journal, "forget_old", busy)
+    with pytest.raises(KeyboardInterrupt) as raised:
+        frame.pruna.generate("prompt", progress=False)
+    assert isinstance(raised.value.__cause__, CacheError)
+    assert service.charged == 0
+
+
+def test_an_interrupt_ends_the_waiting_and_not_the_run_in_the_background(sixty):
+    frame, _service = sixty
+    run = frame.head(20).pruna.generate("prompt", progress=False, background=True)
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        run.result()
+    assert run.result()["status"].tolist() == ["succeeded"] * 20
+
+
+def test_an_interrupted_retry_of_a_chain_has_its_columns_and_no_others(sixty):
+    frame, service = sixty
+    service.configure(faults={"failed": {"first": 3}})
+    first = frame.head(4).assign(edit="at night").pruna.generate("prompt", progress=False)
+    both = first.pruna.edit("edit", progress=False)
+    service.configure(faults={})
+    before = service.charged
+
+    def press():
+        while service.charged < before + 1:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pruna_nb.configure(limits={"p-image": (1, 5.0)}):
+        threading.Thread(target=press).start()
+        with pytest.raises(KeyboardInterrupt) as raised:
+            both.pruna.retry(progress=False)
+    part = raised.value.frame
+    assert part.columns.tolist() == both.columns.tolist()
+    assert len(part) == 4
+    assert part.attrs == both.attrs
+    assert part.pruna.retry(progress=False)["output"].notna().all()
+
+
 def test_a_second_interrupt_is_not_waited_for(sixty, monkeypatch):
     frame, service = sixty
-    monkeypatch.setattr(tqdm.auto.tqdm, "update", lambda *_: (interrupt(), interrupt()))
+
+    def press_twice(*_):
+        interrupt()
+        interrupt()
+        time.sleep(30)
+
+    monkeypatch.setattr(tqdm.auto.tqdm, "update", press_twice)
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         frame.pruna.generate("prompt")
@@ -245,9 +305,14 @@ def test_another_ones_way_with_interrupts_is_left_alone(sixty):
     def stop(*_):
         raise StopError
 
+    def press():
+        while service.charged < 3:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
     before = signal.signal(signal.SIGINT, stop)
     try:
-        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        threading.Thread(target=press).start()
         with pytest.raises(StopError):
             frame.pruna.generate("prompt", progress=False)
         assert signal.getsignal(signal.SIGINT) is stop
