@@ -121,13 +121,16 @@ class HttpServer:
         server = await self._loop.create_server(connect, sock=self._socket, backlog=_BACKLOG)
         self._ready.set()
         await self._stopping.wait()
-        server.close()
-        # What was accepted just now is known some rounds of the loop later; and the aborted
-        # connections tell their requests, so that none of them tries to answer.
+        # What was accepted just now is known some rounds of the loop later; a server that is
+        # closed before that leaves it open. The aborted connections tell their requests, so that
+        # none of them tries to answer.
+        with contextlib.suppress(NotImplementedError):  # Windows: it accepts in another way
+            self._loop.remove_reader(self._socket)
         for _ in range(_LAST_ROUNDS):
             for connection in list(state.connections):
                 cast("HttpToolsProtocol", connection).transport.abort()
             await asyncio.sleep(0)
+        server.close()
         tasks = list(state.tasks)
         for task in tasks:
             task.cancel()

@@ -62,8 +62,8 @@ class Book:
             self.page.keyboard.press("Control+Enter")
             if self._appears(until, cell, prompt, end):
                 return
-        self.shoot("not-there", "body")
-        said = self.page.locator(".jp-LabShell").inner_text()[-2000:]
+        self.page.screenshot(path=self.lab.shots / f"{self.path.stem}-missing.png")
+        said = self.page.locator("body").inner_text()[-2000:]
         raise AssertionError(f"{until} is not there after {BUSY_SECONDS} s; the page says: {said}")
 
     def _appears(self, until, cell, prompt, end):

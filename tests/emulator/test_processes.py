@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -165,10 +169,34 @@ def test_stopping_leaves_nothing_behind(serve):
         caller.post()
 
 
+def test_a_connection_that_comes_as_it_stops_is_not_left_open(serve, monkeypatch):
+    left = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: left.append(str(found.exc_value)))
+    done = threading.Event()
+
+    def knock(port):
+        while not done.is_set():
+            try:
+                with socket.create_connection(("127.0.0.1", port), timeout=1) as client:
+                    client.sendall(b"GET /v1/nothing HTTP/1.1\r\nHost: here\r\n\r\n")
+            except OSError:
+                time.sleep(0.001)
+
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(5):
+            service = serve(latency=0).service
+            done.clear()
+            for _ in range(6):
+                pool.submit(knock, service.port)
+            time.sleep(0.05)
+            service.stop()
+            done.set()
+    gc.collect()
+    assert [each for each in left if "transport" in each] == []
+
+
 def test_requests_that_wait_are_ended_by_a_stop(serve):
     caller = serve(latency=60)
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(caller.post, sync=True)
         while caller.service.charged == 0:
