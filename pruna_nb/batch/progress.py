@@ -31,17 +31,28 @@ def wait(run: Run, *, progress: bool) -> None:
     KeyboardInterrupt
         If the cell was interrupted; within about a second.
     """
+    announce(run, shown=progress)
+    with stopping(run) as interrupt:
+        _watch(run, interrupt, shown=progress)
+    if progress:
+        print(closing_line(run))  # noqa: T201 - the run's last word
+
+
+def announce(run: Run, *, shown: bool) -> None:
+    """Say what of earlier runs it goes on with; even without a bar, what those spent is told."""
     for line in announcements(run.plan):
-        # What earlier runs spent is told even without a bar.
-        print(line) if progress else LOG.log(logging.WARNING, line)  # noqa: T201 - the bar's own words
+        print(line) if shown else LOG.log(logging.WARNING, line)  # noqa: T201 - the bar's own words
+
+
+@contextlib.contextmanager
+def stopping(run: Run) -> Iterator[Interrupt]:
+    """Have Ctrl-C noted while a run is begun or watched, and leave none that nobody stops."""
     with interrupts.noted() as interrupt:
         try:
-            _watch(run, interrupt, shown=progress)
+            yield interrupt
         except BaseException:  # a second Ctrl-C, another one's way with it, a bar that cannot be
             run.cancel()
             raise
-    if progress:
-        print(closing_line(run))  # noqa: T201 - the run's last word
 
 
 def _watch(run: Run, interrupt: Interrupt, *, shown: bool) -> None:

@@ -256,11 +256,10 @@ def _read_items(
         if prompts is not None:
             raise InputError("give prompt or prompts, not both")
         prompt = fields.pop("prompt")
-        one = isinstance(prompt, (str, Mapping)) or not isinstance(prompt, Iterable)
-        prompts = [prompt] if one else prompt
+        prompts = [prompt] if _is_one(prompt) else prompt
     if prompts is None:
         return [{}]
-    if isinstance(prompts, (str, bytes, Mapping)) or not isinstance(prompts, Iterable):
+    if _is_one(prompts):
         msg = f"prompts must be a list of texts or dicts; {type(prompts).__name__} was given"
         raise InputError(msg)
     if hasattr(prompts, "columns"):  # a table would give the names of its columns
@@ -275,6 +274,10 @@ def _read_items(
     if not items:
         raise InputError("prompts is empty: give at least one, or leave it out")
     return items
+
+
+def _is_one(prompts: object) -> bool:
+    return isinstance(prompts, (str, bytes, Mapping)) or not isinstance(prompts, Iterable)
 
 
 def _read_seeds(seeds: int | Iterable[int] | None) -> list[int | None]:

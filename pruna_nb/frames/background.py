@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from pruna_nb.batch import engine, interrupts
+from pruna_nb.batch import interrupts, progress
 from pruna_nb.frames.generate import begin, finish, so_far
 from pruna_nb.frames.showing import thumbs_dir
 
@@ -109,17 +109,9 @@ def generate_in_background(
         If the call is wrong, costs too much, or cannot start.
     """
     grown, run = begin(frame, call, how)
-    for line in engine.announcements(run.plan):
-        if how.progress:
-            print(line)  # noqa: T201 - what generate says before it starts
-        else:
-            engine.LOG.warning(line)
-    with interrupts.noted() as interrupt:
-        try:
-            run.start()
-        except BaseException:  # a second Ctrl-C, another one's way with it
-            run.cancel()
-            raise
+    progress.announce(run, shown=how.progress)
+    with progress.stopping(run) as interrupt:
+        run.start()
         if interrupt.came:
             run.interrupt()
     return BackgroundRun(grown, call, run, keep=keep)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pruna_nb.batch import engine, interrupts
-from pruna_nb.batch.progress import wait_text
+from pruna_nb.batch import engine, interrupts, progress
 from pruna_nb.batch.words import counted
 from pruna_nb.catalog import usd_text
 from pruna_nb.errors import PrunaError
@@ -85,7 +84,7 @@ class Estimate:
             for name, count in (("resumed", self.resumed), ("skipped", self.skipped))
             if count
         ]
-        wait = wait_text(self.minutes * 60)
+        wait = progress.wait_text(self.minutes * 60)
         return f"{counted(self.rows, 'row')}: {', '.join(parts)}; {cost}; {wait}"
 
     def __repr__(self) -> str:
@@ -156,8 +155,6 @@ def generate(
     KeyboardInterrupt
         If it was interrupted; what is done is kept, and the interrupt's ``frame`` holds it too.
     """
-    from pruna_nb.batch import progress
-
     grown, run = begin(frame, call, how)
     try:
         progress.wait(run, progress=how.progress)
