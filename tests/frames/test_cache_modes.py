@@ -158,6 +158,17 @@ def interrupt():
     time.sleep(0.01)
 
 
+def interrupt_at(service, charged):
+    """Press Ctrl-C as soon as so many predictions were charged."""
+
+    def press():
+        while service.charged < charged:
+            time.sleep(0.01)
+        interrupt()
+
+    threading.Thread(target=press).start()
+
+
 def stays_stopped(service):
     """Tell whether nothing more is sent, for longer than the limit makes one wait."""
     time.sleep(0.5)  # what was on the wire
@@ -218,13 +229,8 @@ def test_an_interrupted_retry_has_every_row_in_its_frame(sixty):
     before = service.charged
     service.configure(faults={})
 
-    def press():
-        while service.charged < before + 2:
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGINT)
-
     with pruna_nb.configure(limits={"p-image": (2, 1.0)}):
-        threading.Thread(target=press).start()
+        interrupt_at(service, before + 2)
         with pytest.raises(KeyboardInterrupt) as raised:
             first.pruna.retry(progress=False)
     part = raised.value.frame
@@ -264,13 +270,8 @@ def test_an_interrupted_retry_of_a_chain_has_its_columns_and_no_others(sixty):
     service.configure(faults={})
     before = service.charged
 
-    def press():
-        while service.charged < before + 1:
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGINT)
-
     with pruna_nb.configure(limits={"p-image": (1, 5.0)}):
-        threading.Thread(target=press).start()
+        interrupt_at(service, before + 1)
         with pytest.raises(KeyboardInterrupt) as raised:
             both.pruna.retry(progress=False)
     part = raised.value.frame
@@ -305,14 +306,9 @@ def test_another_ones_way_with_interrupts_is_left_alone(sixty):
     def stop(*_):
         raise StopError
 
-    def press():
-        while service.charged < 3:
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGINT)
-
     before = signal.signal(signal.SIGINT, stop)
     try:
-        threading.Thread(target=press).start()
+        interrupt_at(service, 3)
         with pytest.raises(StopError):
             frame.pruna.generate("prompt", progress=False)
         assert signal.getsignal(signal.SIGINT) is stop
