@@ -85,6 +85,17 @@ class Settings:
         text = f"{self.base_url}\n{self.api_key or ''}".encode()
         return hashlib.blake2b(text, digest_size=8, person=b"pruna_nb").hexdigest()
 
+    @property
+    def key_hash(self) -> str | None:
+        """Name the key without telling it (a hash of 16 hex digits); None without a key.
+
+        Keys are random words: of the hash's 64 bits none is found again.
+        """
+        if self.api_key is None:
+            return None
+        digest = hashlib.blake2b(self.api_key.encode(), digest_size=8, person=b"pruna_nb.journal")
+        return digest.hexdigest()
+
 
 _CHOSEN: dict[str, Any] = {}
 _LOCK = threading.Lock()

@@ -69,7 +69,7 @@ class SqliteStore(StoreBackendMixin, StoreBackendBase):
         del verbose
         now = time.time()
         self.database.change(
-            "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+            _INSERT,
             [
                 call_id[-1],
                 item["key"],
@@ -148,5 +148,9 @@ class SqliteStore(StoreBackendMixin, StoreBackendBase):
 
 
 _COLUMNS = ("media", "size", "mtime_ns", "seconds", "prediction_id", "model")
+_NAMES = ("args_id", "key", *_COLUMNS, "created_at", "used_at", "value")
+_INSERT = (
+    f"INSERT OR REPLACE INTO item ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - names of ours
+)
 
 register_store_backend(NAME, SqliteStore)

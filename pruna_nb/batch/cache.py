@@ -14,16 +14,11 @@ from pruna_nb.api.media import MediaStore, media_dir, sha256_of
 from pruna_nb.batch.database import FILE_NAME, database_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from pruna_nb.api.media import Stored
-    from pruna_nb.batch.database import Database
 
 CacheMode = Literal["use", "refresh", "off"]
-_AT_ONCE = 500
-"""Keys in one query; SQLite takes 999 and more."""
-
-
 _FIND = (
     "SELECT key, media, size, mtime_ns, prediction_id, seconds, used_at FROM item WHERE key IN ({})"
 )
@@ -55,18 +50,11 @@ def kept_requests(folder: Path, ids: Iterable[str]) -> dict[str, tuple[str, dict
     if not wanted or not (folder / FILE_NAME).is_file():
         return {}
     found = {}
-    for rows in _batches(database_of(folder), _FIND_REQUESTS, wanted):
+    for rows in database_of(folder).select_in(_FIND_REQUESTS, wanted):
         for name, value in rows:
             record = json.loads(value)
             found[name] = record["model"], record["input"]
     return found
-
-
-def _batches(database: Database, sql: str, wanted: Sequence[str]) -> Iterator[list[Any]]:
-    """Ask for many names, some at a time: SQLite takes so many marks and no more."""
-    for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
-        yield database.execute(sql.format(",".join("?" * len(some))), some)
 
 
 class Cache:
@@ -92,13 +80,12 @@ class Cache:
         dict
             The hits, by key.
         """
-        # In the index's order, neighbours lie on one page of it: a quarter of the time.
         wanted = sorted(keys)
         hits: dict[str, Hit] = {}
         stale: list[str] = []
         long_ago = time.time() - _USED_SECONDS
         folder = str(self.store.folder)
-        for rows in _batches(self.database, _FIND, wanted):
+        for rows in self.database.select_in(_FIND, wanted):
             for key, media, size, mtime_ns, prediction_id, seconds, used_at in rows:
                 path = f"{folder}{os.sep}{media}"
                 if self._is_whole(path, key, size, mtime_ns):

@@ -12,36 +12,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pruna_nb.api.folders import make_private
 from pruna_nb.api.media import unwritable
 from pruna_nb.batch.commits import Commits
+from pruna_nb.batch.schema import apply_schema
 from pruna_nb.errors import CacheError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 T = TypeVar("T")
 FILE_NAME = "pruna_nb.sqlite"
 _BUSY_SECONDS = 30.0
+_NAMES_AT_ONCE = 500
+"""Names in one query; SQLite takes 999 and more."""
 _OPEN_AT_MOST = 16
 """Cache folders that a process keeps open."""
 _LEFT: list[sqlite3.Connection] = []
 """Connections of a forked parent: closing them here would take away its locks."""
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS item (
-    args_id TEXT PRIMARY KEY, key TEXT NOT NULL, media TEXT, size INTEGER, mtime_ns INTEGER,
-    seconds REAL, prediction_id TEXT, model TEXT, created_at REAL, used_at REAL,
-    value TEXT NOT NULL, metadata TEXT
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX IF NOT EXISTS item_key ON item (key);
-CREATE TABLE IF NOT EXISTS prediction (
-    entry TEXT PRIMARY KEY, key TEXT NOT NULL, origin TEXT NOT NULL, model TEXT NOT NULL,
-    request TEXT, run TEXT NOT NULL, state TEXT NOT NULL, prediction_id TEXT,
-    generation_url TEXT, media TEXT, error TEXT, cost_usd REAL, sent_at REAL NOT NULL,
-    updated_at REAL NOT NULL
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX IF NOT EXISTS prediction_open
-    ON prediction (origin, key) WHERE state IN ('intent', 'sent');
-CREATE INDEX IF NOT EXISTS prediction_lost ON prediction (origin, key) WHERE state = 'lost';
-"""
 
 
 class Database:
@@ -73,6 +59,25 @@ class Database:
         """
         with self._used() as connection:
             return connection.execute(sql, tuple(values)).fetchall()
+
+    def select_in(
+        self, sql: str, names: Sequence[str], values: Iterable[Any] = ()
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of a query over many names, some names at a time.
+
+        Parameters
+        ----------
+        sql : str
+            With ``{}`` where the marks of the names stand, after those of the other values.
+        names : sequence of str
+            In the order of the index, neighbours lie on one page: a quarter of the time.
+        values : iterable
+            For the marks that stand before those of the names.
+        """
+        others = tuple(values)
+        for start in range(0, len(names), _NAMES_AT_ONCE):
+            some = names[start : start + _NAMES_AT_ONCE]
+            yield self.execute(sql.format(",".join("?" * len(some))), (*others, *some))
 
     def change(self, sql: str, values: Iterable[Any] = (), *, durable: bool = False) -> int:
         """Run one statement and give the number of rows that it changed.
@@ -177,7 +182,7 @@ class Database:
         try:
             _use_wal(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
-            connection.executescript(_SCHEMA)
+            apply_schema(connection, self.path)
         except BaseException:
             connection.close()
             raise

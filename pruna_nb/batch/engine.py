@@ -45,7 +45,7 @@ def prepare(
     check_choice("cache", cache, ("use", "refresh", "off"))
     keys = list(dict.fromkeys(request.key for request in requests if request.key is not None))
     hits = Cache(settings.cache_dir).find(keys) if cache == "use" else {}
-    journal = Journal(settings.cache_dir, settings.base_url)
+    journal = Journal.of(settings)
     open_work = journal.open_work()
     wanted = set(keys)
     return make_plan(

@@ -12,7 +12,7 @@ import json
 import threading
 import time
 import uuid
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,7 +22,10 @@ from pruna_nb.batch.owners import is_at_work
 from pruna_nb.errors import CacheError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from pruna_nb.settings import Settings
 
 State = Literal["intent", "sent", "delivered", "failed", "canceled", "expired", "lost", "resent"]
 OUTPUT_LIFE_SECONDS = 86400.0
@@ -48,9 +51,33 @@ class Entry:
     cost_usd: float | None
     sent_at: float
     updated_at: float
+    account: str = ""
+    service_date: float | None = None
 
 
-_NAMES = [field.name for field in fields(Entry)]
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a prediction was asked for, and what became of it, by the journal or the cache.
+
+    Parameters
+    ----------
+    model : str
+        The model's name.
+    input : dict
+        Its fields, with secrets masked and files named by their SHA-256.
+    state : str
+        As the journal has it; "delivered" for what only the cache knows.
+    key : str
+        As `request_key` gives it.
+    """
+
+    model: str
+    input: dict[str, Any] = field(repr=False)
+    state: str
+    key: str
+
+
+_NAMES = [each.name for each in fields(Entry)]
 # Not dataclasses.astuple, which copies each value deeply: a quarter of a millisecond a row.
 _values_of = attrgetter(*_NAMES)
 _COLUMNS = ", ".join(_NAMES)
@@ -77,11 +104,22 @@ class Journal:
         The cache folder.
     origin : str
         The service's address: an id means something there alone.
+    account : str or None
+        Whose predictions they are (`Settings.key_hash`): the service gives them to that account
+        alone. None reads those of all accounts.
     """
 
-    def __init__(self, folder: Path, origin: str) -> None:
-        self.folder, self.origin = folder, origin
+    def __init__(self, folder: Path, origin: str, account: str | None = None) -> None:
+        self.folder, self.origin, self.account = folder, origin, account
         self.database = database_of(folder)
+        # Entries of releases that noted no account count as everybody's.
+        self._ours = "origin = ?" if account is None else "origin = ? AND account IN (?, '')"
+        self._our_values = (origin,) if account is None else (origin, account)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Journal:
+        """Return the journal of the settings' cache folder, service and account."""
+        return cls(settings.cache_dir, settings.base_url, settings.key_hash)
 
     def intend(
         self,
@@ -117,6 +155,7 @@ class Journal:
             cost_usd,
             now,
             now,
+            self.account or "",
         )
         values = _values_of(entry)
         sql, given = (_INSERT_NEW, (*values, key)) if unless_kept else (_INSERT, values)
@@ -141,7 +180,7 @@ class Journal:
         if changed.error is not None:  # half a character, as in a file's name, is no text to SQLite
             changed = replace(changed, error=changed.error.encode("utf-8", "replace").decode())
         if state not in _SURE:
-            changed = replace(changed, request=None, generation_url=None)
+            changed = replace(changed, generation_url=None)
         try:
             self._write(changed)
         except CacheError:
@@ -150,6 +189,85 @@ class Journal:
                 self._remember(changed, known=False)
             raise
         return changed
+
+    def accept(self, entry: Entry, prediction_id: str | None, url: str | None) -> Entry | None:
+        """Note the id that the service gave to a request, or the address of its output.
+
+        Returns
+        -------
+        Entry or None
+            None, and nothing is noted, if the id is another request's: it was mixed up on the
+            way, and its output would be another row's.
+
+        Raises
+        ------
+        CacheError
+            If it cannot be written now: it is kept in memory, as `note` does.
+        """
+        changed = replace(
+            entry,
+            state="sent",
+            prediction_id=prediction_id,
+            generation_url=url,
+            updated_at=time.time(),
+        )
+
+        def write() -> bool:
+            if prediction_id is not None and self.knows_other(prediction_id, entry.key):
+                return False
+            self._write(changed)
+            return True
+
+        try:
+            return changed if self.database.together(write, durable=True) else None
+        except CacheError:
+            self._remember(changed, known=False)
+            raise
+
+    def knows_other(self, prediction_id: str, key: str) -> bool:
+        """Whether an id is known here for another request, of the same service and account."""
+        return bool(
+            self.database.execute(
+                f"SELECT 1 FROM prediction WHERE prediction_id = ? AND key <> ? "  # noqa: S608 - ours
+                f"AND {self._ours} LIMIT 1",
+                (prediction_id, key, *self._our_values),
+            )
+        )
+
+    def requests_by_id(self, ids: Iterable[str]) -> dict[str, Recorded]:
+        """Return what predictions were asked for, by their ids, as far as that is known.
+
+        The journal is asked first, for it knows service and account: those that are open,
+        delivered, failed, canceled, expired and lost. What it has forgotten (after 30 days) the
+        cache knows, as long as it keeps the output.
+
+        Parameters
+        ----------
+        ids : iterable of str
+            The service's names; 100,000 take about a second.
+        """
+        found: dict[str, Recorded] = {}
+        wanted = sorted(set(ids))
+        sql = (
+            "SELECT prediction_id, model, request, state, key FROM prediction "  # noqa: S608 - ours
+            f"WHERE {self._ours} AND request IS NOT NULL AND prediction_id IN ({{}})"
+        )
+        for rows in self.database.select_in(sql, wanted, self._our_values):
+            for name, model, request, state, key in rows:
+                found[name] = Recorded(model, json.loads(request), state, key)
+        missing = [name for name in wanted if name not in found]
+        sql = "SELECT prediction_id, key, value FROM item WHERE prediction_id IN ({})"
+        for rows in self.database.select_in(sql, missing):
+            for name, key, value in rows:
+                kept = json.loads(value)
+                if self._is_ours(kept):
+                    found[name] = Recorded(kept["model"], kept["input"], "delivered", key)
+        return found
+
+    def _is_ours(self, kept: dict[str, Any]) -> bool:
+        """Whether an output was made by our service and account, or does not say by which."""
+        origin, account = kept.get("origin", self.origin), kept.get("account") or ""
+        return origin == self.origin and (not self.account or account in {self.account, ""})
 
     def hold(self, entry: Entry) -> None:
         """Keep an entry in memory that was written before, should its file be gone.
@@ -206,7 +324,9 @@ class Journal:
         self.catch_up()
         at_work: dict[str, bool] = {}
         found: dict[str, Entry] = {}
-        for entry in self._select("state IN ('intent', 'sent') AND origin = ?", self.origin):
+        for entry in self._select(
+            f"state IN ('intent', 'sent') AND {self._ours}", *self._our_values
+        ):
             if entry.run not in at_work:
                 at_work[entry.run] = is_at_work(self.folder, entry.run)
             entry_now = self._settled(entry, at_work=at_work[entry.run])
@@ -247,7 +367,7 @@ class Journal:
     def open_of(self, key: str) -> Entry | None:
         """Give the open entry of a request, settled if its run is gone."""
         found = self._select(
-            "state IN ('intent', 'sent') AND origin = ? AND key = ?", self.origin, key
+            f"state IN ('intent', 'sent') AND key = ? AND {self._ours}", key, *self._our_values
         )
         if not found:
             return None
@@ -256,16 +376,16 @@ class Journal:
     def lost(self) -> dict[str, list[Entry]]:
         """Give what was lost on the way and was not sent again since, by key."""
         found: dict[str, list[Entry]] = {}
-        for entry in self._select("state = 'lost' AND origin = ?", self.origin):
+        for entry in self._select(f"state = 'lost' AND {self._ours}", *self._our_values):
             found.setdefault(entry.key, []).append(entry)
         return found
 
     def resent(self, key: str) -> None:
         """Note that what was lost under a key is now sent again, at the user's word."""
         self.database.change(
-            "UPDATE prediction SET state = 'resent' "
-            "WHERE origin = ? AND key = ? AND state = 'lost'",
-            [self.origin, key],
+            "UPDATE prediction SET state = 'resent' "  # noqa: S608 - ours
+            f"WHERE key = ? AND state = 'lost' AND {self._ours}",
+            [key, *self._our_values],
         )
 
     def entries(self) -> list[Entry]:

@@ -93,7 +93,7 @@ class Run:
 
         self.plan, self.settings, self.options = plan, settings, options
         self.cache = Cache(settings.cache_dir)
-        self.journal = Journal(settings.cache_dir, settings.base_url)
+        self.journal = Journal.of(settings)
         self.calls = Calls.of(settings)
         self.time_out = options.timeout or TIME_OUT_SECONDS[plan.model.output]
         self.outcomes: dict[str, Outcome] = {}

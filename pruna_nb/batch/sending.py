@@ -168,9 +168,19 @@ class Sending:
             self.throttle.answered(slot)
             run.journal.note(entry, "lost", error=type(error).__name__)
             raise
-        self.throttle.answered(slot)
+        try:
+            ours = self.steps.accepted(job, entry, prediction)
+        finally:
+            self.throttle.answered(slot)
         self.steps.reached()
-        self.steps.accepted(job, entry, prediction)
+        if ours:
+            self.steps.proceed(job)
+            return
+        foreign = errors.ReplyError(
+            f"The answer names the prediction {prediction.id}, which is another request's"
+        )
+        run.journal.note(entry, "lost", error=foreign.message)
+        self._lost(job, foreign)
 
     def _post_failed(self, job: Job, entry: Entry, error: errors.ApiError) -> None:
         run = self.run

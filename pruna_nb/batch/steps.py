@@ -69,20 +69,34 @@ class Steps:
 
     # ---------------------------------------------------------------- accepted
 
-    def accepted(self, job: Job, entry: Entry, prediction: Prediction) -> None:
-        """Note a prediction's id, before anything else, and go on with it."""
-        run = self.run
+    def accepted(self, job: Job, entry: Entry, prediction: Prediction) -> bool:
+        """Note the id of an accepted prediction, before anything else that could fail.
+
+        Returns
+        -------
+        bool
+            Whether it is this request's; one that is known for another is nobody's.
+
+        Raises
+        ------
+        CacheError
+            If the disk does not take it: the journal keeps it in memory.
+        """
         job.prediction = replace(prediction, input={})
-        job.deadline = job.sent_at + run.time_out
-        run.count_in_flight(1)
+        self.run.count_in_flight(1)
         # An output that was finished in the first answer may have no id: its address is all.
-        job.entry = run.journal.note(
-            entry,
-            "sent",
-            prediction_id=prediction.id,
-            generation_url=prediction.generation_url,
-        )
-        if prediction.finished:
+        noted = self.run.journal.accept(entry, prediction.id, prediction.generation_url)
+        if noted is None:
+            job.prediction = None
+            self.run.count_in_flight(-1)
+            return False
+        job.entry = noted
+        return True
+
+    def proceed(self, job: Job) -> None:
+        """Wait for a prediction that was just accepted, or fetch its output."""
+        job.deadline = job.sent_at + self.run.time_out
+        if _known(job).finished:
             self._ended(job)
         else:
             self.later(self.polling.first(), job, self.poll)
@@ -168,7 +182,8 @@ class Steps:
                 run.cache.keep(job.key, stored, {
                     "model": run.plan.model.name, "input": run.request_of(job),
                     "prediction_id": job.prediction_id, "seconds": seconds,
-                    "cost_usd": cost,
+                    "cost_usd": cost, "origin": run.journal.origin,
+                    "account": run.journal.account,
                 })  # fmt: skip
             run.journal.note(
                 _entry(job), "delivered", media=run.cache.name_of(stored), cost_usd=cost

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import portalocker
 import pytest
 
+from pruna_nb.api.media import JPEG, Stored
 from pruna_nb.batch import journal as journals
 from pruna_nb.batch import owners
-from pruna_nb.batch.journal import OUTPUT_LIFE_SECONDS, Journal
+from pruna_nb.batch.cache import Cache
+from pruna_nb.batch.journal import OUTPUT_LIFE_SECONDS, Journal, Recorded
 from pruna_nb.batch.owners import Owner, is_at_work
 from pruna_nb.errors import CacheError
 
@@ -108,12 +112,63 @@ def test_what_is_sent_again_is_no_longer_lost(journal):
     assert states(journal) == {"a": "resent"}
 
 
-def test_the_request_and_the_address_are_kept_only_while_they_are_of_use(journal):
+def test_the_address_is_kept_only_while_it_is_of_use_and_the_request_as_long_as_the_entry(journal):
     sent = journal.note(intend(journal), "sent", prediction_id="i", generation_url="/x")
     assert journal.look(sent.entry).generation_url == "/x"
     journal.note(sent, "delivered", media="aa/b.jpg")
     done = journal.look(sent.entry)
-    assert (done.request, done.generation_url, done.media) == (None, None, "aa/b.jpg")
+    assert (done.generation_url, done.media) == (None, "aa/b.jpg")
+    assert json.loads(done.request) == REQUEST
+
+
+@pytest.mark.parametrize("state", ["sent", "delivered", "failed", "canceled", "expired", "lost"])
+def test_what_an_id_was_asked_for_is_told_whatever_became_of_it(journal, state):
+    entry = journal.accept(intend(journal), "id-a", None)
+    journal.note(entry, state)
+    found = journal.requests_by_id(["id-a", "id-b"])
+    assert found == {"id-a": Recorded("p-image", REQUEST, state, "a")}
+
+
+def test_the_cache_tells_what_the_journal_has_forgotten(journal):
+    cache = Cache(journal.folder)
+    stored = Stored(journal.folder / "x.jpg", "ab" * 32, 1, 1, JPEG)
+    record = {"model": "p-image", "input": REQUEST, "prediction_id": "id-a"}
+    cache.keep("a" * 64, stored, {**record, "origin": HERE, "account": "one"})
+    cache.keep("b" * 64, stored, {**record, "prediction_id": "id-old"})
+    one = Journal(journal.folder, HERE, "one").requests_by_id(["id-a", "id-old"])
+    assert {name: each.state for name, each in one.items()} == {
+        "id-a": "delivered",
+        "id-old": "delivered",
+    }
+    other = Journal(journal.folder, HERE, "two").requests_by_id(["id-a", "id-old"])
+    assert set(other) == {"id-old"}
+
+
+def test_one_accounts_ids_are_not_anothers(journal):
+    one, two = (Journal(journal.folder, HERE, name) for name in ("one", "two"))
+    entry = one.intend("a", "p-image", REQUEST, "gone", 0.005)
+    one.accept(entry, "id-a", None)
+    assert set(one.open_work()) == {"a"}
+    assert two.open_work() == {}
+    assert two.requests_by_id(["id-a"]) == {}
+    assert not two.knows_other("id-a", "b")
+    assert two.intend("a", "p-image", REQUEST, "run", 0.005), "its own, at its own cost"
+
+
+def test_an_id_that_is_another_requests_is_not_taken(journal):
+    journal.accept(intend(journal, "a"), "id", None)
+    other = intend(journal, "b")
+    assert journal.accept(other, "id", None) is None
+    assert states(journal) == {"a": "sent", "b": "intent"}
+    assert journal.knows_other("id", "b")
+    assert not journal.knows_other("id", "a")
+
+
+def test_of_many_at_once_with_one_id_one_is_taken(journal):
+    entries = [intend(journal, f"key {number}") for number in range(16)]
+    with ThreadPoolExecutor(16) as pool:
+        taken = list(pool.map(lambda entry: journal.accept(entry, "same", None), entries))
+    assert sum(entry is not None for entry in taken) == 1
 
 
 def test_what_ended_a_month_ago_is_dropped_and_what_is_open_or_lost_is_not(journal):
