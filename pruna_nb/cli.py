@@ -32,6 +32,8 @@ _OPTIONS = {
     "unchecked": "--unchecked",
 }
 """What `df.pruna.generate` takes beside the model's fields, and the option for it, if any."""
+_INTERRUPTED = 130
+"""The exit code by Ctrl-C: 128 and the signal's number, as shells have it."""
 # Names that are words too ("the model", "a prompt") are meant only where something is set.
 _NAMED = re.compile(
     r"\b(max_cost_usd|prompt_col|on_lost|(?:cache|model|prompt|samples|timeout|unchecked)(?==))"
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0 if it went well, 1 if rows failed or something was wrong, 2 if the command itself was,
-        130 if it was interrupted.
+        130 if it was interrupted, 143 or 129 if SIGTERM or SIGHUP stopped it.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given:
@@ -69,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         for note in getattr(interrupt, "__notes__", ["interrupted; what is done is kept."]):
             print(f"pruna-nb: {note}", file=sys.stderr)
-        return 130
+        return int(getattr(interrupt, "code", _INTERRUPTED))
 
 
 def _with_options(text: str) -> str:
@@ -110,8 +112,8 @@ def _add_generate(commands: Any) -> None:
         epilog="The files are named by their row's place (0.jpg, 1.jpg, ...), and the table "
         "beside them by the one that was read, with the columns output, status, error, seconds, "
         "cost_usd, cached and prediction_id. Exit codes: 0 all is there; 1 a row failed, or "
-        "something was wrong; 2 the command was; 130 interrupted: what is done is there, and the "
-        "same command goes on.",
+        "something was wrong; 2 the command was; 130 interrupted (143 by SIGTERM, 129 by SIGHUP): "
+        "what is done is there, and the same command goes on.",
     )
     make.add_argument("table", help="a .csv, .tsv, .jsonl or .parquet file")
     make.add_argument("--prompt-col", metavar="COLUMN", help="the column of prompts")

@@ -151,7 +151,9 @@ def generate(
     request = Request(request_key(settings.service, known, given), given)
     plan = engine.prepare(known, [request], settings, cache)
     engine.check_budget(plan, max_cost_usd)
-    run = Run(plan, settings, RunOptions(cache, on_lost, sync=known.try_sync, timeout=timeout))
+    # Not with Try-Sync: its answer comes at the end and without an id, so that a process which
+    # is killed meanwhile could not fetch what it paid for.
+    run = Run(plan, settings, RunOptions(cache, on_lost, timeout=timeout))
     progress.wait(run, progress=False)
     error = run.crash or run.error
     if error is not None:

@@ -21,6 +21,8 @@ _SHORTEST_SECONDS = 0.1
 """The pause between two askings where the predictions were all alike."""
 _FEW = 0.5
 """What each pause is multiplied by while few are asked for."""
+_ALONE = 1 / 6
+"""The part of the time before the first asking that is waited for a prediction alone."""
 _FEW_SECONDS = 0.05
 """They are few as long as the burst that they made up is over within so many seconds."""
 
@@ -32,10 +34,14 @@ class Polling:
     ----------
     kind : str
         What the model makes; a picture is asked for sooner than a video.
+    alone : bool
+        Whether there is one prediction in all: then somebody waits for it, and it is asked for
+        at once.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, alone: bool = False) -> None:
         self._first, self._longest = _FIRST[kind], _LONGEST[kind]
+        self._soonest = self._first * _ALONE if alone else self._first
         self._full_at = 0.0
         self._few = True
         self._recent: list[float] = []
@@ -56,7 +62,7 @@ class Polling:
     def first(self) -> float:
         """Give the seconds after sending at which to ask first."""
         if len(self._sorted) < _ENOUGH:
-            return self._first
+            return self._soonest
         return max(0.05, self._at(0.1) * 0.95)
 
     def again(self, age: float) -> float:

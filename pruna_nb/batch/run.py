@@ -58,15 +58,12 @@ class RunOptions:
         Whether outputs are kept for later runs ("off": not).
     on_lost : {"report", "resend"}
         What to do with a prediction whose answer was lost.
-    sync : bool
-        Whether to wait for the answer in the request itself.
     timeout : float or None
         Seconds that a prediction may take; None takes what suits the model's kind.
     """
 
     cache: CacheMode = "use"
     on_lost: OnLost = "report"
-    sync: bool = False
     timeout: float | None = None
 
 

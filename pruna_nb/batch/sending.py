@@ -149,7 +149,7 @@ class Sending:
     def _post(self, job: Job, entry: Entry, wire: dict[str, Any], slot: Slot) -> None:
         run = self.run
         try:
-            prediction = run.calls.create(run.plan.model.name, wire, sync=run.options.sync)
+            prediction = run.calls.create(run.plan.model.name, wire)
         except errors.RateLimitError as error:
             self.throttle.refuse(slot, error.retry_after)
             run.journal.void(entry)

@@ -50,7 +50,7 @@ class Steps:
         self.throttles = {
             name: throttle_for(settings, name, limit) for name, limit in ENDPOINT_LIMITS.items()
         }
-        self.polling = Polling(model.output)
+        self.polling = Polling(model.output, alone=run.total == 1)
         self.following = Following(run, self)
         self.sending = Sending(self)
         self.reached_at: float | None = None

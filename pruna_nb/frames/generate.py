@@ -127,7 +127,7 @@ def begin(frame: pd.DataFrame, call: Call, how: How) -> tuple[pd.DataFrame, Run]
         grown = expand(frame, call)
         plan = _plan(grown, call, settings, how.cache)
         engine.check_budget(plan, how.max_cost_usd)
-        options = RunOptions(how.cache, how.on_lost, sync=False, timeout=how.timeout)
+        options = RunOptions(how.cache, how.on_lost, timeout=how.timeout)
         return grown, Run(plan, settings, options)
 
 

@@ -89,6 +89,13 @@ def test_few_in_flight_are_asked_for_twice_as_often(in_flight, pause):
     assert polling.again(0.8) == pytest.approx(pause)
 
 
+def test_a_prediction_that_somebody_waits_for_alone_is_asked_for_at_once():
+    moments = asked_until(Polling("image", alone=True), 0.8)
+    assert moments[0] == pytest.approx(0.05)
+    assert moments[-1] <= 0.8 + 0.05
+    assert len(moments) <= 20
+
+
 def test_old_lessons_are_forgotten():
     polling = Polling("image")
     for _ in range(64):

@@ -6,6 +6,7 @@ command line choose faults by a part of their names; ``--quick`` leaves out thos
 
 from __future__ import annotations
 
+import importlib
 import logging
 import sys
 import tempfile
@@ -15,8 +16,19 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.faults.cases import CASES
-from tests.faults.processes import PROCESS_CASES
+from tests.faults import cases, processes
+
+# Each area has a module of its own: cases_<area>.py, with a list CASES.
+AREAS = [
+    importlib.import_module(f"tests.faults.{path.stem}")
+    for path in sorted(Path(__file__).parent.glob("cases_*.py"))
+]
+ALL_CASES = [
+    *cases.CASES,
+    *processes.PROCESS_CASES,
+    *(case for area in AREAS for case in area.CASES),
+]
+"""Every fault, in the order of the table."""
 
 HEAD = "| fault | rows | lost | paid twice | of these told | after the first run |"
 RULE = "| --- | --- | --- | --- | --- | --- |"
@@ -36,7 +48,7 @@ def main(arguments):
     logging.getLogger("pruna_nb").setLevel(logging.CRITICAL)
     print(HEAD, RULE, sep="\n", flush=True)
     wrong, began = [], time.monotonic()
-    for case in [*CASES, *PROCESS_CASES]:
+    for case in ALL_CASES:
         if wanted and not any(part in case.name for part in wanted):
             continue
         if quick and case.slow:

@@ -9,7 +9,6 @@ import pytest
 
 from tests.faults import table
 from tests.faults.cases import CASES
-from tests.faults.processes import PROCESS_CASES
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "reliability.md"
 pytestmark = pytest.mark.faults
@@ -28,7 +27,7 @@ def test_no_row_is_lost_and_none_is_paid_for_twice_in_silence(case):
 
 def test_the_table_of_the_docs_has_the_faults_of_the_code_in_their_order():
     names = re.findall(r"^\| ([^|]+?) \| \d+ \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert names == [case.name for case in (*CASES, *PROCESS_CASES)]
+    assert names == [case.name for case in table.ALL_CASES]
 
 
 def test_the_table_of_the_docs_has_the_columns_of_the_code():
@@ -37,7 +36,7 @@ def test_the_table_of_the_docs_has_the_columns_of_the_code():
 
 def test_no_row_of_the_docs_table_says_more_than_its_case_allows():
     text = PAGE.read_text(encoding="utf-8")
-    for case in (*CASES, *PROCESS_CASES):
+    for case in table.ALL_CASES:
         row = re.search(
             rf"^\| {re.escape(case.name)} \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|",
             text,

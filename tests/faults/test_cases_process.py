@@ -1,0 +1,148 @@
+"""Processes that are ended from outside, or forked: nothing that was paid for is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from pruna_nb import emulator
+from tests.faults import cases_process
+from tests.faults.cases_process import FRAME, ONE_BY_ONE, finished, place, started, until
+from tests.faults.proxy import SlowProxy
+
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.skipif(os.name != "posix", reason="needs fork and signals"),
+]
+ENDING = [signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
+@pytest.mark.parametrize("code", [FRAME, ONE_BY_ONE], ids=["frame", "single"])
+def test_a_script_that_is_ended_from_outside_pays_for_no_row_twice(number, code):
+    rows, at = (40, 8) if code is FRAME else (4, 2)
+    found, exit_code = cases_process.ended_by(number, code, rows, at)
+    assert exit_code == 128 + number
+    assert (found.lost, found.paid_twice, found.told) == (0, 0, 0), found
+
+
+def test_a_single_call_that_is_killed_while_it_waits_is_taken_up_by_the_next_one(tmp_path):
+    with (
+        emulator.running(fast=True, latency=1.5) as service,
+        place(service.url) as (_, environment),
+    ):
+        child = started(ONE_BY_ONE, environment, 1)
+        # Whoever asks for its status knows its id.
+        until(lambda: service.counts["status"] >= 1)
+        child.kill()
+        finished(child)
+        out, _ = finished(started(ONE_BY_ONE, environment, 1))
+        assert out.split() == ["succeeded"]
+        assert service.charged == 1
+
+
+@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
+def test_the_command_line_writes_its_table_before_a_signal_ends_it(number, tmp_path):
+    table = tmp_path / "prompts.csv"
+    table.write_text("prompt\n" + "".join(f"thing {number}\n" for number in range(40)))
+    code = "import sys; from pruna_nb.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "generate", str(table), "--prompt-col", "prompt"]
+    command += ["--out", str(tmp_path / "out"), "--quiet"]
+    with (
+        emulator.running(fast=True, latency=(0.1, 0.4)) as service,
+        SlowProxy(service.port, 0.2) as proxy,
+        place(proxy.url) as (_, environment),
+    ):
+        child = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        until(lambda: service.charged >= 8)
+        child.send_signal(number)
+        _, said = finished(child)
+        assert child.returncode == 128 + number
+        assert "rows are done and kept; run again to go on." in said
+        assert (tmp_path / "out" / "prompts.csv").is_file()
+        again = subprocess.run(command, env=environment, check=True, capture_output=True)
+        assert b"40 rows" in again.stdout
+        assert service.charged == 40
+
+
+OWN_WAY = """
+import os, signal, sys
+import pandas as pd
+import pruna_nb
+came = []
+number = int(sys.argv[1])
+signal.signal(number, {handler})
+out = pd.DataFrame({{"prompt": ["a", "b", "c"]}}).pruna.generate("prompt", progress=False)
+print(out["status"].tolist().count("succeeded"), came == [number] * {times})
+"""
+
+
+@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    ("handler", "times"),
+    [("lambda number, frame: came.append(number)", 1), ("signal.SIG_IGN", 0)],
+    ids=["handled", "ignored, as nohup does"],
+)
+def test_whoever_has_an_own_way_with_a_signal_keeps_it(number, handler, times):
+    with (
+        emulator.running(fast=True, latency=0.5) as service,
+        place(service.url) as (_, environment),
+    ):
+        child = started(OWN_WAY.format(handler=handler, times=times), environment, int(number))
+        until(lambda: service.charged >= 3)
+        child.send_signal(number)
+        out, _ = finished(child)
+        assert out.split() == ["3", "True"]
+        assert child.returncode == 0
+
+
+RESTORED = """
+import signal
+import pandas as pd
+import pruna_nb
+before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+pd.DataFrame({"prompt": ["a"]}).pruna.generate("prompt", progress=False)
+pruna_nb.generate("a")
+print([signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before)
+"""
+
+
+def test_after_a_run_signals_do_what_they_did_before():
+    with emulator.running(fast=True) as service, place(service.url) as (_, environment):
+        assert finished(started(RESTORED, environment)) == ("True\n", "")
+
+
+CAUGHT = """
+import sys
+import pandas as pd
+import pruna_nb
+frame = pd.DataFrame({"prompt": [f"thing {number}" for number in range(40)]})
+try:
+    frame.pruna.generate("prompt", progress=False)
+except KeyboardInterrupt as stop:
+    print(len(stop.frame), stop)
+    raise
+finally:
+    print("cleaned up")
+"""
+
+
+def test_a_script_can_keep_what_is_done_and_clean_up_when_it_is_ended():
+    with (
+        emulator.running(fast=True, latency=(0.1, 0.4)) as service,
+        SlowProxy(service.port, 0.1) as proxy,
+        place(proxy.url) as (_, environment),
+    ):
+        child = started(CAUGHT, environment)
+        until(lambda: service.charged >= 4)
+        child.send_signal(signal.SIGTERM)
+        out, said = finished(child)
+        assert out.splitlines() == ["40 stopped by SIGTERM", "cleaned up"]
+        assert "Traceback" not in said
+        assert child.returncode == 143
