@@ -33,14 +33,14 @@ def test_info_of_a_folder_that_is_not_there_makes_none(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_verify_finds_what_is_gone_or_damaged_and_the_next_run_makes_it_anew(made, service):
+def test_verify_finds_what_is_gone_or_damaged_and_the_next_run_fetches_it_again(made, service):
     gone, damaged, _ = made["output"]
     Path(gone).unlink()
     Path(damaged).write_bytes(b"\xff\xd8\xff no picture any more")
     assert set(pruna_nb.cache.verify()) == {gone, damaged}
     again = PROMPTS.pruna.generate("prompt", progress=False)
-    assert again["cached"].tolist() == [False, False, True]
-    assert service.charged == 5
+    assert again["cached"].tolist() == [True, True, True]
+    assert service.charged == 3
     assert pruna_nb.cache.verify() == []
 
 

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, urljoin
 
@@ -19,6 +19,7 @@ from pruna_nb.api import replies
 from pruna_nb.api.addresses import resolve, same_origin
 from pruna_nb.api.hidden import hide_in_error, secrets_in
 from pruna_nb.api.http import Transport
+from pruna_nb.api.moments import ServiceClock
 from pruna_nb.api.multipart import Multipart
 from pruna_nb.api.retry import OUTPUT_TOO_LARGE
 from pruna_nb.catalog import find_model
@@ -49,10 +50,13 @@ class Calls:
         Whose key, address and times are in force.
     transport : Transport
         What sends; one for all threads.
+    clock : ServiceClock
+        The service's time, as its answers told it.
     """
 
     settings: Settings
     transport: Transport
+    clock: ServiceClock = field(default_factory=ServiceClock, repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> Calls:
@@ -91,6 +95,7 @@ class Calls:
             read_seconds=seconds,
             keep_part=True,
         )
+        self.clock.read(reply.headers)
         if not reply.ok:
             secrets = secrets_in(find_model(model, unchecked=True), given)
             raise hide_in_error(_refusal(reply), secrets)
@@ -103,6 +108,7 @@ class Calls:
         """
         name = quote(str(prediction.id), safe="")
         reply = self.transport.request("GET", f"/v1/predictions/status/{name}")
+        self.clock.read(reply.headers)
         if reply.ok:
             return replies.read_status(reply, prediction)
         error = replies.read_error(reply, time.time(), prediction_id=prediction.id)

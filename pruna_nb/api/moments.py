@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -67,3 +68,27 @@ def _wait(text: str | None, now: float) -> float | None:
     if not math.isfinite(seconds):
         return None
     return max(0.0, seconds - now if seconds > _EPOCH else seconds)
+
+
+class ServiceClock:
+    """The service's own time, as the Date of its answers tells it; ours may be off by days."""
+
+    def __init__(self) -> None:
+        self._header: str | None = None
+        self._seen: tuple[float, float] | None = None
+
+    def read(self, headers: Mapping[str, str]) -> None:
+        """Take the time from an answer's headers, if they tell it."""
+        header = headers.get("Date")
+        if header == self._header:  # it changes once a second
+            return
+        date = date_of(header)
+        if date is not None:
+            self._header, self._seen = header, (date, time.monotonic())
+
+    def now(self) -> float | None:
+        """Return the service's time in seconds since 1970; None if it never told it."""
+        if self._seen is None:
+            return None
+        date, read_at = self._seen
+        return date + time.monotonic() - read_at

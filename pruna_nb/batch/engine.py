@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pruna_nb.batch.cache import Cache
 from pruna_nb.batch.job import Outcome
@@ -14,7 +14,7 @@ from pruna_nb.catalog import usd_text
 from pruna_nb.errors import BudgetError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pruna_nb.batch.cache import CacheMode
     from pruna_nb.batch.plan import Plan, Request
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pruna_nb.catalog import Model
     from pruna_nb.settings import Settings
 
+T = TypeVar("T")
 LOG = logging.getLogger("pruna_nb")
 
 
@@ -46,14 +47,23 @@ def prepare(
     keys = list(dict.fromkeys(request.key for request in requests if request.key is not None))
     hits = Cache(settings.cache_dir).find(keys) if cache == "use" else {}
     journal = Journal.of(settings)
-    open_work = journal.open_work()
-    wanted = set(keys)
+    wanted = set(keys).difference(hits)
+
+    def among_wanted(found: Mapping[str, T]) -> dict[str, T]:
+        return {key: entry for key, entry in found.items() if key in wanted}
+
+    open_work = among_wanted(journal.open_work())
+    if cache == "use":  # delivered once, and not here: its file was deleted, or is damaged
+        open_work = journal.delivered(wanted.difference(open_work)) | open_work
     return make_plan(
         model,
         requests,
         hits=hits,
-        open_work={key: entry for key, entry in open_work.items() if key in wanted},
-        lost={key: entries for key, entries in journal.lost().items() if key in wanted},
+        open_work=open_work,
+        lost=among_wanted(journal.lost()),
+        expired=among_wanted(journal.expired()),
+        elsewhere=among_wanted(journal.elsewhere()),
+        stale=frozenset(key for key, entry in open_work.items() if entry.seems_old),
     )
 
 
@@ -98,23 +108,52 @@ def _is_amount(value: Any) -> bool:
 
 
 def announcements(plan: Plan) -> list[str]:
-    """Say what of earlier runs this one goes on with, and what it sends again."""
-    lines = []
-    resumed = plan.count("resume")
-    if resumed:
-        lines.append(
-            f"{counted(resumed, 'prediction')} of an earlier run taken up: not sent again."
-        )
+    """Say what of earlier runs this one goes on with, and what it sends again, at what cost."""
+    asked_first = plan.asked_first()
+    here = [key for key, entry in plan.open_work.items() if key not in asked_first]
+    deleted = sum(plan.open_work[key].state == "delivered" for key in here)
     lost = [entry for entries in plan.lost.values() for entry in entries]
+    expired = [entry for entries in plan.expired.values() for entry in entries]
+    lines = []
+    if len(here) > deleted:
+        what = counted(len(here) - deleted, "prediction")
+        lines.append(f"{what} of an earlier run taken up: not sent again.")
+    if deleted:
+        what = counted(deleted, "output")
+        lines.append(f"{what} no longer on the disk: fetched again by id, at no cost.")
+    if asked_first:
+        what = counted(len(asked_first), "prediction")
+        cost = _cost_text([plan.open_work[key].cost_usd for key in asked_first])
+        lines.append(
+            f"{what} of more than 24 hours ago: the service is asked first, and what it no longer "
+            f"has is made anew (cost: {cost})."
+        )
     if lost:
-        prices = [entry.cost_usd for entry in lost]
-        known = sum(price for price in prices if price is not None)
-        cost = "price not published" if None in prices else f"{usd_text(known)} at most"
+        cost = _cost_text([entry.cost_usd for entry in lost])
         lines.append(
             f"{counted(len(lost), 'prediction')} lost on the way before (possible cost: {cost}), "
             "sent again now."
         )
+    if expired:
+        cost = _cost_text([entry.cost_usd for entry in expired])
+        lines.append(
+            f"{counted(len(expired), 'prediction')} expired before the output was fetched, sent "
+            f"again now: charged once more (cost: {cost})."
+        )
+    if plan.elsewhere:
+        cost = _cost_text([entry.cost_usd for entry in plan.elsewhere.values()])
+        lines.append(
+            f"{counted(len(plan.elsewhere), 'prediction')} of these rows sent with another API "
+            "key and not fetched yet, which a run with that key does at no cost: sent again now "
+            f"with this key (cost: {cost})."
+        )
     return lines
+
+
+def _cost_text(prices: Sequence[float | None]) -> str:
+    if None in prices:
+        return "price not published"
+    return f"{usd_text(sum(price for price in prices if price is not None))} at most"
 
 
 def outcomes(plan: Plan, run: Run | None) -> list[Outcome]:

@@ -11,7 +11,7 @@ from pruna_nb.batch.job import Job, Outcome, Status
 from pruna_nb.batch.owners import is_at_work
 
 if TYPE_CHECKING:
-    from pruna_nb.batch.journal import Entry
+    from pruna_nb.batch.entries import Entry
     from pruna_nb.batch.run import Run
     from pruna_nb.batch.steps import Steps
 
@@ -36,7 +36,9 @@ class Following:
         """Go on with an open request that the plan found."""
         run = self.run
         owner = run.owner.name if run.owner else ""
-        if not is_at_work(run.settings.cache_dir, entry.run) and entry.state == "sent":
+        if entry.state == "delivered" or (
+            entry.state == "sent" and not is_at_work(run.settings.cache_dir, entry.run)
+        ):
             ours = run.journal.take_up(entry, owner)
             if ours is not None:
                 self.steps.resume(job, ours)
@@ -68,6 +70,8 @@ class Following:
         elif entry.state in {"failed", "canceled"}:
             status: Status = "canceled" if entry.state == "canceled" else "failed"
             run.settle(job, Outcome(status, error=entry.error, prediction_id=entry.prediction_id))
+        elif job.may_buy:  # what it could cost was announced
+            run.schedule.queue(job)
         else:
             self._lost(job, entry)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from pruna_nb.api.replies import Prediction
-    from pruna_nb.batch.journal import Entry
+    from pruna_nb.batch.entries import Entry
     from pruna_nb.errors import PrunaError
 
 Status = Literal["succeeded", "failed", "canceled", "skipped", "lost", "pending"]
@@ -75,6 +75,10 @@ class Job:
         was lost.
     asked_again : bool
         Whether its output was gone once, and its status was asked for again.
+    missing_since : float or None
+        Since when the service does not find it (`time.monotonic`); None while it does.
+    may_buy : bool
+        Whether it is sent anew if the service no longer has it, which the plan counted as a cost.
     on_the_wire : bool
         Whether its POST is out, and the answer is not there.
     resumed : bool
@@ -96,6 +100,8 @@ class Job:
     fetches: int = 0
     resends: int = 0
     asked_again: bool = False
+    missing_since: float | None = None
+    may_buy: bool = False
     on_the_wire: bool = False
     resumed: bool = False
     lost: Outcome | None = None

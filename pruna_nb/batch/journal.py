@@ -12,12 +12,22 @@ import json
 import threading
 import time
 import uuid
-from dataclasses import dataclass, field, fields, replace
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from pruna_nb.api.media import media_dir
 from pruna_nb.batch.database import database_of
+from pruna_nb.batch.entries import (
+    COLUMNS,
+    DURABLE,
+    INSERT,
+    INSERT_NEW,
+    UPDATE,
+    Entry,
+    Recorded,
+    State,
+    values_of,
+)
 from pruna_nb.batch.owners import is_at_work
 from pruna_nb.errors import CacheError
 
@@ -27,72 +37,7 @@ if TYPE_CHECKING:
 
     from pruna_nb.settings import Settings
 
-State = Literal["intent", "sent", "delivered", "failed", "canceled", "expired", "lost", "resent"]
-OUTPUT_LIFE_SECONDS = 86400.0
-"""How long the service keeps an output; an older id is not taken up."""
 _KEPT_SECONDS = 30 * 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One prediction's line in the journal; its fields are the table's columns, in order."""
-
-    entry: str
-    key: str
-    origin: str
-    model: str
-    request: str | None
-    run: str
-    state: str
-    prediction_id: str | None
-    generation_url: str | None
-    media: str | None
-    error: str | None
-    cost_usd: float | None
-    sent_at: float
-    updated_at: float
-    account: str = ""
-    service_date: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What a prediction was asked for, and what became of it, by the journal or the cache.
-
-    Parameters
-    ----------
-    model : str
-        The model's name.
-    input : dict
-        Its fields, with secrets masked and files named by their SHA-256.
-    state : str
-        As the journal has it; "delivered" for what only the cache knows.
-    key : str
-        As `request_key` gives it.
-    """
-
-    model: str
-    input: dict[str, Any] = field(repr=False)
-    state: str
-    key: str
-
-
-_NAMES = [each.name for each in fields(Entry)]
-# Not dataclasses.astuple, which copies each value deeply: a quarter of a millisecond a row.
-_values_of = attrgetter(*_NAMES)
-_COLUMNS = ", ".join(_NAMES)
-# A second open entry of one request is what the index forbids: it is ignored, not replaced.
-_INSERT = f"INSERT OR IGNORE INTO prediction ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - names of ours
-# The same, but for a request whose output is there: what another run delivered meanwhile.
-_INSERT_NEW = (
-    f"INSERT OR IGNORE INTO prediction ({_COLUMNS}) SELECT {', '.join('?' * len(_NAMES))} "  # noqa: S608 - the same
-    "WHERE NOT EXISTS (SELECT 1 FROM item WHERE item.key = ?)"
-)
-_UPDATE = (
-    f"UPDATE OR IGNORE prediction SET {', '.join(f'{name} = ?' for name in _NAMES)} WHERE entry = ?"  # noqa: S608 - the same
-)
-_SURE = frozenset({"intent", "sent", "lost"})
-"""States whose loss costs money: they reach the disk before the work goes on."""
 
 
 class Journal:
@@ -130,6 +75,7 @@ class Journal:
         cost_usd: float | None,
         *,
         unless_kept: bool = False,
+        reusable: bool = True,
     ) -> Entry | None:
         """Note that a request is about to be sent.
 
@@ -156,9 +102,10 @@ class Journal:
             now,
             now,
             self.account or "",
+            reusable=reusable,
         )
-        values = _values_of(entry)
-        sql, given = (_INSERT_NEW, (*values, key)) if unless_kept else (_INSERT, values)
+        values = values_of(entry)
+        sql, given = (INSERT_NEW, (*values, key)) if unless_kept else (INSERT, values)
         return entry if self.database.change(sql, given, durable=True) else None
 
     def void(self, entry: Entry) -> None:
@@ -179,7 +126,8 @@ class Journal:
         changed = replace(entry, state=state, updated_at=time.time(), **changes)
         if changed.error is not None:  # half a character, as in a file's name, is no text to SQLite
             changed = replace(changed, error=changed.error.encode("utf-8", "replace").decode())
-        if state not in _SURE:
+        # Without an id, the address alone leads to the output, should its file be deleted.
+        if state not in DURABLE and changed.prediction_id is not None:
             changed = replace(changed, generation_url=None)
         try:
             self._write(changed)
@@ -190,8 +138,23 @@ class Journal:
             raise
         return changed
 
-    def accept(self, entry: Entry, prediction_id: str | None, url: str | None) -> Entry | None:
+    def accept(
+        self,
+        entry: Entry,
+        prediction_id: str | None,
+        url: str | None,
+        service_date: float | None = None,
+    ) -> Entry | None:
         """Note the id that the service gave to a request, or the address of its output.
+
+        Parameters
+        ----------
+        entry : Entry
+            The intent.
+        prediction_id, url : str or None
+            As the service gave them.
+        service_date : float or None
+            When that was, by the service's clock.
 
         Returns
         -------
@@ -209,6 +172,7 @@ class Journal:
             state="sent",
             prediction_id=prediction_id,
             generation_url=url,
+            service_date=service_date,
             updated_at=time.time(),
         )
 
@@ -284,9 +248,9 @@ class Journal:
                 waiting[entry.entry] = (entry, known)
 
     def _write(self, entry: Entry) -> None:
-        values, durable = _values_of(entry), entry.state in _SURE
-        if not self.database.change(_UPDATE, (*values, entry.entry), durable=durable):
-            self.database.change(_INSERT, values, durable=durable)
+        values, durable = values_of(entry), entry.state in DURABLE
+        if not self.database.change(UPDATE, (*values, entry.entry), durable=durable):
+            self.database.change(INSERT, values, durable=durable)
 
     def catch_up(self) -> None:
         """Write what the disk did not take before.
@@ -308,7 +272,7 @@ class Journal:
                     del _UNSAVED[self.folder][name]
 
     def _restore(self, entry: Entry) -> None:
-        if self.database.change(_INSERT, _values_of(entry), durable=True):
+        if self.database.change(INSERT, values_of(entry), durable=True):
             return
         now = self.look(entry.entry)
         if now is None or now.state != "delivered" or now.media is None:
@@ -319,7 +283,8 @@ class Journal:
     def open_work(self) -> dict[str, Entry]:
         """Give the requests that were sent and not delivered, by key.
 
-        Intents of runs that are gone become lost here, and so do ids older than 24 hours.
+        Intents of runs that are gone become lost here. An id stays open until the service says
+        that its output is gone: our clock does not.
         """
         self.catch_up()
         at_work: dict[str, bool] = {}
@@ -340,9 +305,6 @@ class Journal:
         if entry.state == "intent":
             self._end(entry, "lost", "the run ended while it was on the wire")
             return None
-        if time.time() - entry.sent_at > OUTPUT_LIFE_SECONDS:
-            self._end(entry, "expired", "it was not fetched within 24 hours")
-            return None
         return entry
 
     def _end(self, entry: Entry, state: State, why: str) -> None:
@@ -352,13 +314,42 @@ class Journal:
             [state, why, time.time(), entry.entry, entry.run, entry.state],
         )
 
-    def take_up(self, entry: Entry, run: str) -> Entry | None:
-        """Make an open id of a run that is gone this run's own; None if another was quicker."""
-        changed = self.database.change(
-            "UPDATE prediction SET run = ? WHERE entry = ? AND run = ? AND state = 'sent'",
-            [run, entry.entry, entry.run],
+    def delivered(self, keys: Iterable[str]) -> dict[str, Entry]:
+        """Return what was delivered last for requests, to be fetched again: its file may be gone.
+
+        What was made with ``cache="off"`` is not among them: it was not to be kept.
+        """
+        found: dict[str, Entry] = {}
+        sql = (
+            f"SELECT {COLUMNS} FROM prediction "  # noqa: S608 - ours
+            f"WHERE {self._ours} AND state = 'delivered' AND reusable AND key IN ({{}})"
         )
-        return replace(entry, run=run) if changed else None
+        for rows in self.database.select_in(sql, sorted(keys), self._our_values):
+            for entry in (Entry(*row) for row in rows):
+                last = found.get(entry.key)
+                fetchable = entry.prediction_id or entry.generation_url
+                if fetchable and (last is None or entry.sent_at > last.sent_at):
+                    found[entry.key] = entry
+        return found
+
+    def elsewhere(self) -> dict[str, Entry]:
+        """Return what is open of other accounts at this service, by key: theirs to fetch."""
+        if not self.account:
+            return {}
+        found = self._select(
+            "state IN ('intent', 'sent') AND origin = ? AND account NOT IN (?, '')",
+            *self._our_values,
+        )
+        return {entry.key: entry for entry in found}
+
+    def take_up(self, entry: Entry, run: str) -> Entry | None:
+        """Make an id of a run that is gone this run's own; None if another was quicker."""
+        changed = self.database.change(
+            "UPDATE OR IGNORE prediction SET run = ?, state = 'sent' "
+            "WHERE entry = ? AND run = ? AND state = ?",
+            [run, entry.entry, entry.run, entry.state],
+        )
+        return replace(entry, run=run, state="sent") if changed else None
 
     def look(self, entry: str) -> Entry | None:
         """Give an entry as it stands now; None if it was taken back."""
@@ -374,17 +365,24 @@ class Journal:
         return self._settled(found[0], at_work=is_at_work(self.folder, found[0].run))
 
     def lost(self) -> dict[str, list[Entry]]:
-        """Give what was lost on the way and was not sent again since, by key."""
+        """Return what was lost on the way and was not sent again since, by key."""
+        return self._by_key("lost")
+
+    def expired(self) -> dict[str, list[Entry]]:
+        """Return what expired before it was fetched and was not sent again since, by key."""
+        return self._by_key("expired")
+
+    def _by_key(self, state: State) -> dict[str, list[Entry]]:
         found: dict[str, list[Entry]] = {}
-        for entry in self._select(f"state = 'lost' AND {self._ours}", *self._our_values):
+        for entry in self._select(f"state = '{state}' AND {self._ours}", *self._our_values):
             found.setdefault(entry.key, []).append(entry)
         return found
 
     def resent(self, key: str) -> None:
-        """Note that what was lost under a key is now sent again, at the user's word."""
+        """Note that what was lost or expired under a key is now sent again, as was announced."""
         self.database.change(
             "UPDATE prediction SET state = 'resent' "  # noqa: S608 - ours
-            f"WHERE key = ? AND state = 'lost' AND {self._ours}",
+            f"WHERE key = ? AND state IN ('lost', 'expired') AND {self._ours}",
             [key, *self._our_values],
         )
 
@@ -397,12 +395,12 @@ class Journal:
         """Drop what ended well over 30 days ago."""
         self.database.change(
             "DELETE FROM prediction "
-            "WHERE updated_at < ? AND state NOT IN ('intent', 'sent', 'lost')",
+            "WHERE updated_at < ? AND state NOT IN ('intent', 'sent', 'lost', 'expired')",
             [time.time() - _KEPT_SECONDS],
         )
 
     def _select(self, where: str, *values: Any) -> list[Entry]:
-        sql = f"SELECT {_COLUMNS} FROM prediction WHERE {where}"  # noqa: S608 - ours
+        sql = f"SELECT {COLUMNS} FROM prediction WHERE {where}"  # noqa: S608 - ours
         rows = self.database.execute(sql, values)
         return [Entry(*row) for row in rows]
 

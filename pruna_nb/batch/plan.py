@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pruna_nb.catalog import cost_usd, limit_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from pruna_nb.batch.cache import Hit
-    from pruna_nb.batch.journal import Entry
+    from pruna_nb.batch.entries import Entry
     from pruna_nb.catalog import Model
     from pruna_nb.settings import Settings
 
+T = TypeVar("T")
 Action = Literal["hit", "new", "duplicate", "resume", "skip"]
 
 
@@ -41,14 +43,17 @@ class Plan:
         The rows, in their order.
     actions : list of str
         For each row: "hit" (there already), "new" (sent and paid), "duplicate" (equal to a
-        row above, whose output it shares), "resume" (sent before, not yet delivered) or
-        "skip".
+        row above, whose output it shares), "resume" (sent before, not yet delivered, or its file
+        is gone) or "skip". What was sent so long ago that its output has probably expired is
+        "new": it is asked for first, and its cost is counted.
     hits : mapping of str to Hit
         By key.
     open_work : mapping of str to Entry
         What is to be taken up, by key.
-    lost : mapping of str to list of Entry
-        What was lost on the way before and is sent again now, by key.
+    lost, expired : mapping of str to list of Entry
+        What was lost on the way before, or expired unfetched, and is sent again now, by key.
+    elsewhere : mapping of str to Entry
+        What another account has open and this one sends for itself, by key.
     """
 
     model: Model
@@ -57,6 +62,8 @@ class Plan:
     hits: Mapping[str, Hit]
     open_work: Mapping[str, Entry]
     lost: Mapping[str, list[Entry]]
+    expired: Mapping[str, list[Entry]] = field(default_factory=dict)
+    elsewhere: Mapping[str, Entry] = field(default_factory=dict)
 
     def count(self, action: Action) -> int:
         """Give how many rows have an action."""
@@ -79,6 +86,15 @@ class Plan:
                 total += cost
         return total
 
+    def asked_first(self) -> frozenset[str]:
+        """Return the keys of new rows that are asked for before they are sent."""
+        new = {
+            request.key
+            for request, action in zip(self.requests, self.actions, strict=True)
+            if action == "new"
+        }
+        return frozenset(key for key in self.open_work if key in new)
+
     def seconds_at_limit(self, settings: Settings) -> float:
         """Give the seconds that the limit alone takes for the new rows."""
         requests, seconds = settings.limits.get(self.model.name, limit_for(self.model))
@@ -92,8 +108,17 @@ def make_plan(
     hits: Mapping[str, Hit],
     open_work: Mapping[str, Entry],
     lost: Mapping[str, list[Entry]],
+    expired: Mapping[str, list[Entry]] = MappingProxyType({}),
+    elsewhere: Mapping[str, Entry] = MappingProxyType({}),
+    stale: Container[str] = (),
 ) -> Plan:
-    """Decide what becomes of each row: a pure function of what is known."""
+    """Decide what becomes of each row: a pure function of what is known.
+
+    Parameters
+    ----------
+    stale : container of str
+        The keys of open work that the service has probably no more.
+    """
     actions: list[Action] = []
     seen: set[str] = set()
     for request in requests:
@@ -106,9 +131,21 @@ def make_plan(
             actions.append("duplicate")
         else:
             seen.add(key)
-            actions.append("resume" if key in open_work else "new")
-    again = {key: entries for key, entries in lost.items() if key in seen and key not in open_work}
-    return Plan(model, requests, actions, hits, open_work, again)
+            actions.append("resume" if key in open_work and key not in stale else "new")
+
+    def sent_now(found: Mapping[str, T]) -> dict[str, T]:
+        return {key: it for key, it in found.items() if key in seen and key not in open_work}
+
+    return Plan(
+        model,
+        requests,
+        actions,
+        hits,
+        open_work,
+        sent_now(lost),
+        sent_now(expired),
+        sent_now(elsewhere),
+    )
 
 
 def summary(plan: Plan) -> Counter[str]:

@@ -124,12 +124,15 @@ class Run:
 
     def _make_jobs(self) -> list[Job]:
         shares = Counter(request.key for request in self.plan.requests)
+        asked_first = self.plan.asked_first()
         jobs = []
         for row in self.plan.firsts():
             request = self.plan.requests[row]
             if request.key is not None and request.input is not None:
                 cost = cost_usd(self.plan.model, request.input)
-                jobs.append(Job(request.key, request.input, shares[request.key], cost))
+                job = Job(request.key, request.input, shares[request.key], cost)
+                job.may_buy = request.key in asked_first
+                jobs.append(job)
         return jobs
 
     @property

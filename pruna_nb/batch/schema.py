@@ -47,6 +47,7 @@ _TABLES = {
         "updated_at": "REAL NOT NULL",
         "account": "TEXT NOT NULL DEFAULT ''",
         "service_date": "REAL",
+        "reusable": "INTEGER NOT NULL DEFAULT 1",
     },
 }
 _INDEXES = (
@@ -57,6 +58,8 @@ _INDEXES = (
     """CREATE UNIQUE INDEX prediction_open
         ON prediction (origin, key, account) WHERE state IN ('intent', 'sent')""",
     "CREATE INDEX IF NOT EXISTS prediction_lost ON prediction (origin, key) WHERE state = 'lost'",
+    "CREATE INDEX IF NOT EXISTS prediction_expired ON prediction (key) WHERE state = 'expired'",
+    "CREATE INDEX IF NOT EXISTS prediction_delivered ON prediction (key) WHERE state = 'delivered'",
     "CREATE INDEX IF NOT EXISTS prediction_id ON prediction (prediction_id)",
 )
 

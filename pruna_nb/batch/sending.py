@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pruna_nb.api import replies
     from pruna_nb.api.throttle import Slot, Throttle
-    from pruna_nb.batch.journal import Entry
+    from pruna_nb.batch.entries import Entry
     from pruna_nb.batch.steps import Steps
 
 OUTAGE_SECONDS = 180.0
@@ -102,9 +102,16 @@ class Sending:
         owner = run.owner.name if run.owner else ""
         model, request = run.plan.model.name, run.request_of(job)
         entry = run.journal.intend(
-            job.key, model, request, owner, job.cost_usd, unless_kept=unless_kept
+            job.key,
+            model,
+            request,
+            owner,
+            job.cost_usd,
+            unless_kept=unless_kept,
+            reusable=run.options.cache != "off",
         )
-        if entry is not None and (job.resends or job.key in run.plan.lost):
+        announced = job.may_buy or job.key in run.plan.lost or job.key in run.plan.expired
+        if entry is not None and (job.resends or announced):
             run.journal.resent(job.key)
         return entry
 

@@ -13,6 +13,7 @@ from pruna_nb.api.hidden import hide_in_error, secrets_in
 from pruna_nb.api.media import MP4, video_seconds
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.throttle import throttle_for
+from pruna_nb.batch.entries import OUTPUT_LIFE_SECONDS
 from pruna_nb.batch.follow import Following
 from pruna_nb.batch.job import Job, Outcome
 from pruna_nb.batch.polling import Polling
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 
     from pruna_nb.api.media import Stored
     from pruna_nb.api.throttle import Slot, Throttle
-    from pruna_nb.batch.journal import Entry
+    from pruna_nb.batch.entries import Entry
     from pruna_nb.batch.run import Run
 
 _DELIVERIES_AT_MOST = 8
-_YOUNG_SECONDS = 60.0
-"""A prediction of which the service knows nothing is asked for again in its first minute."""
+MISSING_SECONDS = 180.0
+"""How long a prediction that the service does not find is asked for before it counts as gone."""
 T = TypeVar("T")
 
 
@@ -85,7 +86,9 @@ class Steps:
         job.prediction = replace(prediction, input={})
         self.run.count_in_flight(1)
         # An output that was finished in the first answer may have no id: its address is all.
-        noted = self.run.journal.accept(entry, prediction.id, prediction.generation_url)
+        noted = self.run.journal.accept(
+            entry, prediction.id, prediction.generation_url, self.run.calls.clock.now()
+        )
         if noted is None:
             job.prediction = None
             self.run.count_in_flight(-1)
@@ -124,6 +127,7 @@ class Steps:
             return
         throttle.answered(slot)
         self.reached()
+        self._is_found(job)
         job.prediction, job.tries = now, 0
         if now.finished:
             if not job.resumed:  # when that one was done, nobody saw
@@ -200,6 +204,8 @@ class Steps:
 
     def _cost_of(self, job: Job, stored: Stored) -> float | None:
         """Give a prediction's price; of a video whose length another input set, by its length."""
+        if job.resumed and (paid := _entry(job).cost_usd) is not None:
+            return paid
         if job.cost_usd is not None or stored.type is not MP4:
             return job.cost_usd
         seconds = video_seconds(stored.path)
@@ -224,11 +230,8 @@ class Steps:
             self._landed(job, replace(_bad("pending", error, job), error=why))
         elif isinstance(error, errors.ExpiredError):
             self._expired(job, error)
-        elif isinstance(error, errors.NotFoundError) and _is_young(job):
-            self.later(retry.backoff(tries), job, step)
-        elif isinstance(error, errors.NotFoundError) and not retry.may_read_again(error, tries):
-            self.run.journal.note(_entry(job), "expired", error=error.message)
-            self._landed(job, _bad("failed", error, job))
+        elif isinstance(error, errors.NotFoundError):
+            self._missing(job, error, step, tries)
         elif not retry.may_read_again(error, tries) or self._too_often(job, error, step):
             self._still_open(job, error)
         else:
@@ -255,14 +258,54 @@ class Steps:
             return job.fetches >= _DELIVERIES_AT_MOST
         return time.monotonic() > job.deadline
 
+    def _missing(
+        self, job: Job, error: errors.ApiError, step: Callable[[Job], None], tries: int
+    ) -> None:
+        """Ask again for what the service does not find: it may not know of it everywhere yet.
+
+        Meanwhile it does not count as in flight, so that it keeps no other row from being sent.
+        """
+        now = time.monotonic()
+        if job.missing_since is None:
+            job.missing_since = now
+            self.run.count_in_flight(-1)
+        if self._has_lived(job) or now - job.missing_since > MISSING_SECONDS:
+            self._gone(job, error)
+        elif now > job.deadline:
+            self._still_open(job, error)
+        else:
+            self.later(retry.backoff(tries), job, self._next_try(job, step, tries))
+
+    def _is_found(self, job: Job) -> None:
+        if job.missing_since is not None:
+            job.missing_since = None
+            self.run.count_in_flight(1)
+
+    def _has_lived(self, job: Job) -> bool:
+        """Whether a prediction's 24 hours are over by the service's own clock; ours may be off."""
+        sent, now = _entry(job).service_date, self.run.calls.clock.now()
+        return sent is not None and now is not None and now - sent > OUTPUT_LIFE_SECONDS
+
     def _expired(self, job: Job, error: errors.ApiError) -> None:
         """Ask once more where the output is; an address may be older than the output."""
         if job.prediction_id is not None and not job.asked_again:
             job.asked_again = True
             self.later(0.0, job, self.poll)
             return
-        self.run.journal.note(_entry(job), "expired", error=error.message)
-        self._landed(job, _bad("failed", error, job))
+        self._gone(job, error)
+
+    def _gone(self, job: Job, error: errors.ApiError) -> None:
+        """Settle what the service no longer has; what was announced before is sent anew."""
+        run = self.run
+        run.journal.note(_entry(job), "expired", error=error.message)
+        if not job.may_buy or run.error or run.canceled or run.crash:
+            self._landed(job, _bad("failed", error, job))
+            return
+        self._is_found(job)
+        run.count_in_flight(-1)
+        job.prediction, job.entry, job.resumed, job.asked_again = None, None, False, False
+        job.tries = job.fetches = 0
+        run.schedule.queue(job)
 
     def _still_open(self, job: Job, error: errors.ApiError) -> None:
         """Leave a prediction that a later run takes up."""
@@ -289,6 +332,7 @@ class Steps:
             self.poll(job)
 
     def _landed(self, job: Job, outcome: Outcome) -> None:
+        self._is_found(job)
         self.run.count_in_flight(-1)
         self.run.settle(job, outcome)
         # What is settled is kept as long as the run: no more of it than may be of use.
@@ -338,11 +382,6 @@ def _entry(job: Job) -> Entry:
         msg = f"{job!r} is not in the journal"
         raise RuntimeError(msg)
     return job.entry
-
-
-def _is_young(job: Job) -> bool:
-    """Tell whether the service may not have heard of a prediction everywhere yet."""
-    return time.time() - _entry(job).sent_at < _YOUNG_SECONDS
 
 
 def _bad(status: Any, error: errors.ApiError, job: Job) -> Outcome:

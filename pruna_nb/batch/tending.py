@@ -121,7 +121,8 @@ def verify() -> list[str]:
     Returns
     -------
     list of str
-        The media files that were gone or damaged; their rows are made anew by the next run.
+        The media files that were gone or damaged; the next run fetches them again at no cost, or
+        makes them anew where the service no longer has them.
     """
     folder = current().cache_dir
     if not folder.is_dir():

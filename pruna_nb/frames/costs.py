@@ -11,7 +11,7 @@ import pandas as pd
 from pruna_nb.settings import current
 
 if TYPE_CHECKING:
-    from pruna_nb.batch.journal import Entry
+    from pruna_nb.batch.entries import Entry
 
 _DAY = 86_400.0
 _SURE = frozenset({"delivered", "sent", "expired"})

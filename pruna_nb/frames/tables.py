@@ -65,7 +65,8 @@ def journal() -> pd.DataFrame:
         ``request`` (its input while it is open or lost), ``origin`` (the service's address)
         and ``key``.
     """
-    from pruna_nb.batch.journal import Entry, Journal
+    from pruna_nb.batch.entries import Entry
+    from pruna_nb.batch.journal import Journal
 
     settings = current()
     entries = Journal(settings.cache_dir, settings.base_url).entries()

@@ -237,12 +237,13 @@ def test_off_keeps_nothing_for_later_runs(service):
     assert service.charged == 4
 
 
-def test_a_deleted_picture_is_made_anew_and_the_others_are_not(service):
+def test_a_deleted_picture_is_fetched_again_at_no_cost_and_the_others_are_not(service):
     _, outcomes = work(prompts(4))
     Path(outcomes[2].output).unlink()
     _, again = work(prompts(4))
-    assert service.charged == 5
-    assert [outcome.cached for outcome in again] == [True, True, False, True]
+    assert service.charged == 4
+    assert [outcome.cached for outcome in again] == [True] * 4
+    assert [outcome.cost_usd for outcome in again] == [0.0] * 4
     assert Path(again[2].output).exists()
 
 

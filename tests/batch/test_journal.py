@@ -19,7 +19,8 @@ from pruna_nb.api.media import JPEG, Stored
 from pruna_nb.batch import journal as journals
 from pruna_nb.batch import owners
 from pruna_nb.batch.cache import Cache
-from pruna_nb.batch.journal import OUTPUT_LIFE_SECONDS, Journal, Recorded
+from pruna_nb.batch.entries import Recorded
+from pruna_nb.batch.journal import Journal
 from pruna_nb.batch.owners import Owner, is_at_work
 from pruna_nb.errors import CacheError
 
@@ -91,11 +92,34 @@ def test_what_a_run_at_work_has_open_stays_as_it_is(journal, owner):
     assert states(journal) == {"a": "intent", "b": "sent"}
 
 
-def test_an_id_older_than_a_day_is_not_taken_up(journal):
+@pytest.mark.parametrize("hours", [-1000, -1, 25, 1000])
+def test_an_id_is_open_until_the_service_says_that_it_is_gone_whatever_our_clock_says(
+    journal, hours
+):
     sent = journal.note(intend(journal), "sent", prediction_id="id")
-    journal.note(replace(sent, sent_at=time.time() - OUTPUT_LIFE_SECONDS - 1), "sent")
-    assert journal.open_work() == {}
-    assert states(journal) == {"a": "expired"}
+    journal.note(replace(sent, sent_at=time.time() - hours * 3600), "sent")
+    assert set(journal.open_work()) == {"a"}
+    assert states(journal) == {"a": "sent"}
+
+
+def test_what_was_delivered_last_for_a_request_can_be_opened_again(journal):
+    for number in range(2):
+        entry = journal.accept(intend(journal), f"id-{number}", None)
+        journal.note(entry, "delivered", media="aa/b.jpg")
+    off = journal.intend("off", "p-image", REQUEST, "gone", 0.005, reusable=False)
+    journal.note(journal.accept(off, "id-off", None), "delivered", media="aa/c.jpg")
+    found = journal.delivered(["a", "off", "none"])
+    assert {key: entry.prediction_id for key, entry in found.items()} == {"a": "id-1"}
+    opened = journal.take_up(found["a"], "one")
+    assert (opened.state, journal.look(opened.entry).state) == ("sent", "sent")
+    assert journal.take_up(found["a"], "two") is None
+
+
+def test_what_expired_is_told_until_it_is_sent_again(journal):
+    journal.note(journal.accept(intend(journal), "id", None), "expired", error="gone")
+    assert set(journal.expired()) == {"a"}
+    journal.resent("a")
+    assert journal.expired() == {}
 
 
 def test_of_two_runs_one_takes_an_id_up(journal):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pruna_nb import errors
 from pruna_nb.batch import engine
 from pruna_nb.batch.cache import Hit
-from pruna_nb.batch.journal import Entry
+from pruna_nb.batch.entries import Entry
 from pruna_nb.batch.plan import Request, make_plan
 from pruna_nb.catalog import get_model
 from pruna_nb.settings import current

@@ -414,10 +414,10 @@ def test_a_prediction_that_the_service_does_not_know_yet_is_asked_for_again():
     assert outcome.status == "succeeded"
 
 
-def test_an_old_prediction_that_the_service_does_not_know_is_given_up_and_may_have_cost(
+def test_a_prediction_that_the_service_does_not_find_for_long_is_given_up_and_may_have_cost(
     monkeypatch,
 ):
-    monkeypatch.setattr(steps, "_YOUNG_SECONDS", 0.0)
+    monkeypatch.setattr(steps, "MISSING_SECONDS", 0.0)
 
     def answer(asked):
         if asked.method == "POST":

@@ -77,22 +77,23 @@ def test_equal_rows_share_one_prediction_in_every_mode(generate, service):
     assert service.charged == 3
 
 
-def test_a_file_that_was_deleted_is_made_anew(frame, generate, service):
+def test_a_file_that_was_deleted_is_fetched_again_at_no_cost(frame, generate, service):
     first = generate(frame, "prompt")
     Path(first["output"].iloc[1]).unlink()
     second = generate(frame, "prompt")
-    assert service.charged == 4
-    assert second["cached"].tolist() == [True, False, True]
+    assert service.charged == 3
+    assert second["cached"].tolist() == [True, True, True]
     assert all(Path(path).is_file() for path in second["output"])
 
 
-def test_a_file_that_was_damaged_is_made_anew(frame, generate, service):
+def test_a_file_that_was_damaged_is_fetched_again_at_no_cost(frame, generate, service):
     first = generate(frame, "prompt")
     path = Path(first["output"].iloc[0])
     path.write_bytes(b"x" * path.stat().st_size)
     second = generate(frame, "prompt")
-    assert service.charged == 4
-    assert second["cached"].tolist() == [False, True, True]
+    assert service.charged == 3
+    assert second["cached"].tolist() == [True, True, True]
+    assert second["cost_usd"].tolist() == [0.0, 0.0, 0.0]
 
 
 def test_a_failed_row_is_not_cached(generate, service, frame):
