@@ -13,7 +13,7 @@
     ├── MissingExtraError        an optional package is not installed (also an ImportError)
     └── ApiError                 the service, or the way to it
         ├── BadRequestError          400
-        ├── AuthenticationError      401, 403: concerns the whole account
+        ├── AuthenticationError      401, 403: concerns the whole account, or a 403 the row
         ├── QuotaError               QUOTA_EXCEEDED: concerns the whole account
         ├── NotFoundError            404
         ├── ExpiredError             410
@@ -23,6 +23,7 @@
         ├── ServerError              500, 502
         ├── UnavailableError         503
         ├── ConnectionFailedError    no connection: nothing was sent
+        │   └── UntrustedCertificateError  the certificate is not trusted: nothing was sent
         ├── LostAnswerError          sent, and no answer came: 504, a reset, a time-out
         ├── ReplyError               an answer that cannot be understood
         ├── PredictionFailedError    the prediction ended as failed
@@ -166,10 +167,23 @@ class BadRequestError(ApiError):
 
 
 class AuthenticationError(ApiError):
-    """401 or 403: the key is missing, wrong or not allowed."""
+    """401 or 403: the key is missing, wrong or not allowed.
+
+    A 403 without a code of the service for that may be about the one request (a firewall that
+    takes a prompt for an attack): ``account_wide`` is False then.
+    """
 
     default_advice = "Check PRUNA_API_KEY, or pruna_nb.configure(api_key=...)."
     account_wide = True
+
+    def __init__(self, message: str, *, account_wide: bool = True, **more: Any) -> None:
+        super().__init__(message, **more)
+        if not account_wide:
+            self.account_wide = False
+            self.advice = (
+                "If other rows are accepted, it is this input that is refused: change it. "
+                "If none is, check PRUNA_API_KEY and what the key may do."
+            )
 
 
 class QuotaError(ApiError):
@@ -248,6 +262,13 @@ class ConnectionFailedError(ApiError):
     """No connection could be made, so nothing was sent."""
 
     default_advice = "Check the network and the address (PRUNA_API_URL)."
+
+
+class UntrustedCertificateError(ConnectionFailedError):
+    """The certificate of the service, or of a proxy before it, is not trusted: nothing was sent."""
+
+    default_advice = "Name the file of its authority in REQUESTS_CA_BUNDLE, and run again."
+    account_wide = True
 
 
 class LostAnswerError(ApiError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
 from pruna_nb.errors import ReplyError
+from pruna_nb.redact import redact_addresses
 from pruna_nb.settings import is_loopback
 
 _PORTS = {"http": 80, "https": 443}
@@ -41,7 +43,9 @@ def resolve(base_url: str, address: object) -> str:
         If it is no address, or one that must not be asked.
     """
     if not isinstance(address, str) or not address or _NO_ADDRESS.search(address):
-        message = f"The service gave an address that is none: {str(address)[:200]!a}"
+        message = (
+            f"The service gave an address that is none: {redact_addresses(str(address))[:200]!a}"
+        )
         raise ReplyError(message)
     if address.startswith("/") and not address.startswith("//"):
         return base_url + address
@@ -61,7 +65,8 @@ def _checked(base_url: str, address: str) -> str:
     if url.scheme == "http" and not is_loopback(host):
         message = f"The service gave a plain http address, which is not taken: {_bare(url)!r}"
         raise ReplyError(message)
-    if _is_private(host) and not is_loopback(_parse(base_url).host or ""):
+    own = host_of(base_url)
+    if _is_private(host) and not is_loopback(own) and host_of(address) != own:
         message = f"The service gave an address inside this network: {_bare(url)!r}"
         raise ReplyError(message)
     return address
@@ -92,7 +97,9 @@ def _parse(address: str) -> Url:
     try:
         return parse_url(address)
     except LocationParseError:
-        message = f"The service gave an address that cannot be read: {address[:200]!r}"
+        message = (
+            f"The service gave an address that cannot be read: {redact_addresses(address)[:200]!r}"
+        )
         raise ReplyError(message) from None
 
 
@@ -101,9 +108,71 @@ def _bare(url: Url) -> str:
     return f"{url.scheme}://{url.host}{url.path or ''}"[:200]
 
 
-def _is_private(host: str) -> bool:
+def origin_of(address: str) -> str:
+    """Return an address's scheme, host and port, for a message."""
+    url = _parse(address)
+    return f"{url.scheme}://{url.netloc}"
+
+
+def host_of(address: str) -> str:
+    """Return an address's host in small letters, without brackets and a final dot."""
+    return (_parse(address).host or "").strip("[]").lower().rstrip(".")
+
+
+def public_addresses(host: str, port: int | None) -> list[str]:
+    """Look a host up, and return those of its addresses that are not inside a network.
+
+    Raises
+    ------
+    ReplyError
+        If it has none: the service may not send us to what only this network reaches.
+    OSError
+        If the host is not known.
+    """
+    found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(place[0]) for *_, place in found))
+    public = [address for address in addresses if _is_public(address)]
+    if not public:
+        message = f"The service gave an address inside this network: {host!r} is {addresses[0]}"
+        raise ReplyError(message)
+    return public
+
+
+def check_public(address: str) -> None:
+    """Raise ReplyError if an address's host is known here as one inside a network.
+
+    For a request through a proxy, which looks hosts up by itself: one that is not known here is
+    left to it.
+    """
+    url = _parse(address)
     try:
-        return not ipaddress.ip_address(host).is_global
+        public_addresses(url.host or "", url.port)
+    except OSError:
+        return
+
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
+_IPV6_IN_USE = ipaddress.ip_network("2000::/3")
+
+
+def _is_public(address: str) -> bool:
+    """Tell whether an IP address is one of the internet, or stands for an IPv4 one that is."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if inner is None and (ip in _NAT64 or ip in _IPV4_COMPATIBLE):
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is None:
+            return ip.is_global and ip in _IPV6_IN_USE
+        ip = inner
+    return ip.is_global and not ip.is_multicast
+
+
+def _is_private(host: str) -> bool:
+    """Tell whether a host is, by its very spelling, none of the internet's."""
+    try:
+        return not _is_public(host)
     except ValueError:
         name = host.rstrip(".").lower()
         return name == "localhost" or name.endswith(".localhost") or bool(_NUMBERS.fullmatch(host))

@@ -19,6 +19,7 @@ from pruna_nb.api import replies
 from pruna_nb.api.addresses import resolve, same_origin
 from pruna_nb.api.hidden import hide_in_error, secrets_in
 from pruna_nb.api.http import Transport
+from pruna_nb.api.matching import Answered
 from pruna_nb.api.moments import ServiceClock
 from pruna_nb.api.multipart import Multipart
 from pruna_nb.api.retry import OUTPUT_TOO_LARGE
@@ -36,6 +37,7 @@ TRY_SYNC_SECONDS = 60.0
 FILE_SECONDS = 1800.0
 _REDIRECTS = 3
 _REDIRECT = range(300, 400)
+_WORDS = frozenset({"application/json", "application/problem+json", "text/html"})
 _ELSEWHERE = frozenset({301, 302, 307, 308})
 """Redirects that say of a POST that it was not taken here."""
 
@@ -52,11 +54,14 @@ class Calls:
         What sends; one for all threads.
     clock : ServiceClock
         The service's time, as its answers told it.
+    answered : Answered
+        What was answered so far, by which another request's answer is known.
     """
 
     settings: Settings
     transport: Transport
     clock: ServiceClock = field(default_factory=ServiceClock, repr=False)
+    answered: Answered = field(default_factory=Answered, repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> Calls:
@@ -87,19 +92,33 @@ class Calls:
             headers["Try-Sync"] = "true"
             seconds += TRY_SYNC_SECONDS
         body = _as_json(given)
-        reply = self.transport.request(
-            "POST",
-            "/v1/predictions",
-            headers=headers,
-            data=body,
-            read_seconds=seconds,
-            keep_part=True,
-        )
-        self.clock.read(reply.headers)
-        if not reply.ok:
-            secrets = secrets_in(find_model(model, unchecked=True), given)
-            raise hide_in_error(_refusal(reply), secrets)
-        return replies.read_created(reply, model, given)
+
+        def read(reply: Reply) -> Prediction | errors.ApiError:
+            self.clock.read(reply.headers)
+            if not reply.ok:
+                return _refusal(reply)
+            created = replies.read_created(reply, model, given)
+            name = created.id or created.generation_url
+            if name:
+                self.answered.claim(name, model, given)
+            return created
+
+        secrets = secrets_in(find_model(model, unchecked=True), given)
+        try:
+            created = self.transport.ask(
+                "POST",
+                "/v1/predictions",
+                read,
+                headers=headers,
+                data=body,
+                read_seconds=seconds,
+                keep_part=True,
+            )
+        except errors.ApiError as error:
+            raise hide_in_error(error, secrets) from None
+        if isinstance(created, errors.ApiError):
+            raise hide_in_error(created, secrets)
+        return created
 
     def status(self, prediction: Prediction) -> Prediction:
         """Ask where a prediction stands.
@@ -107,15 +126,23 @@ class Calls:
         Its id is asked for at the service's own address, whatever address the answer gave.
         """
         name = quote(str(prediction.id), safe="")
-        reply = self.transport.request("GET", f"/v1/predictions/status/{name}")
-        self.clock.read(reply.headers)
-        if reply.ok:
-            return replies.read_status(reply, prediction)
-        error = replies.read_error(reply, time.time(), prediction_id=prediction.id)
+
+        def read(reply: Reply) -> Prediction | errors.ApiError:
+            self.clock.read(reply.headers)
+            if not reply.ok:
+                return replies.read_error(reply, time.time(), prediction_id=prediction.id)
+            now = replies.read_status(reply, prediction)
+            if now.generation_url:
+                self.answered.check_output(now.id, now.generation_url)
+            return now
+
+        now = self.transport.ask("GET", f"/v1/predictions/status/{name}", read)
+        if isinstance(now, replies.Prediction):
+            return now
         # What is not charged is the question; the prediction is, if there ever was one.
-        if not error.account_wide:
-            error.charged = "unknown" if isinstance(error, errors.NotFoundError) else "yes"
-        raise error
+        if not now.account_wide:
+            now.charged = "unknown" if isinstance(now, errors.NotFoundError) else "yes"
+        raise now
 
     def deliver(
         self, prediction: Prediction, store: MediaStore, expected: str = "unknown"
@@ -153,6 +180,13 @@ class Calls:
             raise errors.DeliveryError(
                 error.message, status=error.status, prediction_id=prediction.id
             ) from None
+        except errors.UntrustedCertificateError as error:
+            if same_origin(self.settings.base_url, url):
+                raise
+            # The output's host is another: what is wrong with it says nothing of the service.
+            raise errors.DeliveryError(
+                f"{error.message}. {error.advice}", prediction_id=prediction.id
+            ) from None
         except errors.ApiError as error:
             error.prediction_id = prediction.id
             if not error.account_wide:
@@ -176,12 +210,14 @@ class Calls:
                     continue
                 if not reply.ok:
                     raise self._undelivered(url, reply, prediction)
+                _check_kind(reply)
                 return self._write(reply, chunks, file)
         raise errors.DeliveryError("The output's address leads from one to the next without end")
 
     def _undelivered(self, url: str, reply: Reply, prediction: Prediction) -> errors.ApiError:
         error = replies.read_error(reply, time.time(), prediction_id=prediction.id)
-        if error.account_wide and not same_origin(self.settings.base_url, url):
+        refusals = (errors.AuthenticationError, errors.QuotaError)
+        if isinstance(error, refusals) and not same_origin(self.settings.base_url, url):
             # Another host's 403, such as of a signature that ran out, says nothing of the account.
             text = f"The host of the output does not give it: {error.message}"
             return errors.DeliveryError(text, status=reply.status)
@@ -249,6 +285,13 @@ def _refusal(reply: Reply) -> errors.ApiError:
             error.message, status=error.status, request_id=error.request_id
         )
     return error
+
+
+def _check_kind(reply: Reply) -> None:
+    """Raise DeliveryError for an answer of words: another request's, or a gateway's page."""
+    kind = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind in _WORDS:
+        raise errors.DeliveryError(f"The output's address gives {kind}, which is no media")
 
 
 def _length(reply: Reply) -> int | None:

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pruna_nb.redact import MASK
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pruna_nb import catalog
     from pruna_nb.errors import ApiError
 
-MASK = "***"
 _LONG_ENOUGH = 8
 """What is shorter is no secret worth the name, and stands in many a harmless word."""
 _KNOWN = frozenset({"hf_api_token"})
 
 E = TypeVar("E", bound="ApiError")
-
-
-class Hidden(str):
-    """Text that is sent as it is and shown as ``'***'``, in a traceback's variables too."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return repr(MASK)
 
 
 def secret_names(model: catalog.Model) -> frozenset[str]:
@@ -45,14 +37,18 @@ def masked(model: catalog.Model, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def hide_in_bytes(data: bytes, secret: str) -> bytes:
     """Mask a secret in bytes, which a service may have repeated."""
-    found = secret.encode()
-    return data.replace(found, MASK.encode()) if len(found) >= _LONG_ENOUGH else data
+    # The key as bytes stands in no variable, for a traceback's sake.
+    return data.replace(secret.encode(), MASK.encode()) if len(secret) >= _LONG_ENOUGH else data
+
+
+def hide_in_text(text: str, secret: str) -> str:
+    """Mask a secret in a text, which a service may have repeated."""
+    return text.replace(secret, MASK) if len(secret) >= _LONG_ENOUGH else text
 
 
 def hide_in_error(error: E, secrets: Iterable[str]) -> E:
     """Mask secrets in what an error says."""
     for secret in secrets:
-        if len(secret) >= _LONG_ENOUGH and secret in error.message:
-            error.message = error.message.replace(secret, MASK)
-            error.args = (error.message,)
+        error.message = hide_in_text(error.message, secret)
+        error.args = (error.message,)
     return error

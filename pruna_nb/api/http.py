@@ -3,80 +3,46 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import re
 import ssl
 import threading
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
-from requests.adapters import HTTPAdapter
-from requests.utils import default_headers, get_environ_proxies
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    MaxRetryError,
-    NewConnectionError,
-    SSLError,
-)
+from requests.structures import CaseInsensitiveDict
+from requests.utils import default_headers, get_environ_proxies, select_proxy
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from pruna_nb import errors
-from pruna_nb.api.addresses import same_origin
-from pruna_nb.api.hidden import Hidden, hide_in_bytes
+from pruna_nb.api.addresses import check_public, host_of, origin_of, same_origin
+from pruna_nb.api.certificates import CA_VARIABLES, trusted_authorities
+from pruna_nb.api.connections import Exchange, Pools
+from pruna_nb.api.hidden import hide_in_bytes, hide_in_text
 from pruna_nb.api.replies import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from urllib3 import HTTPResponse
 
     from pruna_nb.settings import Settings
 
-CONNECT_SECONDS = 10.0
 MAX_REPLY_BYTES = 8 * 1024**2
 """A JSON answer larger than this is cut off and refused."""
 CHUNK_BYTES = 256 * 1024
 _LEAST_BYTES_A_SECOND = 1024
 """An output that comes more slowly than this for the length of the time-out is given up."""
-_IDLE_SECONDS = 3.0
-"""A connection idle for longer is not used again: servers close idle ones, commonly after 5 s,
-and a POST sent into the closing is lost, with nobody to say whether it was accepted."""
 _HEADERS = {**default_headers(), "User-Agent": "pruna_nb"}
 _HERE = "loopback"
 _PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 """A host's name in small letters, and a path of plain words, of which none begins with a dot."""
-_NOT_CONNECTED = (NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
+_BROKEN = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError)
+"""What urllib3, http.client, ssl and sockets raise where a request or its answer cannot go on."""
 
-
-class _FreshConnections:
-    """Leaves connections that have been idle for long, whose other end may be closing."""
-
-    def _get_conn(self, timeout: float | None = None) -> Any:
-        connection = super()._get_conn(timeout)  # type: ignore[misc]
-        idle_since = getattr(connection, "pruna_idle_since", None)
-        if idle_since is not None and time.monotonic() - idle_since > _IDLE_SECONDS:
-            connection.close()
-        return connection
-
-    def _put_conn(self, conn: Any) -> None:
-        if conn is not None:
-            conn.pruna_idle_since = time.monotonic()
-        super()._put_conn(conn)  # type: ignore[misc]
-
-
-class _FreshHTTP(_FreshConnections, HTTPConnectionPool):
-    pass
-
-
-class _FreshHTTPS(_FreshConnections, HTTPSConnectionPool):
-    def _validate_conn(self, conn: Any) -> None:
-        """Connect; a handshake that fails is told from a connection that breaks later."""
-        try:
-            super()._validate_conn(conn)
-        except (ssl.SSLError, OSError, SSLError) as error:
-            conn.close()
-            message = f"no secure connection ({type(_inner(error)).__name__})"
-            raise NewConnectionError(conn, message) from None
+_WRAPPED_AT_MOST = 6
+T = TypeVar("T")
 
 
 class _PlainRequest(requests.PreparedRequest):
@@ -93,49 +59,7 @@ class _PlainRequest(requests.PreparedRequest):
         """Have none."""
 
     def prepare_auth(self, auth: object, url: object = "") -> None:
-        """Have none: addresses with a user are refused, and the key is a header."""
-
-
-class _FreshAdapter(HTTPAdapter):
-    """Connections to hosts, of which the last one's are at hand."""
-
-    _last: tuple[str, Any] = ("", None)
-    """An origin and its pool, in one: two threads must not make a pair of what they set."""
-
-    def get_connection_with_tls_context(
-        self,
-        request: requests.PreparedRequest,
-        verify: bool | str | None,  # noqa: FBT001 - requests' own signature
-        proxies: Mapping[str, str] | None = None,
-        cert: Any = None,
-    ) -> Any:
-        """Give the pool of connections to a request's host."""
-        if proxies:
-            return super().get_connection_with_tls_context(request, verify, proxies, cert)
-        origin = "/".join(str(request.url).split("/", 3)[:3])
-        known, pool = self._last
-        # A pool that was closed, as urllib3 1 does for others' sake, has no queue any more.
-        if origin != known or pool.pool is None:
-            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
-            self._last = origin, pool
-        return pool
-
-    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
-        """Make the answer: status, headers and the bytes to come."""
-        answer = requests.Response()
-        answer.status_code, answer.headers, answer.raw = resp.status, resp.headers, resp
-        answer.request, answer.url = req, str(req.url)
-        return answer
-
-    def init_poolmanager(
-        self,
-        connections: int,
-        maxsize: int,
-        block: bool = False,  # noqa: FBT001, FBT002 - requests' own signature
-        **more: Any,
-    ) -> None:
-        self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **more)
-        self.poolmanager.pool_classes_by_scheme = {"http": _FreshHTTP, "https": _FreshHTTPS}
+        """Have none: addresses with a user are refused, and the key is put in when it is sent."""
 
 
 class Transport:
@@ -148,15 +72,16 @@ class Transport:
 
     Notes
     -----
-    Requests go to requests' adapter directly. A session would merge what it holds into each of
-    them (cookies, .netrc, hooks: there must be none), which is a quarter of a small one's time.
+    Requests go to a connection directly. A session of requests would merge what it holds into
+    each of them (cookies, .netrc, hooks: there must be none) and urllib3's pools would hide
+    whether a request that failed went out: see `connections`.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._proxies: dict[str, str] = {}
-        self._verify: bool | str = True
-        self._adapter: _FreshAdapter | None = None
+        self._verify: bool | str | None = None
+        self._pools: Pools | None = None
         self._pid = 0
         self._lock = threading.Lock()
 
@@ -173,14 +98,39 @@ class Transport:
         read_seconds: float | None = None,
         keep_part: bool = False,
     ) -> Reply:
-        """Ask the service and read its whole answer, up to 8 MiB.
+        """Ask the service and return its whole answer; see `ask`."""
+        return self.ask(
+            method,
+            path,
+            _as_it_is,
+            headers=headers,
+            data=data,
+            read_seconds=read_seconds,
+            keep_part=keep_part,
+        )
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[Reply], T],
+        *,
+        headers: Mapping[str, str] | None = None,
+        data: object = None,
+        read_seconds: float | None = None,
+        keep_part: bool = False,
+    ) -> T:
+        """Ask the service, receive its whole answer, up to 8 MiB, and read it.
 
         Parameters
         ----------
         method, path, headers, data
             What is sent.
+        read : callable
+            Reads the answer. Where it raises, the answer was none to this request, and the
+            connection is not used again: the true one may be still to come.
         read_seconds : float, optional
-            How long the answer may take; by default the settings' time-out.
+            How long the whole answer may take; by default the settings' time-out.
         keep_part : bool
             Give the part of an answer that breaks off, if it was to be one of success: it may
             begin with the id of paid work.
@@ -188,38 +138,46 @@ class Transport:
         Raises
         ------
         ConnectionFailedError
-            If no connection was made: nothing was sent.
+            If not a byte of the request went out.
         LostAnswerError
-            If the request went out and no whole answer came back.
+            If the request, or a part of it, went out and no whole answer came back.
         ReplyError
             If the answer is larger than is taken.
         """
         url = self.settings.base_url + path
-        with self._sent(
-            method, url, headers=headers, data=data, read_seconds=read_seconds
-        ) as answer:
-            status, read_seconds = answer.status_code, read_seconds or self.settings.timeout
-            body = bytearray()
-            try:
-                self._read_into(body, answer, read_seconds)
-            except (requests.RequestException, HTTPError, errors.LostAnswerError):
-                if not (keep_part and body and Reply(status, {}).ok):
-                    raise
-            return Reply(status, answer.headers, self._safe(body))
+        seconds = read_seconds or self.settings.timeout
+        with self._sent(method, url, seconds, headers=headers, data=data) as (answer, _):
+            body, problem = self._body_of(answer, seconds)
+            reply = self._reply(answer, body)
+            # The status alone says what became of a request that was refused.
+            if problem is not None and (reply.ok and not (keep_part and body)):
+                raise problem
+            return read(reply)
 
-    def _read_into(self, body: bytearray, answer: requests.Response, seconds: float) -> None:
-        """Read an answer that has to be whole in so many seconds, and small."""
-        end = time.monotonic() + seconds
-        while piece := answer.raw.read1(CHUNK_BYTES, decode_content=True):
-            body += piece
-            if len(body) > MAX_REPLY_BYTES:
-                message = f"The answer is larger than {MAX_REPLY_BYTES:,} bytes"
-                raise errors.ReplyError(message, status=answer.status_code)
-            if time.monotonic() > end:
-                raise errors.LostAnswerError(f"The answer was not whole after {seconds:g} s")
+    def _body_of(
+        self, answer: HTTPResponse, seconds: float
+    ) -> tuple[bytes, errors.LostAnswerError | None]:
+        """Return an answer's body, which has to be small, or its part and how it broke off."""
+        body = bytearray()
+        try:
+            while piece := answer.read1(CHUNK_BYTES, decode_content=True):
+                body += piece
+                if len(body) > MAX_REPLY_BYTES:
+                    message = f"The answer is larger than {MAX_REPLY_BYTES:,} bytes"
+                    raise errors.ReplyError(message, status=answer.status)
+        except _BROKEN as error:
+            return self._safe(body), _lost(error, seconds)
+        return self._safe(body), None
 
-    def _safe(self, body: bytearray) -> bytes:
+    def _safe(self, body: bytes | bytearray) -> bytes:
         return hide_in_bytes(bytes(body), self.settings.require_key())
+
+    def _reply(self, answer: HTTPResponse, body: bytes = b"") -> Reply:
+        key = self.settings.require_key()
+        headers = CaseInsensitiveDict(
+            {name: hide_in_text(value, key) for name, value in answer.headers.items()}
+        )
+        return Reply(answer.status, headers, body)
 
     @contextlib.contextmanager
     def download(self, url: str) -> Iterator[tuple[Reply, Iterator[bytes]]]:
@@ -228,108 +186,182 @@ class Transport:
         An address that is not the service's own is asked without the key, and so is where a
         redirect leads. The caller has had the address checked (`addresses.resolve`).
         """
-        with self._sent("GET", url) as answer:
-            reply = Reply(answer.status_code, answer.headers)
+        seconds = self.settings.timeout
+        with self._sent("GET", url, seconds) as (answer, connection):
+            reply = self._reply(answer)
             if not reply.ok:
-                body = bytearray()
-                self._read_into(body, answer, self.settings.timeout)
-                reply = Reply(answer.status_code, answer.headers, self._safe(body))
-            yield reply, self._pieces(answer)
+                reply = self._reply(answer, self._body_of(answer, seconds)[0])
+            yield reply, self._pieces(answer, connection)
 
-    def _pieces(self, answer: requests.Response) -> Iterator[bytes]:
-        began, size = time.monotonic(), 0
-        while piece := answer.raw.read1(CHUNK_BYTES, decode_content=True):
-            yield piece
+    def _pieces(self, answer: HTTPResponse, connection: Any) -> Iterator[bytes]:
+        """Yield the bytes of an output, of which so many must come in each time-out's length."""
+        seconds, size = self.settings.timeout, 0
+        due = least = seconds * _LEAST_BYTES_A_SECOND
+        while True:
+            try:
+                piece = answer.read1(CHUNK_BYTES, decode_content=True)
+            except _BROKEN as error:
+                if _is_time_out(error):
+                    message = f"The output comes too slowly: {size:,} bytes, then fewer than "
+                    message += f"{least:,.0f} in {seconds:g} s"
+                    raise errors.DeliveryError(message) from None
+                raise _lost(error, seconds) from None
+            if not piece:
+                return
             size += len(piece)
-            passed = time.monotonic() - began
-            if passed > self.settings.timeout and size < passed * _LEAST_BYTES_A_SECOND:
-                message = f"The output comes too slowly: {size:,} bytes in {passed:.0f} s"
-                raise errors.DeliveryError(message)
+            if size >= due:
+                due = size + least
+                connection.clock.restart(seconds)
+            yield piece
 
     @contextlib.contextmanager
     def _sent(
         self,
         method: str,
         url: str,
+        seconds: float,
         *,
         headers: Mapping[str, str] | None = None,
         data: object = None,
-        read_seconds: float | None = None,
-    ) -> Iterator[requests.Response]:
-        adapter = self._opened()  # which also learns the environment's proxies
-        sent, proxies = dict(headers or {}), self._proxies_of(url)
-        if same_origin(self.settings.base_url, url):
-            sent["apikey"] = Hidden(self.settings.require_key())
-        problem: errors.ApiError | None = None
-        answer: requests.Response | None = None
+    ) -> Iterator[tuple[HTTPResponse, Any]]:
+        """Send a request; give its answer, whose head is there, and the connection it is on."""
+        exchange, problem = self._exchange_with(url), None
         try:
             request = _PlainRequest()
-            request.prepare(method, url, headers={**_HEADERS, **sent}, data=data)
-            answer = adapter.send(
-                request,
-                stream=True,
-                timeout=(CONNECT_SECONDS, read_seconds or self.settings.timeout),
-                verify=self._verify,
-                proxies=proxies,
-            )
-            yield answer
-        except (requests.RequestException, HTTPError) as error:
-            problem = _way_error(error, self.settings.base_url)
-        finally:
-            if answer is not None:
-                answer.close()
+            request.prepare(method, url, headers={**_HEADERS, **(headers or {})}, data=data)
+            pool, target = self._way_to(url, request, exchange)
+            connection, answer = _asked(pool, exchange, request, target, seconds)
+        except _BROKEN as error:
+            problem = _way_error(error, exchange, url, seconds)
         if problem is not None:  # raised out here, so that it does not hold on to its cause
             raise problem
+        is_whole = False
+        try:
+            yield answer, connection
+            is_whole = connection.answer.isclosed()
+        finally:
+            answer.close()
+            pool.give_back(connection, reusable=is_whole)
+
+    def _way_to(
+        self, url: str, request: requests.PreparedRequest, exchange: Exchange
+    ) -> tuple[Any, str]:
+        """Return the pool for an address, and what to ask of its connections."""
+        pools, proxies = self._opened(), self._proxies_of(url)
+        if exchange.public_only and select_proxy(url, proxies):
+            check_public(url)
+            exchange.public_only = False  # what is connected to is the proxy
+        pool = pools.pool_for(request, self._verified(url), proxies)
+        return pool, pools.request_url(request, proxies)
+
+    def _exchange_with(self, url: str) -> Exchange:
+        base_url = self.settings.base_url
+        if same_origin(base_url, url):
+            return Exchange(self.settings.require_key())
+        is_here = self.settings.service in {_HERE, host_of(url)}
+        return Exchange(None, public_only=not is_here)
+
+    def _verified(self, url: str) -> bool | str:
+        """Return which authorities are trusted; the environment is read once."""
+        if not url.startswith("https:"):
+            return True
+        if self._verify is None:
+            self._verify = trusted_authorities()
+        return self._verify
 
     def _proxies_of(self, url: str) -> dict[str, str]:
-        """Give the environment's proxies, but none between this machine and itself."""
+        """Return the environment's proxies, but none between this machine and itself."""
         if url.startswith(self.settings.base_url):
             return self._proxies
         return {} if self.settings.service == _HERE else get_environ_proxies(url)
 
-    def _opened(self) -> _FreshAdapter:
+    def _opened(self) -> Pools:
         with self._lock:
-            if self._adapter is None or self._pid != os.getpid():
-                self._adapter, self._pid = self._new_adapter(), os.getpid()
-            return self._adapter
-
-    def _new_adapter(self) -> _FreshAdapter:
-        # The environment is read once, not at each request.
-        if self.settings.service != _HERE:
-            self._proxies = get_environ_proxies(self.settings.base_url)
-        bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-        self._verify = bundle or True
-        return _FreshAdapter(pool_connections=4, pool_maxsize=128, max_retries=0)
+            if self._pools is None or self._pid != os.getpid():
+                # The environment is read once, not at each request.
+                if self.settings.service != _HERE:
+                    self._proxies = get_environ_proxies(self.settings.base_url)
+                self._pools, self._pid = Pools(), os.getpid()
+            return self._pools
 
     def close(self) -> None:
         """Close the connections."""
         with self._lock:
-            if self._adapter is not None:
-                self._adapter.close()
-                self._adapter = None
+            if self._pools is not None:
+                self._pools.close()
+                self._pools = None
 
 
-def _way_error(error: BaseException, base_url: str) -> errors.ApiError:
-    """Tell a request that never left from one whose answer is missing."""
-    cause = _inner(error)
-    kind = type(cause).__name__
-    if isinstance(error, requests.ConnectTimeout) or isinstance(cause, _NOT_CONNECTED):
-        message = f"No connection to {base_url} ({kind})"
-        return errors.ConnectionFailedError(message)
-    if isinstance(error, requests.exceptions.ProxyError):
-        return errors.ConnectionFailedError(f"No connection through the proxy ({kind})")
-    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)):
+def _as_it_is(reply: Reply) -> Reply:
+    return reply
+
+
+def _asked(
+    pool: Any, exchange: Exchange, request: requests.PreparedRequest, target: str, seconds: float
+) -> tuple[Any, HTTPResponse]:
+    """Send a request on one of a pool's connections, which is closed if that fails."""
+    connection = pool.take()
+    try:
+        connection.open_for(exchange, pool)
+        chunked = request.body is not None and "Content-Length" not in request.headers
+        answer = connection.ask(
+            exchange,
+            str(request.method),
+            target,
+            seconds=seconds,
+            body=request.body,
+            headers=request.headers,
+            chunked=chunked,
+        )
+    except BaseException:
+        pool.give_back(connection, reusable=False)
+        raise
+    return connection, answer
+
+
+def _way_error(
+    error: BaseException, exchange: Exchange, url: str, seconds: float
+) -> errors.ApiError:
+    """Tell a request of which nothing went out from one whose answer is missing."""
+    if exchange.sent:
+        return _lost(error, seconds)
+    where, causes = origin_of(url), _causes(error)
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return errors.UntrustedCertificateError(
+                f"The certificate of {where} is not trusted: {cause.verify_message}",
+                advice="If your network's proxy or your service has an authority of its own, name "
+                f"its file, such as {CA_VARIABLES[0]}=/path/to/ca.pem, and run again.",
+            )
+    if isinstance(error, ValueError):
+        kind = type(causes[-1]).__name__
         return errors.ConnectionFailedError(f"The request could not be made ({kind})")
+    refused = re.search(r"Tunnel connection failed: (\d+)", " ".join(map(str, causes)))
+    why = f"the proxy answers {refused[1]}" if refused else type(causes[-1]).__name__
+    return errors.ConnectionFailedError(f"No connection to {where} ({why})")
+
+
+def _lost(error: BaseException, seconds: float) -> errors.LostAnswerError:
+    if _is_time_out(error):
+        return errors.LostAnswerError(f"The answer was not whole after {seconds:g} s")
+    kind = type(_causes(error)[-1]).__name__
     return errors.LostAnswerError(f"The connection broke before the whole answer came ({kind})")
 
 
-def _inner(error: BaseException) -> BaseException:
-    """Find the error that an HTTP library wrapped, whose own text may hold an address."""
-    for _ in range(5):
-        reason: object = error.reason if isinstance(error, MaxRetryError) else None
-        if reason is None and error.args and isinstance(error.args[0], BaseException):
-            reason = error.args[0]
-        if not isinstance(reason, BaseException):
+def _is_time_out(error: BaseException) -> bool:
+    return any(isinstance(cause, (TimeoutError, ReadTimeoutError)) for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Return an error and what HTTP libraries wrapped in it, the innermost last."""
+    causes = [error]
+    while len(causes) < _WRAPPED_AT_MOST:
+        wrapped = getattr(error, "reason", None)
+        if not isinstance(wrapped, BaseException):
+            wrapped = next((each for each in error.args if isinstance(each, BaseException)), None)
+        wrapped = wrapped or error.__cause__
+        if wrapped is None or wrapped in causes:
             break
-        error = reason
-    return error
+        error = wrapped
+        causes.append(error)
+    return causes

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb import errors
+from pruna_nb.api.matching import difference
 from pruna_nb.api.moments import date_of, moment_of, retry_after
 
 if TYPE_CHECKING:
@@ -97,11 +98,16 @@ def read_created(reply: Reply, model: str, sent: dict[str, Any]) -> Prediction:
     ------
     ReplyError
         If it names neither an id nor a finished output: the work may have been accepted.
+    LostAnswerError
+        If it breaks off before its id, or is the answer to another request.
     """
     try:
         body = reply.json()
     except errors.ReplyError:
         body = _salvaged(reply)
+    other = difference(body, model, sent)
+    if other:
+        raise errors.LostAnswerError(f"The answer is to another request: {other}")
     known = _identifier(body.get("id")) or _id_of_address(body.get("get_url"))
     prediction = Prediction(model, sent, known)
     status, url = _word(body.get("status")), _word(body.get("generation_url"))
@@ -137,9 +143,15 @@ def read_status(reply: Reply, prediction: Prediction) -> Prediction:
     Raises
     ------
     ReplyError
-        If the answer holds none of the five known statuses.
+        If the answer holds none of the five known statuses, or is about another prediction.
     """
     body = reply.json()
+    told = _identifier(body.get("id"))
+    other = f"its id is {told!r}" if told and prediction.id and told != prediction.id else None
+    other = other or difference(body, prediction.model, prediction.input)
+    if other:
+        message = f"The status is another prediction's: {other}"
+        raise errors.ReplyError(message, charged="yes", prediction_id=prediction.id)
     status = _word(body.get("status"))
     if status in UNFINISHED:
         return replace(prediction, status=status)
@@ -161,6 +173,13 @@ def _ended(prediction: Prediction, body: dict[str, Any]) -> Prediction:
     return replace(prediction, status=status, error=text, code=code)
 
 
+_CODE_FIRST = re.compile(
+    r"(?:Prediction failed: )?"
+    r"(INVALID_INPUT|MODEL_ERROR|TIMEOUT|QUOTA_EXCEEDED|INTERNAL_ERROR)\s*(?::|$)"
+)
+"""How a failure's text begins where it names a code; further on, a prompt may be repeated."""
+
+
 def _code_and_text(body: dict[str, Any]) -> tuple[str | None, str]:
     error = body.get("error")
     code = body.get("code")
@@ -169,11 +188,8 @@ def _code_and_text(body: dict[str, Any]) -> tuple[str | None, str]:
         error = error.get("message") or error.get("details")
     text = _plain(error or body.get("message")) or "no reason was given"
     if not isinstance(code, str):
-        found = re.search(
-            r"\b(INVALID_INPUT|MODEL_ERROR|TIMEOUT|QUOTA_EXCEEDED|INTERNAL_ERROR)\b",
-            f"{text} {_plain(body.get('message'))}",
-        )
-        code = found[0] if found else None
+        texts = (text, _plain(body.get("message")))
+        code = next((found[1] for found in map(_CODE_FIRST.match, texts) if found), None)
     return (_plain(code, 80) if code else None), text
 
 
@@ -235,7 +251,6 @@ _BY_STATUS: dict[int, type[errors.ApiError]] = {
     400: errors.BadRequestError,
     401: errors.AuthenticationError,
     402: errors.QuotaError,
-    403: errors.AuthenticationError,
     404: errors.NotFoundError,
     410: errors.ExpiredError,
     413: errors.TooLargeError,
@@ -244,6 +259,15 @@ _BY_STATUS: dict[int, type[errors.ApiError]] = {
     503: errors.UnavailableError,
     504: errors.LostAnswerError,
 }
+
+
+_FORBIDDEN = 403
+_ACCOUNT_CODES = frozenset({
+    "UNAUTHORIZED", "UNAUTHENTICATED", "FORBIDDEN", "INVALID_API_KEY", "API_KEY_INVALID",
+    "ACCOUNT_SUSPENDED", "ACCOUNT_DISABLED",
+})  # fmt: skip
+"""Codes with which a 403 is about the account; without one it may be about this row's prompt,
+such as a firewall's."""
 
 
 def read_error(reply: Reply, now: float, *, prediction_id: str | None = None) -> errors.ApiError:
@@ -272,6 +296,8 @@ def read_error(reply: Reply, now: float, *, prediction_id: str | None = None) ->
     }
     if code == "QUOTA_EXCEEDED":
         return errors.QuotaError(message, **details)
+    if reply.status == _FORBIDDEN:
+        return errors.AuthenticationError(message, account_wide=code in _ACCOUNT_CODES, **details)
     kind = _BY_STATUS.get(reply.status)
     if kind is errors.ValidationError:
         fields = body.get("invalid_fields")

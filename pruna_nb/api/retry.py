@@ -33,13 +33,13 @@ def may_create_again(error: errors.ApiError) -> bool:
     A refused connection and a 503 do; a 429 too, which the throttle waits for. A lost answer,
     a time-out or a 500 does not: the work may be running, and be charged.
     """
-    return isinstance(error, _NOT_ACCEPTED)
+    return isinstance(error, _NOT_ACCEPTED) and not error.account_wide
 
 
 def may_read_again(error: errors.ApiError, tries: int) -> bool:
     """Tell whether a call that only reads may be made again, after so many tries."""
     if isinstance(error, errors.NotFoundError):
         return tries < NOT_FOUND_TRIES
-    if error.code == OUTPUT_TOO_LARGE:
+    if error.code == OUTPUT_TOO_LARGE or error.account_wide:
         return False
     return isinstance(error, (*_PASSING, errors.RateLimitError))

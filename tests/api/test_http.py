@@ -15,7 +15,7 @@ import tracemalloc
 import pytest
 
 from pruna_nb import errors
-from pruna_nb.api import http as wire
+from pruna_nb.api import connections
 from pruna_nb.api.calls import Calls
 from pruna_nb.api.http import MAX_REPLY_BYTES, Transport
 from pruna_nb.api.media import MediaStore
@@ -235,7 +235,7 @@ def test_a_request_that_went_out_without_a_whole_answer_may_have_been_accepted(a
 @pytest.mark.parametrize("first", [None, Reset()])
 def test_a_handshake_that_fails_proves_that_nothing_was_sent(first, monkeypatch):
     """The server speaks no TLS: it says nothing to the greeting, or breaks the connection."""
-    monkeypatch.setattr(wire, "CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(connections, "CONNECT_SECONDS", 1.0)
     with Server(lambda _: first) as server:
         with transport_to(server.url.replace("http:", "https:"), timeout=2) as transport:
             with pytest.raises(errors.ConnectionFailedError):
@@ -255,7 +255,7 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch):
         for _ in range(3):
             transport.request("GET", "/v1/x")
         assert server.connections == 1
-        monkeypatch.setattr(wire, "_IDLE_SECONDS", -1.0)
+        monkeypatch.setattr(connections, "_IDLE_SECONDS", -1.0)
         for _ in range(3):
             transport.request("GET", "/v1/x")
         assert server.connections == 4

@@ -1,0 +1,42 @@
+"""What must not be shown to people: keys, and the parts of an address that open a door."""
+
+from __future__ import annotations
+
+import re
+
+MASK = "***"
+_ADDRESS = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
+_USER = re.compile(r"(?<=://)[^/?#@\s]*@")
+_PARAMETER = re.compile(r"([?&;#])([^=&;#?]+)=([^&;#]*)")
+_SECRET_NAME = re.compile(
+    r"sig|token|key|auth|cred|secret|pass|pwd|polic|jwt|hmac|hash|session|nonce|code|ticket|grant"
+    r"|^(se|sp|sr|st|sv|skoid|sktid|ske|sks|skt|skv|h|s|t)$",
+    re.IGNORECASE,
+)
+_LONG_VALUE = 20
+"""A value without a space that is this long is taken for a signature, whatever it is called."""
+
+
+class Hidden(str):
+    """Text that is sent as it is and shown as ``'***'``, in a traceback's variables too."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(MASK)
+
+
+def redact_addresses(text: str) -> str:
+    """Return a text with users, and signatures and tokens in queries, masked in its addresses."""
+    return _ADDRESS.sub(_redacted, text) if "://" in text else text
+
+
+def _redacted(found: re.Match[str]) -> str:
+    address = _USER.sub(f"{MASK}@", found[0], count=1)
+    return _PARAMETER.sub(_redacted_parameter, address)
+
+
+def _redacted_parameter(found: re.Match[str]) -> str:
+    mark, name, value = found.groups()
+    is_secret = _SECRET_NAME.search(name) or (len(value) >= _LONG_VALUE and "+" not in value)
+    return f"{mark}{name}={MASK}" if value and is_secret else found[0]
