@@ -28,8 +28,9 @@ from pruna_nb.catalog import find_model
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pruna_nb.api.media import MediaStore, MediaType, Stored
+    from pruna_nb.api.media import MediaStore, Stored
     from pruna_nb.api.replies import Prediction, Reply, Upload
+    from pruna_nb.files.kinds import MediaType
     from pruna_nb.settings import Settings
 
 TRY_SYNC_SECONDS = 60.0

@@ -296,9 +296,11 @@ def _as_media(model: catalog.Model, name: str, value: Any, *, unchecked: bool) -
     many = field.type == "array"
     items = value if many and isinstance(value, (list, tuple)) else [value]
     read = [files.to_media(item) for item in items]
-    if not unchecked:
-        for media in read:
+    for media in read:
+        if not unchecked:
             files.check_kind(field, media)
+        if isinstance(media, files.Media):
+            media.check_whole()
     return read if many else read[0]
 
 

@@ -17,15 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 from urllib.parse import unquote_to_bytes
 
-from pruna_nb.api.media import HEAD_BYTES, sniff
 from pruna_nb.errors import InputError, TooLargeError
+from pruna_nb.files.checks import problem_of, type_of, whole_files
+from pruna_nb.files.regular import open_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from pruna_nb.api.media import MediaType
     from pruna_nb.api.replies import Upload
     from pruna_nb.catalog import Field
+    from pruna_nb.files.kinds import MediaType
 
 FILE_BYTES_AT_MOST = 100_000_000
 _LIFE_SECONDS = 1800.0
@@ -34,10 +35,9 @@ _BEFORE_EXPIRY = 120.0
 _LAST_PART = 0.25
 """The same for a file that lives for minutes only, as a part of its life."""
 _TAKEN = (
-    "a path, bytes, a file object, a PIL image, a numpy array, a data URI or an http(s) address"
+    "a path, bytes, a file object, a PIL image, a numpy array, a data URI, an http(s) address or "
+    "a Hugging Face cell"
 )
-
-
 _SCHEMES = ("http://", "https://")
 
 
@@ -64,12 +64,19 @@ class Media:
         self._stamp: tuple[int, int] | None = None
         with self.open() as file:
             self._stamp = _stamp_of(file)
-            head = file.read(HEAD_BYTES)
             self.size = file.seek(0, io.SEEK_END)
-        kind = sniff(head)
+            kind = type_of(file)
+            file.seek(0)
+            head = file.read(16)
         if kind is None:
-            what = "is empty" if not head else f"starts {head[:16]!r}"
+            what = "is empty" if not head else f"starts {head!r}"
             msg = f"{self.name} {what}: it is no picture, video, audio or zip that is known."
+            raise InputError(msg)
+        if kind.advice:
+            msg = (
+                f"{self.name} is {kind.name} ({kind.content_type}), which the service is not known "
+                f"to take. {kind.advice}"
+            )
             raise InputError(msg)
         self.type: MediaType = kind
         if self.size > FILE_BYTES_AT_MOST:
@@ -101,12 +108,32 @@ class Media:
         """
         if isinstance(self.source, bytes):
             return io.BytesIO(self.source)
-        file = self.source.open("rb")
+        file = open_regular(self.source)
         if self._stamp is not None and _stamp_of(file) != self._stamp:
             file.close()
             msg = f"{self.name} has changed since this call began; run it again."
             raise InputError(msg)
         return file
+
+    def check_whole(self) -> None:
+        """Decode the file, once in a process: what is damaged would be refused after it cost.
+
+        Raises
+        ------
+        InputError
+            If it is cut short or damaged, or has more pixels than is safe to decode.
+        """
+        if self.sha256 in whole_files:
+            return
+        with self.open() as file:
+            problem = problem_of(file, self.type)
+        if problem is not None:
+            msg = (
+                f"{self.name} is {self.type.name} ({self.type.content_type}) and cannot be decoded "
+                f"({problem}). Give a whole file."
+            )
+            raise InputError(msg)
+        whole_files.add(self.sha256)
 
     def __repr__(self) -> str:
         return f"Media({self.type.content_type}, {self.size:,} bytes)"
@@ -132,9 +159,10 @@ def to_media(value: object) -> Media | str:
     ----------
     value : object
         A path, bytes, a binary file object (read to its end, and put back to where it stood),
-        a PIL image, a numpy array (height x width, or height x width x 1, 3 or 4; whole
-        numbers 0 to 255, floats 0 to 1, or booleans), a data URI, an http(s) address, or an
-        output of this package.
+        a PIL image, a numpy array or what turns into one (see `files.arrays.image_of`), a data
+        URI, an http(s) address, an output of this package, or a Hugging Face cell
+        (``{"bytes": ..., "path": ...}``). Pictures in memory become PNG as they look; what is a
+        file already is sent as its bytes.
 
     Returns
     -------
@@ -163,27 +191,48 @@ def _from_text(text: str) -> Media | str:
     return _from_data_uri(text) if text[:5].lower() == "data:" else _from_path(Path(text))
 
 
-def _from_object(value: Any) -> Media:
+def _from_object(value: Any) -> Media | str:
     if hasattr(value, "read"):
         return _from_file(value)
     if isinstance(value, _Saves):
         return _from_image(value)
-    if hasattr(value, "__array_interface__"):
+    if hasattr(value, "__array_interface__") or hasattr(value, "__array__"):
         return _from_array(value)
     if isinstance(value, os.PathLike):
         return _from_path(Path(os.fsdecode(value)))
+    if is_dataset_cell(value):
+        return _from_dataset(value)
     msg = f"{type(value).__name__} cannot be a file; give {_TAKEN}."
     raise InputError(msg)
+
+
+def is_dataset_cell(value: object) -> bool:
+    """Whether a value is a file as Hugging Face's datasets have it in a cell: bytes and path."""
+    return isinstance(value, dict) and bool(value) and value.keys() <= {"bytes", "path"}
+
+
+def _from_dataset(cell: Mapping[str, Any]) -> Media | str:
+    source = cell.get("bytes")
+    if source is None:
+        source = cell.get("path")  # with bytes, it is a name that may lead nowhere
+    if not isinstance(source, (bytes, bytearray, memoryview, str, os.PathLike)):
+        msg = f"A dict cannot be a file unless its 'bytes' or its 'path' is one; give {_TAKEN}."
+        raise InputError(msg)
+    try:
+        return to_media(source)
+    except InputError as error:
+        msg = f"The dict cannot be a file: {error}"
+        raise InputError(msg) from None
 
 
 def _from_path(path: Path) -> Media:
     try:
         path = path.expanduser()
-        found, folder = path.is_file(), path.is_dir()
+        found, folder, other = path.is_file(), path.is_dir(), path.exists()
     except (OSError, RuntimeError, ValueError):  # a name too long, a user who is none
-        found = folder = False
+        found = folder = other = False
     if not found:
-        what = "is a folder" if folder else "does not exist"
+        what = "is a folder" if folder else "is not a regular file" if other else "does not exist"
         msg = f"The file {str(path)[:300]!r} {what}; give {_TAKEN}."
         raise InputError(msg)
     try:
@@ -210,53 +259,26 @@ def _from_file(file: Any) -> Media:
 
 
 def _from_image(image: Any) -> Media:
-    buffer = io.BytesIO()
+    from pruna_nb.files.decode import png_of
+
     try:
-        if getattr(image, "mode", "RGB") not in _PNG_MODES:
-            image = image.convert("RGB")
-        image.save(buffer, "PNG")
+        return Media(png_of(image))
     except (OSError, ValueError, SyntaxError) as error:
-        msg = f"The image cannot be read: {error}."
+        if isinstance(error, InputError):
+            raise
+        msg = f"The image of mode {getattr(image, 'mode', '?')} cannot be read: {error}."
         raise InputError(msg) from None
-    return Media(buffer.getvalue())
 
 
-_PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
+def _from_array(value: Any) -> Media:
+    from pruna_nb.files.arrays import image_of
 
-
-def _from_array(array: Any) -> Media:
-    from PIL import Image
-
-    shape = array.shape
-    if len(shape) == 3 and shape[2] == 1:  # noqa: PLR2004 - height x width x channels
-        array = array[:, :, 0]
-    channels = 1 if array.ndim == 2 else shape[-1]  # noqa: PLR2004 - height x width
-    # Pillow itself takes a row of numbers for a picture, and two channels for gray and alpha.
-    if array.ndim not in {2, 3} or channels not in {1, 3, 4} or not array.size:
-        msg = f"An array of shape {shape} is no picture; give height x width (x 1, 3 or 4)."
-        raise InputError(msg)
-    return _from_image(Image.fromarray(_as_bytes(array)))
-
-
-def _as_bytes(array: Any) -> Any:
-    """Give an array's values as 0 to 255."""
-    kind = array.dtype.kind
-    if kind == "b":
-        return array.astype("uint8") * 255
-    low, high = _RANGES.get(kind, (1.0, 0.0))
-    if not (array.min() >= low and array.max() <= high):  # also for NaN
-        msg = (
-            f"An array of {array.dtype} is no picture unless it goes from 0 to 255, or as floats "
-            "from 0 to 1."
-        )
-        raise InputError(msg)
-    if kind == "f":
-        array = (array.clip(0.0, 1.0) * 255).round()
-    return array.astype("uint8")
-
-
-_RANGES = {"u": (0, 255), "i": (0, 255), "f": (-0.25, 1.25)}
-"""What a picture's values may be; floats overshoot a little where they were resampled."""
+    try:
+        return _from_image(image_of(value))
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(str(error)) from None
 
 
 def _from_data_uri(text: str) -> Media:
@@ -349,10 +371,6 @@ def _replaced(value: Any, change: Callable[[Media], Any]) -> Any:
     return value
 
 
-_CLIPS = frozenset({"audio", "video"})
-"""A container of one kind may hold the other alone, which its first bytes don't tell."""
-
-
 def check_kind(field: Field, media: Media | str) -> None:
     """Refuse a file that the service would refuse only after it was paid for.
 
@@ -362,8 +380,6 @@ def check_kind(field: Field, media: Media | str) -> None:
         If it is of another kind than the field takes; an address is not looked into.
     """
     if isinstance(media, str) or media.type.kind in field.media:
-        return
-    if media.type.kind in _CLIPS and not _CLIPS.isdisjoint(field.media):
         return
     kinds = " or ".join("zip archive" if kind == "zip" else kind for kind in field.media)
     msg = f"{field.name}: {media.name} is {media.type.content_type}; give a file of kind {kinds}."

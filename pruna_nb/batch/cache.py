@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import time
 import warnings
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pruna_nb.api.media import MediaStore, media_dir, sha256_of
 from pruna_nb.batch.database import FILE_NAME, database_of
+from pruna_nb.files.owned import is_media_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,6 +89,9 @@ class Cache:
         folder = str(self.store.folder)
         for rows in self.database.select_in(_FIND, wanted):
             for key, media, size, mtime_ns, prediction_id, seconds, used_at in rows:
+                # A database may be somebody else's: what it names is matched before it is a path.
+                if not is_media_name(media):
+                    continue
                 path = f"{folder}{os.sep}{media}"
                 if self._is_whole(path, key, size, mtime_ns):
                     hits[key] = Hit(path, prediction_id, seconds)
@@ -98,12 +103,12 @@ class Cache:
 
     def _is_whole(self, path: str, key: str, size: int, mtime_ns: int) -> bool:
         try:
-            stat = os.stat(path)  # noqa: PTH116 - a Path a row would take longer than the rest
+            status = os.lstat(path)  # a Path a row would take longer than the rest
         except OSError:
             return False
-        if stat.st_size != size:
+        if not stat.S_ISREG(status.st_mode) or status.st_size != size:
             return False
-        if stat.st_mtime_ns == mtime_ns:
+        if status.st_mtime_ns == mtime_ns:
             return True
         # Written since: a copied folder, or damage. Its name tells what its bytes should be.
         try:
@@ -112,7 +117,7 @@ class Cache:
             return False
         if whole:
             self.database.change(
-                "UPDATE item SET mtime_ns = ? WHERE key = ?", [stat.st_mtime_ns, key]
+                "UPDATE item SET mtime_ns = ? WHERE key = ?", [status.st_mtime_ns, key]
             )
         return whole
 

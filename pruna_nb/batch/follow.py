@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pruna_nb.batch.job import Job, Outcome, Status
 from pruna_nb.batch.owners import is_at_work
+from pruna_nb.files.owned import is_media_name
 
 if TYPE_CHECKING:
     from pruna_nb.batch.entries import Entry
@@ -65,7 +66,7 @@ class Following:
             moment = time.monotonic() + _LOOK_SECONDS
             look = partial(self._watch, job, name)
             run.schedule.at(moment, lambda: self.steps.guarded(job, look))
-        elif entry.state == "delivered" and entry.media:
+        elif entry.state == "delivered" and is_media_name(entry.media):
             self._share(job, entry)
         elif entry.state in {"failed", "canceled"}:
             status: Status = "canceled" if entry.state == "canceled" else "failed"

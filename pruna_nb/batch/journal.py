@@ -30,6 +30,7 @@ from pruna_nb.batch.entries import (
 )
 from pruna_nb.batch.owners import is_at_work
 from pruna_nb.errors import CacheError
+from pruna_nb.files.owned import is_media_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -277,7 +278,7 @@ class Journal:
         now = self.look(entry.entry)
         if now is None or now.state != "delivered" or now.media is None:
             return
-        if not (media_dir(self.folder) / now.media).is_file():
+        if not (is_media_name(now.media) and (media_dir(self.folder) / now.media).is_file()):
             self._write(entry)
 
     def open_work(self) -> dict[str, Entry]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pruna_nb import errors
 from pruna_nb.api import replies, retry
 from pruna_nb.api.hidden import hide_in_error, secrets_in
-from pruna_nb.api.media import MP4, video_seconds
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.throttle import throttle_for
 from pruna_nb.batch.entries import OUTPUT_LIFE_SECONDS
@@ -20,6 +19,8 @@ from pruna_nb.batch.polling import Polling
 from pruna_nb.batch.sending import OUTAGE_SECONDS, Sending
 from pruna_nb.batch.words import brief, one_line
 from pruna_nb.catalog import ENDPOINT_LIMITS, cost_usd, limit_for
+from pruna_nb.files.clips import video_seconds
+from pruna_nb.files.kinds import MP4
 
 if TYPE_CHECKING:
     from collections.abc import Callable

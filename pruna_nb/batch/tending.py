@@ -10,6 +10,13 @@ from typing import TYPE_CHECKING
 from pruna_nb.api.media import media_dir, sha256_of, unwritable
 from pruna_nb.batch.database import database_of
 from pruna_nb.errors import InputError
+from pruna_nb.files.owned import (
+    is_marked,
+    is_media_name,
+    leads_through_no_link,
+    media_files,
+    thumb_files,
+)
 from pruna_nb.settings import current
 
 if TYPE_CHECKING:
@@ -68,15 +75,18 @@ def info() -> CacheInfo:
     if not folder.is_dir():
         return CacheInfo(folder, 0, 0, 0, 0)
     (entries,) = database_of(folder).execute("SELECT count(*) FROM item")[0]
-    sizes = [file.stat().st_size for file in _media_files(folder)]
-    thumbs = [file.stat().st_size for file in _thumbnails(folder)]
-    return CacheInfo(folder, entries, len(sizes), sum(sizes), sum(thumbs))
+    sizes = [_size_of(file) for file in media_files(media_dir(folder))]
+    thumbs = sum(_size_of(file) for file in _thumbnails(folder))
+    return CacheInfo(folder, entries, len(sizes), sum(sizes), thumbs)
 
 
 def prune(
     *, older_than: str | float | timedelta | None = None, keep_bytes: int | None = None
 ) -> int:
     """Drop what was not used for long, media files that no entry names, and old thumbnails.
+
+    Only files that the cache made are deleted: by its own pattern of names, regular ones, through
+    no link. In a ``media`` folder that was there before the cache, they are those of its entries.
 
     Parameters
     ----------
@@ -104,7 +114,7 @@ def prune(
     if not folder.is_dir():
         return 0
     database = database_of(folder)
-    freed = 0
+    freed, named = 0, _named(folder)
     if older_than is not None:
         before = time.time() - _seconds(older_than)
         database.change("DELETE FROM item WHERE used_at < ?", [before])
@@ -112,7 +122,7 @@ def prune(
     if keep_bytes is not None:
         freed += _drop_thumbnails_down_to(folder, keep_bytes)
         _drop_down_to(folder, keep_bytes)
-    return freed + _drop_unnamed(folder)
+    return freed + _drop_unnamed(folder, named)
 
 
 def verify() -> list[str]:
@@ -122,24 +132,31 @@ def verify() -> list[str]:
     -------
     list of str
         The media files that were gone or damaged; the next run fetches them again at no cost, or
-        makes them anew where the service no longer has them.
+        makes them anew where the service no longer has them. An entry whose file is no media file
+        of the cache is dropped too, and what it names is not touched.
     """
     folder = current().cache_dir
     if not folder.is_dir():
         return []
-    database = database_of(folder)
+    database, media = database_of(folder), media_dir(folder)
     bad = []
-    for (media,) in database.execute("SELECT DISTINCT media FROM item"):
-        path = media_dir(folder) / media
-        if not path.is_file() or sha256_of(path) != path.stem:
-            bad.append(str(path))
-            database.change("DELETE FROM item WHERE media = ?", [media])
+    for (name,) in database.execute("SELECT DISTINCT media FROM item"):
+        # A database may be somebody else's: what it names is no path before it is looked at.
+        is_ours = is_media_name(name) and leads_through_no_link(media, name)
+        path = media / name if is_ours else None
+        if path is not None and sha256_of(path) == path.stem:
+            continue
+        bad.append(str(media / name) if is_media_name(name) else str(name))
+        database.change("DELETE FROM item WHERE media IS ?", [name])
+        if path is not None and is_marked(media):
             path.unlink(missing_ok=True)
     return bad
 
 
 def clear() -> int:
     """Drop every output and thumbnail; the journal of what was sent stays.
+
+    Only files that the cache made are deleted, as for `prune`.
 
     Returns
     -------
@@ -149,8 +166,9 @@ def clear() -> int:
     folder = current().cache_dir
     if not folder.is_dir():
         return 0
+    named = _named(folder)
     database_of(folder).change("DELETE FROM item")
-    freed = _drop_unnamed(folder, young_too=True)
+    freed = _drop_unnamed(folder, named, young_too=True)
     return freed + sum(_unlink(file) for file in _thumbnails(folder))
 
 
@@ -167,17 +185,21 @@ def _seconds(value: str | float | timedelta) -> float:
 
 
 def _thumbnails(folder: Path) -> list[Path]:
-    return [file for file in (folder / "thumbs").rglob("*") if file.is_file()]
+    return list(thumb_files(folder / "thumbs"))
 
 
 def _age_of(file: Path) -> float:
-    return file.stat().st_mtime
+    return file.lstat().st_mtime
+
+
+def _size_of(file: Path) -> int:
+    return file.lstat().st_size
 
 
 def _drop_thumbnails_down_to(folder: Path, keep_bytes: int) -> int:
     """Drop the oldest thumbnails, which are made anew when needed, before any output."""
     thumbs = sorted(_thumbnails(folder), key=_age_of)
-    total = sum(file.stat().st_size for file in [*thumbs, *_media_files(folder)])
+    total = sum(_size_of(file) for file in [*thumbs, *media_files(media_dir(folder))])
     freed = 0
     for file in thumbs:
         if total - freed <= keep_bytes:
@@ -197,31 +219,29 @@ def _drop_down_to(folder: Path, keep_bytes: int) -> None:
         total -= size
 
 
-def _drop_unnamed(folder: Path, *, young_too: bool = False) -> int:
-    """Delete media files that neither an entry nor work under way names."""
+def _named(folder: Path) -> set[str]:
+    """Return the media files that entries name."""
     rows = database_of(folder).execute("SELECT DISTINCT media FROM item")
-    named = {media for (media,) in rows}
+    return {name for (name,) in rows if is_media_name(name)}
+
+
+def _drop_unnamed(folder: Path, named_before: set[str], *, young_too: bool = False) -> int:
+    """Delete media files that neither an entry nor work under way names any more."""
+    media, named = media_dir(folder), _named(folder)
+    marked = is_marked(media)
     freed = 0
-    for file in _media_files(folder):
-        name = file.relative_to(media_dir(folder)).as_posix()
-        young = time.time() - file.stat().st_mtime < _YOUNG_SECONDS
-        if name not in named and (young_too or not young):
+    for file in media_files(media):
+        name = file.relative_to(media).as_posix()
+        if name in named or (not young_too and time.time() - _age_of(file) < _YOUNG_SECONDS):
+            continue
+        # A folder that was there before may hold files that somebody else named in this way.
+        if marked or (name in named_before and sha256_of(file) == file.stem):
             freed += _unlink(file)
     return freed
 
 
-def _media_files(folder: Path) -> list[Path]:
-    media = media_dir(folder)
-    return [
-        file
-        for part in (media.iterdir() if media.is_dir() else [])
-        if part.is_dir() and part.name != "parts"
-        for file in part.iterdir()
-    ]
-
-
 def _unlink(file: Path) -> int:
-    size = file.stat().st_size
+    size = _size_of(file)
     try:
         file.unlink(missing_ok=True)
     except OSError as error:

@@ -10,21 +10,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from pruna_nb.files.kinds import HEAD_BYTES, sniff
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 _CHUNK: Final = 1 << 20
 _MOST_PIXELS: Final = 80_000_000  # below Pillow's own bound, so that it need not warn
-_VIDEO_MAGIC: Final = ((4, b"ftyp", "video/mp4"), (0, b"\x1aE\xdf\xa3", "video/webm"))
-_AUDIO_MAGIC: Final = (
-    (0, b"ID3", "audio/mpeg"),
-    (0, b"\xff\xfb", "audio/mpeg"),
-    (0, b"\xff\xf3", "audio/mpeg"),
-    (0, b"fLaC", "audio/flac"),
-    (0, b"OggS", "audio/ogg"),
-    (8, b"WAVE", "audio/wav"),
-)
 
 
 class InvalidFileError(ValueError):
@@ -174,13 +167,15 @@ def inspect(path: Path) -> tuple[str, str, tuple[int, int] | None]:
         If it is no picture, video, sound or zip archive, or is damaged.
     """
     with path.open("rb") as file:
-        head = file.read(16)
-    if head.startswith(b"PK") and zipfile.is_zipfile(path):
-        return "zip", "application/zip", None
-    for kind, table in (("video", _VIDEO_MAGIC), ("audio", _AUDIO_MAGIC)):
-        for at, magic, content_type in table:
-            if head[at : at + len(magic)] == magic:
-                return _inspect_clip(path, kind, content_type)
+        found = sniff(file.read(HEAD_BYTES))
+    if found is None or found.advice:
+        what = "is nothing that is known" if found is None else f"is {found.content_type}"
+        text = f"the file {what}: it is no picture, video, sound or zip archive that is taken"
+        raise InvalidFileError(text)
+    if found.kind == "zip" and zipfile.is_zipfile(path):
+        return "zip", found.content_type, None
+    if found.kind in ("video", "audio"):
+        return _inspect_clip(path, found.kind, found.content_type)
     return _inspect_picture(path)
 
 

@@ -55,6 +55,9 @@ class Call:
         What the result's columns begin with.
     needs : tuple of str
         Fields without which a row is skipped, beside those that the model requires.
+    recorded : frozenset of str
+        Fields that were read from a table's own record, not given by who calls: files that they
+        name are uploaded only if this session named them too.
     """
 
     model: str
@@ -65,6 +68,7 @@ class Call:
     unchecked: bool = False
     prefix: str = ""
     needs: tuple[str, ...] = ()
+    recorded: frozenset[str] = frozenset()
 
     def known_model(self) -> Model:
         """Give the catalogue's model, or raise `UnknownModelError`."""
@@ -100,7 +104,13 @@ class Call:
             return None
         try:
             spec: dict[str, Any] = json.loads(
-                json.dumps({each.name: getattr(self, each.name) for each in fields_of(self)})
+                json.dumps(
+                    {
+                        each.name: getattr(self, each.name)
+                        for each in fields_of(self)
+                        if each.name != "recorded"
+                    }
+                )
             )
         except (TypeError, ValueError):
             return None
@@ -109,7 +119,8 @@ class Call:
     @classmethod
     def from_attrs(cls, spec: Mapping[str, Any]) -> Call:
         """Make a call of what `as_attrs` gave."""
-        return cls(**{**spec, "needs": tuple(spec.get("needs", ()))})
+        call = cls(**{**spec, "needs": tuple(spec.get("needs", ()))})
+        return replace(call, recorded=frozenset((*call.constants, *call.columns)))
 
 
 def read_call(

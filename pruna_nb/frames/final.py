@@ -100,6 +100,7 @@ def _draft_call(frame: pd.DataFrame, prefix: str, changes: dict[str, Any]) -> Ca
         template=new.template or (None if "prompt" in changed else base.template),
         constants={**_without(base.constants, changed), **new.constants},
         columns={**_without(base.columns, changed), **new.columns},
+        recorded=base.recorded - changed,
     ).settled()
 
 

@@ -92,6 +92,7 @@ class _Reader:
         self._needed = frozenset({"prompt", *model.required, *call.needs})
         self._media_names = frozenset(field.name for field in model.media_fields)
         self._media = MediaReader(unchecked=call.unchecked)
+        self._recorded = MediaReader(unchecked=call.unchecked, recorded=True)
 
     def read_constants(self, problems: list[str]) -> None:
         """Make the constants plain, and check those that can be checked alone.
@@ -128,10 +129,11 @@ class _Reader:
             The column of an earlier step's outputs that it is read from, if it is.
         """
         field = self.model.fields.get(name)
+        media = self._recorded if name in self.call.recorded else self._media
         if field is None:
-            return self._media.of_unknown
+            return media.of_unknown
         if field.media:
-            return self._media.of(field, made_before)
+            return media.of(field, made_before)
         if field.type in {"string", "boolean"}:
             return _number_as_text if name == "reference_image" else None
         return lambda value: fit(field, value)

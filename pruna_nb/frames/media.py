@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.api.files import check_kind, to_media
+from pruna_nb.api.files import Media, check_kind, is_address, is_dataset_cell, to_media
+from pruna_nb.api.media import media_dir
 from pruna_nb.errors import InputError
+from pruna_nb.files.owned import is_media_file
 from pruna_nb.frames.cells import plain
+from pruna_nb.settings import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pruna_nb.api.files import Media
     from pruna_nb.catalog import Field
 
 _LIST_KINDS = frozenset("OUS")
 _BATCH_DIMENSIONS = 4
 
 
+_named: set[str] = set()
+"""Files that calls of this session named, by their absolute paths."""
+
+
 class MediaReader:
-    """Reads cells as files; a file that many rows share is opened and hashed once.
+    """Reads cells as files; a file that many rows share is opened, decoded and hashed once.
 
     Parameters
     ----------
     unchecked : bool
         Let a file of another kind than the field takes pass.
+    recorded : bool
+        The cells were chosen by a table's own record of an earlier call, and the table may be
+        somebody else's: of this machine's files, only those are read that a call of this session
+        named, and outputs that lie in the cache.
     """
 
-    def __init__(self, *, unchecked: bool = False) -> None:
-        self._unchecked = unchecked
+    def __init__(self, *, unchecked: bool = False, recorded: bool = False) -> None:
+        self._unchecked, self._is_recorded = unchecked, recorded
         self._read: dict[Any, tuple[Any, Any]] = {}
 
     def of(self, field: Field, made_before: str = "") -> Callable[[Any], Any]:
@@ -53,7 +64,7 @@ class MediaReader:
                 raise InputError(msg) from None
             if not self._unchecked:
                 check_kind(field, media)
-            return media
+            return _whole(media)
 
         if field.type != "array":
             return one
@@ -63,19 +74,68 @@ class MediaReader:
         """Read a cell of a field that nobody knows: what can only be a file is one."""
         if isinstance(value, (list, tuple)):
             return [self.of_unknown(item) for item in value]
-        if isinstance(value, (bytes, bytearray, Path)) or any(
-            hasattr(value, name) for name in ("read", "save", "__array_interface__", "__fspath__")
+        if (
+            isinstance(value, (bytes, bytearray, Path))
+            or any(
+                hasattr(value, name)
+                for name in ("read", "save", "__array_interface__", "__fspath__")
+            )
+            or (is_dataset_cell(value) and "bytes" in value)
         ):
-            return self._one(value)
+            return _whole(self._one(value))
         return value
 
     def _one(self, value: Any) -> Media | str:
         # By its identity, where it is no text; it is kept, so that no other gets its number.
         key = value if isinstance(value, str) else id(value)
         if key not in self._read:
-            self._read[key] = (to_media(value), value)
-        media: Media | str = self._read[key][0]
-        return media
+            path = _path_of(value)
+            if path is not None and self._is_recorded:
+                _check_named(path)
+            media = to_media(value)
+            if path is not None and not self._is_recorded:
+                _named.add(path)
+            self._read[key] = (media, value)
+        read: Media | str = self._read[key][0]
+        return read
+
+
+def _whole(media: Media | str) -> Media | str:
+    if isinstance(media, Media):
+        media.check_whole()
+    return media
+
+
+def _path_of(value: Any) -> str | None:
+    """Return the absolute path that a cell names; None if it holds the file itself."""
+    if is_dataset_cell(value) and value.get("bytes") is None:
+        value = value.get("path")
+    if isinstance(value, str):
+        if is_address(value) or value[:5].lower() == "data:":
+            return None
+    elif not isinstance(value, os.PathLike):
+        return None
+    return os.path.abspath(os.path.expanduser(os.fsdecode(value)))  # noqa: PTH100, PTH111 - takes any text
+
+
+def _check_named(path: str) -> None:
+    """Refuse a file that only a table's record names.
+
+    Raises
+    ------
+    InputError
+        If no call of this session named it, and it is no output in the cache.
+    """
+    media = media_dir(current().cache_dir)
+    if path in _named or is_media_file(media, Path(path)):
+        return
+    msg = (
+        f"The file {path[:300]!r} is named by what the table records of an earlier call, and by no "
+        "call of this session, so it is not uploaded: the table may be somebody else's. If it is "
+        'right, give all arguments yourself, such as retry("prompt", model="p-image-edit", '
+        'images_col="photo").'
+    )
+    raise InputError(msg)
 
 
 def _items(value: Any) -> list[Any]:

@@ -66,4 +66,5 @@ def _picture(cell: Any) -> Media:
     if media.type.kind != "image":
         msg = f"{media.name} is no picture but {media.type.content_type}."
         raise InputError(msg)
+    media.check_whole()
     return media

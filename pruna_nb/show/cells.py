@@ -8,9 +8,13 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pruna_nb.errors import InputError
+from pruna_nb.files.kinds import HEAD_BYTES, sniff
+from pruna_nb.files.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pruna_nb.files.kinds import MediaType
 
 Kind = Literal["image", "video", "zip", "unknown"]
 Status = Literal["succeeded", "failed", "canceled", "skipped", "lost", "pending"]
@@ -19,41 +23,17 @@ Source = str | bytes
 
 _SUFFIXES: dict[str, Kind] = {
     **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".avif"), "image"),
-    **dict.fromkeys((".tif", ".tiff"), "image"),
+    **dict.fromkeys((".tif", ".tiff", ".heic", ".heif"), "image"),
     **dict.fromkeys((".mp4", ".mov", ".webm", ".mkv", ".m4v"), "video"),
     ".zip": "zip",
 }
-_TYPES = {
-    "jpeg": ("image/jpeg", ".jpg"),
-    "png": ("image/png", ".png"),
-    "webp": ("image/webp", ".webp"),
-    "gif": ("image/gif", ".gif"),
-    "avif": ("image/avif", ".avif"),
-    "bmp": ("image/bmp", ".bmp"),
-    "tiff": ("image/tiff", ".tif"),
-    "mp4": ("video/mp4", ".mp4"),
-    "webm": ("video/webm", ".webm"),
-    "zip": ("application/zip", ".zip"),
-}
 
 
-def _format(head: bytes) -> str | None:
-    """Tell a file's format from its first bytes; None if it is none that we know."""
-    starts = (
-        (b"\xff\xd8\xff", "jpeg"),
-        (b"\x89PNG\r\n\x1a\n", "png"),
-        (b"GIF8", "gif"),
-        (b"BM", "bmp"),
-        (b"II*\x00", "tiff"),
-        (b"MM\x00*", "tiff"),
-        (b"PK\x03\x04", "zip"),
-        (b"\x1aE\xdf\xa3", "webm"),
-    )
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "webp"
-    if head[4:8] == b"ftyp":
-        return "avif" if head[8:12] in {b"avif", b"avis"} else "mp4"
-    return next((name for start, name in starts if head.startswith(start)), None)
+def _type_of(source: Source) -> MediaType | None:
+    if isinstance(source, bytes):
+        return sniff(source[:HEAD_BYTES])
+    with open_regular(source) as file:
+        return sniff(file.read(HEAD_BYTES))
 
 
 def content_type(source: Source) -> tuple[str, str] | None:
@@ -79,12 +59,13 @@ def content_type(source: Source) -> tuple[str, str] | None:
     >>> content_type(b"\x89PNG\r\n\x1a\n")
     ('image/png', '.png')
     """
-    if isinstance(source, bytes):
-        head = source[:16]
-    else:
-        with open(source, "rb") as file:  # noqa: PTH123 - a path is a str here
-            head = file.read(16)
-    return _TYPES.get(_format(head) or "")
+    found = _type_of(source)
+    if found is None or found.advice or found.kind not in _SHOWN:
+        return None
+    return found.content_type, found.suffix
+
+
+_SHOWN: dict[str, Kind] = {"image": "image", "video": "video", "zip": "zip"}
 
 
 def kind_of(source: Source | None) -> Kind:
@@ -111,10 +92,10 @@ def kind_of(source: Source | None) -> Kind:
         if by_name is not None:
             return by_name
     try:
-        found = content_type(source)
+        found = _type_of(source)
     except (OSError, ValueError):  # ValueError: a null byte in the path
         return "unknown"
-    return "unknown" if found is None else _SUFFIXES[found[1]]
+    return "unknown" if found is None else _SHOWN.get(found.kind, "unknown")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import hashlib
 import io
 import math
 import os
-import struct
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pruna_nb.files.owned import THUMB_MARK, THUMB_TAIL
+from pruna_nb.files.regular import open_regular
 from pruna_nb.show.decode import UnreadableError, load
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ _MOST_BYTES = 10_500
 """A thumbnail of 256 pixels that takes more is written again in fewer: foliage, crowds, noise."""
 _USUAL_SIZE = 256
 _LOWEST_QUALITY = 20
-_TAIL = struct.Struct("<4sIIf")
-_MARK = b"PNB1"
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,8 @@ class Thumbs:
         if self.folder is None:
             return None
         try:
-            content = self._place(key).read_bytes()
+            with open_regular(self._place(key)) as file:
+                content = file.read()
         except OSError:
             return None
         return _unpack(content)
@@ -185,7 +185,7 @@ class Thumbs:
         try:
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
                 file.write(thumb.webp)
-                file.write(_TAIL.pack(_MARK, *thumb.size, thumb.seconds or 0.0))
+                file.write(THUMB_TAIL.pack(THUMB_MARK, *thumb.size, thumb.seconds or 0.0))
             new.replace(place)
         except OSError:
             new.unlink(missing_ok=True)
@@ -219,15 +219,15 @@ def _encoded(image: Image.Image, quality: int, most: int) -> bytes:
 
 def _unpack(content: bytes) -> Thumb | None:
     """Read a kept thumbnail; None if it was cut short or is not ours."""
-    end = len(content) - _TAIL.size
+    end = len(content) - THUMB_TAIL.size
     if (
-        end < len(_MARK)
+        end < len(THUMB_MARK)
         or content[:4] != b"RIFF"
         or int.from_bytes(content[4:8], "little") + 8 != end
     ):
         return None
-    mark, width, height, seconds = _TAIL.unpack_from(content, end)
-    if mark != _MARK:
+    mark, width, height, seconds = THUMB_TAIL.unpack_from(content, end)
+    if mark != THUMB_MARK:
         return None
     return Thumb(content[:end], (width, height), seconds or None)
 

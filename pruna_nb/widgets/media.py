@@ -58,7 +58,7 @@ def keep_upload(content: bytes, folder: Path, kinds: tuple[str, ...]) -> str:
     Raises
     ------
     InputError
-        If it is of no kind that the field takes.
+        If it is of no kind that the field takes, or damaged.
     CacheError
         If the folder cannot be written.
     """
@@ -66,6 +66,7 @@ def keep_upload(content: bytes, folder: Path, kinds: tuple[str, ...]) -> str:
     if media.type.kind not in kinds:
         msg = f"A {media.type.kind} was given ({media.type.content_type}); {_either(kinds)} fits."
         raise InputError(msg)
+    media.check_whole()
     path = folder / f"{hashlib.sha256(content).hexdigest()}{media.type.suffix}"
     try:
         if not path.exists():

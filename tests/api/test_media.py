@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from pruna_nb.api import media
-from pruna_nb.api.media import MediaStore, check_whole, sniff, video_seconds
+from pruna_nb.api.media import MediaStore, check_whole
 from pruna_nb.errors import CacheError, DeliveryError
+from pruna_nb.files.clips import video_seconds
+from pruna_nb.files.kinds import sniff
 from tests.helpers.media import box, mp4, picture, zip_of
 
 KINDS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"]
@@ -288,7 +290,10 @@ def test_the_length_of_a_video_is_read_from_its_head(tmp_path):
         assert video_seconds(path) == 2.5
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 8, b"\0" * 99, mp4(), mp4()[:40], b"\xff" * 64])
+NO_HEAD = box(b"moov", box(b"free", bytes(40))) + box(b"mdat", bytes(40))
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 8, b"\0" * 99, NO_HEAD, mp4()[:40], b"\xff" * 64])
 def test_a_video_that_does_not_say_its_length_has_none(tmp_path, content):
     path = tmp_path / "film.mp4"
     path.write_bytes(content)

@@ -307,8 +307,8 @@ def test_videos_and_sounds_are_files_like_pictures(folder, clip, service):
 
 
 def test_a_file_that_the_service_does_not_take_fails_its_row_alone(folder, service):
-    # A PNG by its first bytes, and no picture behind them.
-    (folder / "bad.png").write_bytes(png("red")[:40])
+    # Whole, and of more pixels than the service takes.
+    (folder / "bad.png").write_bytes(png(0, size=(9100, 9000), mode="1"))
     frame = pd.DataFrame({"images": [str(folder / "red.png"), str(folder / "bad.png")]})
     out = edit(frame)
     assert out["status"].tolist() == ["succeeded", "failed"]

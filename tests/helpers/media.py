@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 import zipfile
+from fractions import Fraction
 
+import av
 import numpy as np
 from PIL import Image
 
@@ -23,10 +26,46 @@ def box(name, content):
     return struct.pack(">I4s", 8 + len(content), name) + content
 
 
+@functools.cache
+def clip(format_="mp4", codec="mpeg4", frames=4):
+    """Give a video of a few frames of 64 x 48 pixels, half a second at most."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=format_) as container:
+        stream = container.add_stream(codec, rate=8)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        frame = av.VideoFrame.from_image(Image.new("RGB", (64, 48), "teal"))
+        for number in range(frames):
+            shown = frame.reformat(format="yuv420p")
+            shown.pts, shown.time_base = number, Fraction(1, 8)
+            container.mux(stream.encode(shown))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+@functools.cache
+def sound(format_="wav", codec="pcm_s16le"):
+    """Give a quarter of a second of silence."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=format_) as container:
+        stream = container.add_stream(codec, rate=48000)
+        silence = np.zeros((1, 12000), dtype="int16")
+        frame = av.AudioFrame.from_ndarray(silence, format="s16", layout="mono")
+        frame.sample_rate, frame.pts = 48000, 0
+        resampler = av.AudioResampler(stream.format.name, stream.layout.name, stream.rate)
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
 def mp4():
-    """Give the frame of an mp4 file: its boxes, without a picture in them."""
-    kind = box(b"ftyp", b"isom\0\0\x02\0isomiso2mp41")
-    return kind + box(b"moov", b"\0" * 100) + box(b"mdat", b"\0" * 200)
+    """Give a short mp4 file."""
+    return clip()
+
+
+def iso(major, *brands):
+    """Give the head of an ISO file of some brands, with nothing behind it."""
+    return box(b"ftyp", major + bytes(4) + b"".join(brands)) + bytes(80)
 
 
 def zip_of(members, method=zipfile.ZIP_STORED):

@@ -1,0 +1,283 @@
+"""Whether a file is whole, and of the kind that is asked for: before it is sent, after it came."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import zipfile
+import zlib
+from typing import TYPE_CHECKING, BinaryIO
+
+from pruna_nb.files import clips, kinds
+from pruna_nb.files.decode import (
+    NoDecoderError,
+    TooManyPixelsError,
+    first_frame,
+    formats,
+    opened,
+    opened_clip,
+)
+from pruna_nb.files.kinds import HEAD_BYTES, MediaType, sniff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BLOCK = 1 << 20
+_UNPACKED_AT_MOST = 100
+"""How many times its own size a zip may unpack to; 100 MB are always allowed."""
+_UNKNOWN_LENGTH = 0xFFFFFFFF
+_BOXED = frozenset({kinds.MP4, kinds.MOV, kinds.M4A})
+_EBML = frozenset({kinds.WEBM, kinds.WEBA, kinds.MKV})
+_AS_AUDIO = {kinds.MP4: kinds.M4A, kinds.MOV: kinds.M4A, kinds.WEBM: kinds.WEBA}
+_AS_VIDEO = {kinds.M4A: kinds.MP4}
+_DECODERS = {kinds.AVIF: "AVIF"}
+"""Formats that not every Pillow decodes."""
+
+
+def type_of(file: BinaryIO) -> MediaType | None:
+    """Tell what an open file is; of a container, by the tracks that it holds.
+
+    The first bytes of an mp4 file do not tell a sound from a video.
+    """
+    file.seek(0)
+    kind = sniff(file.read(HEAD_BYTES))
+    if kind not in _AS_AUDIO and kind not in _AS_VIDEO:
+        return kind
+    try:
+        tracks = _clip(file, kind).tracks
+    except (clips.DamagedError, OSError):
+        return kind  # `problem_of` says what is wrong with it
+    if "video" in tracks:
+        return _AS_VIDEO.get(kind, kind)
+    return _AS_AUDIO.get(kind, kind) if "audio" in tracks else kind
+
+
+def problem_of(file: BinaryIO, kind: MediaType) -> str | None:
+    """Say what is wrong with an open file of a known kind, decoded as far as it is free to.
+
+    Parameters
+    ----------
+    file : binary file
+        Where it stands does not count.
+    kind : MediaType
+        As `type_of` tells it.
+
+    Returns
+    -------
+    str or None
+        None if it is whole: a picture decoded to its end, a video's tracks and samples found
+        and its first frame decoded where PyAV is installed, a zip's members read.
+    """
+    file.seek(0)
+    try:
+        return _CHECKS.get(kind.kind, _nothing_to_check)(file, kind)
+    except (TooManyPixelsError, clips.DamagedError) as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - decoders raise anything on bytes from outside
+        return f"{type(error).__name__}: {str(error)[:200]}"
+
+
+class WholeFiles:
+    """The SHA-256 of files that were found whole by this process: none is decoded twice.
+
+    Parameters
+    ----------
+    most : int
+        How many are kept.
+    """
+
+    def __init__(self, most: int = 200_000) -> None:
+        self._most = most
+        self._known: dict[str, None] = {}
+        self._lock = threading.Lock()
+
+    def add(self, sha256: str) -> None:
+        """Note a file."""
+        with self._lock:
+            self._known[sha256] = None
+            if len(self._known) > self._most:
+                del self._known[next(iter(self._known))]
+
+    def __contains__(self, sha256: str) -> bool:
+        return sha256 in self._known
+
+
+whole_files = WholeFiles()
+
+
+# ---------------------------------------------------------------------- pictures
+
+
+def _check_image(file: BinaryIO, kind: MediaType) -> str | None:
+    if kind.advice:
+        return "nothing here decodes it"
+    # Pillow can be told to take cut files (LOAD_TRUNCATED_IMAGES), for the whole process, and
+    # passes over some checksums: the file's own structure comes first.
+    problem = _STRUCTURES.get(kind, _nothing_to_check)(file, kind)
+    if problem is not None:
+        return problem
+    if _DECODERS.get(kind, "") not in {"", *formats()}:
+        boxes = clips.top_boxes(file)
+        return None if {b"meta", b"mdat"} <= boxes or b"moov" in boxes else "no picture in the file"
+    file.seek(0)
+    with opened(file) as image:
+        # A JPEG is decoded at an eighth of its size: its bytes are still read to the end.
+        image.draft("RGB", (image.width // 8, image.height // 8))
+        image.load()
+    return None
+
+
+def _check_jpeg(file: BinaryIO, kind: MediaType) -> str | None:
+    """Walk a JPEG's segments to its end; phones put films and maps behind that."""
+    del kind
+    data = file.read()
+    at = 2
+    while True:
+        at = data.find(b"\xff", at)
+        if at < 0:
+            return "cut short"
+        while data[at + 1 : at + 2] == b"\xff":  # padding
+            at += 1
+        if at + 1 >= len(data):
+            return "cut short"
+        marker = data[at + 1]
+        at += 2
+        if marker == 0xD9:  # noqa: PLR2004 - the end
+            return None
+        if marker == 0x01 or 0xD0 <= marker <= 0xD8 or marker == 0:  # noqa: PLR2004 - without content
+            continue
+        at += int.from_bytes(data[at : at + 2], "big")
+        if marker == 0xDA:  # noqa: PLR2004 - the pixels: up to the next marker
+            found = _MARKER.search(data, at)
+            if found is None:
+                return "cut short"
+            at = found.start()
+
+
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
+
+
+def _check_png(file: BinaryIO, kind: MediaType) -> str | None:
+    """Walk a PNG's chunks to its end, each with its checksum."""
+    del kind
+    file.seek(8)
+    while True:
+        head = file.read(8)
+        if len(head) < 8:  # noqa: PLR2004 - a length and a name
+            return "cut short"
+        left, name = int.from_bytes(head[:4], "big"), head[4:]
+        checksum = zlib.crc32(name)
+        while left:
+            block = file.read(min(left, _BLOCK))
+            if not block:
+                return "cut short"
+            checksum = zlib.crc32(block, checksum)
+            left -= len(block)
+        if file.read(4) != checksum.to_bytes(4, "big"):
+            return f"a wrong checksum in its chunk {name!r}"
+        if name == b"IEND":
+            return None
+
+
+def _check_riff(file: BinaryIO, kind: MediaType) -> str | None:
+    del kind
+    size = int.from_bytes(file.read(8)[4:], "little")
+    if size == _UNKNOWN_LENGTH:  # a sound that was streamed
+        return None
+    return None if file.seek(0, os.SEEK_END) >= size + 8 else "cut short"
+
+
+def _check_gif(file: BinaryIO, kind: MediaType) -> str | None:
+    """Walk a GIF's blocks to its end."""
+    del kind
+    data = file.read()
+
+    def after_table(at: int, flags: int) -> int:
+        return at + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
+
+    def after_blocks(at: int) -> int:
+        while data[at]:
+            at += data[at] + 1
+        return at + 1
+
+    try:
+        at = after_table(13, data[10])
+        while data[at] != 0x3B:  # noqa: PLR2004 - the end
+            if data[at] == 0x21:  # noqa: PLR2004 - an extension
+                at = after_blocks(at + 2)
+            elif data[at] == 0x2C:  # noqa: PLR2004 - a picture
+                at = after_blocks(after_table(at + 10, data[at + 9]) + 1)
+            else:
+                return "a block of no known kind"
+    except IndexError:
+        return "cut short"
+    return None
+
+
+_STRUCTURES: dict[MediaType, Callable[[BinaryIO, MediaType], str | None]] = {
+    kinds.JPEG: _check_jpeg,
+    kinds.PNG: _check_png,
+    kinds.WEBP: _check_riff,
+    kinds.GIF: _check_gif,
+}
+
+
+# -------------------------------------------------------- videos, sounds, archives
+
+
+def _clip(file: BinaryIO, kind: MediaType) -> clips.Clip:
+    return clips.read_webm(file) if kind in _EBML else clips.read_mp4(file)
+
+
+def _check_video(file: BinaryIO, kind: MediaType) -> str | None:
+    has_index = kind in _BOXED or kind in _EBML
+    if has_index and not _clip(file, kind).tracks.get("video"):
+        return "it holds no pictures"
+    file.seek(0)
+    try:
+        with first_frame(file, kind):
+            return None
+    except (ImportError, NoDecoderError):  # then its structure is all that can be looked at
+        return None
+
+
+def _check_audio(file: BinaryIO, kind: MediaType) -> str | None:
+    if kind is kinds.WAV and (problem := _check_riff(file, kind)):
+        return problem
+    if (kind in _BOXED or kind in _EBML) and not _clip(file, kind).tracks.get("audio"):
+        return "it holds no sound"
+    file.seek(0)
+    try:
+        with opened_clip(file, kind) as clip:
+            if not clip.streams.audio or next(clip.decode(clip.streams.audio[0]), None) is None:
+                return "it holds no sound"
+    except (ImportError, NoDecoderError):
+        return None
+    return None
+
+
+def _check_zip(file: BinaryIO, kind: MediaType) -> str | None:
+    del kind
+    size = file.seek(0, os.SEEK_END)
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        if not members:
+            return "it holds no files"
+        unpacked = sum(member.file_size for member in members)
+        if unpacked > _UNPACKED_AT_MOST * (size + 1_000_000):
+            return f"its {size:,} bytes would unpack to {unpacked:,}"
+        bad = archive.testzip()
+    return f"member {bad[:80]!r}" if bad else None
+
+
+def _nothing_to_check(file: BinaryIO, kind: MediaType) -> None:
+    del file, kind
+
+
+_CHECKS: dict[str, Callable[[BinaryIO, MediaType], str | None]] = {
+    "image": _check_image,
+    "video": _check_video,
+    "audio": _check_audio,
+    "zip": _check_zip,
+}
