@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import getpass
+import io
 import json
 import math
+import os
 import re
 import sys
-import tempfile
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.errors import InputError, PrunaError
+from pruna_nb.catalog import find_model
+from pruna_nb.console import say
+from pruna_nb.errors import InputError, PrunaError, UnknownModelError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +26,7 @@ _OPTIONS = {
     "max_cost_usd": "--max-cost",
     "model": "--model",
     "on_lost": "--on-lost",
-    "prefix": None,
+    "prefix": "--prefix",
     "progress": "--quiet",
     "prompt": "--prompt",
     "prompt_col": "--prompt-col",
@@ -39,6 +42,9 @@ _NAMED = re.compile(
     r"\b(max_cost_usd|prompt_col|on_lost|(?:cache|model|prompt|samples|timeout|unchecked)(?==))"
     r"(=?)([^\s,.;)]*(?:\.\d+)?)"
 )
+
+_SECRET = re.compile(r"(?:token|secret|password|passwd|api_?key)s?$", re.IGNORECASE)
+"""Names of fields that are secrets, also where the catalogue does not know them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,11 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(asked.run(asked))
     except PrunaError as error:
         for said in (str(error), *getattr(error, "__notes__", [])):
-            print(f"pruna-nb: {_with_options(said)}", file=sys.stderr)
+            say(f"pruna-nb: {_with_options(said)}", error=True)
         return 1
     except KeyboardInterrupt as interrupt:
         for note in getattr(interrupt, "__notes__", ["interrupted; what is done is kept."]):
-            print(f"pruna-nb: {note}", file=sys.stderr)
+            say(f"pruna-nb: {note}", error=True)
         return int(getattr(interrupt, "code", _INTERRUPTED))
 
 
@@ -107,21 +113,28 @@ def _add_generate(commands: Any) -> None:
     make = commands.add_parser(
         "generate",
         help="make an output of each row of a table",
-        description="Make an output of each row of a CSV, TSV, JSONL or Parquet file. What is "
-        "there already costs nothing; a run that was stopped goes on where it was.",
+        description="Make an output of each row of a table: CSV, TSV, JSON Lines, JSON, a text "
+        "file with a prompt a line, Excel or Parquet. What is there already costs nothing; a run "
+        "that was stopped goes on where it was.",
         epilog="The files are named by their row's place (0.jpg, 1.jpg, ...), and the table "
-        "beside them by the one that was read, with the columns output, status, error, seconds, "
-        "cost_usd, cached and prediction_id. Exit codes: 0 all is there; 1 a row failed, or "
-        "something was wrong; 2 the command was; 130 interrupted (143 by SIGTERM, 129 by SIGHUP): "
-        "what is done is there, and the same command goes on.",
+        "beside them by the one that was read, with the columns output (the file's whole path), "
+        "status, error, seconds, cost_usd, cached and prediction_id. A file that another command "
+        "or somebody else put there stays: the new one is called 0-2.jpg then. Exit codes: 0 all "
+        "is there; 1 a row failed, or something was wrong; 2 the command was; 130 interrupted "
+        "(143 by SIGTERM, 129 by SIGHUP): what is done is there, and the same command goes on.",
     )
-    make.add_argument("table", help="a .csv, .tsv, .jsonl or .parquet file")
+    make.add_argument(
+        "table", help="a .csv, .tsv, .jsonl, .ndjson, .json or .txt file (each also .gz), or "
+        ".xlsx or .parquet",
+    )  # fmt: skip
     make.add_argument("--prompt-col", metavar="COLUMN", help="the column of prompts")
     make.add_argument("--prompt", metavar="TEMPLATE", help='such as "a {color} {thing}"')
     make.add_argument("--model", default="p-image", help="default: %(default)s")
     make.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", dest="fields",
-        help="a field for all rows; seed_col=NAME takes it from a column; may be repeated",
+        help="a field for all rows; seed_col=NAME takes it from a column; a secret such as "
+        "hf_api_token is read from the environment (hf_api_token=env:HF_TOKEN) or asked for "
+        "(hf_api_token=-); may be repeated",
     )  # fmt: skip
     make.add_argument(
         "--samples", type=int, default=1, metavar="N", help="outputs for each row (default: 1)"
@@ -146,6 +159,15 @@ def _add_generate(commands: Any) -> None:
         "--timeout", type=float, metavar="SECONDS", help="a prediction may take (default: 10 "
         "minutes for pictures, an hour for videos)",
     )  # fmt: skip
+    make.add_argument(
+        "--prefix", default="", help="what the names of the results' columns begin with"
+    )
+    make.add_argument(
+        "--no-escape-formulas", action="store_false", dest="escape_formulas",
+        help="write cells that begin with =, +, - or @ to CSV and TSV as they are; by default an "
+        "apostrophe goes before them, so that a spreadsheet does not compute them, and is taken "
+        "off when this command reads the table again",
+    )  # fmt: skip
     make.add_argument("--dry-run", action="store_true", help="say what it would do and cost")
     make.add_argument("--unchecked", action="store_true", help="send fields not in the catalogue")
     make.add_argument("--quiet", action="store_true", help="no bar")
@@ -154,52 +176,48 @@ def _add_generate(commands: Any) -> None:
 
 def _demo(asked: argparse.Namespace) -> int:
     from pruna_nb.demo import demo
+    from pruna_nb.frames.command import check_folder
 
-    _see_that_it_takes_files(asked.out)
+    check_folder(asked.out)
     return demo(asked.out)
 
 
 def _generate(asked: argparse.Namespace) -> int:
-    from pruna_nb.frames.tables_on_disk import generate_table
+    from pruna_nb.frames.command import generate_table, read_and_check
 
-    fields = dict(_field(text) for text in asked.fields)
+    wrong: list[str] = []
+    fields = _fields(asked, wrong)
+    try:
+        frame, folder = read_and_check(asked.table, None if asked.dry_run else asked.out)
+    except PrunaError as error:
+        if not wrong:
+            raise
+        wrong.append(str(error))
+    if wrong:
+        for text in wrong:
+            say(f"pruna-nb: {text}", error=True)
+        raise SystemExit(2)
     call = {
         "model": asked.model,
+        "prompt_col": asked.prompt_col,
         "prompt": asked.prompt,
         "samples": asked.samples,
         "unchecked": asked.unchecked,
         "cache": asked.cache,
         **fields,
     }
-    if not asked.dry_run:
-        call |= {"on_lost": asked.on_lost, "timeout": asked.timeout}
-        _see_that_it_takes_files(asked.out)
-    try:
-        return generate_table(
-            asked.table,
-            asked.prompt_col,
-            asked.out,
-            call,
-            max_cost_usd=asked.max_cost,
-            dry_run=asked.dry_run,
-            progress=not asked.quiet,
-        )
-    except OSError as error:  # a disk that filled up, a folder that went away
-        msg = f"--out {asked.out} cannot be written any more: {error}"
-        failure = InputError(msg)
-        failure.add_note("What was made is in the cache: run again, and it costs nothing more.")
-        raise failure from None
-
-
-def _see_that_it_takes_files(out: str) -> None:
-    """Make the folder and a file in it, before anything is spent on what is to go there."""
-    try:
-        Path(out).mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        msg = f"--out {out} is no folder that can be written: {error.strerror}. Nothing was sent; "
-        raise InputError(msg + "choose another folder.") from None
+    return generate_table(
+        asked.table,
+        frame,
+        folder,
+        call,
+        escape_formulas=asked.escape_formulas,
+        prefix=asked.prefix,
+        on_lost=asked.on_lost,
+        timeout=asked.timeout,
+        max_cost_usd=asked.max_cost,
+        progress=not asked.quiet,
+    )
 
 
 def _usd(text: str) -> float:
@@ -214,23 +232,76 @@ def _usd(text: str) -> float:
     return value
 
 
-def _field(text: str) -> tuple[str, Any]:
-    """Read ``field=value``; a value that is JSON (7, true, ["a"]) is what it says, else text."""
+def _fields(asked: argparse.Namespace, wrong: list[str]) -> dict[str, Any]:
+    """Read all of ``--set``; what is wrong with them is added to a list."""
+    fields: dict[str, Any] = {}
+    for text in asked.fields:
+        try:
+            name, value = _field(text, asked.model)
+        except InputError as error:
+            wrong.append(str(error))
+            continue
+        if name in fields:
+            wrong.append(f"--set {name}= is given twice; give it once.")
+        fields[name] = value
+    return fields
+
+
+def _field(text: str, model: str = "p-image") -> tuple[str, Any]:
+    """Read ``field=value``; a value that is JSON (7, true, ["a"]) is what it says, else text.
+
+    Raises
+    ------
+    InputError
+        If it is something else, or a secret that stands there in the open.
+    """
     name, found, value = text.partition("=")
     if not found or not name.isidentifier():
-        print(f"pruna-nb: --set takes FIELD=VALUE, such as seed=7; not {text!r}", file=sys.stderr)
-        raise SystemExit(2)
+        shown = re.split(r"\W", text)[0]  # what follows may be a secret
+        raise InputError(f"--set takes FIELD=VALUE, such as seed=7; not {shown!r}...")
     if name in _OPTIONS:
         instead = _OPTIONS[name]
-        say = f"; use {instead}" if instead else ""
-        print(f"pruna-nb: {name} is no field of a model{say}", file=sys.stderr)
-        raise SystemExit(2)
+        say_instead = f"; use {instead}" if instead else ""
+        raise InputError(f"{name} is no field of a model{say_instead}")
     if name.endswith("_col"):
         return name, value
+    if _is_secret(name, model):
+        return name, _secret(name, value)
     try:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def _is_secret(name: str, model: str) -> bool:
+    if _SECRET.search(name):
+        return True
+    try:
+        field = find_model(model).fields.get(name)
+    except UnknownModelError:
+        return False
+    return field is not None and field.secret
+
+
+def _secret(name: str, value: str) -> str:
+    """Read a secret from the environment, the terminal or stdin: all see a process's arguments."""
+    variable = value.removeprefix("env:")
+    if value == "-":
+        asks = sys.stdin is not None and sys.stdin.isatty()
+        found = getpass.getpass(f"{name}: ") if asks else (sys.stdin or io.StringIO()).readline()
+        where = "what was typed" if asks else "stdin"
+    elif value.startswith("env:"):
+        found, where = os.environ.get(variable, ""), f"the environment's {variable}"
+    else:
+        msg = (
+            f"{name} is a secret, and every user of this machine can read a command's arguments: "
+            f"use --set {name}=env:VARIABLE to read it from the environment, or --set {name}=- to "
+            "be asked for it (or to read a line of stdin)."
+        )
+        raise InputError(msg)
+    if not found.strip():
+        raise InputError(f"{name}: {where} is empty, so there is no secret to send.")
+    return found.strip()
 
 
 def _models(asked: argparse.Namespace) -> int:
@@ -238,7 +309,7 @@ def _models(asked: argparse.Namespace) -> int:
     import pruna_nb
 
     columns = ["task", "output", "price_usd", "price_unit", "requests_per_minute"]
-    print(pruna_nb.models()[columns].to_string(na_rep="-"))
+    say(pruna_nb.models()[columns].to_string(na_rep="-"))
     return 0
 
 
@@ -248,5 +319,5 @@ def _emulator(given: list[str]) -> int:
     try:
         return int(serve(given, name="pruna-nb emulator") or 0)
     except PrunaError as error:
-        print(f"pruna-nb: {error}", file=sys.stderr)
+        say(f"pruna-nb: {error}", error=True)
         return 1

@@ -37,7 +37,7 @@ def test_generate_writes_a_file_a_row_and_the_table_beside_them(service, prompts
     assert code == 0
     table = pd.read_csv(out / "prompts.csv")
     assert table["status"].tolist() == ["succeeded", "succeeded", "skipped"]
-    assert table["output"].tolist()[:2] == ["0.jpg", "1.jpg"]
+    assert table["output"].tolist()[:2] == [str(out / "0.jpg"), str(out / "1.jpg")]
     assert (out / "0.jpg").read_bytes() != (out / "1.jpg").read_bytes()
     sent = sorted((entry["input"] for entry in service.accepted), key=lambda given: given["seed"])
     assert sent == [
@@ -193,7 +193,7 @@ def test_a_prompt_that_reads_null_is_a_prompt(service, tmp_path, suffix, comma):
     out = tmp_path / "out"
     assert cli.main(["generate", str(table), "--prompt-col", "prompt", "--out", str(out)]) == 0
     assert service.accepted[0]["input"]["prompt"] == "null"
-    assert comma.join(["null", "NA", "0.jpg"]) in (out / table.name).read_text()
+    assert comma.join(["null", "NA", str(out / "0.jpg")]) in (out / table.name).read_text()
 
 
 @pytest.mark.parametrize(
@@ -240,15 +240,23 @@ def test_a_demo_into_what_is_no_folder_says_so(tmp_path, capsys):
     assert said.out == ""
 
 
-def test_an_out_that_fills_up_is_told_with_what_is_kept(service, prompts, capsys, tmp_path):
+def test_an_out_that_goes_away_is_told_with_what_is_kept(service, prompts, capsys, tmp_path):
     out = tmp_path / "out"
-    (out / "0.jpg").mkdir(parents=True)  # a picture cannot be written there, even by root
     command = ["generate", str(prompts), "--prompt-col", "prompt", "--out", str(out), "--quiet"]
+    service.configure(latency=0.5)
+
+    def take_away():
+        while service.charged < 2:
+            time.sleep(0.01)
+        out.rename(tmp_path / "elsewhere")
+
+    away = threading.Thread(target=take_away)
+    away.start()
     assert cli.main(command) == 1
+    away.join()
     said = capsys.readouterr().err
     assert "cannot be written any more" in said
     assert "in the cache" in said
-    (out / "0.jpg").rmdir()
     assert cli.main(command) == 0
     assert service.charged == 2
 

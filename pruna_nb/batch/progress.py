@@ -12,6 +12,7 @@ from pruna_nb.batch import interrupts
 from pruna_nb.batch.engine import LOG, announcements
 from pruna_nb.batch.words import counted
 from pruna_nb.catalog import usd_text
+from pruna_nb.console import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,13 +36,13 @@ def wait(run: Run, *, progress: bool) -> None:
     with stopping(run) as interrupt:
         _watch(run, interrupt, shown=progress)
     if progress:
-        print(closing_line(run))  # noqa: T201 - the run's last word
+        say(closing_line(run))
 
 
 def announce(run: Run, *, shown: bool) -> None:
     """Say what of earlier runs it goes on with; even without a bar, what those spent is told."""
     for line in announcements(run.plan):
-        print(line) if shown else LOG.log(logging.WARNING, line)  # noqa: T201 - the bar's own words
+        say(line) if shown else LOG.log(logging.WARNING, line)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,237 @@
+"""``pruna-nb generate``: a table is read and run, and written beside its outputs."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pruna_nb.batch import interrupts
+from pruna_nb.batch.words import counted
+from pruna_nb.catalog import find_model
+from pruna_nb.console import say
+from pruna_nb.errors import InputError, PrunaError
+from pruna_nb.frames.cells import plain, plain_cells
+from pruna_nb.frames.fitting import fit_columns
+from pruna_nb.frames.out_folder import OutFolder, is_escaped
+from pruna_nb.frames.tables_on_disk import kind_of, read_table, write_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FAILED_SHOWN = 5
+
+
+def read_and_check(table: str, out: str | None) -> tuple[pd.DataFrame, OutFolder | None]:
+    """Read a table and open the folder for its outputs, before anything is spent.
+
+    Parameters
+    ----------
+    table : str
+    out : str or None
+        The folder; None if nothing is to be written.
+
+    Raises
+    ------
+    PrunaError
+        If the table cannot be read or the folder cannot be written; both at once.
+    """
+    errors: list[PrunaError] = []
+    frame, folder = pd.DataFrame(), None
+    path = Path(table)
+    try:
+        frame = read_table(path, escaped=is_escaped(path))
+    except PrunaError as error:
+        errors.append(error)
+    try:
+        if out is not None:
+            check_folder(out)
+            folder = OutFolder(out, path)
+            if folder.folder.resolve() == path.absolute().parent.resolve():
+                msg = (
+                    f"--out {out} is the table's own folder, where results could be written over "
+                    "what they were made of: choose another folder."
+                )
+                raise InputError(msg)
+    except PrunaError as error:
+        if str(error) not in map(str, errors):  # such as a suffix that neither can work with
+            errors.append(error)
+    if len(errors) > 1:
+        raise InputError("\n".join(map(str, errors)), errors)
+    if errors:
+        raise errors[0]
+    return frame, folder
+
+
+def check_folder(out: str) -> None:
+    """Make the folder and a file in it, before anything is spent on what is to go there.
+
+    Raises
+    ------
+    InputError
+        If that is not possible.
+    """
+    try:
+        Path(out).mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        msg = f"--out {out} is no folder that can be written: {error.strerror}. Nothing was sent; "
+        raise InputError(msg + "choose another folder.") from None
+
+
+def generate_table(
+    table: str,
+    frame: pd.DataFrame,
+    folder: OutFolder | None,
+    call: Mapping[str, Any],
+    *,
+    escape_formulas: bool = True,
+    **how: Any,
+) -> int:
+    """Make an output of each row of a table.
+
+    Parameters
+    ----------
+    table : str
+        Where the table is.
+    frame : DataFrame
+    folder : OutFolder or None
+        As `read_and_check` gives them; without a folder, what it would cost is said.
+    call : mapping
+        What ``df.pruna.estimate`` takes.
+    escape_formulas : bool
+        As for `write_table`.
+    **how
+        What ``df.pruna.generate`` takes beside it.
+
+    Returns
+    -------
+    int
+        0 if every row that was asked for has its output, else 1.
+    """
+    path = Path(table)
+    call = dict(call)
+    if kind_of(path)[0] == ".txt" and call.get("prompt") is call.get("prompt_col") is None:
+        call["prompt_col"] = "prompt"
+    model = find_model(call["model"], unchecked=call["unchecked"])
+    ready, changed = fit_columns(frame, model, call, path)
+    if folder is None:
+        say(ready.pruna.estimate(**call))
+        return 0
+    results = _Results(frame, ready, changed, folder, escape_formulas, how.get("prefix", ""))
+    try:
+        made = ready.pruna.generate(**call, **how)
+    except (PrunaError, KeyboardInterrupt) as error:
+        part = getattr(error, "frame", None)
+        if part is not None:
+            try:
+                results.hand_over(part)
+            except InputError as failure:  # both are told
+                error.add_note(str(failure))
+        raise
+    results.hand_over(made)
+    return _say_what_became(made, folder, results.prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class _Results:
+    """Puts outputs and their table into the folder.
+
+    Attributes
+    ----------
+    read, ready : DataFrame
+        The table as it was read, and as it was run.
+    changed : list of str
+        The columns in which these differ.
+    folder : OutFolder
+    escape_formulas : bool
+    prefix : str
+        What the results' columns begin with.
+    """
+
+    read: pd.DataFrame
+    ready: pd.DataFrame
+    changed: list[str]
+    folder: OutFolder
+    escape_formulas: bool
+    prefix: str
+
+    def hand_over(self, made: pd.DataFrame) -> None:
+        """Write all, whole, also where Ctrl-C is pressed.
+
+        Raises
+        ------
+        InputError
+            If the folder takes it no more; what was made is in the cache.
+        """
+        escape = self.escape_formulas
+        with interrupts.noted():
+            try:
+                out = self._with_files(self._as_it_stood(made))
+                self.folder.put_table(
+                    lambda path: write_table(out, path, escape_formulas=escape), escaped=escape
+                )
+            except Exception as error:
+                # A disk that filled up, a folder that went away, a cell that a format cannot hold.
+                msg = f"--out {self.folder.folder} cannot be written any more: {error}"
+                failure = InputError(msg)
+                failure.add_note(
+                    "What was made is in the cache: run again, and it costs nothing more."
+                )
+                raise failure from error
+
+    def _as_it_stood(self, made: pd.DataFrame) -> pd.DataFrame:
+        """Return the table with the cells as they were read, where they were made to fit."""
+        out = made.copy()
+        rows = np.repeat(np.arange(len(self.read)), len(made) // max(len(self.read), 1))
+        for label in self.changed:
+            # A column of this name may be another one by now, such as the seeds of samples.
+            if label in out.columns:
+                sent = plain_cells(self.ready[label].iloc[rows])
+                if plain_cells(out[label]) == sent:
+                    out[label] = self.read[label].iloc[rows].set_axis(out.index)
+        return out
+
+    def _with_files(self, made: pd.DataFrame) -> pd.DataFrame:
+        """Put the outputs into the folder, named by row, and let the table name them there."""
+        names: list[str | None] = []
+        width = len(str(max(len(made) - 1, 0)))
+        column = f"{self.prefix}output"
+        ids = made[f"{self.prefix}prediction_id"].tolist()
+        for place, (output, number) in enumerate(zip(made[column].tolist(), ids, strict=True)):
+            if not isinstance(output, str):
+                names.append(None)
+                continue
+            stem = f"{place:0{width}d}"
+            names.append(str(self.folder.put(Path(output), stem, plain(number))))
+        out = _flat(made) if isinstance(made.index, pd.MultiIndex) else made.copy()
+        out[column] = pd.Series(names, index=out.index, dtype=made[column].dtype)
+        return out
+
+
+def _flat(made: pd.DataFrame) -> pd.DataFrame:
+    """Make columns of the index: the row's label, called "row", and the sample's number."""
+    names: list[str] = []
+    for name in made.index.names:
+        wanted = "row" if name is None else str(name)
+        taken = {*map(str, made.columns), *names}
+        free = (wanted if number == 1 else f"{wanted}{number}" for number in count(1))
+        names.append(next(each for each in free if each not in taken))
+    return made.reset_index(names=names)
+
+
+def _say_what_became(made: pd.DataFrame, folder: OutFolder, prefix: str) -> int:
+    bad = made.pruna.failed(prefix=prefix)
+    rows = counted(len(made), "row")
+    say(f"{rows}: files and table in {folder.folder}, the table is {folder.table.name}")
+    for _, row in bad.head(_FAILED_SHOWN).iterrows():
+        say(f"  {row[prefix + 'status']}: {row[prefix + 'error']}")
+    if len(bad) > _FAILED_SHOWN:
+        say(f"  and {len(bad) - _FAILED_SHOWN:,} more; see the table's column '{prefix}error'")
+    return int(len(bad) > 0)
