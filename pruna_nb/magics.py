@@ -18,7 +18,6 @@ import math
 import shlex
 import time
 from functools import partial
-from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -27,6 +26,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 from pruna_nb.catalog import find_model, near_names
 from pruna_nb.errors import InputError, PrunaError, UnknownModelError
 from pruna_nb.show.text import counted
+from pruna_nb.templates import BRACES, is_missing, parse
 from pruna_nb.widgets.ask import Ask, parse_prompts
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
 _SWITCHES = frozenset({"estimate", "quiet", "unchecked"})
 _OPTIONS = frozenset({"model", "out", "max_cost_usd", "size", *_SWITCHES})
-_FORMATTER = Formatter()
 
 
 def fill_prompt(prompt: str, variables: Mapping[str, Any]) -> str:
@@ -64,54 +63,32 @@ def fill_prompt(prompt: str, variables: Mapping[str, Any]) -> str:
     Parameters
     ----------
     prompt : str
-        Such as "a {color} fox"; ``{{`` and ``}}`` are braces.
+        A template (`pruna_nb.templates`), such as "a {color} fox".
     variables : mapping of str to object
-        Text and numbers.
+        Text, numbers and dates.
 
     Raises
     ------
     InputError
-        If there is no such variable, or it is neither text nor a number.
+        If there is no such variable, if it is empty, or no text, number or date.
 
     Examples
     --------
     >>> fill_prompt("a {color} fox, {{really}}", {"color": "red"})
     'a red fox, {really}'
     """
-    try:
-        parts = list(_FORMATTER.parse(prompt))
-    except ValueError as error:
-        raise InputError(f"{prompt[:80]!r}: {error}. {_BRACES}") from None
-    values: dict[str, Any] = {}
-    for _, name, spec, _ in parts:
-        if name is None:
-            continue
-        if not name.isidentifier() or "{" in (spec or ""):
-            raise InputError(f"{{{name}}} in a prompt is no variable's name. {_BRACES}")
-        values[name] = _variable(name, variables)
-    try:
-        return _FORMATTER.vformat(prompt, (), values)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{prompt[:80]!r} does not suit its variables: {error}.") from None
-
-
-_BRACES = "Write {{ and }} for braces that are meant as such."
+    template = parse(prompt, variables)
+    return template.fill({name: _variable(name, variables) for name in template.names})
 
 
 def _variable(name: str, variables: Mapping[str, Any]) -> Any:
     if name not in variables:
         near = difflib.get_close_matches(name, [each for each in variables if each[0] != "_"], 3)
         meant = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise InputError(f"The notebook has no variable {name!r}.{meant} {_BRACES}")
+        raise InputError(f"The notebook has no variable {name!r}.{meant} {BRACES}")
     value = variables[name]
-    item = getattr(value, "item", None)
-    if item is not None and getattr(value, "ndim", None) == 0:
-        value = item()
-    if not isinstance(value, (str, int, float)):
-        raise InputError(
-            f"{{{name}}} in a prompt is a {type(value).__name__}; text and numbers fit. For many "
-            'values use a frame: df.pruna.generate(prompt="a {color} fox").'
-        )
+    if is_missing(value):
+        raise InputError(f"The variable {name!r} is empty ({value!r}); give it a value.")
     return value
 
 

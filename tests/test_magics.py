@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 
 import numpy as np
 import pytest
@@ -55,18 +56,19 @@ def test_variables_of_the_notebook_fill_the_prompts(pruna, shell, service):
     ("prompt", "error"),
     [
         ("a {animl}", "no variable 'animl'. Did you mean animal?"),
-        ("a {animal.__class__}", "is no variable's name"),
-        ("a {animal[0]}", "is no variable's name"),
-        ("a {0}", "is no variable's name"),
-        ("a {colours}", "is a list; text and numbers fit"),
+        ("a {animal.__class__}", "no variable 'animal.__class__'"),
+        ("a {animal[0]}", "no variable 'animal[0]'"),
+        ("a {0}", "no variable '0'"),
+        ("a {colours}", "is of type list; text, numbers and dates fit"),
         ("a {animal", "Write {{ and }}"),
-        ("a {animal:{width}}", "is no variable's name"),
+        ("a {animal:{width}}", "cannot be read"),
+        ("a {gap}", "The variable 'gap' is empty (nan); give it a value"),
         ("a {animal:.2f}", "does not suit"),
     ],
 )
 def test_a_prompt_that_cannot_be_filled_says_why(prompt, error):
     with pytest.raises(InputError) as caught:
-        fill_prompt(prompt, {"animal": "fox", "colours": ["red"], "width": 3})
+        fill_prompt(prompt, {"animal": "fox", "colours": ["red"], "width": 3, "gap": math.nan})
     assert error in str(caught.value)
 
 

@@ -67,7 +67,9 @@ def _bytes_named(value: object) -> dict[str, str]:
     raise TypeError(msg)
 
 
-_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_bytes_named)
+_JSON = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), default=_bytes_named, allow_nan=False
+)
 
 
 @lru_cache(maxsize=512)

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pruna_nb.catalog.registry import near_names
+from pruna_nb.templates import EXACT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -307,7 +308,21 @@ def _unknown_field(model: Model, name: object) -> Problem:
 
 
 def _wrong_type(field: Field, value: object, wanted: str) -> str:
+    if wanted == "integer":
+        return f"{_show(field, value)} is {not_whole(field.name, value)}"
     return f"{_show(field, value)} is {_kind_of(value)}; give {_WORDS[wanted]}."
+
+
+def not_whole(name: str, value: object) -> str | None:
+    """Return what a value is that should be a whole number, and what to do; None if it is one."""
+    if _ACCEPTS["integer"](value):
+        return None
+    if isinstance(value, float) and value.is_integer() and abs(value) >= EXACT:
+        return (
+            "a float, which from 2**53 on has lost the last digits of a whole number. Keep the "
+            f'column whole from where it is read on, such as with dtype={{"{name}": "Int64"}}.'
+        )
+    return f"{_kind_of(value)}; give a whole number."
 
 
 def _kind_of(value: object) -> str:

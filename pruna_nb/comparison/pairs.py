@@ -16,14 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.comparison.variants import fill
 from pruna_nb.errors import InputError
 from pruna_nb.show.text import counted
+from pruna_nb.templates import is_missing, name_of, plain_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from pruna_nb.comparison.variants import Variant
+    from pruna_nb.templates import Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +132,23 @@ def make_rows(
     items = _read_items(prompts, fields)
     seed_values = _read_seeds(seeds)
     settings, axes = _settings(fields, is_list)
-    used = {name for variant in variants for name in variant.placeholders} - {"prompt"}
-    if problems := _problems(variants, items, axes, seed_values):
+    # A key may hold what would end a name elsewhere, such as a colon.
+    keys = {key for item in items if not isinstance(item, str) for key in item}
+    templates = {variant.name: variant.template(keys) for variant in variants}
+    if problems := _problems(variants, templates, items, axes, seed_values):
         raise InputError("; ".join(problems), problems)
+    used = {name for template in templates.values() if template for name in template.names}
+    used.discard("prompt")
     rows: dict[tuple[str, str], Row] = {}
     cells = itertools.product(enumerate(items), enumerate(settings), enumerate(seed_values))
     for (i, item), (j, setting), (k, seed) in cells:
         for variant in variants:
             common = {**setting, **({} if seed is None else {"seed": seed})}
-            request = {"model": model, **common, **_filled(variant, item, used)}
+            request = {
+                "model": model,
+                **common,
+                **_filled(variant, templates[variant.name], item, used),
+            }
             row = Row(
                 variant=variant.name,
                 cell=(i, j, k),
@@ -266,14 +275,28 @@ def _read_items(
         msg = 'prompts: a table was given; df["prompt"] or df.to_dict("records") has its prompts'
         raise InputError(msg)
     items: list[Mapping[str, Any] | str] = []
-    for item in prompts:
+    for number, item in enumerate(prompts):
+        if is_missing(item):
+            msg = f"item {number} of prompts is empty; leave it out, such as with .dropna()"
+            raise InputError(msg)
         if not isinstance(item, (str, Mapping)) or not item:
             msg = f"prompts: each is a text or a dict that is not empty; {item!r} was given"
             raise InputError(msg)
-        items.append(item)
+        items.append(item if isinstance(item, str) else _read_item(item))
     if not items:
         raise InputError("prompts is empty: give at least one, or leave it out")
     return items
+
+
+def _read_item(item: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return a table's row as what fills templates: None where a cell is empty.
+
+    A gap makes whole numbers of a column float; they must not become other requests by that.
+    """
+    return {
+        name_of(key): None if is_missing(value) else plain_number(value)
+        for key, value in item.items()
+    }
 
 
 def _is_one(prompts: object) -> bool:
@@ -305,6 +328,9 @@ def _settings(
         return not is_list(name) or all(isinstance(each, (list, tuple)) for each in value)
 
     axes = [name for name, value in fields.items() if several(name, value)]
+    if gaps := [name for name in axes if any(map(is_missing, fields[name]))]:
+        msg = f"{', '.join(gaps)}: the list holds an empty value; leave it out"
+        raise InputError(msg)
     if empty := [name for name in axes if not fields[name]]:
         msg = f"{', '.join(empty)}: an empty list gives no picture"
         raise InputError(msg)
@@ -315,6 +341,7 @@ def _settings(
 
 def _problems(
     variants: Sequence[Variant],
+    templates: Mapping[str, Template | None],
     items: Sequence[Mapping[str, Any] | str],
     axes: Collection[str],
     seeds: Sequence[int | None],
@@ -326,21 +353,36 @@ def _problems(
         problems += [f"{each} is a list for all, and {name} sets it too" for each in twice]
         if "seed" in variant.settings and seeds != [None]:
             problems.append(f"{name} sets seed: give seeds=None to compare seeds with each other")
-        needed = variant.placeholders
+        template = templates[variant.name]
+        needed = template.names if template else ()
         for number, item in enumerate(items):
-            have = set(_values(needed, item))
-            if lacking := [each for each in needed if each not in have]:
-                braces = ", ".join(f"{{{each}}}" for each in lacking)
-                where = "prompts=[...]" if not item else f"item {number} of prompts"
+            values = _values(needed, item)
+            where = "prompts=[...]" if not item else f"item {number} of prompts"
+            if lacking := [each for each in needed if each not in values]:
+                braces = _braces(lacking)
                 problems.append(
                     f"{name}: {where} must fill {braces} (double braces are meant as such)"
                 )
+            if empty := [each for each, value in values.items() if value is None]:
+                problems.append(
+                    f"{where} is empty where {_braces(empty)} is needed: fill it in, or leave the "
+                    "item out"
+                )
+            elif template and not lacking:
+                try:
+                    template.fill(values)
+                except InputError as error:
+                    problems.append(f"{name}: {where}: {error}")
         if items != [{}] and "prompt" in variant.settings and not needed and _has_prompt(items):
             problems.append(
                 f"{name} has a prompt of its own that takes nothing from prompts=: write {{prompt}}"
                 " where an item belongs"
             )
     return list(dict.fromkeys(problems))
+
+
+def _braces(names: Iterable[str]) -> str:
+    return ", ".join(f"{{{name}}}" for name in names)
 
 
 def _has_prompt(items: Sequence[Mapping[str, Any] | str]) -> bool:
@@ -350,7 +392,11 @@ def _has_prompt(items: Sequence[Mapping[str, Any] | str]) -> bool:
 def _item_text(item: Mapping[str, Any] | str, secrets: Collection[str]) -> str:
     if isinstance(item, str):
         return item
-    shown = {name: _in_words(value) for name, value in item.items() if name not in secrets}
+    shown = {
+        name: _in_words(value)
+        for name, value in item.items()
+        if name not in secrets and value is not None
+    }
     return ", ".join(f"{name}: {value}" for name, value in shown.items())
 
 
@@ -373,13 +419,17 @@ def _values(needed: Sequence[str], item: Mapping[str, Any] | str) -> dict[str, A
 
 
 def _filled(
-    variant: Variant, item: Mapping[str, Any] | str, used: Collection[str]
+    variant: Variant,
+    template: Template | None,
+    item: Mapping[str, Any] | str,
+    used: Collection[str],
 ) -> dict[str, Any]:
     """Give what an item and a variant say together; what fills a template is not sent itself."""
     own = {"prompt": item} if isinstance(item, str) else dict(item)
-    request = {**{k: v for k, v in own.items() if k not in used}, **variant.settings}
-    if needed := variant.placeholders:
-        request["prompt"] = fill(variant.settings["prompt"], _values(needed, item))
+    sent = {k: v for k, v in own.items() if k not in used and v is not None}
+    request = {**sent, **variant.settings}
+    if template is not None:
+        request["prompt"] = template.fill(_values(template.names, item))
     return request
 
 

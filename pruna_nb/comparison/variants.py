@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +9,13 @@ from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.errors import InputError
+from pruna_nb.templates import parse
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-# {{name}} stands for {name} itself; {name:.2f} has a format; braces around anything but a name
-# are text, so that a prompt may hold JSON.
-_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}|\{([^\W\d]\w*)(?::([^{}]*))?\}")
+    from pruna_nb.templates import Template
+
 _NAME_LENGTH = 40
 
 
@@ -35,49 +34,21 @@ class Variant:
     name: str
     settings: Mapping[str, Any]
 
-    @property
-    def placeholders(self) -> tuple[str, ...]:
-        """The names that the prompt's template asks for, in order."""
+    def template(self, names: Collection[str] = ()) -> Template | None:
+        """Return the prompt as a template; None if it sets no prompt, or one that is no text.
+
+        Parameters
+        ----------
+        names : collection of str
+            As for `templates.parse`.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read.
+        """
         prompt = self.settings.get("prompt")
-        return placeholders(prompt) if isinstance(prompt, str) else ()
-
-
-def placeholders(template: str) -> tuple[str, ...]:
-    """Give the names in braces of a template, each once.
-
-    Examples
-    --------
-    >>> placeholders("a {color} {thing}, {color} light, {{literal}}")
-    ('color', 'thing')
-    """
-    found = (match[2] for match in _PLACEHOLDER.finditer(template))
-    return tuple(dict.fromkeys(name for name in found if name))
-
-
-def fill(template: str, values: Mapping[str, Any]) -> str:
-    """Put values into a template; one pass, so braces inside a value stay as they are.
-
-    Raises
-    ------
-    InputError
-        If a format such as ``{price:.2f}`` does not suit a value.
-
-    Examples
-    --------
-    >>> fill("a {color} {{thing}} for {price:.2f}", {"color": "{red}", "price": 3})
-    'a {red} {thing} for 3.00'
-    """
-
-    def put(match: re.Match[str]) -> str:
-        if match[1]:
-            return f"{{{match[1]}}}"
-        try:
-            return format(values[match[2]], match[3] or "")
-        except (ValueError, TypeError) as error:
-            msg = f"the template's {match[0]} does not suit {values[match[2]]!r}: {error}"
-            raise InputError(msg) from None
-
-    return _PLACEHOLDER.sub(put, template)
+        return parse(prompt, names) if isinstance(prompt, str) else None
 
 
 def read_variants(

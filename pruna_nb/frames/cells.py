@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+
+from pruna_nb.templates import is_missing, plain_number
 
 if TYPE_CHECKING:
     from pruna_nb.catalog import Field
@@ -13,13 +16,27 @@ if TYPE_CHECKING:
 _PLAIN = frozenset({str, int, bool, list, dict, tuple, bytes})
 
 
-def plain_cells(column: pd.Series[Any]) -> list[Any]:
-    """Give a column as plain Python values, None for None, NaN, NaT and pd.NA."""
-    return [value if type(value) in _PLAIN else plain(value) for value in column.tolist()]
+def plain_cells(column: pd.Series[Any], *, as_shown: bool = False) -> list[Any]:
+    """Return a column as plain Python values, None for None, NaN, NaT and pd.NA.
+
+    Parameters
+    ----------
+    column : Series
+    as_shown : bool
+        Whether floats of fewer bits than Python's have the digits that the table shows: 0.1 of
+        a float32, which is sent as the 0.10000000149011612 that it is.
+    """
+    cells = column.tolist()
+    if as_shown and str(column.dtype).lower() in _SHORT_FLOATS:
+        cells = [None if is_missing(cell) else float(str(np.float32(cell))) for cell in cells]
+    return [value if type(value) in _PLAIN else plain(value) for value in cells]
+
+
+_SHORT_FLOATS = frozenset({"float16", "float32", "halffloat[pyarrow]", "float[pyarrow]"})
 
 
 def plain(value: Any) -> Any:
-    """Give one cell as a plain Python value; None for None, NaN, NaT and pd.NA.
+    """Return one cell as a plain Python value; None for None, NaN, NaT and pd.NA.
 
     Examples
     --------
@@ -27,26 +44,39 @@ def plain(value: Any) -> Any:
     >>> plain(np.int64(3)), plain(float("nan")), plain(np.str_("a"))
     (3, None, 'a')
     """
-    if value is None or value is pd.NA or value is pd.NaT:
+    if is_missing(value):
         return None
-    if isinstance(value, float):
-        return None if math.isnan(value) else float(value)
+    for kind, made in _PLAINER:
+        if isinstance(value, kind):
+            return made(value)
     item = getattr(value, "item", None)
     if item is not None and getattr(value, "ndim", None) == 0:
         return plain(item())
-    if isinstance(value, str):
-        return str(value)
     return value
+
+
+# The str() of a member of an enum is its name, and the item() of numpy's times a number.
+_PLAINER: Any = (
+    (float, float),
+    (str, str.__str__),
+    (np.datetime64, pd.Timestamp),
+    (np.timedelta64, pd.Timedelta),
+)
 
 
 def fit(field: Field, value: Any) -> Any:
     """Make a value fit a field where that changes nothing of its meaning.
 
     A column ``[1, None]`` holds 1.0: in a field of numbers it is 1, so that equal requests are
-    equal. Arrays become lists.
+    equal. Arrays become lists, decimals numbers.
     """
-    if field.type in {"integer", "number"} and isinstance(value, float) and value.is_integer():
-        return int(value)
+    if field.type in {"integer", "number"}:
+        if isinstance(value, Decimal) and value.is_finite():
+            value = int(value) if value == value.to_integral_value() else float(value)
+        # A whole float that may have lost digits is left to the check, which refuses it.
+        if field.type == "integer":
+            return plain_number(value)
+        return int(value) if isinstance(value, float) and value.is_integer() else value
     if field.type == "array" and not field.media:
         return _as_list(value)
     return value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.frames.cells import plain
 from pruna_nb.frames.columns import column
-from pruna_nb.frames.template import template_columns
+from pruna_nb.frames.template import template_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,7 +133,7 @@ def _table(ask: Ask, spots: Sequence[Spot]) -> str:
 def _cells(spots: Sequence[Spot], frame: pd.DataFrame, call: Call) -> str:
     """Write a frame that has no name: the rows that were taken, the columns that are read."""
     places = list(dict.fromkeys(spot.row for spot in spots if spot.row is not None))
-    read = [] if call.template is None else template_columns(call.template)
+    read = [] if call.template is None else template_labels(call.template, frame)
     read += [label for label in call.columns.values() if label not in spots[0].given]
     used = frame.iloc[places]
     cells = {label: column(used, label, "the code") for label in dict.fromkeys(read)}

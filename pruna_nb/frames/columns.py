@@ -6,33 +6,91 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.errors import ColumnError
-from pruna_nb.frames.cells import plain_cells
+from pruna_nb.frames.cells import plain, plain_cells
+from pruna_nb.templates import name_of
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     import pandas as pd
 
 
-def column(frame: pd.DataFrame, name: object, what_for: str) -> list[Any]:
-    """Give a column's plain cells.
+def column(
+    frame: pd.DataFrame, name: object, what_for: str, *, as_shown: bool = False
+) -> list[Any]:
+    """Return a column's plain cells.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    name : label
+        The column's, as `plain_label` compares labels.
+    what_for : str
+        The argument or the part that needs it, for the error.
+    as_shown : bool
+        As for `plain_cells`.
 
     Raises
     ------
     ColumnError
         If there is no such column, or more than one.
     """
-    found = [place for place, label in enumerate(frame.columns) if _same(label, name)]
+    found = places_of(frame, name)
     if len(found) == 1:
-        return plain_cells(frame.iloc[:, found[0]])
-    labels = [str(label) for label in frame.columns]
+        return plain_cells(frame.iloc[:, found[0]], as_shown=as_shown)
     if found:
         msg = f"{len(found)} columns are called {name!r}; {what_for} needs one."
         raise ColumnError(msg)
-    near = difflib.get_close_matches(str(name), labels, n=3, cutoff=0.5)
+    labels = [label_text(label) for label in frame.columns]
+    near = difflib.get_close_matches(label_text(name), labels, n=3, cutoff=0.5)
     meant = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     shown = ", ".join(map(repr, labels[:20])) or "none"
-    msg = f"No column {name!r} for {what_for}.{meant} The columns are: {shown}."
+    msg = f"No column {plain_label(name)!r} for {what_for}.{meant} The columns are: {shown}."
     raise ColumnError(msg)
 
 
-def _same(label: object, name: object) -> bool:
-    return isinstance(label, type(name)) and label == name
+def optional_column(frame: pd.DataFrame, name: object) -> list[Any]:
+    """Return a column's plain cells, or as many None where there is no such column."""
+    return column(frame, name, str(name)) if places_of(frame, name) else [None] * len(frame)
+
+
+def places_of(frame: pd.DataFrame, name: object) -> list[int]:
+    """Return the places of the columns of a name: mostly one, or none."""
+    wanted = plain_label(name)
+    return [place for place, label in enumerate(frame.columns) if _same(plain_label(label), wanted)]
+
+
+def plain_label(label: Any) -> Any:
+    """Return a label in Python's own types, as all parts of the package compare and keep it.
+
+    A label of several levels that says nothing below its first is that first one, as in pandas:
+    ``frame["output"]`` finds ``("output", "")``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plain_label(np.str_("a")), plain_label(("output", "")), plain_label(("meta", np.int64(1)))
+    ('a', 'output', ('meta', 1))
+    """
+    if not isinstance(label, tuple):
+        return plain(label)
+    parts = [plain(part) for part in label]
+    while len(parts) > 1 and parts[-1] == "":
+        parts.pop()
+    return tuple(parts) if len(parts) > 1 else parts[0] if parts else ()
+
+
+def label_text(label: Any) -> str:
+    """Return a label in words, as headings and templates name it.
+
+    Examples
+    --------
+    >>> label_text(("meta", "seed")), label_text(2)
+    ('meta.seed', '2')
+    """
+    return name_of(plain_label(label))
+
+
+def _same(one: Hashable, two: Hashable) -> bool:
+    # True is 1 to Python, and no name of a column called 1.
+    return isinstance(one, bool) == isinstance(two, bool) and one == two

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pruna_nb.errors import InputError
+from pruna_nb.catalog.check import not_whole
 from pruna_nb.frames.columns import column
+from pruna_nb.frames.gather import input_error, row_name
 from pruna_nb.frames.results import set_aside
+from pruna_nb.templates import plain_number
 
 if TYPE_CHECKING:
     from pruna_nb.frames.call import Call
@@ -42,13 +44,16 @@ def _sampled(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
     numbers = np.tile(np.arange(1, call.samples + 1), len(frame))
     grown = frame.iloc[np.repeat(np.arange(len(frame)), call.samples)].copy()
     if "seed" in call.columns:
-        firsts = column(grown, call.columns["seed"], "seed_col")
+        firsts = _whole_seeds(frame, call)
     else:
-        firsts = [call.constants.get("seed", FIRST_SEED)] * len(grown)
-    _check_whole(firsts)
+        first = plain_number(call.constants.get("seed", FIRST_SEED))
+        if why := not_whole("seed", first):
+            raise input_error(call.known_model(), [f"seed: {repr(first)[:60]} is {why}"])
+        firsts = [first] * len(frame)
     seeds = [
-        None if first is None else int(first) + int(number) - 1
-        for first, number in zip(firsts, numbers, strict=True)
+        None if first is None else first + number
+        for first in firsts
+        for number in range(call.samples)
     ]
     levels = [grown.index.get_level_values(level) for level in range(grown.index.nlevels)]
     free = (f"sample{number}" if number > 1 else "sample" for number in count(1))
@@ -58,18 +63,17 @@ def _sampled(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
 
 
 def _with_draft_seeds(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
-    seeds: list[Any] = [None] * len(frame)
+    seeds: list[int | None] = [None] * len(frame)
     if "seed" in call.columns:
-        seeds = column(frame, call.columns["seed"], "seed_col")
+        seeds = _whole_seeds(frame, call)
     drafts: list[Any] = [True] * len(frame)
     if "draft" in call.columns:
         drafts = column(frame, call.columns["draft"], "draft_col")
-    _check_whole(seeds)
     chosen = [
         FIRST_SEED if seed is None and draft is True else seed
         for seed, draft in zip(seeds, drafts, strict=True)
     ]
-    return _with_seeds(frame, call, [None if seed is None else int(seed) for seed in chosen])
+    return _with_seeds(frame, call, chosen)
 
 
 def _with_seeds(frame: pd.DataFrame, call: Call, seeds: list[int | None]) -> pd.DataFrame:
@@ -81,9 +85,20 @@ def _with_seeds(frame: pd.DataFrame, call: Call, seeds: list[int | None]) -> pd.
     return made
 
 
-def _check_whole(seeds: list[Any]) -> None:
-    for seed in seeds:
-        whole = isinstance(seed, (int, float)) and not isinstance(seed, bool) and seed % 1 == 0
-        if seed is not None and not whole:
-            msg = f"seed: {str(seed)[:60]!r} is no whole number, which samples and drafts need."
-            raise InputError(msg)
+def _whole_seeds(frame: pd.DataFrame, call: Call) -> list[int | None]:
+    """Return the seeds of a column, which samples count on from.
+
+    Raises
+    ------
+    InputError
+        If a seed is not a whole number: all of them, by row.
+    """
+    seeds = [plain_number(seed) for seed in column(frame, call.columns["seed"], "seed_col")]
+    problems = [
+        f"{row_name(frame.index, place)}: seed: {repr(seed)[:60]} is {why}"
+        for place, seed in enumerate(seeds)
+        if seed is not None and (why := not_whole("seed", seed))
+    ]
+    if problems:
+        raise input_error(call.known_model(), problems)
+    return seeds

@@ -295,7 +295,7 @@ def _row_texts(frame: pd.DataFrame, call: Call) -> list[tuple[int, str]]:
     some = frame.iloc[:_ROWS_AT_MOST]
     texts: Sequence[Any]
     if call.template is not None:
-        texts = fill(call.template, some)[0]
+        texts = [filled.prompt for filled in fill(call.template, some)]
     elif "prompt" in call.columns:
         texts = column(some, call.columns["prompt"], "prompt_col")
     else:

@@ -12,7 +12,8 @@ from pruna_nb.frames.cells import fit, plain
 from pruna_nb.frames.columns import column
 from pruna_nb.frames.earlier import is_output, missing_outputs
 from pruna_nb.frames.media import MediaReader
-from pruna_nb.frames.template import fill
+from pruna_nb.frames.template import Filled, fill
+from pruna_nb.templates import plain_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pruna_nb.frames.call import Call
 
 _ROWS_SHOWN = 20
+_NO_TEMPLATE = Filled()
 
 
 def gather(frame: pd.DataFrame, call: Call, service: str) -> list[Request]:
@@ -51,27 +53,30 @@ def gather(frame: pd.DataFrame, call: Call, service: str) -> list[Request]:
     problems: list[str] = []
     reader.read_constants(problems)
     names = list(call.columns)
-    cells = [_cells(frame, name, call.columns[name]) for name in names]
+    cells = [_cells(frame, name, call.columns[name], model) for name in names]
     readers = [reader.of(name, _made_before(frame, call, name)) for name in names]
     reasons = missing_outputs(frame, call)
+    filled: list[Filled] = [_NO_TEMPLATE] * len(frame)
     if call.template is not None:
-        prompts, empty = fill(call.template, frame)
+        filled = fill(call.template, frame)
         names.append("prompt")
-        cells.append(prompts)
+        cells.append([each.prompt for each in filled])
         readers.append(None)
-        reasons = [why or other for why, other in zip(reasons, empty, strict=True)]
     requests: list[Request] = []
     rows = zip(*cells, strict=True) if cells else ([] for _ in range(len(frame)))
     for place, (row, reason) in enumerate(zip(rows, reasons, strict=True)):
-        if reason is not None:
-            requests.append(Request(None, None, reason))
+        if skipped := reason or filled[place].empty:
+            requests.append(Request(None, None, skipped))
+            continue
+        if problem := filled[place].problem:
+            problems.append(f"{row_name(frame.index, place)}: {problem}")
             continue
         try:
             requests.append(reader.request(names, readers, row))
         except (InputError, TooLargeError) as error:
             problems.append(f"{row_name(frame.index, place)}: {_text(error)}")
     if problems:
-        raise _input_error(model, problems)
+        raise input_error(model, problems)
     return requests
 
 
@@ -115,7 +120,7 @@ class _Reader:
             if problem.kind not in {"missing", "only_when"}
         ]
         if problems or alone:
-            raise _input_error(self.model, [*problems, *map(str, alone)])
+            raise input_error(self.model, [*problems, *map(str, alone)])
         self.constants = given
 
     def of(self, name: str, made_before: str = "") -> Callable[[Any], Any] | None:
@@ -159,7 +164,11 @@ class _Reader:
             problems += _no_such_image(given)
         if problems:
             raise InputError("; ".join(map(str, problems)), problems)
-        return Request(self._namer.key(given), given)
+        try:
+            return Request(self._namer.key(given), given)
+        except (TypeError, ValueError) as error:  # of a field that the catalogue does not know
+            msg = f"it cannot be written as JSON: {error}"
+            raise InputError(msg) from None
 
 
 def _number_as_text(value: Any) -> Any:
@@ -179,10 +188,12 @@ def _no_such_image(given: dict[str, Any]) -> list[str]:
     return [f"{text} to '{count}'." if count > 1 else f"{text}."]
 
 
-def _cells(frame: pd.DataFrame, name: str, given: Any) -> list[Any]:
-    """Give a field's cells; of a list of columns, each row's cells as one list."""
+def _cells(frame: pd.DataFrame, name: str, given: Any, model: Model) -> list[Any]:
+    """Return a field's cells; of a list of columns, each row's cells as one list."""
     if not isinstance(given, list):
-        return column(frame, given, f"{name}_col")
+        cells = column(frame, given, f"{name}_col")
+        # Known fields are made to fit by their type.
+        return cells if name in model.fields else [plain_number(cell) for cell in cells]
     several = [column(frame, label, f"{name}_col") for label in given]
     rows = zip(*several, strict=True) if several else ([] for _ in range(len(frame)))
     return [_joined(row) for row in rows]
@@ -215,7 +226,8 @@ def _check_needed(frame: pd.DataFrame, model: Model, call: Call) -> None:
     raise InputError(msg, missing)
 
 
-def _input_error(model: Model, problems: list[str]) -> InputError:
+def input_error(model: Model, problems: list[str]) -> InputError:
+    """Return the error that names every problem of a call's rows."""
     shown = "\n  ".join(problems[:_ROWS_SHOWN])
     more = len(problems) - _ROWS_SHOWN
     rest = f"\n  and {more:,} more (all are in the error's .problems)" if more > 0 else ""

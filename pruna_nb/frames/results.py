@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pruna_nb.frames.call import ATTRS, Call
-from pruna_nb.frames.template import rename_columns, template_columns
+from pruna_nb.frames.template import rename_columns, template_labels
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -38,13 +38,13 @@ def with_results(
     }
     read = {*keep, *(label for label in call.labels() if isinstance(label, str))}
     if call.template is not None:
-        read.update(template_columns(call.template))
+        read.update(template_labels(call.template, frame))
     base, names = set_aside(frame, [name for name in results if name in read])
     kept = base.drop(columns=[name for name in results if name in base.columns])
     made = pd.DataFrame(results, index=frame.index)
     out = pd.concat([kept, made], axis=1) if len(kept.columns) else made
     out.attrs = dict(base.attrs)
-    _note(out, _renamed(call.settled(), names))
+    _note(out, _renamed(call.settled(), frame, names))
     return out
 
 
@@ -62,7 +62,7 @@ def set_aside(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, 
         return frame, new
     out = frame.rename(columns=new)
     steps = {
-        new.get(name, name): _renamed(Call.from_attrs(spec), new).as_attrs()
+        new.get(name, name): _renamed(Call.from_attrs(spec), frame, new).as_attrs()
         for name, spec in steps_of(frame).items()
     }
     out.attrs = {**frame.attrs, ATTRS: steps}
@@ -87,7 +87,7 @@ def _note(out: pd.DataFrame, call: Call) -> None:
     out.attrs[ATTRS] = {name: step for name, step in steps.items() if step is not None}
 
 
-def _renamed(call: Call, names: dict[str, str]) -> Call:
+def _renamed(call: Call, frame: pd.DataFrame, names: dict[str, str]) -> Call:
     """Give a call that reads its columns by their new names."""
 
     def new(label: Any) -> Any:
@@ -96,7 +96,7 @@ def _renamed(call: Call, names: dict[str, str]) -> Call:
         return names.get(label, label) if isinstance(label, str) else label
 
     columns = {name: new(label) for name, label in call.columns.items()}
-    template = None if call.template is None else rename_columns(call.template, names)
+    template = None if call.template is None else rename_columns(call.template, frame, names)
     return replace(call, columns=columns, template=template)
 
 

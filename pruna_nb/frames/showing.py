@@ -11,9 +11,9 @@ import pandas as pd
 from pruna_nb.catalog import find_model
 from pruna_nb.errors import InputError
 from pruna_nb.frames.call import Call
-from pruna_nb.frames.columns import column
+from pruna_nb.frames.columns import column, places_of
 from pruna_nb.frames.results import steps_of
-from pruna_nb.frames.template import fill, template_columns
+from pruna_nb.frames.template import fill, template_labels
 from pruna_nb.settings import current
 from pruna_nb.show import Cell, Grid, grid, read_sheet, table_html
 
@@ -89,8 +89,10 @@ def _requests_of_call(frame: pd.DataFrame, call: Call) -> list[dict[str, Any]]:
         if not isinstance(label, list) and label in frame.columns
     }
     cells = {name: column(frame, label, "the grid") for name, label in columns.items()}
-    if call.template is not None and set(template_columns(call.template)) <= set(frame.columns):
-        cells["prompt"] = list(fill(call.template, frame)[0])
+    if call.template is not None and all(
+        places_of(frame, label) for label in template_labels(call.template, frame)
+    ):
+        cells["prompt"] = [filled.prompt for filled in fill(call.template, frame)]
     made = []
     for place in range(len(frame)):
         row = {name: values[place] for name, values in cells.items()}

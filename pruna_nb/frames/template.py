@@ -2,103 +2,92 @@
 
 from __future__ import annotations
 
-from string import Formatter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pruna_nb.errors import InputError
-from pruna_nb.frames.columns import column
+from pruna_nb.errors import ColumnError, InputError
+from pruna_nb.frames.columns import column, label_text
+from pruna_nb.templates import BRACES, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
 
-_FORMATTER = Formatter()
-_HELP = "Write {{ and }} for braces that are meant as such."
 
+class Filled(NamedTuple):
+    """What a template came to in one row: one of the three.
 
-def template_columns(template: str) -> list[str]:
-    """Name the columns that a template takes, in order, each once.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read, or asks for more than a column: ``{x.y}`` and ``{x[0]}`` reach
-        into objects, and are not taken.
-
-    Examples
-    --------
-    >>> template_columns("a {color} {product}, {color}, {{as is}}")
-    ['color', 'product']
+    Parameters
+    ----------
+    prompt : str or None
+    empty : str or None
+        The reason why the row is skipped: a cell that the prompt needs is missing.
+    problem : str or None
+        Why a cell does not suit the template, such as text in ``{price:.2f}``.
     """
-    try:
-        parts = list(_FORMATTER.parse(template))
-    except ValueError as error:
-        msg = f"The template {template[:100]!r} cannot be read: {error}. {_HELP}"
-        raise InputError(msg) from None
-    names: list[str] = []
-    for _, name, spec, conversion in parts:
-        if name is None:
-            continue
-        if not name or conversion or "{" in (spec or "") or set(name) & set(".[]"):
-            msg = f"{{{name}}} in the template is no column's name. {_HELP}"
-            raise InputError(msg)
-        if name not in names:
-            names.append(name)
-    return names
+
+    prompt: str | None = None
+    empty: str | None = None
+    problem: str | None = None
 
 
-def rename_columns(template: str, names: Mapping[str, str]) -> str:
-    """Give a template that takes its columns by other names.
-
-    Examples
-    --------
-    >>> rename_columns("a {color} {price:.2f} {{color}}", {"color": "shade"})
-    'a {shade} {price:.2f} {{color}}'
-    """
-    parts = []
-    for text, name, spec, _ in _FORMATTER.parse(template):
-        parts.append(text.replace("{", "{{").replace("}", "}}"))
-        if name is not None:
-            parts.append(f"{{{names.get(name, name)}{f':{spec}' if spec else ''}}}")
-    return "".join(parts)
+def template_labels(template: str, frame: pd.DataFrame) -> list[Any]:
+    """Return the labels of the columns that a template takes; a name of no column as it stands."""
+    labels = _labels(frame)
+    return [labels.get(name, name) for name in parse(template, labels).names]
 
 
-def fill(template: str, frame: pd.DataFrame) -> tuple[list[str | None], list[str | None]]:
+def rename_columns(template: str, frame: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """Return a template that takes a frame's columns by other names."""
+    return parse(template, _labels(frame)).renamed(names)
+
+
+def fill(template: str, frame: pd.DataFrame) -> list[Filled]:
     """Fill a template from each row.
-
-    Returns
-    -------
-    prompts : list of str or None
-        None where a cell that it needs is missing.
-    reasons : list of str or None
-        Which, for those rows.
 
     Raises
     ------
     ColumnError
         If the frame has no such column.
     InputError
-        If a format such as ``{price:.2f}`` does not suit a cell.
+        If the template cannot be read.
     """
-    names = template_columns(template)
-    cells = [column(frame, name, "the template") for name in names]
+    labels = _labels(frame)
+    read = parse(template, labels)
+    names = read.names
+    cells = [_cells(frame, labels, name) for name in names]
     rows = zip(*cells, strict=True) if cells else (() for _ in range(len(frame)))
-    prompts: list[str | None] = []
-    reasons: list[str | None] = []
+    filled = []
     for row in rows:
         empty = [name for name, value in zip(names, row, strict=True) if _is_empty(value)]
-        prompts.append(None if empty else _filled(template, dict(zip(names, row, strict=True))))
-        reasons.append(f"column {empty[0]!r} of the template is empty" if empty else None)
-    return prompts, reasons
+        if empty:
+            filled.append(Filled(empty=f"column {empty[0]!r} of the template is empty"))
+            continue
+        try:
+            filled.append(Filled(read.fill(dict(zip(names, row, strict=True)))))
+        except InputError as error:
+            filled.append(Filled(problem=f"prompt: {error}"))
+    return filled
 
 
-def _filled(template: str, row: dict[str, Any]) -> str:
+def _labels(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return the columns' labels by the names that a template calls them by.
+
+    Of a column called 2 and one called "2", ``{2}`` is the latter.
+    """
+    labels: list[Any] = list(frame.columns)
+    words = {str(label): label for label in labels if isinstance(label, str)}
+    return {label_text(label): label for label in labels} | words
+
+
+def _cells(frame: pd.DataFrame, labels: Mapping[str, Any], name: str) -> list[Any]:
     try:
-        return _FORMATTER.vformat(template, (), row)
-    except (ValueError, TypeError) as error:
-        msg = f"The template {template[:100]!r} does not suit a row's cells: {error}."
-        raise InputError(msg) from None
+        return column(frame, labels.get(name, name), "the template", as_shown=True)
+    except ColumnError as error:
+        if name in labels:
+            raise
+        msg = f"{error} {BRACES}"
+        raise ColumnError(msg) from None
 
 
 def _is_empty(value: object) -> bool:

@@ -4,7 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+from decimal import Decimal
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import pruna_nb
@@ -152,3 +155,54 @@ def test_a_kernel_that_is_killed_while_it_votes_keeps_what_was_voted(compare, se
     assert (comparison.votes["verdict"] == "left").sum() == 3
     assert form.undo()
     assert len(comparison.votes) == 2
+
+
+class TestItemsOfATable:
+    """``prompts=df.to_dict("records")``: a gap is no word, and changes no other item."""
+
+    GAPS = (None, float("nan"), pd.NA, pd.NaT, np.float32("nan"), Decimal("NaN"))
+
+    @pytest.mark.parametrize("missing", GAPS, ids=repr)
+    def test_an_item_with_an_empty_cell_is_refused_and_named(self, compare, service, missing):
+        items = [{"n": 3, "thing": "pots"}, {"n": missing, "thing": missing}]
+        with pytest.raises(InputError, match=r"item 1 of prompts is empty where \{n\}, \{thing\}"):
+            compare({"a": "{n} {thing}", "b": "{n} {thing}, studio"}, seeds=1, prompts=items)
+        assert service.charged == 0
+
+    @pytest.mark.parametrize("missing", GAPS, ids=repr)
+    def test_an_empty_prompt_is_refused_and_named(self, compare, service, missing):
+        with pytest.raises(InputError, match=r"item 1 of prompts is empty; leave it out"):
+            compare({"a": "{prompt}", "b": "{prompt}!"}, prompts=["a fox", missing])
+        assert service.charged == 0
+
+    @pytest.mark.parametrize("missing", GAPS, ids=repr)
+    def test_an_empty_cell_of_a_field_sends_nothing_and_is_shown_nowhere(
+        self, compare, service, missing
+    ):
+        items = [{"thing": "a fox", "aspect_ratio": missing}]
+        made = compare({"a": "{thing}", "b": "{thing}!"}, seeds=[1], prompts=items)
+        assert sorted(row["input"]["prompt"] for row in service.accepted) == ["a fox", "a fox!"]
+        assert all(set(row["input"]) == {"prompt", "seed"} for row in service.accepted)
+        assert [row.item for row in made._rows] == ["thing: a fox"] * 2
+
+    @pytest.mark.parametrize("dtype", ["float64", "Int64", "object", "int64[pyarrow]"])
+    def test_a_gap_among_whole_numbers_sends_no_other_items_anew(self, compare, service, dtype):
+        variants = {"a": "{year} pots", "b": "{year} pots, {year:,}"}
+        years = pd.DataFrame({"year": [1920, 1930]})
+        first = compare(variants, seeds=1, prompts=years.to_dict("records"))
+        gap = pd.DataFrame({"year": pd.Series([1920, None, 1930], dtype=dtype)}).dropna()
+        again = compare(variants, seeds=1, prompts=gap.to_dict("records"))
+        assert service.charged == 4
+        assert again.frame["prompt"].tolist() == first.frame["prompt"].tolist()
+        assert "1920 pots, 1,920" in first.frame["prompt"].tolist()
+
+    def test_keys_may_be_numbers_and_hold_dots_and_spaces(self, compare, service):
+        items = [{2: "a fox", "item.name": "red", "first name": "Ada"}]
+        template = "{2}, {item.name}, {first name}"
+        made = compare({"a": template, "b": template + "!"}, seeds=1, prompts=items)
+        assert made.frame["prompt"].tolist() == ["a fox, red, Ada", "a fox, red, Ada!"]
+
+    def test_a_format_that_does_not_suit_is_told_before_anything_is_sent(self, compare, service):
+        with pytest.raises(InputError, match=r"item 1 of prompts: {n:d} in the template"):
+            compare({"a": "{n:d}", "b": "{n:d}!"}, prompts=[{"n": 1}, {"n": "x"}])
+        assert service.charged == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pruna_nb.comparison.variants import fill, placeholders, read_variants
+from pruna_nb.comparison.variants import read_variants
 from pruna_nb.errors import InputError
 
 
@@ -85,20 +85,3 @@ def test_what_is_no_comparison_is_refused(variants):
 def test_two_names_that_differ_by_spaces_alone_are_refused():
     with pytest.raises(InputError, match="same name: 'x'"):
         read_variants({"x": "a fox", "x ": "a cat"})
-
-
-def test_placeholders_are_names_in_braces():
-    assert placeholders('{"a": 1} {subject} {subject} {{style}} {} {3}') == ("subject",)
-
-
-def test_json_in_a_prompt_stays_as_it_is():
-    prompt = '{"scene": {"subject": "fox"}}'
-    assert fill(prompt, {}) == prompt
-
-
-def test_doubled_braces_stand_for_themselves():
-    assert fill("{{subject}} and {subject}", {"subject": "fox"}) == "{subject} and fox"
-
-
-def test_a_value_with_braces_is_not_filled_again():
-    assert fill("{a}", {"a": "{b}", "b": "no"}) == "{b}"

@@ -96,7 +96,7 @@ def test_a_number_of_samples_that_is_none_is_refused(samples, frame, generate, s
 
 def test_a_seed_that_is_no_whole_number_cannot_begin_samples(generate):
     frame = pd.DataFrame({"prompt": ["a"], "seed": ["first"]})
-    with pytest.raises(InputError, match=r"'first' is no whole number"):
+    with pytest.raises(InputError, match=r"row 0: seed: 'first' is text; give a whole"):
         generate(frame, "prompt", samples=2, seed_col="seed")
 
 
