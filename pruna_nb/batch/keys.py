@@ -67,9 +67,7 @@ def _bytes_named(value: object) -> dict[str, str]:
     raise TypeError(msg)
 
 
-_JSON = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), default=_bytes_named, allow_nan=False
-)
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_bytes_named)
 
 
 @lru_cache(maxsize=512)

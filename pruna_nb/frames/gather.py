@@ -166,7 +166,7 @@ class _Reader:
             raise InputError("; ".join(map(str, problems)), problems)
         try:
             return Request(self._namer.key(given), given)
-        except (TypeError, ValueError) as error:  # of a field that the catalogue does not know
+        except TypeError as error:  # of a field that the catalogue does not know
             msg = f"it cannot be written as JSON: {error}"
             raise InputError(msg) from None
 
