@@ -2,7 +2,9 @@
 # A machine needs Python 3.11 or newer, pip and make; choose another Python with `make PYTHON=python3.13 test`.
 
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
+# What the environment is made from; `test-lowest` gives another one.
+LOCK ?= requirements.lock
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 # A fresh file a figure; `make bench BENCH=benchmarks/bench_import.py` runs one alone.
@@ -11,10 +13,12 @@ BENCH ?= $(sort $(wildcard benchmarks/bench_*.py))
 TESTS ?= tests
 # How many processes share the tests; `make test TEST_PROCESSES=0` runs them in one, for a debugger.
 TEST_PROCESSES ?= 3
+# Every other Python of the machine that can run this: python3.12 and so on, pyenv's too.
+OTHER_PYTHONS ?= $(shell $(PYTHON) .ci/pythons.py)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format lab notebooks notebooks-keep docs bench faults lock clean
+.PHONY: help setup demo test test-units test-lowest test-pythons check format lab notebooks notebooks-keep docs bench faults lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -26,6 +30,19 @@ demo: $(STAMP) ## Run the demo: no key needed
 
 test: $(STAMP) ## Run all tests with coverage; browser tests skip where there is no Chromium
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(TESTS)
+
+# Most of these tests wait for something, so more processes than processors share them.
+test-units: $(STAMP) ## Run the tests that need no browser and break nothing on purpose, without coverage
+	$(BIN)/python -m pytest -q -n 8 --dist loadfile -m "not browser and not faults" -p no:cacheprovider tests
+
+test-lowest: ## Run them on the lowest versions that pyproject.toml allows
+	$(MAKE) test-units VENV=.venv-lowest LOCK=requirements-lowest.lock
+
+test-pythons: ## Run them on every other Python that this machine has
+	@set -e; for python in $(OTHER_PYTHONS); do \
+		echo "== $$($$python --version)"; \
+		$(MAKE) test-units PYTHON=$$python VENV=.venv-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	done
 
 check: $(STAMP) ## Check format, lint, types and floors
 	$(BIN)/ruff format --check .
@@ -58,30 +75,36 @@ bench: $(STAMP) ## Run every benchmark and print its figures
 faults: $(STAMP) ## Break the network and the process on purpose; print what was lost and paid twice
 	$(BIN)/python tests/faults/table.py
 
-lock: $(STAMP) ## Resolve requirements.lock anew (`make lock UPGRADE=--upgrade` takes newer versions)
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header --all-extras --group dev --group bench \
-		$(UPGRADE) pyproject.toml --output-file requirements.lock
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --no-header --all-extras pyproject.toml
+
+# requirements-lowest.lock holds what pyproject.toml asks for at its lowest, and all else at its newest.
+lock: $(STAMP) ## Resolve both locks anew (`make lock UPGRADE=--upgrade` takes newer versions)
+	$(COMPILE) --generate-hashes --group dev --group bench $(UPGRADE) --output-file requirements.lock
+	mkdir -p build && rm -f build/lowest-direct.txt
+	$(COMPILE) --no-annotate --resolution lowest-direct --output-file build/lowest-direct.txt
+	$(BIN)/python .ci/lowest.py build/lowest-direct.txt > build/lowest.txt
+	$(COMPILE) --generate-hashes --group test --constraint build/lowest.txt $(UPGRADE) --output-file requirements-lowest.lock
 
 clean: ## Remove .venv and everything that was built
-	rm -rf $(VENV) build dist docs/_build docs/jupyter_execute .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest .venv-3.* build dist docs/_build docs/jupyter_execute .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # uv installs the lock in seconds, where pip takes over a minute, and is itself taken from the lock, by its hashes.
 # It does not read pip's configuration: where that names an index in place of the default one, pip does it all.
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 		f"pruna_nb needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12")'
 	@$(PYTHON) -c 'import venv, ensurepip' || { echo "This Python cannot make environments:" \
 		"install its venv package (Debian, Ubuntu: apt install python3-venv)." >&2; exit 1; }
-	@echo "Setting up $(VENV) from requirements.lock (once)"
+	@echo "Setting up $(VENV) from $(LOCK) (once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@if $(BIN)/python -m pip config list | grep -qE '(^|\.)(index-url|no-index)='; then \
-		$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock && \
+		$(BIN)/python -m pip install --quiet --require-hashes -r $(LOCK) && \
 		$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .; \
 	else \
-		awk '/^[^ #]/ {on = /^uv==/} on' requirements.lock > $(VENV)/uv.lock && \
+		awk '/^[^ #]/ {on = /^uv==/} on' $(LOCK) > $(VENV)/uv.lock && \
 		$(BIN)/python -m pip install --quiet --require-hashes -r $(VENV)/uv.lock && \
-		$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock && \
+		$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCK) && \
 		$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .; \
 	fi
 	@touch $@

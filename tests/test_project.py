@@ -13,19 +13,21 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 import pruna_nb
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCK = (ROOT / "requirements.lock").read_text()
+LOWEST = (ROOT / "requirements-lowest.lock").read_text()
 TEXT_SUFFIXES = {".py", ".md", ".toml", ".lock", ".ipynb", ".csv", ".json", ".html", ".txt", ""}
 
 
-def locked():
-    """Give the lock's pins: (name, version, environment marker or "", hashes)."""
+def locked(lock=LOCK):
+    """Return a lock's pins: (name, version, environment marker or "", hashes)."""
     pins = []
-    for block in re.split(r"\n(?=\S)", LOCK.strip()):
+    for block in re.split(r"\n(?=\S)", lock.strip()):
         head, *rest = block.split("\n")
         requirement = Requirement(head.rstrip(" \\"))
         (pin,) = requirement.specifier
@@ -40,7 +42,12 @@ def required():
     project = PROJECT["project"]
     lists = {"dependencies": project["dependencies"]}
     lists |= project["optional-dependencies"] | PROJECT["dependency-groups"]
-    pairs = [(where, Requirement(text)) for where, texts in lists.items() for text in texts]
+    pairs = [
+        (where, Requirement(text))
+        for where, texts in lists.items()
+        for text in texts
+        if isinstance(text, str)  # not one group that includes another
+    ]
     return [(where, req) for where, req in pairs if req.name != project["name"]]
 
 
@@ -57,12 +64,17 @@ def project_files():
     return [path for path in paths if path.suffix in TEXT_SUFFIXES and path.is_file()]
 
 
-def test_every_pin_of_the_lock_has_hashes():
-    assert [name for name, _, _, hashes in locked() if not hashes] == []
+both_locks = pytest.mark.parametrize("lock", [LOCK, LOWEST], ids=["newest", "lowest"])
 
 
-def test_the_lock_names_no_host_and_no_path():
-    pins = "\n".join(line for line in LOCK.splitlines() if not line.lstrip().startswith("#"))
+@both_locks
+def test_every_pin_of_the_lock_has_hashes(lock):
+    assert [name for name, _, _, hashes in locked(lock) if not hashes] == []
+
+
+@both_locks
+def test_the_lock_names_no_host_and_no_path(lock):
+    pins = "\n".join(line for line in lock.splitlines() if not line.lstrip().startswith("#"))
     assert re.findall(r"\S*(?:://|file:|@|/)\S*|^-.*", pins, flags=re.MULTILINE) == []
 
 
@@ -72,6 +84,18 @@ def test_the_lock_holds_a_version_that_the_project_accepts(where, requirement):
     versions = [pin for pinned, pin, _, _ in locked() if pinned == name]
     assert versions, f"{where}: {name} is not in requirements.lock; run `make lock`"
     assert all(requirement.specifier.contains(pin) for pin in versions)
+
+
+@pytest.mark.parametrize(
+    ("where", "requirement"),
+    [pair for pair in required() if pair[0] not in PROJECT["dependency-groups"]],
+    ids=str,
+)
+def test_the_lowest_lock_holds_the_lower_bound_itself(where, requirement):
+    name = canonicalize_name(requirement.name)
+    (bound,) = [part.version for part in requirement.specifier if part.operator == ">="]
+    pins = {Version(pin) for pinned, pin, _, _ in locked(LOWEST) if pinned == name}
+    assert pins == {Version(bound)}, f"{where}: raise the bound, or run `make lock`"
 
 
 def test_the_extra_all_holds_every_other_extra():

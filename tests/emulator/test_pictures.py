@@ -55,7 +55,7 @@ def test_every_scene_fills_its_size_with_more_than_one_colour(scene):
     for size in ((1344, 768), (672, 1568), (64, 64)):
         picture = scene(size, scenes.choose_palette(random.Random(1)), random.Random(2))
         assert picture.size == size
-        assert len(set(picture.resize((16, 16)).get_flattened_data())) > 8
+        assert len(picture.resize((16, 16)).getcolors()) > 8
 
 
 def test_the_prompt_stands_on_the_picture_in_readable_contrast():
@@ -65,8 +65,7 @@ def test_the_prompt_stands_on_the_picture_in_readable_contrast():
         ground = plain.convert("L")
         paint.write_caption(plain, "A majestic lion on a cliff", dark=(20, 20, 30))
         written = plain.convert("L").crop((0, 600, 1344, 768))
-        bright = [value for value in written.get_flattened_data() if value > 235]
-        assert len(bright) > 2_000
+        assert sum(written.histogram()[236:]) > 2_000
         below_text = ImageStat.Stat(written.crop((1200, 120, 1344, 160))).mean[0]
         assert below_text < 0.55 * 255
         assert ground.size == size
