@@ -1,9 +1,12 @@
-"""The slots of one limit, as pure decisions over a small state.
+"""The requests of one limit, as pure decisions over a small state.
 
-A slot is taken before a request and given back one window after its answer arrived: then no
-window of the server, fixed or sliding, ever holds more requests than the limit, whatever the
-network's delays. After a first refusal everybody waits once, and from then on the requests go
+An entry is made before a request goes out, and counts until one window after its answer arrived:
+then no window of the server, fixed or sliding, ever holds more requests than the limit, whatever
+the network's delays. After a first refusal everybody waits once, and from then on the requests go
 out evenly, a little below the limit, which every known kind of limit accepts.
+
+The state says what was sent and when, and nothing of the limit: whoever reads it applies a limit
+of their own, so that all who use a key see each other's requests, also after it was changed.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import math
 import struct
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 PACE = 0.98
 """The part of the limit that is used once the requests are paced."""
@@ -28,27 +31,41 @@ _BURST = 2
 """Paced requests that may be caught up after a delay of ours."""
 _CLOCK_STEP = 60.0
 """Seconds between the two clocks above which one of them must have begun anew."""
-_HEAD = struct.Struct("<4sIddddddI")
-_MAGIC = b"PNB2"
+_ENTRIES_AT_MOST = 4000
+"""Where one process counts a long window and another many requests in a short one, the oldest
+entries beyond so many are forgotten."""
+_HEAD = struct.Struct("<4sIdddddddI")
+_MAGIC = b"PNB3"
+_ENTRY_BYTES = 8 + 8 + 4
 _FREE = 0
+_NEVER = -math.inf
 
 
 @dataclass(slots=True)
 class Ledger:
-    """Who may send when, for one limit.
+    """Who sent when, and who may send now, for one limit.
 
     Parameters
     ----------
+    slots : int
+        How many entries the limit allows in a window, each of `weight` requests.
     seconds : float
         The window.
-    free_at : array of float
-        For each slot, the moment (a monotonic clock's seconds) from which it can be taken.
+    weight : int
+        Requests that an entry of ours stands for.
+    at : array of float
+        For each entry, the moment (a monotonic clock's seconds) at which its answer arrived; of
+        one under way, the moment by which it will have; minus infinity for an entry of nothing.
     owner : array of int
-        For each slot, the process whose request is under way, or 0.
+        For each entry, the process whose request is under way; after that, the same below 0.
+    requests : array of int
+        For each entry, the requests that it stands for.
+    window : float
+        The longest window by which anybody counts: entries are kept for as long.
     hold_until : float
         Nobody sends before this moment.
     pace : float
-        The part of the limit that is used evenly; 0 while requests go as slots allow.
+        The part of the limit that is used evenly; 0 while requests go as the limit allows.
     paced_since : float
         When the present pace began.
     next_at : float
@@ -62,9 +79,13 @@ class Ledger:
         Refusals that began a new wait, since the last success.
     """
 
+    slots: int
     seconds: float
-    free_at: array[float]
-    owner: array[int]
+    weight: int = 1
+    at: array[float] = field(default_factory=lambda: array("d"))
+    owner: array[int] = field(default_factory=lambda: array("q"))
+    requests: array[int] = field(default_factory=lambda: array("I"))
+    window: float = 0.0
     hold_until: float = 0.0
     pace: float = 0.0
     paced_since: float = 0.0
@@ -73,18 +94,13 @@ class Ledger:
     began: float = 0.0
     episodes: int = 0
 
-    @classmethod
-    def new(cls, slots: int, seconds: float) -> Ledger:
-        """Make a ledger with all its slots free."""
-        return cls(seconds, array("d", bytes(8 * slots)), array("q", bytes(8 * slots)))
-
     def take(self, now: float, wall: float, pid: int, answer_within: float) -> int | float:
-        """Take a slot.
+        """Make an entry for what is about to be sent.
 
         Returns
         -------
         int or float
-            The slot's number, or as a float the seconds to wait before asking again.
+            The entry's number, or as a float the seconds to wait before asking again.
         """
         self._forget(now, wall)
         if now < self.hold_until:
@@ -92,59 +108,106 @@ class Ledger:
         interval = self._interval()
         if interval and now < self.next_at:
             return self.next_at - now
-        first = min(self.free_at)
-        if first > now:
-            # A slot under way is given back at the earliest one window from now.
-            return min(first - now, self.seconds)
-        slot = self.free_at.index(first)
-        self.free_at[slot] = now + answer_within + self.seconds
-        self.owner[slot] = pid
+        wait = self._wait(now)
+        if wait:
+            return wait
         if interval:
             self.next_at = max(self.next_at, now - _BURST * interval) + interval
-        return slot
+        return self._add(now, now + answer_within, pid, self.weight)
+
+    def _wait(self, now: float) -> float:
+        """Return the seconds until the limit has room for one more entry."""
+        room = self.slots * self.weight - self.weight
+        counted = self._counted(now)
+        used = sum(requests for _, requests in counted)
+        if used <= room:
+            return 0.0
+        for free_at, requests in sorted(counted):
+            used -= requests
+            if used <= room:
+                # One under way counts, at the earliest, until one window from now.
+                return min(free_at - now, self.seconds)
+        return self.seconds
+
+    def _counted(self, now: float) -> list[tuple[float, int]]:
+        """Return when each entry that counts now is free, and its requests."""
+        seconds = self.seconds
+        return [
+            (at + seconds, requests)
+            for at, requests in zip(self.at, self.requests, strict=True)
+            if at + seconds > now
+        ]
+
+    def _add(self, now: float, at: float, owner: int, requests: int) -> int:
+        """Put an entry in the place of one that nobody counts any more, or at the end."""
+        over = now - self.window
+        place = next((place for place, then in enumerate(self.at) if then <= over), None)
+        if place is None and len(self.at) >= _ENTRIES_AT_MOST:
+            place = self.at.index(min(self.at))
+        if place is None:
+            self.at.append(at)
+            self.owner.append(owner)
+            self.requests.append(requests)
+            return len(self.at) - 1
+        self.at[place], self.owner[place], self.requests[place] = at, owner, requests
+        return place
 
     def seconds_until(self, count: int, now: float) -> float:
-        """Give the seconds after which so many more requests have left, if all goes well."""
+        """Return the seconds after which so many more entries have left, if all goes well."""
         if count < 1:
             return 0.0
         last = count - 1
-        # A slot whose request is under way is free one window after the answer, which is near.
-        free = sorted(min(moment, now + self.seconds) for moment in self.free_at)
-        rounds, slot = divmod(last, len(free))
-        moment = max(free[slot], now, self.hold_until) + rounds * self.seconds
+        # What is under way counts until one window after its answer, which is near.
+        busy = [
+            min(free_at, now + self.seconds)
+            for free_at, requests in self._counted(now)
+            for _ in range(math.ceil(requests / self.weight))
+        ]
+        free = [now] * (self.slots - len(busy)) + sorted(busy)[-self.slots :]
+        rounds, slot = divmod(last, self.slots)
+        moment = max(free[slot], self.hold_until) + rounds * self.seconds
         if interval := self._interval():
             moment = max(moment, max(now, self.next_at) + last * interval)
         return moment - now
 
-    def answered(self, slot: int, now: float, until: float | None = None) -> None:
-        """Give a slot back, one window from now.
+    def answered(self, entry: int, now: float, until: float | None = None) -> None:
+        """Note that an entry's answer arrived: it counts for one window from now.
 
         Parameters
         ----------
-        slot : int
+        entry : int
             As `take` gave it.
         now : float
             The moment.
         until : float, optional
-            What ``free_at`` held after `take`. If it holds something else now, the answer
-            came so late that the slot was given to another request, whose it stays.
+            What ``at`` held after `take`: by it an entry is found that has another place by
+            now. If it is nowhere, the answer came so late that its place was given away.
         """
         self.episodes = 0
-        if until is not None and self.free_at[slot] != until:
-            self.free_at[slot] = max(self.free_at[slot], now + self.seconds)
+        place = self._place(entry, until)
+        if place is None:
+            self._add(now, now, _FREE, self.weight)
             return
-        self.free_at[slot] = now + self.seconds
-        self.owner[slot] = _FREE
+        self.at[place] = now
+        self.owner[place] = -abs(self.owner[place])
 
-    def release(self, slot: int, now: float, until: float | None = None) -> None:
-        """Give a slot back at once: its request was never counted."""
-        if until is None or self.free_at[slot] == until:
-            self.free_at[slot] = now
-            self.owner[slot] = _FREE
+    def release(self, entry: int, until: float | None = None) -> None:
+        """Take an entry back: its request was never counted."""
+        place = self._place(entry, until)
+        if place is not None:
+            self.at[place] = _NEVER
+            self.owner[place] = _FREE
+
+    def _place(self, entry: int, until: float | None) -> int | None:
+        if entry < len(self.at) and (until is None or self.at[entry] == until):
+            return entry
+        if until is None or until not in self.at:
+            return None
+        return self.at.index(until)
 
     def refuse(
         self,
-        slot: int,
+        entry: int,
         now: float,
         wall: float,
         *,
@@ -157,7 +220,7 @@ class Ledger:
         Requests that were on the wire together are refused together; they make one wait,
         and slow the pace only if they were sent at that pace.
         """
-        self.release(slot, now, until)
+        self.release(entry, until)
         new_episode = now >= self.hold_until and sent_at >= self.hold_until
         if new_episode:
             self.episodes += 1
@@ -173,18 +236,46 @@ class Ledger:
         self.refused_at = wall
 
     def owners(self) -> set[int]:
-        """Give the processes whose requests are under way."""
-        return {pid for pid in self.owner if pid != _FREE}
+        """Return the processes whose requests are under way."""
+        return {pid for pid in self.owner if pid > _FREE}
 
     def bury(self, pid: int, now: float) -> None:
-        """Give back the slots of a process that is gone: its requests were sent before now."""
-        for slot, owner in enumerate(self.owner):
+        """End the entries of a process that is gone: its requests were sent before now."""
+        for place, owner in enumerate(self.owner):
             if owner == pid:
-                self.free_at[slot] = min(self.free_at[slot], now + self.seconds)
-                self.owner[slot] = _FREE
+                self.at[place] = min(self.at[place], now)
+                self.owner[place] = -pid
+
+    def merge(self, other: Ledger, pid: int) -> None:
+        """Take in what a process kept for itself while it was cut off from the common state.
+
+        Parameters
+        ----------
+        other : Ledger
+            What it kept, which began as a copy of the common state.
+        pid : int
+            The process: of its own entries it knows better. Those of others it adds where the
+            common state is empty, having been made anew.
+        """
+        is_new = not self.at
+        for place, owner in enumerate(self.owner):
+            if abs(owner) == pid:
+                self.at[place], self.owner[place] = _NEVER, _FREE
+        for at, owner, requests in zip(other.at, other.owner, other.requests, strict=True):
+            if at > _NEVER and (is_new or abs(owner) == pid):
+                self.at.append(at)
+                self.owner.append(owner)
+                self.requests.append(requests)
+        self.window = max(self.window, other.window)
+        self.hold_until = max(self.hold_until, other.hold_until)
+        self.next_at = max(self.next_at, other.next_at)
+        self.began = self.began or other.began
+        if other.refused_at > self.refused_at:
+            self.pace, self.paced_since = other.pace, other.paced_since
+            self.refused_at = other.refused_at
 
     def _interval(self) -> float:
-        return self.seconds / (len(self.free_at) * self.pace) if self.pace else 0.0
+        return self.seconds / (self.slots * self.pace) if self.pace else 0.0
 
     def _forget(self, now: float, wall: float) -> None:
         """Drop what does not count any more."""
@@ -198,21 +289,25 @@ class Ledger:
             self.hold_until = self.next_at = 0.0
         if self.next_at > max(now, self.hold_until) + self._interval():
             self.next_at = now
+        if self.window > self.seconds and max(self.at, default=_NEVER) + self.window <= now:
+            self.window = 0.0  # who counted by it has sent nothing for as long
+        self.window = max(self.window, self.seconds)
 
     def _begin_anew(self, now: float, wall: float) -> None:
-        """Bring the moments of a clock that counted from another start to within one window."""
+        """Bring the moments of a clock that counted from another start to now at the latest."""
         if self.began:
-            for slot, moment in enumerate(self.free_at):
-                self.free_at[slot] = min(moment, now + self.seconds)
+            for place, moment in enumerate(self.at):
+                self.at[place] = min(moment, now)
             self.hold_until = min(self.hold_until, now + self.seconds)
             self.paced_since = min(self.paced_since, now)
         self.began = wall - now
 
     def pack(self) -> bytes:
-        """Give the state as bytes for a file."""
+        """Return the state as bytes for a file."""
         head = _HEAD.pack(
             _MAGIC,
-            len(self.free_at),
+            len(self.at),
+            self.window,
             self.hold_until,
             self.pace,
             self.paced_since,
@@ -221,24 +316,34 @@ class Ledger:
             self.began,
             self.episodes,
         )
-        return head + self.free_at.tobytes() + self.owner.tobytes()
+        return head + self.at.tobytes() + self.owner.tobytes() + self.requests.tobytes()
 
     @classmethod
-    def unpack(cls, data: bytes, slots: int, seconds: float) -> Ledger:
+    def unpack(cls, data: bytes, slots: int, seconds: float, weight: int = 1) -> Ledger:
         """Read a state; bytes that are none (a new or damaged file) give a new one."""
-        ledger = cls.new(slots, seconds)
-        if len(data) != _HEAD.size + 16 * slots or data[:4] != _MAGIC:
-            return ledger
+        new = cls(slots, seconds, weight)
+        if len(data) < _HEAD.size or data[:4] != _MAGIC:
+            return new
         _, count, *rest, episodes = _HEAD.unpack_from(data)
-        middle = _HEAD.size + 8 * slots
-        free_at = array("d", data[_HEAD.size : middle])
-        pace = rest[1]
-        usable = all(map(math.isfinite, (*rest, *free_at))) and (not pace or SLOWEST <= pace <= 1)
-        if count != slots or not usable:
-            return ledger
-        ledger.hold_until, ledger.pace, ledger.paced_since, ledger.next_at = rest[:4]
-        ledger.refused_at, ledger.began = rest[4:]
-        ledger.episodes = episodes
-        ledger.free_at = free_at
-        ledger.owner = array("q", data[middle:])
-        return ledger
+        if len(data) != _HEAD.size + count * _ENTRY_BYTES:
+            return new
+        owners, requests = _HEAD.size + 8 * count, _HEAD.size + 16 * count
+        read = cls(
+            slots,
+            seconds,
+            weight,
+            array("d", data[_HEAD.size : owners]),
+            array("q", data[owners:requests]),
+            array("I", data[requests:]),
+        )
+        read.window, read.hold_until, read.pace, read.paced_since = rest[:4]
+        read.next_at, read.refused_at, read.began = rest[4:]
+        read.episodes = episodes
+        return read if all(map(math.isfinite, rest)) and read._is_sound() else new
+
+    def _is_sound(self) -> bool:
+        return (
+            (self.pace == 0 or SLOWEST <= self.pace <= 1)
+            and all(at < math.inf for at in self.at)
+            and all(self.requests)
+        )

@@ -1,34 +1,33 @@
 """One limit, kept together by all threads and all processes of this machine.
 
-The state is a small file under the user's state folder, locked for the microseconds that a
-decision takes (`ledger.Ledger` decides). Limits belong to the key, so the file's place is
-named by a keyed hash of address and key.
+The state is a small file under the user's state folder (`CommonLedger`); what is decided on it is
+`Ledger`'s business. Limits belong to the key, so the file's place is named by a keyed hash of
+address and key.
 """
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 import re
 import threading
 import time
-import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakValueDictionary
 
-from pruna_nb.api.folders import make_private
-from pruna_nb.api.ledger import Ledger
+from pruna_nb.api.common_ledger import CommonLedger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pruna_nb.api.ledger import Ledger
     from pruna_nb.settings import Settings
 
+T = TypeVar("T")
 _SLOTS_AT_MOST = 1000
 """Larger limits are kept in slots of several requests, which a process takes together."""
-_FILE_BYTES_AT_MOST = 1 << 20
 _OPEN_AT_MOST = 64
 """Limits that a process keeps at hand; each holds a file open."""
 _SLACK = 75.0
@@ -70,6 +69,8 @@ class Throttle:
         The window.
     folder : Path or None
         Where the common file is; None keeps the limit in this process alone.
+    ledger : CommonLedger, optional
+        The common file itself, where this process has it at hand.
     answer_within : float
         Seconds after which a request without an answer is taken to have ended.
     clock, wall, sleep : callable
@@ -87,6 +88,7 @@ class Throttle:
         seconds: float,
         *,
         folder: Path | None = None,
+        ledger: CommonLedger | None = None,
         answer_within: float = 75.0,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -95,16 +97,13 @@ class Throttle:
         self.name, self.requests, self.seconds = name, requests, float(seconds)
         self.refusals = 0
         self._weight = math.ceil(requests / _SLOTS_AT_MOST)
-        self._slots = requests // self._weight
         self._within = answer_within
         self._clock, self._wall, self._sleep = clock, wall, sleep
         self._lock = threading.Lock()
         self._share: _Share | None = None
-        self._memory = Ledger.new(self._slots, self.seconds)
         self._next_burial = 0.0
-        safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:80]
-        self._path = folder / f"{safe}-{requests}-{self.seconds:g}.slots" if folder else None
-        self._file: int | None = None
+        self._limit = (requests // self._weight, self.seconds, self._weight)
+        self._ledger = ledger or CommonLedger(folder / _file_name(name) if folder else None)
 
     def take(self) -> Slot | float:
         """Take leave to send one request.
@@ -150,7 +149,7 @@ class Throttle:
                 slot.share.left += 1
                 slot.share.open -= 1
             else:
-                self._change(lambda ledger: ledger.release(slot.number, self._clock(), slot.until))
+                self._change(lambda ledger: ledger.release(slot.number, slot.until))
 
     def refuse(self, slot: Slot, retry_after: float | None) -> None:
         """Say that the service refused (429): everybody waits, then goes on evenly paced.
@@ -192,18 +191,13 @@ class Throttle:
 
     def rest(self) -> None:
         """Close the common file; the next use opens it again."""
-        with self._lock:
-            if self._file is not None:
-                os.close(self._file)
-                self._file = None
+        self._ledger.rest()
 
     def forked(self) -> None:
         """Begin anew in a forked child, which must not share its parent's file and locks."""
         self._lock = threading.Lock()
         self._share = None
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        self._ledger.forked()
 
     def _take_slot(self, ledger: Ledger) -> tuple[int | float, float]:
         now = self._clock()
@@ -215,7 +209,7 @@ class Throttle:
                 ledger.bury(pid, now)
             if gone:
                 taken = ledger.take(now, self._wall(), os.getpid(), self._within)
-        return taken, ledger.free_at[taken] if isinstance(taken, int) else 0.0
+        return taken, ledger.at[taken] if isinstance(taken, int) else 0.0
 
     @staticmethod
     def _last_of_share(slot: Slot) -> bool:
@@ -225,65 +219,9 @@ class Throttle:
         share.open -= 1
         return share.open == 0 and share.left == 0
 
-    def _change(self, decide: Callable[[Ledger], Any]) -> Any:
+    def _change(self, decide: Callable[[Ledger], T]) -> T:
         """Run one decision on the common state, alone among threads and processes."""
-        import portalocker
-
-        file = self._opened()
-        if file is None:
-            return decide(self._memory)
-        try:
-            portalocker.lock(file, portalocker.LOCK_EX)
-            try:
-                os.lseek(file, 0, os.SEEK_SET)
-                before = os.read(file, _FILE_BYTES_AT_MOST)
-                ledger = Ledger.unpack(before, self._slots, self.seconds)
-                result = decide(ledger)
-                after = ledger.pack()
-                if after != before:
-                    self._memory = ledger  # what counts on, should the disk not take it
-                    _write_whole(file, after)
-            finally:
-                portalocker.unlock(file)
-        except (OSError, portalocker.LockException) as error:
-            self._stay_here(error)
-            return decide(self._memory)
-        return result
-
-    def _opened(self) -> int | None:
-        if self._path is None or self._file is not None:
-            return self._file
-        try:
-            make_private(self._path.parent)
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
-        except OSError as error:
-            self._stay_here(error)
-            return None
-        return self._file
-
-    def _stay_here(self, error: Exception) -> None:
-        """Go on without the other processes, since the common file cannot be used."""
-        folder = self._path.parent if self._path else None
-        if self._file is not None:
-            os.close(self._file)
-        self._path = self._file = None
-        why = getattr(error, "strerror", None) or type(error).__name__
-        warnings.warn(
-            f"Limits are kept in this process alone: {folder} cannot be written ({why}). "
-            "Set PRUNA_NB_STATE_DIR to a folder that can.",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-
-
-def _write_whole(file: int, data: bytes) -> None:
-    os.lseek(file, 0, os.SEEK_SET)
-    if os.write(file, data) != len(data):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    os.ftruncate(file, len(data))
-
-
-_BINARY: int = getattr(os, "O_BINARY", 0)
+        return self._ledger.change(self._limit, decide)
 
 
 def _is_running(pid: int) -> bool:
@@ -299,7 +237,12 @@ def _is_running(pid: int) -> bool:
 
 
 _THROTTLES: dict[tuple[Any, ...], Throttle] = {}
+_LEDGERS: WeakValueDictionary[Path, CommonLedger] = WeakValueDictionary()
 _THROTTLES_LOCK = threading.Lock()
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)[:80] + ".slots"
 
 
 def throttle_for(settings: Settings, name: str, limit: tuple[int, float]) -> Throttle:
@@ -317,12 +260,15 @@ def throttle_for(settings: Settings, name: str, limit: tuple[int, float]) -> Thr
     requests, seconds = settings.limits.get(name, limit)
     folder = settings.state_dir / "limits" / settings.account
     key = (folder, name, requests, seconds, settings.timeout)
+    path = folder / _file_name(name)
     with _THROTTLES_LOCK:
         if key not in _THROTTLES:
             while len(_THROTTLES) >= _OPEN_AT_MOST:
                 _THROTTLES.pop(next(iter(_THROTTLES))).rest()
+            # A key and a model have one ledger, whatever limit is applied to it.
+            ledger = _LEDGERS.setdefault(path, CommonLedger(path))
             _THROTTLES[key] = Throttle(
-                name, requests, seconds, folder=folder, answer_within=settings.timeout + _SLACK
+                name, requests, seconds, ledger=ledger, answer_within=settings.timeout + _SLACK
             )
         return _THROTTLES[key]
 

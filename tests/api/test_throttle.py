@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pruna_nb import settings
-from pruna_nb.api import throttle as throttles
+from pruna_nb.api import common_ledger
 from pruna_nb.api.throttle import Slot, Throttle, throttle_for
 from tests.faults.servers import Hang, Server, reply
 
@@ -133,7 +135,7 @@ def test_a_folder_that_cannot_be_written_keeps_the_limit_here_and_says_so(clock,
 @UNIX
 def test_a_full_disk_keeps_the_limit_here_and_says_so(clock, tmp_path, monkeypatch):
     limit = make(clock, tmp_path)
-    monkeypatch.setattr(throttles.os, "write", lambda _file, data: len(data) - 1)
+    monkeypatch.setattr(common_ledger.os, "write", lambda _file, data: len(data) - 1)
     with pytest.warns(RuntimeWarning, match="No space left"):
         assert isinstance(limit.take(), Slot)
     # The slot of the failed try may count too, which is the safe side.
@@ -310,3 +312,128 @@ def test_what_settings_say_of_limits_is_what_is_kept(tmp_path):
     with settings.configure(api_key="k", state_dir=tmp_path, limits={"p-image": (2, 5.0)}):
         limit = throttle_for(settings.current(), "p-image", (250, 60.0))
     assert (limit.requests, limit.seconds) == (2, 5.0)
+
+
+def test_another_limit_for_the_same_key_and_model_begins_no_ledger_anew(tmp_path):
+    ours = settings.current(api_key="k", state_dir=tmp_path)
+    for _ in range(3):
+        limit = throttle_for(ours, "p-image", (3, 600.0))
+        limit.answered(limit.take())
+    for requests, seconds, left in [(3, 500.0, 0), (4, 600.0, 1), (2, 600.0, 0)]:
+        other = throttle_for(ours, "p-image", (requests, seconds))
+        taken = [isinstance(other.take(), Slot) for _ in range(left + 1)]
+        assert taken == [True] * left + [False]
+
+
+TAKING = """
+import sys
+from pathlib import Path
+from pruna_nb.api.throttle import Slot, Throttle
+limit = Throttle("p-image", 4, 600.0, folder=Path(sys.argv[1]))
+for _ in sys.stdin:
+    print(isinstance(limit.take(), Slot), flush=True)
+"""
+
+
+@UNIX
+def test_the_file_is_made_again_when_its_folder_goes_away_and_is_shared_as_before(tmp_path):
+    folder = tmp_path / "limits"
+    with subprocess.Popen(
+        [sys.executable, "-c", TAKING, str(folder)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+
+        def takes():
+            child.stdin.write("\n")
+            child.stdin.flush()
+            return child.stdout.readline() == "True\n"
+
+        limit = Throttle("p-image", 4, 600.0, folder=folder)
+        under_way = limit.take()
+        assert takes()
+        shutil.rmtree(folder)
+        assert takes()
+        assert isinstance(limit.take(), Slot)
+        limit.answered(under_way)
+        assert (folder / "p-image.slots").stat().st_mode & 0o777 == 0o600
+        # Four are taken, whoever asks.
+        assert not takes()
+        assert isinstance(limit.take(), float)
+        assert isinstance(Throttle("p-image", 4, 600.0, folder=folder).take(), float)
+        child.stdin.close()
+
+
+CROWDED = """
+import os, resource, sys, warnings
+from pathlib import Path
+from pruna_nb.api import common_ledger
+from pruna_nb.api.throttle import Slot, Throttle
+common_ledger.APART_SECONDS = 0.0
+warnings.simplefilter("error")
+limit = Throttle("p-image", 3, 600.0, folder=Path(sys.argv[1]))
+limit.answered(limit.take())
+limit.rest()
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+try:
+    limit.take()
+except RuntimeWarning as told:
+    print(told)
+warnings.simplefilter("ignore")
+assert isinstance(limit.take(), Slot)
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+other = Throttle("p-image", 3, 600.0, folder=Path(sys.argv[1]))
+print(isinstance(limit.take(), Slot), isinstance(other.take(), Slot))
+"""
+
+
+@UNIX
+def test_after_too_many_open_files_the_limit_is_shared_again(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", CROWDED, str(tmp_path)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    told, shared = done.stdout.splitlines()
+    assert "Too many open files" in told
+    assert shared == "True False"
+
+
+HOLDING = """
+import os, sys
+import portalocker
+file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+portalocker.lock(file, portalocker.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="needs Linux, to see who holds a lock")
+def test_a_stopped_process_that_holds_the_lock_is_told_and_not_waited_for_for_ever(
+    clock, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(common_ledger, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(common_ledger, "APART_SECONDS", 0.0)
+    (tmp_path / "limits").mkdir()
+    path = tmp_path / "limits" / "p-image.slots"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDING, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as child:
+        assert child.stdout.readline() == b"held\n"
+        child.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
+        limit = make(clock, tmp_path)
+        with pytest.warns(RuntimeWarning, match=f"process {child.pid}, which is stopped"):
+            assert isinstance(limit.take(), Slot)
+        child.kill()
+    other = make(clock, tmp_path)
+    assert [isinstance(each.take(), Slot) for each in (limit, other, other)] == [True, True, False]

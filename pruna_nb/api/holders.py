@@ -1,0 +1,59 @@
+"""Who holds a lock that is waited for: a process that was stopped holds its locks for ever."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+_LOCKS = Path("/proc/locks")
+_LOCK = re.compile(
+    r"^\d+: \S+\s+\S+\s+\S+\s+(?P<pid>\d+) [0-9a-f]+:[0-9a-f]+:(?P<inode>\d+) ", re.MULTILINE
+)
+
+
+def holder_of(*paths: Path | str) -> str:
+    """Return who holds a lock on one of some files, in words; what can be done, if it is stopped.
+
+    Parameters
+    ----------
+    *paths : path
+        The files; those that are not there are held by nobody.
+
+    Returns
+    -------
+    str
+        Such as "process 4242, which is stopped (`kill -CONT 4242` lets it go on)"; "another
+        process" where the system does not tell.
+    """
+    pids = sorted(_pids({inode for path in paths if (inode := _inode(path)) is not None}))
+    stopped = [pid for pid in pids if is_stopped(pid)]
+    if stopped:
+        pid = stopped[0]
+        return f"process {pid}, which is stopped (`kill -CONT {pid}` lets it go on)"
+    return " and ".join(f"process {pid}" for pid in pids) or "another process"
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process is stopped, as by Ctrl-Z or SIGSTOP; False where nobody knows."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1]
+    except OSError:
+        return False
+    return state in {b"T", b"t"}
+
+
+def _inode(path: Path | str) -> int | None:
+    try:
+        return Path(path).stat().st_ino
+    except OSError:
+        return None
+
+
+def _pids(inodes: set[int]) -> set[int]:
+    try:
+        locks = _LOCKS.read_text()
+    except OSError:
+        return set()
+    found = {int(lock["pid"]) for lock in _LOCK.finditer(locks) if int(lock["inode"]) in inodes}
+    return found - {0, os.getpid()}
