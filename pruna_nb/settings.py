@@ -1,31 +1,35 @@
 """Key, address, folders and limits: the only reader of the environment.
 
-A setting comes from, first found first: `configure`, the environment, the default. A key that
-is in neither is looked for in the system's keyring, where `pruna_nb.login` may have put it.
+A setting comes from, first found first: a ``with configure(...)`` around the call, `configure`,
+the environment, the default. A key that is in none is looked for in the system's keyring, where
+`pruna_nb.login` may have put it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-import logging
 import os
 import re
-import threading
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
-from pruna_nb.errors import MissingExtraError, MissingKeyError, SettingsError
+from pruna_nb import keyrings, scopes
+from pruna_nb.errors import MissingKeyError, SettingsError
+from pruna_nb.origins import (
+    DEFAULT_BASE_URL,
+    canonical_origin,
+    clean_base_url,
+    host_of,
+    is_loopback,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
 
-LOG = logging.getLogger("pruna_nb")
-DEFAULT_BASE_URL = "https://api.pruna.ai"
+    from pruna_nb.scopes import Configured
 
 _KEY_HELP = (
     "No API key. Set PRUNA_API_KEY, or call pruna_nb.login() or "
@@ -75,14 +79,19 @@ class Settings:
 
     @property
     def service(self) -> str:
-        """Name the service that answers: its host; every loopback address is one service."""
-        host = urlsplit(self.base_url).hostname or ""
+        """The host that answers; every loopback address is one, "loopback"."""
+        host = host_of(self.base_url)
         return "loopback" if is_loopback(host) else host
+
+    @property
+    def origin(self) -> str:
+        """The service's one name, however its address is spelt (`canonical_origin`)."""
+        return _origin(self.base_url)
 
     @property
     def account(self) -> str:
         """Name key and address without telling the key (a keyed hash of 16 hex digits)."""
-        text = f"{self.base_url}\n{self.api_key or ''}".encode()
+        text = f"{self.origin}\n{self.api_key or ''}".encode()
         return hashlib.blake2b(text, digest_size=8, person=b"pruna_nb").hexdigest()
 
     @property
@@ -97,22 +106,13 @@ class Settings:
         return digest.hexdigest()
 
 
-_CHOSEN: dict[str, Any] = {}
-_LOCK = threading.Lock()
+_origin = lru_cache(maxsize=64)(canonical_origin)
 _ENVIRONMENT = {
     "api_key": "PRUNA_API_KEY",
     "base_url": "PRUNA_API_URL",
     "cache_dir": "PRUNA_NB_CACHE_DIR",
     "state_dir": "PRUNA_NB_STATE_DIR",
 }
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine itself."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _default_dir(kind: str) -> Path:
@@ -136,60 +136,15 @@ def current(**overrides: Any) -> Settings:
         If one of them is wrong.
     """
     given = {name: os.environ.get(variable) for name, variable in _ENVIRONMENT.items()}
-    with _LOCK:
-        chosen = dict(_CHOSEN)
-    merged = {name: value for name, value in given.items() if value}
-    merged.update(chosen)
+    merged: dict[str, Any] = {name: value for name, value in given.items() if value}
+    for name in _FOLDERS & merged.keys():
+        merged[name] = _fixed_dir(merged[name])
+    merged = scopes.merge(merged, scopes.in_force())
     merged.update({name: value for name, value in overrides.items() if value is not None})
     clean = {name: _CLEAN[name](value) for name, value in merged.items()}
     if "api_key" not in clean:
-        clean["api_key"] = _stored_key(clean.get("base_url", DEFAULT_BASE_URL))
+        clean["api_key"] = keyrings.stored_key(clean.get("base_url", DEFAULT_BASE_URL))
     return Settings(**clean)
-
-
-_KEYRING = "pruna_nb"
-_STORED: dict[str, str | None] = {}
-"""What the keyring held, by address: it is asked once, and only where no key was given."""
-
-
-def _stored_key(base_url: str) -> str | None:
-    """Give the key that the system's keyring holds for an address; None if there is none."""
-    if base_url not in _STORED:
-        try:
-            import keyring
-        except ImportError:
-            return None
-        try:
-            _STORED[base_url] = keyring.get_password(_KEYRING, base_url) or None
-        except keyring.errors.NoKeyringError:  # then nothing was ever put into one
-            _STORED[base_url] = None
-        except Exception as error:  # noqa: BLE001 - every system's keyring fails in its own way
-            LOG.warning("the system's keyring cannot be read (%s)", type(error).__name__)
-            _STORED[base_url] = None
-    return _STORED[base_url]
-
-
-def check_keyring() -> None:
-    """See that there is a keyring to keep a key in.
-
-    Raises
-    ------
-    MissingExtraError
-        If the package is not installed.
-    SettingsError
-        If the system has none.
-    """
-    try:
-        import keyring
-        from keyring.backends import fail, null
-    except ImportError as error:
-        raise MissingExtraError("login(store=True)", "keyring") from error
-    if isinstance(keyring.get_keyring(), (fail.Keyring, null.Keyring)):
-        msg = (
-            "This system has no keyring to keep the key in. login() without store=True keeps it "
-            "for the session; PRUNA_API_KEY in the environment keeps it for good."
-        )
-        raise SettingsError(msg)
 
 
 def keep_key(api_key: str, *, store: bool = False) -> None:
@@ -211,42 +166,8 @@ def keep_key(api_key: str, *, store: bool = False) -> None:
     """
     key = _clean_key(api_key)
     if store:
-        check_keyring()
-        import keyring
-
-        base_url = current().base_url
-        try:
-            keyring.set_password(_KEYRING, base_url, key)
-        except Exception as error:
-            msg = f"The system's keyring did not take the key ({type(error).__name__})."
-            raise SettingsError(msg) from error
-        _STORED[base_url] = key
+        keyrings.store_key(current().base_url, key)
     configure(api_key=key)
-
-
-class Configured:
-    """What `configure` returns: settings already in force, undone at the end of a ``with``."""
-
-    def __init__(self, before: dict[str, Any]) -> None:
-        self._before = before
-
-    def __enter__(self) -> Self:
-        """Keep the settings that are already in force."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Put back the settings that were in force before."""
-        with _LOCK:
-            _CHOSEN.clear()
-            _CHOSEN.update(self._before)
-
-    def __repr__(self) -> str:
-        return f"{current()!r}"
 
 
 def configure(
@@ -260,7 +181,11 @@ def configure(
     timeout: float | None = None,
     max_output_bytes: int | None = None,
 ) -> Configured:
-    """Set the session's settings; in a ``with``, for its length alone.
+    """Set the session's settings; in a ``with``, its own thread's or task's, for its length.
+
+    A plain call is the session's: all threads see it. ``with configure(...)`` is seen by nobody
+    but the thread or asyncio task that it stands in, and leaves nothing behind. A run keeps the
+    settings that it began with.
 
     Parameters
     ----------
@@ -286,7 +211,7 @@ def configure(
     Returns
     -------
     Configured
-        A context manager that puts back what was in force before.
+        A context manager, for a ``with``.
 
     Raises
     ------
@@ -302,19 +227,14 @@ def configure(
     """
     given = {name: value for name, value in locals().items() if value is not None}
     clean = {name: _CLEAN[name](value) for name, value in given.items()}
-    with _LOCK:
-        before = dict(_CHOSEN)
-        if "limits" in clean:
-            clean["limits"] = {**_CHOSEN.get("limits", {}), **clean["limits"]}
-        _CHOSEN.update(clean)
-    return Configured(before)
+    return scopes.change(clean)
 
 
 def reset() -> None:
     """Forget all that `configure` set, and what the keyring held."""
-    with _LOCK:
-        _CHOSEN.clear()
-        _STORED.clear()
+    scopes.reset()
+    keyrings.forget()
+    _FIXED_DIRS.clear()
 
 
 def _clean_key(value: object) -> str:
@@ -322,30 +242,6 @@ def _clean_key(value: object) -> str:
     if not re.fullmatch(r"[\x21-\x7e]+", text):
         message = (
             "The API key must be one word of printable ASCII characters (it is not shown here)."
-        )
-        raise SettingsError(message)
-    return text
-
-
-def clean_base_url(value: object) -> str:
-    """Check a service's address and take ``/v1`` and slashes off its end."""
-    text = str(value).strip().rstrip("/").removesuffix("/v1").rstrip("/")
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        message = f"base_url is not an address: {error}."
-        raise SettingsError(message) from None
-    if parts.scheme not in {"http", "https"} or not host or re.search(r"[\s\\]", text):
-        message = f"base_url must be an http(s) address like {DEFAULT_BASE_URL!r}, not {text!r}."
-        raise SettingsError(message)
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        message = "base_url must hold no user, query or fragment; give the key as api_key=."
-        raise SettingsError(message)
-    if parts.scheme == "http" and not is_loopback(host):
-        message = (
-            f"base_url {text!r} is plain http, which would send the key in the open. "
-            "Use https; http is allowed for this machine (127.0.0.1, localhost) alone."
         )
         raise SettingsError(message)
     return text
@@ -381,6 +277,23 @@ def _clean_number(name: str, low: float, high: float, kind: type) -> Any:
 
 def _clean_dir(value: str | Path) -> Path:
     return Path(value).expanduser().absolute()
+
+
+_FOLDERS = {"cache_dir", "state_dir"}
+_FIXED_DIRS: dict[str, Path] = {}
+
+
+def _fixed_dir(value: str) -> Path:
+    """Return a folder of the environment as it was meant when it was first seen.
+
+    A program that goes to another folder must not leave its cache, and its journal, behind.
+    """
+    return _FIXED_DIRS.setdefault(value, _clean_dir(value))
+
+
+for _name in _FOLDERS:
+    if os.environ.get(_ENVIRONMENT[_name]):
+        _fixed_dir(os.environ[_ENVIRONMENT[_name]])
 
 
 _CLEAN: dict[str, Any] = {

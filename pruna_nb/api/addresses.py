@@ -12,8 +12,8 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
 from pruna_nb.errors import ReplyError
+from pruna_nb.origins import is_loopback
 from pruna_nb.redact import redact_addresses
-from pruna_nb.settings import is_loopback
 
 _PORTS = {"http": 80, "https": 443}
 _NO_ADDRESS = re.compile(r"[\s\\\x00-\x1f\x7f\ud800-\udfff]")

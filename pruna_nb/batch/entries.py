@@ -5,7 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from pruna_nb.origins import canonical_origin
+
+if TYPE_CHECKING:
+    from pruna_nb.batch.database import Database
 
 State = Literal["intent", "sent", "delivered", "failed", "canceled", "expired", "lost", "resent"]
 OUTPUT_LIFE_SECONDS = 86400.0
@@ -78,3 +83,21 @@ UPDATE = (
 )
 DURABLE = frozenset({"intent", "sent", "lost"})
 """States whose loss costs money: they reach the disk before the work goes on."""
+
+
+def adopt_other_spellings(database: Database, origin: str) -> None:
+    """Give a service's one name to what earlier releases noted under its address as it was spelt.
+
+    Parameters
+    ----------
+    database : Database
+        Where the entries are.
+    origin : str
+        The service's name (`canonical_origin`).
+    """
+    for states in ("state IN ('intent', 'sent')", "state = 'lost'"):  # each has its index
+        sql = f"SELECT DISTINCT origin FROM prediction WHERE {states}"  # noqa: S608 - ours
+        for (spelt,) in database.execute(sql):
+            if spelt != origin and canonical_origin(spelt) == origin:
+                sql = "UPDATE OR IGNORE prediction SET origin = ? WHERE origin = ?"
+                database.change(sql, [origin, spelt])

@@ -26,11 +26,13 @@ from pruna_nb.batch.entries import (
     Entry,
     Recorded,
     State,
+    adopt_other_spellings,
     values_of,
 )
 from pruna_nb.batch.owners import is_at_work
 from pruna_nb.errors import CacheError
 from pruna_nb.files.owned import is_media_name
+from pruna_nb.origins import canonical_origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,13 +51,14 @@ class Journal:
     folder : Path
         The cache folder.
     origin : str
-        The service's address: an id means something there alone.
+        The service's address, in any spelling: an id means something there alone.
     account : str or None
         Whose predictions they are (`Settings.key_hash`): the service gives them to that account
         alone. None reads those of all accounts.
     """
 
     def __init__(self, folder: Path, origin: str, account: str | None = None) -> None:
+        origin = canonical_origin(origin)
         self.folder, self.origin, self.account = folder, origin, account
         self.database = database_of(folder)
         # Entries of releases that noted no account count as everybody's.
@@ -65,7 +68,7 @@ class Journal:
     @classmethod
     def of(cls, settings: Settings) -> Journal:
         """Return the journal of the settings' cache folder, service and account."""
-        return cls(settings.cache_dir, settings.base_url, settings.key_hash)
+        return cls(settings.cache_dir, settings.origin, settings.key_hash)
 
     def intend(
         self,
@@ -232,7 +235,9 @@ class Journal:
     def _is_ours(self, kept: dict[str, Any]) -> bool:
         """Whether an output was made by our service and account, or does not say by which."""
         origin, account = kept.get("origin", self.origin), kept.get("account") or ""
-        return origin == self.origin and (not self.account or account in {self.account, ""})
+        return canonical_origin(origin) == self.origin and (
+            not self.account or account in {self.account, ""}
+        )
 
     def hold(self, entry: Entry) -> None:
         """Keep an entry in memory that was written before, should its file be gone.
@@ -288,6 +293,7 @@ class Journal:
         that its output is gone: our clock does not.
         """
         self.catch_up()
+        adopt_other_spellings(self.database, self.origin)
         at_work: dict[str, bool] = {}
         found: dict[str, Entry] = {}
         for entry in self._select(

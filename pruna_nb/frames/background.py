@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pruna_nb.batch import interrupts, progress
 from pruna_nb.frames.generate import begin, finish, so_far
-from pruna_nb.frames.showing import thumbs_dir
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -50,7 +49,7 @@ class BackgroundRun:
         with interrupts.noted():  # an import cut short would stop those of the run's threads
             from pruna_nb.widgets.panel import Panel
 
-        return Panel(self._run, thumbs_dir=thumbs_dir())
+        return Panel(self._run, thumbs_dir=self._run.settings.cache_dir / "thumbs")
 
     def cancel(self) -> None:
         """Stop as soon as what is on the wire is answered; what was made is kept.

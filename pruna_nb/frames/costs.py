@@ -39,7 +39,7 @@ def costs(since: float) -> pd.DataFrame:
 
     settings = current()
     found = Journal(settings.cache_dir, settings.base_url).entries()
-    ours = [entry for entry in found if entry.origin == settings.base_url]
+    ours = [entry for entry in found if entry.origin == settings.origin]
     now = time.time()
     starts = {
         "this session": since,

@@ -19,6 +19,7 @@ from pruna_nb.frames.expand import expand
 from pruna_nb.frames.results import with_results
 from pruna_nb.frames.showing import thumbs_dir
 from pruna_nb.frames.template import fill
+from pruna_nb.scopes import Scope
 from pruna_nb.settings import current
 
 if TYPE_CHECKING:
@@ -60,15 +61,18 @@ class FrameTables:
     ) -> None:
         self._frame, self._base = frame, base
         self._max_cost_usd, self._unchecked = max_cost_usd, unchecked
+        self._scope = Scope()
 
     def estimate(self, ask: Ask) -> verbs.Estimate:
         """Say what an ask would run and cost; sends nothing."""
-        return verbs.estimate(self.table(ask), self.call(ask), "use")
+        with self._scope.entered():
+            return verbs.estimate(self.table(ask), self.call(ask), "use")
 
     def begin(self, ask: Ask, places: Sequence[int]) -> Run:
         """Make the run of some places of an ask, not started yet."""
         how = verbs.How(max_cost_usd=self._max_cost_usd, progress=False)
-        _, run = verbs.begin(self.table(ask).iloc[list(places)], self.call(ask), how)
+        with self._scope.entered():
+            _, run = verbs.begin(self.table(ask).iloc[list(places)], self.call(ask), how)
         return run
 
     def frame(self, ask: Ask, outcomes: Sequence[Outcome]) -> pd.DataFrame:
@@ -195,8 +199,10 @@ def _make_form(
     states = states_of(model, given, unchecked=unchecked)
     place = this_place(("explore", model, repr(sorted(states)), repr(bound)))
     memory = Memory(place, states)
-    controls = Controls(states, memory, uploads=uploads_dir, rows=rows, bound=bound)
-    form = Form(controls, tables, thumbs_dir=thumbs_dir)
+    scope = Scope()  # that of the cell: the form is used when it is over
+    uploads = scope.bind(uploads_dir)
+    controls = Controls(states, memory, uploads=uploads, rows=rows, bound=bound)
+    form = Form(controls, tables, thumbs_dir=scope.bind(thumbs_dir))
     earlier = memory.replace(form)
     if earlier is not None:
         form.take_over(earlier)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb import settings
+from pruna_nb import keyrings, settings
 from pruna_nb.errors import PrunaError
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def login(*, store: bool = False) -> None:
     pruna_nb.configure : Sets the key from code; the environment's ``PRUNA_API_KEY`` does too.
     """
     if store:
-        settings.check_keyring()
+        keyrings.check_keyring()
     if _in_notebook():
         _show(store=store)
         return
