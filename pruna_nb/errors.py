@@ -52,7 +52,32 @@ _CHARGED_WORDS = {
 
 
 class PrunaError(Exception):
-    """The root of all errors that this package raises on purpose."""
+    """The root of all errors that this package raises on purpose.
+
+    Attributes
+    ----------
+    frame : DataFrame or None
+        What was done when a run on a frame was ended: the frame that the run would have given,
+        with the rows that are not there as "pending". None where nothing was run. What ends a
+        run and is no error of this package (`KeyboardInterrupt`, `SystemExit`, `MemoryError`)
+        has it too.
+    problems : sequence of str
+        Of an error that says that a call is wrong: each mistake, where there are several.
+    """
+
+    frame: Any = None
+    problems: Sequence[str] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what `pickle` and `copy` make the error of, whatever its ``__init__`` takes."""
+        return _remade, (type(self), self.args), self.__dict__
+
+
+def _remade(kind: type[PrunaError], args: tuple[Any, ...]) -> PrunaError:
+    error = kind.__new__(kind, *args)
+    # What Python itself keeps beside `args`, such as an ImportError's message.
+    super(PrunaError, error).__init__(*args)
+    return error
 
 
 class SettingsError(PrunaError, ValueError):
@@ -82,7 +107,7 @@ class InputError(PrunaError, ValueError):
 
     def __init__(self, message: str, problems: Iterable[object] = ()) -> None:
         super().__init__(message)
-        self.problems = [str(problem) for problem in problems]
+        self.problems: Sequence[str] = [str(problem) for problem in problems]
 
 
 class BudgetError(PrunaError):

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
+from pruna_nb.arguments import Problems
+from pruna_nb.batch.options import read_options
 from pruna_nb.catalog import find_model, near_names
 from pruna_nb.errors import InputError, PrunaError, UnknownModelError
 from pruna_nb.show.text import counted
@@ -285,13 +287,17 @@ class PrunaMagics(Magics):
         size = int(arguments.number("size") or 256)
         shell: Any = self.shell
         ask = ask_of(arguments, cell, shell.user_ns)
-        tables = FrameTables(max_cost_usd=cost, unchecked=arguments.unchecked)
+        problems = Problems()
+        options = read_options(
+            problems, max_cost_usd=cost, progress="quiet" not in arguments.options
+        )
+        problems.check()
+        tables = FrameTables(options=options, unchecked=arguments.unchecked)
         if "estimate" in arguments.options:
             print(tables.estimate(ask))  # noqa: T201 - what was asked for
             return None
-        how = verbs.How(max_cost_usd=cost, progress="quiet" not in arguments.options)
         try:
-            frame = verbs.generate(tables.table(ask), tables.call(ask), how)
+            frame = verbs.generate(tables.table(ask), tables.call(ask), options)
         except (PrunaError, KeyboardInterrupt) as error:
             part = getattr(error, "frame", None)
             if part is not None:
@@ -319,7 +325,9 @@ def ask_of(arguments: Arguments, cell: str, variables: Mapping[str, Any]) -> Ask
     if not prompts and ("prompt" in model.required or not model.known):
         raise InputError(f"{model.name} needs a prompt: write one a line below %%pruna.")
     given = {"prompt": prompts or None, **arguments.fields}
-    axes, shared = axes_of(model.name, given, unchecked=arguments.unchecked)
+    problems = Problems()
+    axes, shared = axes_of(model, given, problems, unchecked=arguments.unchecked)
+    problems.check()
     return Ask(model, axes, shared)
 
 

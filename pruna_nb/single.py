@@ -9,18 +9,23 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb import errors
 from pruna_nb.api.client import checked
 from pruna_nb.api.replies import Prediction
+from pruna_nb.arguments import Problems, switch
 from pruna_nb.batch import engine
 from pruna_nb.batch.keys import request_key, shown
+from pruna_nb.batch.options import read_options, stranger
 from pruna_nb.batch.plan import Request
-from pruna_nb.catalog import find_model
+from pruna_nb.catalog import read_model
 from pruna_nb.settings import current
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from pruna_nb.arguments import Amount, Seconds
     from pruna_nb.batch.cache import CacheMode
     from pruna_nb.batch.job import Outcome
-    from pruna_nb.batch.run import OnLost
+    from pruna_nb.batch.options import OnLost
+
+_OPTIONS = ("model", "prompt", "unchecked", "cache", "on_lost", "max_cost_usd", "timeout")
 
 
 @dataclass(frozen=True)
@@ -93,8 +98,8 @@ def generate(
     model: str = "p-image",
     cache: CacheMode = "use",
     on_lost: OnLost = "report",
-    max_cost_usd: float | None = None,
-    timeout: float | None = None,
+    max_cost_usd: Amount | None = None,
+    timeout: Seconds | None = None,
     unchecked: bool = False,
     **fields: Any,
 ) -> Output:
@@ -141,19 +146,29 @@ def generate(
     ('.jpg', 'succeeded')
     """
     from pruna_nb.batch import progress
-    from pruna_nb.batch.run import Run, RunOptions
+    from pruna_nb.batch.run import Run
 
-    engine.check_choice("on_lost", on_lost, ("report", "resend"))
-    settings = current()
-    known = find_model(model, unchecked=unchecked)
+    problems = Problems()
+    anyhow = problems.read(switch, "unchecked", unchecked, instead=False)
+    options = read_options(
+        problems, cache=cache, on_lost=on_lost, max_cost_usd=max_cost_usd, timeout=timeout
+    )
+    known = read_model(model, problems, unchecked=anyhow)
     asked = fields if prompt is None else {"prompt": prompt, **fields}
-    given = checked(known, asked, unchecked=unchecked)
+    if not anyhow:
+        for name in [name for name in fields if name not in known.fields]:
+            if (told := stranger(known, name, _OPTIONS)) is not None:
+                problems.add(errors.InputError(told))
+                del asked[name]
+    given: dict[str, Any] = problems.read(checked, known, asked, unchecked=anyhow, instead={})
+    problems.check()
+    settings = current()
     request = Request(request_key(settings.service, known, given), given)
-    plan = engine.prepare(known, [request], settings, cache)
-    engine.check_budget(plan, max_cost_usd)
+    plan = engine.prepare(known, [request], settings, options.cache)
+    engine.check_budget(plan, options.max_cost_usd)
     # Not with Try-Sync: its answer comes at the end and without an id, so that a process which
     # is killed meanwhile could not fetch what it paid for.
-    run = Run(plan, settings, RunOptions(cache, on_lost, timeout=timeout))
+    run = Run(plan, settings, options)
     progress.wait(run, progress=False)
     error = run.crash or run.error
     if error is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pruna_nb.batch.cache import Cache
 from pruna_nb.batch.job import Outcome
@@ -11,10 +11,11 @@ from pruna_nb.batch.journal import Journal
 from pruna_nb.batch.plan import make_plan
 from pruna_nb.batch.words import counted
 from pruna_nb.catalog import usd_text
-from pruna_nb.errors import BudgetError, SettingsError
+from pruna_nb.errors import BudgetError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from decimal import Decimal
 
     from pruna_nb.batch.cache import CacheMode
     from pruna_nb.batch.plan import Plan, Request
@@ -24,13 +25,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LOG = logging.getLogger("pruna_nb")
-
-
-def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Raise `SettingsError` if a value is none of the choices."""
-    if value not in choices:
-        msg = f"{name} must be one of {', '.join(map(repr, choices))}; {value!r} was given."
-        raise SettingsError(msg)
 
 
 def prepare(
@@ -43,7 +37,6 @@ def prepare(
     CacheError
         If the cache folder cannot be used.
     """
-    check_choice("cache", cache, ("use", "refresh", "off"))
     keys = list(dict.fromkeys(request.key for request in requests if request.key is not None))
     hits = Cache(settings.cache_dir).find(keys) if cache == "use" else {}
     journal = Journal.of(settings)
@@ -67,22 +60,15 @@ def prepare(
     )
 
 
-def check_budget(plan: Plan, max_cost_usd: float | None) -> None:
+def check_budget(plan: Plan, max_cost_usd: Decimal | None) -> None:
     """Refuse a plan that costs more than was allowed, or whose cost nobody knows.
 
     Raises
     ------
-    SettingsError
-        If the limit is no number: nothing would be more than it.
     BudgetError
         Nothing was sent.
     """
-    if max_cost_usd is None:
-        return
-    if not _is_amount(max_cost_usd):
-        msg = f"max_cost_usd must be 0 USD or more, or None for no limit; it is {max_cost_usd!r}."
-        raise SettingsError(msg)
-    if not plan.count("new"):
+    if max_cost_usd is None or not plan.count("new"):
         return
     cost = plan.cost_usd()
     if cost is None:
@@ -91,20 +77,13 @@ def check_budget(plan: Plan, max_cost_usd: float | None) -> None:
             f"{max_cost_usd:g} cannot be kept. Nothing was sent; leave max_cost_usd out to go on."
         )
         raise BudgetError(msg)
-    if cost > max_cost_usd + 1e-9:
+    if cost > float(max_cost_usd) + 1e-9:
         new = counted(plan.count("new"), "new prediction")
         msg = (
             f"{new} would cost {usd_text(cost)}, more than "
             f"max_cost_usd={max_cost_usd:g}. Nothing was sent; raise it, or run fewer rows."
         )
         raise BudgetError(msg)
-
-
-def _is_amount(value: Any) -> bool:
-    try:
-        return not isinstance(value, (bool, str)) and float(value) >= 0
-    except (TypeError, ValueError):
-        return False
 
 
 def announcements(plan: Plan) -> list[str]:

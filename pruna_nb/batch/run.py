@@ -10,9 +10,9 @@ import threading
 import time
 import weakref
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pruna_nb import errors
 from pruna_nb.api.calls import Calls
@@ -29,11 +29,10 @@ from pruna_nb.catalog import cost_usd
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pruna_nb.batch.cache import CacheMode
+    from pruna_nb.batch.options import RunOptions
     from pruna_nb.batch.plan import Plan
     from pruna_nb.settings import Settings
 
-OnLost = Literal["report", "resend"]
 _IN_FLIGHT_AT_MOST = 1000
 """Predictions sent and not delivered: 250 a minute of 4 minutes each."""
 _GRACE_SECONDS = 0.8
@@ -46,25 +45,6 @@ _READY_SECONDS = 0.1
 _LATEST = 12
 _STUMBLES_AT_MOST = 3
 LOG = logging.getLogger("pruna_nb")
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How a run goes about it.
-
-    Parameters
-    ----------
-    cache : {"use", "refresh", "off"}
-        Whether outputs are kept for later runs ("off": not).
-    on_lost : {"report", "resend"}
-        What to do with a prediction whose answer was lost.
-    timeout : float or None
-        Seconds that a prediction may take; None takes what suits the model's kind.
-    """
-
-    cache: CacheMode = "use"
-    on_lost: OnLost = "report"
-    timeout: float | None = None
 
 
 class Run:

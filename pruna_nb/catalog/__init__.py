@@ -11,17 +11,20 @@ from pruna_nb.catalog.check import Problem, check_input
 from pruna_nb.catalog.model import ENDPOINT_LIMITS, Field, Model, limit_for, parse_ratio
 from pruna_nb.catalog.price import Price, cost_usd, usd_text
 from pruna_nb.catalog.registry import (
+    NO_MODEL,
     UnknownModelWarning,
     all_models,
     find_model,
     get_model,
     model_names,
     near_names,
+    read_model,
     register_model,
 )
 
 __all__ = [
     "ENDPOINT_LIMITS",
+    "NO_MODEL",
     "Field",
     "Model",
     "Price",
@@ -36,6 +39,7 @@ __all__ = [
     "model_names",
     "near_names",
     "parse_ratio",
+    "read_model",
     "register_model",
     "usd_text",
 ]

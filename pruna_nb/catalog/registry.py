@@ -16,11 +16,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from pruna_nb.arguments import described
 from pruna_nb.catalog.model import Model, Output, model_from_spec
-from pruna_nb.errors import SettingsError, UnknownModelError
+from pruna_nb.errors import InputError, SettingsError, UnknownModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from pruna_nb.arguments import Problems
 
 _ALIKE: Final = 0.75
 """How alike two words must be for the one to pass as the other misspelt (difflib's ratio)."""
@@ -197,6 +200,33 @@ def register_model(
     with _lock:
         _registered[name] = model
     return model
+
+
+NO_MODEL = "no-such-model"
+"""Stands for a model that could not be found, while the rest of a call is checked."""
+
+
+def read_model(model: object, problems: Problems, *, unchecked: bool = False) -> Model:
+    """Return the model that an argument means; what is wrong with it is noted.
+
+    Parameters
+    ----------
+    model : str or Model
+        A name, as `find_model` takes it.
+    problems : Problems
+        Where it is noted that there is no such model; one of which nothing is known is returned
+        then, so that what does not depend on it is checked too.
+    unchecked : bool
+        Take any name that is not known.
+    """
+    if isinstance(model, Model):
+        return model
+    with problems.noted():
+        if not isinstance(model, str):
+            given = f"{described(model)} was given"
+            raise InputError(f"model must be a model's name, such as 'p-image'; {given}.")
+        return find_model(str(model), unchecked=unchecked)
+    return find_model(NO_MODEL, unchecked=True)
 
 
 def _look_up(name: str) -> Model | None:

@@ -6,23 +6,26 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import pandas as pd
 
+from pruna_nb.arguments import Problems
+from pruna_nb.batch.options import read_options
+from pruna_nb.frames.later import LaterVerbs
 from pruna_nb.frames.series import PrunaSeries
 from pruna_nb.frames.verbs import MediaVerbs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Hashable, Sequence
 
+    from pruna_nb.arguments import Amount, Seconds
     from pruna_nb.batch.cache import CacheMode
-    from pruna_nb.batch.run import OnLost
+    from pruna_nb.batch.options import OnLost
     from pruna_nb.frames.background import BackgroundRun
-    from pruna_nb.frames.call import Call
     from pruna_nb.frames.generate import Estimate
     from pruna_nb.frames.showing import Table
     from pruna_nb.show import Grid
     from pruna_nb.widgets.form import Form
 
 
-class PrunaFrame(MediaVerbs):
+class PrunaFrame(MediaVerbs, LaterVerbs):
     """What can be done with a frame of prompts; ``df.pruna``.
 
     Notes
@@ -36,29 +39,53 @@ class PrunaFrame(MediaVerbs):
     @overload
     def generate(
         self,
-        prompt_col: str | None = None,
-        *,
-        background: Literal[False] = False,
-        **arguments: Any,
-    ) -> pd.DataFrame: ...
-
-    @overload
-    def generate(
-        self, prompt_col: str | None = None, *, background: Literal[True], **arguments: Any
-    ) -> BackgroundRun: ...
-
-    def generate(
-        self,
-        prompt_col: str | None = None,
+        prompt_col: Hashable | None = None,
         *,
         model: str = "p-image",
         prompt: str | None = None,
         samples: int = 1,
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
-        max_cost_usd: float | None = None,
+        max_cost_usd: Amount | None = None,
         progress: bool = True,
-        timeout: float | None = None,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[False] = False,
+        **fields: Any,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def generate(
+        self,
+        prompt_col: Hashable | None = None,
+        *,
+        model: str = "p-image",
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[True],
+        **fields: Any,
+    ) -> BackgroundRun: ...
+
+    def generate(
+        self,
+        prompt_col: Hashable | None = None,
+        *,
+        model: str = "p-image",
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: bool = False,
@@ -138,8 +165,10 @@ class PrunaFrame(MediaVerbs):
         """
         from pruna_nb.frames.call import read_call
 
+        problems = Problems()
         call = read_call(
             model,
+            problems,
             prompt_col=prompt_col,
             prompt=prompt,
             samples=samples,
@@ -147,8 +176,9 @@ class PrunaFrame(MediaVerbs):
             prefix=prefix,
             fields=fields,
         )
-        made: pd.DataFrame | BackgroundRun = self._run(
+        return self._run(
             call,
+            problems,
             cache=cache,
             on_lost=on_lost,
             max_cost_usd=max_cost_usd,
@@ -156,26 +186,6 @@ class PrunaFrame(MediaVerbs):
             timeout=timeout,
             background=background,
         )
-        return made
-
-    def _run(
-        self,
-        call: Call,
-        frame: pd.DataFrame | None = None,
-        *,
-        keep: Collection[str] = (),
-        background: bool = False,
-        **how: Any,
-    ) -> Any:
-        """Run a call on this frame, or on some of its rows; or begin to, in the background."""
-        from pruna_nb.frames.generate import How, generate
-
-        rows = self._frame if frame is None else frame
-        if background:
-            from pruna_nb.frames.background import generate_in_background
-
-            return generate_in_background(rows, call, How(**how), keep=keep)
-        return generate(rows, call, How(**how), keep=keep)
 
     def explore(
         self,
@@ -225,16 +235,26 @@ class PrunaFrame(MediaVerbs):
 
     def estimate(
         self,
-        prompt_col: str | None = None,
+        prompt_col: Hashable | None = None,
         *,
         model: str = "p-image",
         prompt: str | None = None,
         samples: int = 1,
         cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
         unchecked: bool = False,
+        prefix: str = "",
+        background: bool = False,
         **fields: Any,
     ) -> Estimate:
         """Say what `generate` would run and cost with the same arguments; sends nothing.
+
+        All arguments of `generate` are taken and checked as there; those that change nothing of
+        the price, such as `timeout`, change nothing here. That it costs more than `max_cost_usd`
+        is no error: the price is what was asked for.
 
         Returns
         -------
@@ -252,15 +272,27 @@ class PrunaFrame(MediaVerbs):
         from pruna_nb.frames import generate as verbs
         from pruna_nb.frames.call import read_call
 
+        problems = Problems()
         call = read_call(
             model,
+            problems,
             prompt_col=prompt_col,
             prompt=prompt,
             samples=samples,
             unchecked=unchecked,
+            prefix=prefix,
             fields=fields,
         )
-        return verbs.estimate(self._frame, call, cache)
+        options = read_options(
+            problems,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+            background=background,
+        )
+        return verbs.estimate(self._frame, call, options, problems)
 
     def grid(
         self,
@@ -344,65 +376,6 @@ class PrunaFrame(MediaVerbs):
         return frame_table(
             self._frame, columns=columns, size=size, max_bytes=max_bytes, output_col=output_col
         )
-
-    def failed(self, *, prefix: str = "") -> pd.DataFrame:
-        """Give the rows that were asked for and have no output, with their errors.
-
-        In a chain, these are also the rows that were skipped since an earlier step failed.
-        """
-        from pruna_nb.frames.again import failed
-
-        return failed(self._frame, prefix)
-
-    def retry(
-        self,
-        prompt_col: str | None = None,
-        *,
-        prefix: str = "",
-        on_lost: OnLost = "report",
-        max_cost_usd: float | None = None,
-        progress: bool = True,
-        timeout: float | None = None,
-        **arguments: Any,
-    ) -> pd.DataFrame:
-        """Run the rows again that failed, were lost or are pending; the others stay.
-
-        In a chain, a row goes on from the step that failed, with all steps after it.
-
-        Parameters
-        ----------
-        prompt_col : str, optional
-            As given to `generate`; needed only if the frame does not say how it was made,
-            as after reading it from CSV. Then all arguments of `generate` are needed.
-        prefix : str
-            That of the results' columns.
-        on_lost, max_cost_usd, progress, timeout
-            As for `generate`.
-        **arguments
-            As given to `generate`.
-
-        Returns
-        -------
-        DataFrame
-            A new frame, the same rows, with what they have now.
-        """
-        from pruna_nb.frames.again import call_of, retry
-        from pruna_nb.frames.call import read_call
-        from pruna_nb.frames.generate import How
-
-        how = How("use", on_lost, max_cost_usd, progress, timeout)
-        if prompt_col is None and not arguments:
-            call = call_of(self._frame, prefix + "output")
-        else:
-            model = arguments.pop("model", "p-image")
-            options = {name: arguments.pop(name) for name in _OPTIONS if name in arguments}
-            call = read_call(
-                model, prompt_col=prompt_col, prefix=prefix, fields=arguments, **options
-            )
-        return retry(self._frame, call, how)
-
-
-_OPTIONS = ("prompt", "samples", "unchecked")
 
 
 def register() -> None:

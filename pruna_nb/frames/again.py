@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pruna_nb.arguments import Problems
 from pruna_nb.errors import InputError, PrunaError
 from pruna_nb.frames.call import Call
 from pruna_nb.frames.columns import column
 from pruna_nb.frames.earlier import failed_before
+from pruna_nb.frames.gather import gather
 from pruna_nb.frames.generate import generate
 from pruna_nb.frames.results import GOOD, RESULT_COLUMNS, TEXT, steps_of
+from pruna_nb.settings import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pruna_nb.frames.generate import How
+    from pruna_nb.batch.options import RunOptions
 
 
 def failed(frame: pd.DataFrame, prefix: str = "") -> pd.DataFrame:
@@ -46,7 +50,9 @@ def call_of(frame: pd.DataFrame, output: str = "output") -> Call:
     return Call.from_attrs(spec)
 
 
-def retry(frame: pd.DataFrame, call: Call, how: How) -> pd.DataFrame:
+def retry(
+    frame: pd.DataFrame, call: Call, options: RunOptions, problems: Problems | None = None
+) -> pd.DataFrame:
     """Run the rows again that failed, and put their results into a new frame.
 
     Where a row lacks the output of an earlier step, that step is run again first.
@@ -58,20 +64,27 @@ def retry(frame: pd.DataFrame, call: Call, how: How) -> pd.DataFrame:
     PrunaError
         Of the account or the disk; the error's ``frame`` holds what is done.
     """
-    places = _bad_places(frame, call.prefix, "retry()")
+    problems = problems or Problems()
+    places: list[int] = []
+    with problems.noted():
+        places = _bad_places(frame, call.prefix, "retry()")
     # Samples have their own rows and seeds already.
     call = call.settled()
-    _check_inputs_are_there(call)
+    with problems.noted():
+        _check_inputs_are_there(call)
+    # Before any earlier step is paid for: a row that lacks its output is skipped here.
+    gather(frame.iloc[places], call, current().service, problems)
+    problems.check()
     if not places:
         return frame.copy()
-    return _Again(how).run(frame, call, places)
+    return _Again(options).run(frame, call, places)
 
 
 class _Again:
     """Makes the outputs of some rows, the earlier ones that they lack first, in one budget."""
 
-    def __init__(self, how: How) -> None:
-        self._how = how
+    def __init__(self, options: RunOptions) -> None:
+        self._options = options
         self._spent_usd = 0.0
 
     def run(self, frame: pd.DataFrame, call: Call, places: list[int]) -> pd.DataFrame:
@@ -81,14 +94,14 @@ class _Again:
             if isinstance(label, str) and label in steps:
                 work = self._mended(work, label, call.prefix, places)
         with _frame_of_error(lambda part: _put_back(work, places, part, call.prefix)):
-            done = generate(work.iloc[places], call, self._how_now())
+            done = generate(work.iloc[places], call, self._options_now())
         self._spent_usd += float(done[call.prefix + "cost_usd"].sum())
         return _put_back(work, places, done, call.prefix)
 
-    def _how_now(self) -> How:
-        most = self._how.max_cost_usd
-        left = None if most is None else max(0.0, most - self._spent_usd)
-        return replace(self._how, max_cost_usd=left)
+    def _options_now(self) -> RunOptions:
+        most = self._options.max_cost_usd
+        left = None if most is None else max(Decimal(0), most - Decimal(str(self._spent_usd)))
+        return replace(self._options, max_cost_usd=left)
 
     def _mended(
         self, frame: pd.DataFrame, label: str, prefix: str, places: list[int]

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pruna_nb.arguments import Problems
+    from pruna_nb.batch.options import RunOptions
     from pruna_nb.batch.run import Run
     from pruna_nb.frames.call import Call
-    from pruna_nb.frames.generate import How
     from pruna_nb.widgets.panel import Panel
 
 _LOOK_SECONDS = 0.2
@@ -98,7 +99,12 @@ class BackgroundRun:
 
 
 def generate_in_background(
-    frame: pd.DataFrame, call: Call, how: How, *, keep: Collection[str] = ()
+    frame: pd.DataFrame,
+    call: Call,
+    options: RunOptions,
+    problems: Problems | None = None,
+    *,
+    keep: Collection[str] = (),
 ) -> BackgroundRun:
     """Check everything, start the run and give it at once.
 
@@ -107,8 +113,8 @@ def generate_in_background(
     PrunaError
         If the call is wrong, costs too much, or cannot start.
     """
-    grown, run = begin(frame, call, how)
-    progress.announce(run, shown=how.progress)
+    grown, run = begin(frame, call, options, problems)
+    progress.announce(run, shown=options.progress)
     with progress.stopping(run) as interrupt:
         run.start()
         if interrupt.came:

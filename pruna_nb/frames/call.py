@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Hashable, Iterator, ValuesView
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from dataclasses import fields as fields_of
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.catalog import check_input, find_model, near_names
+import pandas as pd
+
+from pruna_nb.arguments import described, listed, switch, text, whole
+from pruna_nb.batch.options import OPTION_NAMES, stranger
+from pruna_nb.catalog import NO_MODEL, find_model, read_model
 from pruna_nb.errors import InputError
-from pruna_nb.frames.cells import fit, plain
+from pruna_nb.frames.cells import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pruna_nb.arguments import Problems
     from pruna_nb.catalog import Model
 
 ATTRS = "pruna_nb"
 """Where a frame's attrs say how each of its columns of outputs was made: a call for each."""
 _SUFFIX = "_col"
-HOW = ("cache", "on_lost", "max_cost_usd", "progress", "timeout", "background")
-"""The arguments that say how a verb goes about its work."""
-_OPTIONS = ("samples", "unchecked", *HOW)
+_OPTIONS = ("model", "prompt", "prompt_col", "samples", "unchecked", "prefix", *OPTION_NAMES)
 """What a verb takes beside a model's fields; a slip of the pen may mean one of them."""
-_OTHERS_SAY = {
-    "n": "samples", "num_images": "samples", "num_outputs": "samples", "ratio": "aspect_ratio",
-    "max_cost": "max_cost_usd", "budget": "max_cost_usd",
-}  # fmt: skip
-"""What other tools call it."""
+_SHOWN_AT_MOST = 60
 _SECRET = "hf_api_token"  # noqa: S105 - a field's name, secret also where the model is not known
 
 
@@ -123,57 +124,69 @@ class Call:
         return replace(call, recorded=frozenset((*call.constants, *call.columns)))
 
 
+def read_prefix(prefix: object, problems: Problems) -> str:
+    """Return what the results' columns begin with; None is nothing."""
+    return "" if prefix is None else problems.read(text, "prefix", prefix, instead="")
+
+
+def nothing(prefix: str = "") -> Call:
+    """Return a call that stands for one that could not be read."""
+    return Call(NO_MODEL, unchecked=True, prefix=prefix)
+
+
 def read_call(
-    model: str,
+    model: object,
+    problems: Problems,
     *,
     prompt_col: object = None,
-    prompt: str | None = None,
-    samples: int = 1,
-    unchecked: bool = False,
-    prefix: str = "",
+    prompt: object = None,
+    samples: object = 1,
+    unchecked: object = False,
+    prefix: object = "",
     needs: tuple[str, ...] = (),
     fields: Mapping[str, Any],
 ) -> Call:
-    """Read a verb's arguments.
-
-    Raises
-    ------
-    UnknownModelError
-        If there is no such model, with near names.
-    InputError
-        If a field is not the model's, or is given twice; all problems at once.
-    """
-    known = find_model(model, unchecked=unchecked)
-    problems: list[str] = []
-    constants, columns = _read_fields(known, fields, problems, unchecked=unchecked)
+    """Read what a verb is asked for; what is wrong with it is noted, and left out of the call."""
+    anyhow = problems.read(switch, "unchecked", unchecked, instead=False)
+    known = read_model(model, problems, unchecked=anyhow)
+    anyhow = anyhow or known.name == NO_MODEL  # nothing is known of its fields
+    wrong: list[str] = []
+    constants, columns = _read_fields(known, fields, wrong, unchecked=anyhow)
     if prompt_col is not None:
         columns = {"prompt": prompt_col, **columns}
-    problems += _several_columns(known, columns)
-    if not unchecked:
-        problems += _several_values(known, constants)
-    if (prompt is not None or prompt_col is not None) and known.known and not unchecked:
-        problems += _no_prompt(known)
-    if prompt is not None and "prompt" in columns:
-        problems.append("prompt= and prompt_col= are both given; give one of them.")
-    problems += [
+    columns = _one_column_each(known, columns, wrong)
+    if not anyhow:
+        constants = _one_value_each(known, constants, wrong)
+    if (prompt is not None or prompt_col is not None) and known.known and not anyhow:
+        wrong += _no_prompt(known)
+    if prompt is not None and prompt_col is not None:
+        wrong.append("prompt= and prompt_col= are both given; give one of them.")
+    wrong += [
         f"{name}= and {name}_col= are both given; give one of them."
         for name in constants
         if name in columns
     ]
-    samples = plain(samples)
-    if type(samples) is not int or samples < 1:
-        problems.append(f"samples must be a whole number of 1 or more; {samples!r} was given.")
-    elif samples > 1 and known.known and "seed" not in known.fields:
-        problems.append(f"samples: {known.name} takes no seed, so its outputs would be equal.")
-    if problems:
-        problems += _wrong_constants(known, constants)
-        msg = f"{known.name} does not take this call: {' '.join(problems)}"
-        raise InputError(msg, problems)
-    return Call(known.name, constants, columns, prompt, samples, unchecked, prefix, needs)
+    template = None if prompt is None else _template(prompt, wrong)
+    if wrong:
+        problems.add(wrong_call(known, wrong))
+    many = problems.read(whole, "samples", samples, instead=1)
+    if many > 1 and known.known and "seed" not in known.fields:
+        msg = f"samples: {known.name} takes no seed, so its outputs would be equal."
+        problems.add(InputError(msg))
+    begin = read_prefix(prefix, problems)
+    return Call(known.name, constants, columns, template, many, anyhow, begin, needs)
+
+
+def wrong_call(model: Model, wrong: list[str]) -> InputError:
+    """Return the error that tells what a model does not take of a call."""
+    head = f"{model.name} does not take this call"
+    if len(wrong) == 1:
+        return InputError(f"{head}: {wrong[0]}", wrong)
+    return InputError(listed(f"{head}; nothing was sent:", wrong), wrong)
 
 
 def _read_fields(
-    model: Model, fields: Mapping[str, Any], problems: list[str], *, unchecked: bool
+    model: Model, fields: Mapping[str, Any], wrong: list[str], *, unchecked: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Tell constants from columns, by field; None is a field that was not given."""
     constants: dict[str, Any] = {}
@@ -183,8 +196,10 @@ def _read_fields(
         is_column = name.endswith(_SUFFIX) and name not in model.fields
         if value is None:
             continue
-        if (base if is_column else name) not in model.fields and model.known and not unchecked:
-            problems.append(_unknown(model, name))
+        strange = not unchecked and (base if is_column else name) not in model.fields
+        told = stranger(model, name, _OPTIONS, columns=True) if strange else None
+        if told is not None:
+            wrong.append(told)
         elif is_column:
             columns[base] = value
         else:
@@ -192,25 +207,36 @@ def _read_fields(
     return constants, columns
 
 
-def _wrong_constants(model: Model, constants: dict[str, Any]) -> list[str]:
-    """Find what is wrong with constants too, so that all is told at once."""
-    alone = {
-        name: fit(model.fields[name], value)
-        for name, value in constants.items()
-        if name in model.fields and not model.fields[name].media
-    }
-    return [
-        str(problem)
-        for problem in check_input(model, alone)
-        if problem.kind not in {"missing", "only_when"}
-    ]
-
-
 def _plain_constant(model: Model, name: str, value: Any) -> Any:
     """Give a value as it can stand in a frame's attrs, where that is possible."""
-    if isinstance(value, os.PathLike) and name in model.fields:
+    field = model.fields.get(name)
+    if field is not None and isinstance(value, os.PathLike):
         return os.fspath(value)
-    return plain(value)
+    if field is None or field.media:
+        return plain(value)
+    return several(value) if is_several(value) else plain(value)
+
+
+def is_several(value: Any) -> bool:
+    """Whether something holds several values: a list, an array, a Series, a range and the like."""
+    if isinstance(value, (list, tuple, range, AbstractSet, Iterator, ValuesView)):
+        return True
+    return hasattr(value, "tolist") and getattr(value, "ndim", 0) == 1
+
+
+def several(value: Any) -> list[Any]:
+    """Return several values as a plain list."""
+    return [plain(item) for item in (value.tolist() if hasattr(value, "tolist") else value)]
+
+
+def _template(prompt: object, wrong: list[str]) -> str | None:
+    if isinstance(prompt, str):
+        return str(prompt)
+    wrong.append(
+        "prompt= takes one text, which may name columns in braces; "
+        f"{described(prompt)} was given. Prompts that differ by row stand in a column: prompt_col=."
+    )
+    return None
 
 
 def _no_prompt(model: Model) -> list[str]:
@@ -222,34 +248,35 @@ def _no_prompt(model: Model) -> list[str]:
     return [f"{model.name} takes no prompt.{instead}"]
 
 
-def _several_columns(model: Model, columns: Mapping[str, Any]) -> list[str]:
-    """Find fields that take one value a row and were given a list of columns."""
-    problems = []
+def _one_column_each(model: Model, columns: Mapping[str, Any], wrong: list[str]) -> dict[str, Any]:
+    """Return the fields' columns; what is no label of a column is told, and left out."""
+    right: dict[str, Any] = {}
     for name, label in columns.items():
         field = model.fields.get(name)
         takes_many = field is not None and field.type == "array" and field.media
-        if isinstance(label, list) and not takes_many:
-            problems.append(f"{name}_col= takes one column; a list of {len(label)} was given.")
-    return problems
+        if takes_many and is_several(label) and not isinstance(label, (tuple, pd.Series)):
+            right[name] = several(label)
+        elif isinstance(label, Hashable):  # a Series and an array are not
+            right[name] = label
+        else:
+            what = "one column" if not takes_many else "a column, or a list of columns"
+            hint = f": give its name, {label.name!r}" if isinstance(label, pd.Series) else ""
+            wrong.append(f"{name}_col= takes {what}; {described(label)} was given{hint}.")
+    return right
 
 
-def _several_values(model: Model, constants: Mapping[str, Any]) -> list[str]:
-    """Find fields that take one value and were given several, as a grid's axes would be."""
-    return [
-        f"{name}= takes one value; a list of {len(value)} was given. For a row of each: "
-        f"df.merge(pd.Series({value!r}, name={name!r}), how='cross'), and {name}_col={name!r}."
-        for name, value in constants.items()
-        if isinstance(value, list) and (field := model.fields.get(name)) is not None
-        if field.type != "array" and not field.secret
-    ]
-
-
-def _unknown(model: Model, name: str) -> str:
-    taken = [*model.fields, *(f"{each}{_SUFFIX}" for each in model.fields), *_OPTIONS]
-    near = [_OTHERS_SAY[name]] if name in _OTHERS_SAY else near_names(name, taken)
-    meant = f" Did you mean {' or '.join(near)}?" if near else ""
-    return (
-        f"{name}: {model.name} has no such field.{meant} Its fields are: {', '.join(model.fields)}"
-        " (each also as <field>_col=). A field that is newer than this catalogue is sent with "
-        "unchecked=True."
-    )
+def _one_value_each(model: Model, constants: Mapping[str, Any], wrong: list[str]) -> dict[str, Any]:
+    """Return constants; several values for a field of one, as a grid's axis is, are told."""
+    right: dict[str, Any] = {}
+    for name, value in constants.items():
+        field = model.fields.get(name)
+        is_axis = isinstance(value, list) and field is not None and field.type != "array"
+        if not is_axis or field is None or field.secret:
+            right[name] = value
+            continue
+        shown = repr(value) if len(repr(value)) <= _SHOWN_AT_MOST else "values"
+        wrong.append(
+            f"{name}= takes one value; a list of {len(value)} was given. For a row of each: "
+            f"df.merge(pd.Series({shown}, name={name!r}), how='cross'), and {name}_col={name!r}."
+        )
+    return right

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pruna_nb.arguments import Problems
+from pruna_nb.batch.options import RunOptions, read_options
 from pruna_nb.catalog import find_model, near_names, usd_text
 from pruna_nb.comparison.build import build
 from pruna_nb.errors import BudgetError, InputError
 from pruna_nb.frames.call import read_call
 from pruna_nb.frames.cells import plain_cells
-from pruna_nb.frames.generate import How, estimate, generate
+from pruna_nb.frames.generate import estimate, generate
 from pruna_nb.frames.results import RESULT_COLUMNS
 from pruna_nb.settings import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from decimal import Decimal
 
+    from pruna_nb.arguments import Amount
     from pruna_nb.comparison.comparison import Comparison
     from pruna_nb.frames.call import Call
 
@@ -31,7 +36,7 @@ def compare(
     prompts: Iterable[object] | None = None,
     model: str = "p-image",
     score: Any = None,
-    max_cost_usd: float | None = None,
+    max_cost_usd: Amount | None = None,
     progress: bool = True,
     **fields: Any,
 ) -> Comparison:
@@ -83,9 +88,12 @@ def compare(
     >>> len(comparison.rows)
     4
     """
+    problems = Problems()
+    options = read_options(problems, max_cost_usd=max_cost_usd, progress=progress)
+    problems.check()
     return build(
         variants,
-        generate=_generator(max_cost_usd, progress=progress),
+        generate=_generator(options),
         cache_dir=current().cache_dir,
         seeds=seeds,
         prompts=prompts,
@@ -97,14 +105,15 @@ def compare(
 
 
 def _generator(
-    max_cost_usd: float | None, *, progress: bool
+    options: RunOptions,
 ) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
     def run(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
         asked = _by_model(requests)
-        _check_budget(asked, max_cost_usd)
+        _check_budget(asked, options.max_cost_usd)
+        each = replace(options, max_cost_usd=None)
         outcomes: list[dict[str, Any]] = [{} for _ in requests]
         for places, frame, call in asked:
-            made = generate(frame, call, How(progress=progress))
+            made = generate(frame, call, each)
             columns = {name: plain_cells(made[name]) for name in RESULT_COLUMNS}
             for row, place in enumerate(places):
                 outcomes[place] = {name: cells[row] for name, cells in columns.items()}
@@ -131,7 +140,9 @@ def _by_model(requests: list[dict[str, Any]]) -> _Asked:
             name: pd.Series([requests[place].get(name) for place in mine], mine, dtype="object")
             for name in names
         }
-        call = read_call(model, fields={f"{name}_col": name for name in names})
+        problems = Problems()
+        call = read_call(model, problems, fields={f"{name}_col": name for name in names})
+        problems.check()
         asked.append((mine, pd.DataFrame(columns, index=mine), call))
     return asked
 
@@ -163,13 +174,13 @@ def _advice(field: str, known: Iterable[str], given: Mapping[str, Sequence[str]]
     return f"it takes {', '.join(known)}"
 
 
-def _check_budget(asked: _Asked, max_cost_usd: float | None) -> None:
-    estimates = [estimate(frame, call, "use") for _, frame, call in asked]
+def _check_budget(asked: _Asked, max_cost_usd: Decimal | None) -> None:
+    estimates = [estimate(frame, call, RunOptions()) for _, frame, call in asked]
     if max_cost_usd is None:
         return
     costs = [each.cost_usd for each in estimates]
     total = sum(cost for cost in costs if cost is not None)
-    if None in costs or total > max_cost_usd + 1e-9:
+    if None in costs or total > float(max_cost_usd) + 1e-9:
         known = "an unknown sum" if None in costs else usd_text(total)
         new, hits = (sum(getattr(each, name) for each in estimates) for name in ("new", "hits"))
         msg = (

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pruna_nb.catalog import check_input, find_model, near_names
+from pruna_nb.arguments import Problems, switch
+from pruna_nb.batch.options import RunOptions, read_options, stranger
+from pruna_nb.catalog import check_input, read_model
 from pruna_nb.errors import InputError
 from pruna_nb.frames import generate as verbs
-from pruna_nb.frames.call import Call, read_call
+from pruna_nb.frames.call import Call, read_call, wrong_call
 from pruna_nb.frames.cells import plain
 from pruna_nb.frames.code import code_of
 from pruna_nb.frames.columns import column
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from pruna_nb.arguments import Amount
     from pruna_nb.batch.job import Outcome
     from pruna_nb.batch.run import Run
     from pruna_nb.catalog import Model
@@ -45,8 +48,8 @@ class FrameTables:
         Whose rows an ask names; without one the ask's own axes are the table.
     base : Call, optional
         The columns and the template that the rows' fields are read from.
-    max_cost_usd : float, optional
-        A run that would cost more does not start.
+    options : RunOptions, optional
+        How runs go about their work.
     unchecked : bool
         Whether a model is taken that the catalogue does not know.
     """
@@ -56,23 +59,24 @@ class FrameTables:
         frame: pd.DataFrame | None = None,
         base: Call | None = None,
         *,
-        max_cost_usd: float | None = None,
+        options: RunOptions | None = None,
         unchecked: bool = False,
     ) -> None:
         self._frame, self._base = frame, base
-        self._max_cost_usd, self._unchecked = max_cost_usd, unchecked
+        self._options = replace(options or RunOptions(), progress=False)
+        self._unchecked = unchecked
         self._scope = Scope()
 
     def estimate(self, ask: Ask) -> verbs.Estimate:
         """Say what an ask would run and cost; sends nothing."""
         with self._scope.entered():
-            return verbs.estimate(self.table(ask), self.call(ask), "use")
+            return verbs.estimate(self.table(ask), self.call(ask), self._options)
 
     def begin(self, ask: Ask, places: Sequence[int]) -> Run:
         """Make the run of some places of an ask, not started yet."""
-        how = verbs.How(max_cost_usd=self._max_cost_usd, progress=False)
         with self._scope.entered():
-            _, run = verbs.begin(self.table(ask).iloc[list(places)], self.call(ask), how)
+            table = self.table(ask).iloc[list(places)]
+            _, run = verbs.begin(table, self.call(ask), self._options)
         return run
 
     def frame(self, ask: Ask, outcomes: Sequence[Outcome]) -> pd.DataFrame:
@@ -111,7 +115,7 @@ def explore(
     model: str = "p-image",
     *,
     prompt: str | Sequence[str] | None = None,
-    max_cost_usd: float | None = None,
+    max_cost_usd: Amount | None = None,
     unchecked: bool = False,
     **fields: Any,
 ) -> Form:
@@ -153,42 +157,61 @@ def explore(
     >>> form.frame["status"].tolist()
     ['succeeded', 'succeeded', 'succeeded', 'succeeded']
     """
-    given = {"prompt": prompt, **fields}
-    tables = FrameTables(max_cost_usd=max_cost_usd, unchecked=unchecked)
-    return _make_form(model, given, tables, unchecked=unchecked)
+    problems = Problems()
+    anyhow = problems.read(switch, "unchecked", unchecked, instead=False)
+    options = read_options(problems, max_cost_usd=max_cost_usd)
+    known = read_model(model, problems, unchecked=anyhow)
+    states = states_of(known, {"prompt": prompt, **fields}, problems, unchecked=anyhow)
+    problems.check()
+    return _make_form(states, FrameTables(options=options, unchecked=anyhow))
 
 
 def explore_frame(
     frame: pd.DataFrame,
     prompt_col: str | None,
     *,
-    model: str,
-    prompt: str | None,
-    max_cost_usd: float | None,
-    unchecked: bool,
+    model: object,
+    prompt: object,
+    max_cost_usd: object,
+    unchecked: object,
     fields: Mapping[str, Any],
 ) -> Form:
     """Make a form of a frame's rows; see ``df.pruna.explore``."""
-    known = find_model(model, unchecked=unchecked)
+    problems = Problems()
+    anyhow = problems.read(switch, "unchecked", unchecked, instead=False)
+    options = read_options(problems, max_cost_usd=max_cost_usd)
+    known = read_model(model, problems, unchecked=anyhow)
     bound = {
         name: value
         for name, value in fields.items()
         if name.endswith("_col") and name not in known.fields and value is not None
     }
     given = {name: value for name, value in fields.items() if name not in bound}
-    base = read_call(model, prompt_col=prompt_col, prompt=prompt, unchecked=unchecked, fields=bound)
-    rows = _row_texts(frame, base)
-    tables = FrameTables(frame, base, max_cost_usd=max_cost_usd, unchecked=unchecked)
+    base = read_call(
+        known, problems, prompt_col=prompt_col, prompt=prompt, unchecked=anyhow, fields=bound
+    )
+    rows: list[tuple[int, str]] = []
+    with problems.noted():
+        rows = _row_texts(frame, base)
+    for name, label in base.columns.items():
+        if name != "prompt":
+            problems.read(_check_columns, frame, name, label, instead=None)
+    states = states_of(known, given, problems, unchecked=anyhow)
+    problems.check()
+    tables = FrameTables(frame, base, options=options, unchecked=anyhow)
     taken = {**base.columns, **({"prompt": prompt} if prompt is not None else {})}
-    return _make_form(model, given, tables, unchecked=unchecked, rows=rows, bound=taken)
+    return _make_form(states, tables, rows=rows, bound=taken)
+
+
+def _check_columns(frame: pd.DataFrame, name: str, given: Any) -> None:
+    for label in given if isinstance(given, list) else [given]:
+        column(frame, label, f"{name}_col")
 
 
 def _make_form(
-    model: str,
-    given: Mapping[str, Any],
+    states: dict[str, Any],
     tables: FrameTables,
     *,
-    unchecked: bool,
     rows: Sequence[tuple[int, str]] | None = None,
     bound: Mapping[str, str] | None = None,
 ) -> Form:
@@ -196,8 +219,7 @@ def _make_form(
     from pruna_nb.widgets.form import Form
     from pruna_nb.widgets.memory import Memory, this_place
 
-    states = states_of(model, given, unchecked=unchecked)
-    place = this_place(("explore", model, repr(sorted(states)), repr(bound)))
+    place = this_place(("explore", states["model"], repr(sorted(states)), repr(bound)))
     memory = Memory(place, states)
     scope = Scope()  # that of the cell: the form is used when it is over
     uploads = scope.bind(uploads_dir)
@@ -214,58 +236,55 @@ def uploads_dir() -> Path:
     return current().cache_dir / "uploads"
 
 
-def states_of(model: str, given: Mapping[str, Any], *, unchecked: bool) -> dict[str, Any]:
+def states_of(
+    known: Model, given: Mapping[str, Any], problems: Problems, *, unchecked: bool
+) -> dict[str, Any]:
     """Give a form's controls what they begin with, in the words that the controls take.
 
-    Raises
-    ------
-    UnknownModelError, InputError
-        If the model, a field or a value is wrong: all problems at once.
+    What is wrong with a field or a value is noted.
     """
     from pruna_nb.widgets.ask import prompts_text, seeds_text
 
-    known = find_model(model, unchecked=unchecked)
     states: dict[str, Any] = {"model": known.name}
-    problems: list[str] = []
+    wrong: list[str] = []
     for name, value in given.items():
         if value is None:
             continue
-        if known.known and name not in known.fields and not unchecked:
-            near = near_names(name, known.fields)
-            meant = f" Did you mean {' or '.join(near)}?" if near else ""
-            problems.append(f"{name}: {known.name} has no such field.{meant}")
+        strange = name not in known.fields and not unchecked
+        if strange and (told := stranger(known, name, _OPTIONS)) is not None:
+            wrong.append(told)
             continue
-        several = _several(name, value)
+        try:
+            several = _several(name, value)
+        except InputError as error:  # seeds as text
+            problems.add(error)
+            continue
         found = _problems(known, name, several)
-        problems += found
+        wrong += found
         if name == "seed":
             states[name] = "" if found else seeds_text(several)
         elif name == "prompt":
             states[name] = prompts_text(several)
         else:
             states[name] = tuple(several) if name == "aspect_ratio" else value
-    if problems:
-        msg = f"{known.name} does not take this: {' '.join(problems)}"
-        raise InputError(msg, problems)
+    if wrong:
+        problems.add(wrong_call(known, wrong))
     return states
 
 
 def axes_of(
-    model: str, given: Mapping[str, Any], *, unchecked: bool
+    known: Model, given: Mapping[str, Any], problems: Problems, *, unchecked: bool
 ) -> tuple[dict[str, Sequence[Any]], dict[str, Any]]:
-    """Part fields into axes, which take several values, and the rest.
-
-    Raises
-    ------
-    UnknownModelError, InputError
-        If the model, a field or a value is wrong: all problems at once.
-    """
-    states_of(model, given, unchecked=unchecked)
+    """Part fields into axes, which take several values, and the rest; mistakes are noted."""
+    states_of(known, given, problems, unchecked=unchecked)
+    if problems:
+        return {}, {}
     present = {name: value for name, value in given.items() if value is not None}
     axes = {name: _several(name, present.pop(name)) for name in _AXES if name in present}
     return axes, present
 
 
+_OPTIONS = ("model", "prompt", "max_cost_usd", "unchecked")
 _AXES = ("prompt", "aspect_ratio", "seed")
 
 
@@ -280,9 +299,14 @@ def _several(name: str, value: Any) -> Sequence[Any]:
         if hasattr(plain_value, "tolist"):
             plain_value = plain_value.tolist()
         if isinstance(plain_value, Iterable):
-            return [plain(each) for each in plain_value]
-        return [plain_value]
+            return [_whole(plain(each)) for each in plain_value]
+        return [_whole(plain_value)]
     return [value]
+
+
+def _whole(value: Any) -> Any:
+    """Return 2.0 as 2, which is what an array of seeds may hold."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _problems(model: Model, name: str, values: Sequence[Any]) -> list[str]:

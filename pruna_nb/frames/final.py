@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pruna_nb.arguments import Problems
+
 
 def chosen(frame: pd.DataFrame, rows: Iterable[Any] | None, prefix: str) -> pd.DataFrame:
     """Give the rows that were chosen: by a mask, by labels, or all whose draft is there.
@@ -46,7 +48,9 @@ def chosen(frame: pd.DataFrame, rows: Iterable[Any] | None, prefix: str) -> pd.D
     return frame.loc[picked]
 
 
-def final_call(frame: pd.DataFrame, prefix: str, changes: dict[str, Any]) -> Call:
+def final_call(
+    frame: pd.DataFrame, prefix: str, changes: dict[str, Any], problems: Problems
+) -> Call:
     """Give the call of the final pass: that of the drafts, but in full.
 
     Parameters
@@ -58,6 +62,8 @@ def final_call(frame: pd.DataFrame, prefix: str, changes: dict[str, Any]) -> Cal
     changes : dict
         What is to be another than for the drafts; all arguments that made them, if the
         frame does not say.
+    problems : Problems
+        Where it is noted what is wrong with the changes.
 
     Raises
     ------
@@ -65,7 +71,7 @@ def final_call(frame: pd.DataFrame, prefix: str, changes: dict[str, Any]) -> Cal
         If the frame does not say how its drafts were made and the changes don't either, if
         they were no drafts, or if rows have no seed: a final would be another video then.
     """
-    call = _draft_call(frame, prefix, changes)
+    call = _draft_call(frame, prefix, changes, problems)
     model = call.known_model()
     if not call.drafts() or (model.known and "draft" not in model.fields):
         msg = f"{prefix}output holds no drafts: they are made with draft=True, by p-video."
@@ -80,7 +86,9 @@ def final_call(frame: pd.DataFrame, prefix: str, changes: dict[str, Any]) -> Cal
     return replace(call, columns=columns, constants={**constants, **final})
 
 
-def _draft_call(frame: pd.DataFrame, prefix: str, changes: dict[str, Any]) -> Call:
+def _draft_call(
+    frame: pd.DataFrame, prefix: str, changes: dict[str, Any], problems: Problems
+) -> Call:
     given = dict(changes)
     known = steps_of(frame).get(prefix + "output")
     if known is None and not given:
@@ -88,9 +96,8 @@ def _draft_call(frame: pd.DataFrame, prefix: str, changes: dict[str, Any]) -> Ca
     base = Call("p-video") if known is None else Call.from_attrs(known)
     model = given.pop("model", base.model)
     options = {name: given.pop(name) for name in ("prompt_col", "prompt") if name in given}
-    new = read_call(
-        model, unchecked=given.pop("unchecked", base.unchecked), fields=given, **options
-    )
+    unchecked = given.pop("unchecked", base.unchecked)
+    new = read_call(model, problems, unchecked=unchecked, fields=given, **options)
     changed = {*new.constants, *new.columns, *(["prompt"] if new.template is not None else [])}
     return replace(
         base,
@@ -116,4 +123,4 @@ def _check_seeds(frame: pd.DataFrame, label: Any) -> None:
             f"{', '.join(missing[:10])}: no seed in column {label!r}, and without the seed of its "
             "draft a final is another video."
         )
-        raise InputError(msg, missing)
+        raise InputError(msg, [msg])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.arguments import MISTAKES, listed
 from pruna_nb.batch.keys import Namer
 from pruna_nb.batch.plan import Request
 from pruna_nb.catalog import check_input
@@ -16,19 +19,19 @@ from pruna_nb.frames.template import Filled, fill
 from pruna_nb.templates import plain_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
 
+    from pruna_nb.arguments import Problems
     from pruna_nb.catalog import Model
     from pruna_nb.frames.call import Call
 
-_ROWS_SHOWN = 20
 _NO_TEMPLATE = Filled()
 
 
-def gather(frame: pd.DataFrame, call: Call, service: str) -> list[Request]:
-    """Make one request of each row.
+def gather(frame: pd.DataFrame, call: Call, service: str, problems: Problems) -> list[Request]:
+    """Make one request of each row; what is wrong with the call and the rows is noted.
 
     Parameters
     ----------
@@ -38,30 +41,37 @@ def gather(frame: pd.DataFrame, call: Call, service: str) -> list[Request]:
         What is asked for.
     service : str
         Who will answer (`Settings.service`).
+    problems : Problems
+        Where it is noted that a column is missing (`ColumnError`), or that rows hold what the
+        model does not take (`InputError`: all of them, by label).
 
-    Raises
-    ------
-    ColumnError
-        If a column is missing.
-    InputError
-        If rows hold what the model does not take: all of them, by label.
+    Returns
+    -------
+    list of Request
+        Of use only if nothing was noted.
     """
     call = call.settled()
     model = call.known_model()
-    _check_needed(frame, model, call)
     reader = _Reader(model, call, service)
-    problems: list[str] = []
-    reader.read_constants(problems)
-    names = list(call.columns)
-    cells = [_cells(frame, name, call.columns[name], model) for name in names]
-    readers = [reader.of(name, _made_before(frame, call, name)) for name in names]
-    reasons = missing_outputs(frame, call)
+    reader.read_constants(frame, problems)
+    names: list[str] = []
+    cells: list[list[Any]] = []
+    readers: list[Callable[[Any], Any] | None] = []
+    for name, label in call.columns.items():
+        with reader.telling(name, problems):
+            cells.append(_cells(frame, name, label, model))
+            names.append(name)
+            readers.append(reader.of(name, _made_before(frame, call, name)))
+    there = replace(call, columns={name: call.columns[name] for name in names})
+    reasons = missing_outputs(frame, there)
     filled: list[Filled] = [_NO_TEMPLATE] * len(frame)
     if call.template is not None:
-        filled = fill(call.template, frame)
-        names.append("prompt")
-        cells.append([each.prompt for each in filled])
-        readers.append(None)
+        with reader.telling("prompt", problems):
+            filled = fill(call.template, frame)
+            names.append("prompt")
+            cells.append([each.prompt for each in filled])
+            readers.append(None)
+    wrong: list[str] = []
     requests: list[Request] = []
     rows = zip(*cells, strict=True) if cells else ([] for _ in range(len(frame)))
     for place, (row, reason) in enumerate(zip(rows, reasons, strict=True)):
@@ -69,14 +79,14 @@ def gather(frame: pd.DataFrame, call: Call, service: str) -> list[Request]:
             requests.append(Request(None, None, skipped))
             continue
         if problem := filled[place].problem:
-            problems.append(f"{row_name(frame.index, place)}: {problem}")
+            wrong.append(f"{row_name(frame.index, place)}: {problem}")
             continue
         try:
             requests.append(reader.request(names, readers, row))
         except (InputError, TooLargeError) as error:
-            problems.append(f"{row_name(frame.index, place)}: {_text(error)}")
-    if problems:
-        raise input_error(model, problems)
+            wrong.append(f"{row_name(frame.index, place)}: {_text(error)}")
+    if wrong:
+        problems.add(input_error(model, wrong))
     return requests
 
 
@@ -98,30 +108,41 @@ class _Reader:
         self._media_names = frozenset(field.name for field in model.media_fields)
         self._media = MediaReader(unchecked=call.unchecked)
         self._recorded = MediaReader(unchecked=call.unchecked, recorded=True)
+        self._told: set[str] = set()
 
-    def read_constants(self, problems: list[str]) -> None:
+    @contextlib.contextmanager
+    def telling(self, name: str, problems: Problems) -> Iterator[None]:
+        """Note what is wrong with a field of all rows, so that no row tells it again."""
+        try:
+            yield
+        except MISTAKES as error:
+            problems.add(error)
+            self._told.add(name)
+
+    def read_constants(self, frame: pd.DataFrame, problems: Problems) -> None:
         """Make the constants plain, and check those that can be checked alone.
 
-        Raises
-        ------
-        InputError
-            If one is wrong: it would be wrong in each row.
+        What is wrong with one would be wrong in each row: it is noted once, and left out.
         """
+        lacking = _lacking(self.model, self.call)
+        if lacking:
+            problems.add(_not_given(frame, self.model, lacking))
+            self._told.update(lacking)
         given: dict[str, Any] = {}
+        wrong: dict[str, str] = {}
         for name, value in self.call.constants.items():
             read = self.of(name)
             try:
                 given[name] = value if read is None else read(value)
             except (InputError, TooLargeError) as error:
-                problems.append(f"{name}: {_text(error)}")
-        alone = [
-            problem
-            for problem in check_input(self.model, given, unchecked=self.call.unchecked)
-            if problem.kind not in {"missing", "only_when"}
-        ]
-        if problems or alone:
-            raise input_error(self.model, [*problems, *map(str, alone)])
-        self.constants = given
+                wrong[name] = f"{name}: {_text(error)}"
+        for problem in check_input(self.model, given, unchecked=self.call.unchecked):
+            if problem.kind not in {"missing", "only_when"}:
+                wrong[problem.field] = str(problem)
+        if wrong:
+            problems.add(input_error(self.model, list(wrong.values())))
+        self._told.update(wrong)
+        self.constants = {name: value for name, value in given.items() if name not in wrong}
 
     def of(self, name: str, made_before: str = "") -> Callable[[Any], Any] | None:
         """Give what makes a cell fit its field; None where it fits as it is.
@@ -159,7 +180,14 @@ class _Reader:
             given[name] = value if reader is None else reader(value)
             if name in self._needed and given[name] == []:
                 return Request(None, None, f"{name} is empty")
-        problems: list[object] = list(check_input(self.model, given, unchecked=self.call.unchecked))
+        found = check_input(self.model, given, unchecked=self.call.unchecked)
+        if self._told:  # what it goes with, or lacks, is not known then
+            found = [
+                problem
+                for problem in found
+                if problem.field in names and problem.kind not in {"missing", "only_when"}
+            ]
+        problems: list[object] = list(found)
         if "reference_image" in given:
             problems += _no_such_image(given)
         if problems:
@@ -215,24 +243,23 @@ def _made_before(frame: pd.DataFrame, call: Call, name: str) -> str:
     return next((label for label in labels if is_output(frame, label)), "")
 
 
-def _check_needed(frame: pd.DataFrame, model: Model, call: Call) -> None:
+def _lacking(model: Model, call: Call) -> list[str]:
+    needed = call.needs if call.unchecked else (*model.required, *call.needs)
     given = {*call.constants, *call.columns, *(["prompt"] if call.template is not None else [])}
-    missing = [name for name in dict.fromkeys((*model.required, *call.needs)) if name not in given]
-    if not missing or call.unchecked:
-        return
+    return [name for name in dict.fromkeys(needed) if name not in given]
+
+
+def _not_given(frame: pd.DataFrame, model: Model, missing: list[str]) -> InputError:
     ways = " ".join(f"Give {name}_col= (a column) or {name}=." for name in missing)
     columns = ", ".join(map(repr, map(str, frame.columns[:20]))) or "none"
     msg = f"{model.name} needs {' and '.join(missing)}. {ways} The columns are: {columns}."
-    raise InputError(msg, missing)
+    return InputError(msg, [msg])
 
 
 def input_error(model: Model, problems: list[str]) -> InputError:
     """Return the error that names every problem of a call's rows."""
-    shown = "\n  ".join(problems[:_ROWS_SHOWN])
-    more = len(problems) - _ROWS_SHOWN
-    rest = f"\n  and {more:,} more (all are in the error's .problems)" if more > 0 else ""
-    msg = f"{model.name} does not take this input; nothing was sent:\n  {shown}{rest}"
-    return InputError(msg, problems)
+    head = f"{model.name} does not take this input; nothing was sent:"
+    return InputError(listed(head, problems), problems)
 
 
 def _text(error: InputError | TooLargeError) -> str:

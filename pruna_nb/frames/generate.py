@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pruna_nb.arguments import MISTAKES, Problems
 from pruna_nb.batch import engine, interrupts, progress
 from pruna_nb.batch.words import counted
 from pruna_nb.catalog import usd_text
@@ -20,22 +21,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pruna_nb.batch.cache import CacheMode
+    from pruna_nb.batch.options import RunOptions
     from pruna_nb.batch.plan import Plan
-    from pruna_nb.batch.run import OnLost, Run
+    from pruna_nb.batch.run import Run
     from pruna_nb.frames.call import Call
     from pruna_nb.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class How:
-    """How a verb goes about its work; what it works on is the `Call`."""
-
-    cache: CacheMode = "use"
-    on_lost: OnLost = "report"
-    max_cost_usd: float | None = None
-    progress: bool = True
-    timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -91,11 +81,13 @@ class Estimate:
         return f"<Estimate: {self}>"
 
 
-def estimate(frame: pd.DataFrame, call: Call, cache: CacheMode) -> Estimate:
-    """Say what a call would run and cost; sends nothing."""
+def estimate(
+    frame: pd.DataFrame, call: Call, options: RunOptions, problems: Problems | None = None
+) -> Estimate:
+    """Return what a call would run and cost; sends nothing. It is checked as for `generate`."""
     settings = current()
     with bulk():
-        plan = _plan(expand(frame, call), call, settings, cache)
+        _, plan = _planned(frame, call, options, settings, problems or Problems())
         return Estimate(
             rows=len(plan.requests),
             hits=plan.count("hit"),
@@ -108,8 +100,21 @@ def estimate(frame: pd.DataFrame, call: Call, cache: CacheMode) -> Estimate:
         )
 
 
-def begin(frame: pd.DataFrame, call: Call, how: How) -> tuple[pd.DataFrame, Run]:
+def begin(
+    frame: pd.DataFrame, call: Call, options: RunOptions, problems: Problems | None = None
+) -> tuple[pd.DataFrame, Run]:
     """Check everything, plan, and make the run, which is not started yet.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The rows.
+    call : Call
+        What is asked for.
+    options : RunOptions
+        How to go about it.
+    problems : Problems, optional
+        What was found wrong with the arguments before; told with what is wrong with the rows.
 
     Returns
     -------
@@ -119,20 +124,22 @@ def begin(frame: pd.DataFrame, call: Call, how: How) -> tuple[pd.DataFrame, Run]
         To be started.
     """
     with interrupts.noted():  # an import cut short would stop those of a run in the background
-        from pruna_nb.batch.run import Run, RunOptions
+        from pruna_nb.batch.run import Run
 
-    engine.check_choice("on_lost", how.on_lost, ("report", "resend"))
     settings = current()
     with bulk():
-        grown = expand(frame, call)
-        plan = _plan(grown, call, settings, how.cache)
-        engine.check_budget(plan, how.max_cost_usd)
-        options = RunOptions(how.cache, how.on_lost, timeout=how.timeout)
+        grown, plan = _planned(frame, call, options, settings, problems or Problems())
+        engine.check_budget(plan, options.max_cost_usd)
         return grown, Run(plan, settings, options)
 
 
 def generate(
-    frame: pd.DataFrame, call: Call, how: How, *, keep: Collection[str] = ()
+    frame: pd.DataFrame,
+    call: Call,
+    options: RunOptions,
+    problems: Problems | None = None,
+    *,
+    keep: Collection[str] = (),
 ) -> pd.DataFrame:
     """Run a call on a frame and give the new frame.
 
@@ -142,8 +149,10 @@ def generate(
         The rows.
     call : Call
         What is asked for.
-    how : How
+    options : RunOptions
         How to go about it.
+    problems : Problems, optional
+        What was found wrong with the arguments before.
     keep : collection of str
         Columns of an earlier step's results that stay, under another name.
 
@@ -155,9 +164,9 @@ def generate(
     KeyboardInterrupt
         If it was interrupted; what is done is kept, and the interrupt's ``frame`` holds it too.
     """
-    grown, run = begin(frame, call, how)
+    grown, run = begin(frame, call, options, problems)
     try:
-        progress.wait(run, progress=how.progress)
+        progress.wait(run, progress=options.progress)
     except KeyboardInterrupt as interrupt:
         interrupt.frame = so_far(grown, call, run, keep)  # type: ignore[attr-defined]
         interrupt.add_note(_kept(run))
@@ -190,6 +199,15 @@ def _kept(run: Run) -> str:
     return f"{done:,} of {len(run.plan.requests):,} rows are done and kept; run again to go on."
 
 
-def _plan(grown: pd.DataFrame, call: Call, settings: Settings, cache: CacheMode) -> Plan:
-    requests = gather(grown, call, settings.service)
-    return engine.prepare(call.known_model(), requests, settings, cache)
+def _planned(
+    frame: pd.DataFrame, call: Call, options: RunOptions, settings: Settings, problems: Problems
+) -> tuple[pd.DataFrame, Plan]:
+    """Return the frame with a row for each sample, and the plan; raise all mistakes at once."""
+    try:
+        frame = expand(frame, call)
+    except MISTAKES as error:  # the rows are checked all the same, with any seed
+        problems.add(error)
+        frame = frame.assign(seed=1)
+    requests = gather(frame, call, settings.service, problems)
+    problems.check()
+    return frame, engine.prepare(call.known_model(), requests, settings, options.cache)

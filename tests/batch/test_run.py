@@ -572,7 +572,8 @@ def test_a_file_that_changes_before_its_turn_fails_its_row_alone(service, tmp_pa
     path.write_bytes(picture("PNG", seed=3, size=(50, 50)))
     run = planned([rows[0]], model="p-image-edit")
     assert run is not None
-    from pruna_nb.batch.run import Run, RunOptions
+    from pruna_nb.batch.options import RunOptions
+    from pruna_nb.batch.run import Run
     from pruna_nb.catalog import get_model
 
     plan = engine.prepare(get_model("p-image-edit"), requests, settings.current(), "use")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageStat
 
 import pruna_nb
-from pruna_nb.errors import BudgetError, ColumnError, InputError
+from pruna_nb.errors import BudgetError, InputError
 
 QUIET = {"progress": False}
 
@@ -257,8 +257,10 @@ def test_a_prefix_makes_two_edits_of_one_picture(table, service):
 
 
 def test_edit_without_a_column_of_pictures_names_the_columns(table):
-    with pytest.raises(ColumnError, match=r"No column 'output' for images_col \(by default\)"):
+    with pytest.raises(InputError, match=r"p-image-edit needs images. .* The columns are: 'prom"):
         table.pruna.edit("edit")
+    with pytest.raises(InputError, match="new-edit needs images"):
+        table.pruna.edit("edit", model="new-edit", unchecked=True)
 
 
 @pytest.mark.parametrize(

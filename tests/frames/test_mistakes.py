@@ -85,7 +85,7 @@ def test_a_misspelt_option_is_told_as_a_field_that_there_is_not(frame, generate)
 def test_all_mistakes_of_a_call_are_told_at_once(frame, generate):
     with pytest.raises(InputError) as raised:
         generate(frame, "prompt", foo=1, bar_col="x", seed=1, seed_col="y", samples=0)
-    assert len(raised.value.problems) == 4
+    assert len(raised.value.problems) == 5
 
 
 def test_a_constant_that_is_wrong_is_told_once_and_not_for_each_row(frame, generate):

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import pruna_nb
+from pruna_nb.arguments import Problems
 from pruna_nb.errors import InputError
 from pruna_nb.frames.call import read_call
 
@@ -84,7 +85,7 @@ def test_a_token_of_the_wrong_type_is_not_shown_in_the_error(token, frame, servi
 
 
 def test_a_call_shows_no_token():
-    call = read_call("p-image-lora", prompt_col="prompt", fields=FIELDS)
+    call = read_call("p-image-lora", Problems(), prompt_col="prompt", fields=FIELDS)
     assert TOKEN not in repr(call)
     assert call.as_attrs() is None
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pruna_nb.api import retry
 from pruna_nb.batch import engine
 from pruna_nb.batch.keys import request_key
+from pruna_nb.batch.options import RunOptions
 from pruna_nb.batch.plan import Request
-from pruna_nb.batch.run import Run, RunOptions
+from pruna_nb.batch.run import Run
 from pruna_nb.catalog import find_model
 from pruna_nb.settings import current
 

@@ -1,0 +1,335 @@
+"""Arguments, read once: numbers, times, sums of money, switches, choices, and their mistakes.
+
+Whoever takes arguments reads all of them into one `Problems`, and raises it before anything is
+sent: one error with a line for each mistake, in place of a round for each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import math
+from collections.abc import Sized
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Integral, Real
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
+
+from pruna_nb.errors import (
+    ColumnError,
+    InputError,
+    PrunaError,
+    SettingsError,
+    TooLargeError,
+    UnknownModelError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from types import TracebackType
+
+T = TypeVar("T")
+Amount: TypeAlias = "float | Decimal"
+"""A sum of money, as it may be given."""
+Seconds: TypeAlias = "float | timedelta"
+"""A length of time, as it may be given."""
+MISTAKES = (SettingsError, ColumnError, UnknownModelError, InputError, TooLargeError)
+"""The errors that say that a call is wrong; all others say that something went wrong."""
+_LINES_AT_MOST = 20
+_SHOWN_AT_MOST = 60
+_PLAIN = (str, bytes, int, float, Decimal, Fraction, PurePath, timedelta, type(None))
+
+
+class Problems:
+    """Everything that is wrong with a call, to be told in one error.
+
+    Examples
+    --------
+    >>> problems = Problems()
+    >>> timeout = problems.read(seconds, "timeout", "60", instead=None)
+    >>> samples = problems.read(whole, "samples", 0, instead=1)
+    >>> try:
+    ...     problems.check()
+    ... except InputError as error:
+    ...     print(error)
+    This call cannot be made; nothing was sent:
+      timeout must be a number of seconds above 0, or None for the default; '60' was given.
+      samples must be a whole number of 1 or more; 0 was given.
+    """
+
+    def __init__(self) -> None:
+        self._errors: list[PrunaError] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._errors)
+
+    def add(self, error: PrunaError) -> None:
+        """Note a mistake, or several that one error tells."""
+        self._errors.append(error)
+
+    def noted(self) -> Self:
+        """Return what notes the mistake that ends a ``with`` block, and goes on after it."""
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        """Note a mistake; what is none is raised."""
+        if isinstance(error, MISTAKES):
+            self.add(error)
+            return True
+        return False
+
+    def read(self, reader: Callable[..., T], *given: Any, instead: T, **more: Any) -> T:
+        """Return what a reader makes of an argument, or `instead` where it is wrong."""
+        with self.noted():
+            return reader(*given, **more)
+        return instead
+
+    def check(self, subject: str = "This call cannot be made") -> None:
+        """Raise what was noted, as one error.
+
+        Parameters
+        ----------
+        subject : str
+            What the first line says of several mistakes.
+
+        Raises
+        ------
+        SettingsError, ColumnError, UnknownModelError, InputError
+            The error itself, if there is one alone; several of one class as that class, and
+            several classes as `InputError`.
+        """
+        if not self._errors:
+            return
+        if len(self._errors) == 1:
+            raise self._errors[0]
+        lines = [line for error in self._errors for line in lines_of(error)]
+        kinds = {type(error) for error in self._errors}
+        kind = kinds.pop() if len(kinds) == 1 else InputError
+        if kind is TooLargeError:
+            kind = InputError
+        error = kind(listed(f"{subject}; nothing was sent:", lines))
+        error.problems = lines
+        raise error from None
+
+
+def lines_of(error: PrunaError) -> Sequence[str]:
+    """Return the mistakes that an error tells, each as a text."""
+    if error.problems:
+        return error.problems
+    # What an API error adds to its message (whether it was charged) holds for the whole call.
+    return [error.message if isinstance(error, TooLargeError) else str(error)]
+
+
+def listed(head: str, lines: Sequence[str]) -> str:
+    """Return a head with a line for each mistake below it; the first 20, and how many more."""
+    shown = [line.replace("\n", "\n  ") for line in lines[:_LINES_AT_MOST]]
+    more = len(lines) - _LINES_AT_MOST
+    if more > 0:
+        shown.append(f"and {more:,} more (all are in the error's .problems)")
+    return "\n  ".join([head, *shown])
+
+
+def described(value: object) -> str:
+    """Return a value as an error names it: short ones as they are, others by their kind.
+
+    Examples
+    --------
+    >>> described("60"), described([1, 2]), described(object)
+    ("'60'", 'a list of 2', 'a type')
+    """
+    if isinstance(value, _PLAIN):
+        try:
+            shown = repr(value)
+        except ValueError:  # Python writes no whole number of more than 4,300 digits
+            return "a number too long to show"
+        return shown if len(shown) <= _SHOWN_AT_MOST else f"{shown[:_SHOWN_AT_MOST]}…"
+    kind = type(value).__name__
+    article = "an" if kind[:1].lower() in "aeiou" else "a"
+    if isinstance(value, Sized) and getattr(value, "ndim", None) != 0:
+        with contextlib.suppress(TypeError):
+            return f"{article} {kind} of {len(value):,}"
+    if getattr(value, "ndim", None) == 0 or kind in {"NAType", "NaTType"}:
+        return repr(value)[:_SHOWN_AT_MOST]
+    return f"{article} {kind}"
+
+
+def meant(value: object, names: Iterable[str], *, alike: float = 0.6) -> str:
+    """Return " Did you mean ...?" where a name is near one of those that there are, else ""."""
+    near = difflib.get_close_matches(str(value)[:_SHOWN_AT_MOST], list(names), n=3, cutoff=alike)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def choice(name: str, value: object, choices: Sequence[str]) -> Any:
+    """Return one of the choices.
+
+    Raises
+    ------
+    SettingsError
+        If it is none of them.
+    """
+    if isinstance(value, str) and value in choices:
+        return str(value)
+    allowed = ", ".join(map(repr, choices))
+    near = meant(value.lower(), choices) if isinstance(value, str) else ""
+    raise SettingsError(f"{name} must be one of {allowed}; {described(value)} was given.{near}")
+
+
+def switch(name: str, value: object) -> bool:
+    """Return True or False; 1 and 0, and numpy's, are taken as such.
+
+    Raises
+    ------
+    SettingsError
+        If it is neither: any text, "False" too, would count as True.
+    """
+    plain = _scalar(value)
+    if isinstance(plain, bool) or (isinstance(plain, Integral) and plain in (0, 1)):
+        return bool(plain)
+    raise SettingsError(f"{name} must be True or False; {described(value)} was given.")
+
+
+def seconds(name: str, value: object, *, zero: bool = False) -> float | None:
+    """Return a length of time in seconds; None stays None.
+
+    Parameters
+    ----------
+    name : str
+        The argument's.
+    value : number, timedelta or None
+        Of numpy and pandas too.
+    zero : bool
+        Whether 0 is taken.
+
+    Raises
+    ------
+    SettingsError
+        If it is no finite length of time.
+
+    Examples
+    --------
+    >>> from datetime import timedelta
+    >>> seconds("timeout", timedelta(minutes=1)), seconds("timeout", Decimal("2.5"))
+    (60.0, 2.5)
+    """
+    if value is None:
+        return None
+    plain = _seconds_of(value)
+    if plain is not None and math.isfinite(plain) and (plain > 0 or (zero and plain == 0)):
+        return plain
+    allowed = "of 0 or more" if zero else "above 0"
+    raise SettingsError(
+        f"{name} must be a number of seconds {allowed}, or None for the default; "
+        f"{described(value)} was given."
+    )
+
+
+def _seconds_of(value: object) -> float | None:
+    """Return seconds as a float; None where it is neither a number nor a length of time."""
+    if type(value).__name__ == "timedelta64":  # numpy's, which is imported by whoever gives one
+        value = value.astype("timedelta64[us]").item()  # type: ignore[attr-defined]
+    if isinstance(value, timedelta):
+        try:
+            return value.total_seconds()
+        except (ValueError, AttributeError):  # pandas' NaT
+            return None
+    number = _number(value)
+    try:
+        return None if number is None else float(number)
+    except OverflowError:
+        return math.inf
+
+
+def usd(name: str, value: object) -> Decimal | None:
+    """Return a sum of USD, exactly as it was written; None stays None.
+
+    Raises
+    ------
+    SettingsError
+        If it is no amount of 0 or more: nothing would be more than "not a number".
+
+    Examples
+    --------
+    >>> usd("max_cost_usd", 2.56), usd("max_cost_usd", 20)
+    (Decimal('2.56'), Decimal('20'))
+    """
+    if value is None:
+        return None
+    amount = _exact(value)
+    if amount is not None and amount.is_finite() and amount >= 0:
+        return amount
+    raise SettingsError(
+        f"{name} must be 0 USD or more, or None for no limit; it is {described(value)}."
+    )
+
+
+def _exact(value: object) -> Decimal | None:
+    number = _number(value)
+    if number is None:
+        return None
+    if isinstance(number, Decimal):
+        return number
+    if isinstance(number, Integral):
+        return Decimal(int(number))
+    if isinstance(number, Fraction):
+        return Decimal(number.numerator) / number.denominator
+    # As Python writes it, which is what was typed: 2.56 stays 2.56, of numpy's float32 too.
+    text = str(value) if "float" in type(value).__name__ else str(float(number))
+    return Decimal(text)
+
+
+def whole(name: str, value: object, *, least: int = 1) -> int:
+    """Return a whole number; 2.0 and numpy's are taken.
+
+    Raises
+    ------
+    InputError
+        If it is no whole number, or too small.
+    """
+    number = _number(value)
+    try:
+        if number is not None and number == int(number) and number >= least:
+            return int(number)
+    except (OverflowError, ValueError):  # infinity, and what is not a number
+        pass
+    raise InputError(
+        f"{name} must be a whole number of {least} or more; {described(value)} was given."
+    )
+
+
+def text(name: str, value: object) -> str:
+    """Return a text.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    if isinstance(value, str):
+        return str(value)
+    raise InputError(f"{name} must be a text; {described(value)} was given.")
+
+
+def _scalar(value: object) -> object:
+    """Return numpy's scalars, and arrays of no dimension, as Python's own."""
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "ndim", None) == 0:
+        return item()
+    return value
+
+
+def _number(value: object) -> Any:
+    """Return a number as Python's own; None if it is none. A bool is no number here."""
+    plain = _scalar(value)
+    if isinstance(plain, bool) or not isinstance(plain, (Real, Decimal)):
+        return None
+    return plain

@@ -1,0 +1,128 @@
+"""How a run goes about its work: the options of every verb, in one record, read in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from pruna_nb import arguments
+from pruna_nb.arguments import meant
+from pruna_nb.catalog import near_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from pruna_nb.arguments import Problems
+    from pruna_nb.batch.cache import CacheMode
+    from pruna_nb.catalog import Model
+
+OnLost = Literal["report", "resend"]
+CACHE_MODES = ("use", "refresh", "off")
+ON_LOST = ("report", "resend")
+_VERY_NEAR = 0.85
+_OTHERS_SAY = {
+    "n": "samples", "num_images": "samples", "num_outputs": "samples", "ratio": "aspect_ratio",
+    "max_cost": "max_cost_usd", "budget": "max_cost_usd",
+}  # fmt: skip
+"""What other tools call it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run goes about its work; what it works on is the `Plan`.
+
+    Parameters
+    ----------
+    cache : {"use", "refresh", "off"}
+        Whether an output that is there is taken ("use"), made anew and kept ("refresh"), or
+        made anew and not kept for later runs ("off").
+    on_lost : {"report", "resend"}
+        What to do with a prediction whose answer was lost.
+    max_cost_usd : Decimal or None
+        What the new predictions may cost; None: no limit.
+    progress : bool
+        Whether a bar and a closing line are shown.
+    timeout : float or None
+        Seconds that a prediction may take; None takes what suits the model's kind.
+    background : bool
+        Whether to return at once.
+    """
+
+    cache: CacheMode = "use"
+    on_lost: OnLost = "report"
+    max_cost_usd: Decimal | None = None
+    progress: bool = True
+    timeout: float | None = None
+    background: bool = False
+
+
+OPTION_NAMES = tuple(each.name for each in fields(RunOptions))
+"""The options that a verb takes."""
+
+
+def read_options(problems: Problems, **given: Any) -> RunOptions:
+    """Read a verb's options; what is wrong is noted, and stands as its default meanwhile.
+
+    Parameters
+    ----------
+    problems : Problems
+        Where mistakes are noted.
+    **given
+        Those of `OPTION_NAMES` that the verb was given.
+    """
+    plain = RunOptions()
+    readers: dict[str, tuple[Any, ...]] = {
+        "cache": (arguments.choice, CACHE_MODES),
+        "on_lost": (arguments.choice, ON_LOST),
+        "max_cost_usd": (arguments.usd,),
+        "progress": (arguments.switch,),
+        "timeout": (arguments.seconds,),
+        "background": (arguments.switch,),
+    }
+    read = {
+        name: problems.read(
+            readers[name][0], name, value, *readers[name][1:], instead=getattr(plain, name)
+        )
+        for name, value in given.items()
+    }
+    return RunOptions(**read)
+
+
+def stranger(
+    model: Model, name: str, options: Sequence[str], *, columns: bool = False
+) -> str | None:
+    """Return what is wrong with a name that is no field of a model.
+
+    Parameters
+    ----------
+    model : Model
+        The model; of one that is not known, any field may be one.
+    name : str
+        What was given.
+    options : sequence of str
+        What the verb takes beside fields: what the name may be a slip of the pen for.
+    columns : bool
+        Whether ``<field>_col`` is taken too.
+
+    Returns
+    -------
+    str or None
+        None for a field of a model that is not known, unless it is very near to an option: a
+        budget that goes to the service as a field would hold nothing back.
+    """
+    also = [f"{field}_col" for field in model.fields] if columns else []
+    near = near_names(name, [*model.fields, *also, *options])
+    if _OTHERS_SAY.get(name) in (*model.fields, *options):
+        near = [_OTHERS_SAY[name]]
+    elif not model.known and not meant(name, options, alike=_VERY_NEAR):
+        return None
+    instead = f" Did you mean {' or '.join(near)}?" if near else ""
+    if not model.known:
+        return f"{name} is no option.{instead} As a field, it is sent with unchecked=True."
+    each = " (each also as <field>_col=)" if columns else ""
+    return (
+        f"{name}: {model.name} has no such field.{instead} Its fields are: "
+        f"{', '.join(model.fields)}{each}. A field that is newer than this catalogue is sent with "
+        "unchecked=True."
+    )

@@ -1,0 +1,250 @@
+"""What comes after a run: its failures, the same again, finals of drafts, archives for trainers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from pruna_nb.arguments import Problems
+from pruna_nb.batch.options import read_options
+from pruna_nb.frames.call import nothing, read_call, read_prefix
+from pruna_nb.frames.verb import Verbs
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+    from pathlib import Path
+
+    import pandas as pd
+
+    from pruna_nb.arguments import Amount, Seconds
+    from pruna_nb.batch.cache import CacheMode
+    from pruna_nb.batch.options import OnLost
+    from pruna_nb.frames.background import BackgroundRun
+
+_OUTPUT = "output"
+
+
+class LaterVerbs(Verbs):
+    """The verbs of ``df.pruna`` that go on from a run's results."""
+
+    def failed(self, *, prefix: str = "") -> pd.DataFrame:
+        """Give the rows that were asked for and have no output, with their errors.
+
+        In a chain, these are also the rows that were skipped since an earlier step failed.
+        """
+        from pruna_nb.frames.again import failed
+
+        return failed(self._frame, prefix)
+
+    def retry(
+        self,
+        prompt_col: Hashable | None = None,
+        *,
+        model: str | None = None,
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        **fields: Any,
+    ) -> pd.DataFrame:
+        """Run the rows again that failed, were lost or are pending; the others stay.
+
+        In a chain, a row goes on from the step that failed, with all steps after it.
+
+        Parameters
+        ----------
+        prompt_col : str, optional
+            As given to `generate`; needed only if the frame does not say how it was made,
+            as after reading it from CSV. Then all arguments of `generate` are needed.
+        model, prompt, samples, unchecked
+            As given to `generate`, where they are needed.
+        cache, on_lost, max_cost_usd, progress, timeout
+            As for `generate`.
+        prefix : str
+            That of the results' columns.
+        **fields
+            As given to `generate`, where they are needed.
+
+        Returns
+        -------
+        DataFrame
+            A new frame, the same rows, with what they have now.
+        """
+        from pruna_nb.frames.again import call_of, retry
+
+        problems = Problems()
+        options = read_options(
+            problems,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+        )
+        begin = read_prefix(prefix, problems)
+        asked = (prompt_col, model, prompt, *fields)
+        if all(each is None for each in asked) and samples == 1 and not unchecked:
+            call = problems.read(call_of, self._frame, begin + _OUTPUT, instead=nothing(begin))
+        else:
+            call = read_call(
+                "p-image" if model is None else model,
+                problems,
+                prompt_col=prompt_col,
+                prompt=prompt,
+                samples=samples,
+                unchecked=unchecked,
+                prefix=begin,
+                fields=fields,
+            )
+        return retry(self._frame, call, options, problems)
+
+    @overload
+    def finalize(
+        self,
+        rows: Any = None,
+        *,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        prefix: str = "",
+        background: Literal[False] = False,
+        **changes: Any,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def finalize(
+        self,
+        rows: Any = None,
+        *,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        prefix: str = "",
+        background: Literal[True],
+        **changes: Any,
+    ) -> BackgroundRun: ...
+
+    def finalize(
+        self,
+        rows: Any = None,
+        *,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        prefix: str = "",
+        background: bool = False,
+        **changes: Any,
+    ) -> pd.DataFrame | BackgroundRun:
+        """Make the final videos of drafts: the same requests, the same seeds, in full quality.
+
+        Parameters
+        ----------
+        rows : iterable, optional
+            Which: a mask of True and False, or labels of the index; by default all whose draft
+            is there. ``drafts[drafts["good"]].pruna.finalize()`` does the same.
+        prefix : str
+            That of the drafts' columns.
+        cache, on_lost, max_cost_usd, progress, timeout, background
+            As for `generate`.
+        **changes
+            Changes to the drafts' request, such as ``resolution="1080p"``. If the frame does not
+            say how its drafts were made, as after reading it from CSV, all arguments that made
+            them are needed, ``prompt_col=`` and ``model=`` too.
+
+        Returns
+        -------
+        DataFrame
+            A new frame of the rows chosen, with the finals as ``output``; the drafts stay, as
+            ``step1_output`` and so on.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a lighthouse", "a fox"]})
+        >>> drafts = df.pruna.generate(
+        ...     "prompt", model="p-video", draft=True, duration=1, progress=False
+        ... )
+        >>> finals = drafts.pruna.finalize([1], progress=False)
+        >>> finals[["prompt", "seed", "cost_usd"]].values.tolist()
+        [['a fox', 1, 0.02]]
+        """
+        from pruna_nb.frames.final import chosen, final_call
+
+        problems = Problems()
+        begin = read_prefix(prefix, problems)
+        frame = problems.read(chosen, self._frame, rows, begin, instead=self._frame.head(0))
+        call = problems.read(final_call, frame, begin, changes, problems, instead=nothing(begin))
+        return self._run(
+            call,
+            problems,
+            frame,
+            keep=[begin + _OUTPUT],
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+            background=background,
+        )
+
+    def to_zip(
+        self,
+        path: str | Path,
+        image_col: str = _OUTPUT,
+        *,
+        caption_col: str | None = None,
+        start_col: str | list[str] | None = None,
+    ) -> Path:
+        """Write pictures and captions into a zip archive for the trainers.
+
+        Parameters
+        ----------
+        path : path
+            The archive, which is replaced if it is there.
+        image_col : str
+            The column of pictures, by default "output": paths, bytes, PIL images, numpy arrays
+            or data URIs. Rows without one are left out.
+        caption_col : str, optional
+            The column of captions. Without them the trainer needs ``default_caption=``.
+        start_col : str or list of str, optional
+            For p-image-edit-trainer: the column (or columns) of pictures before the edit;
+            `image_col` holds those after it.
+
+        Returns
+        -------
+        Path
+            The archive: ``0001.jpg`` and ``0001.txt``, or ``0001_start.jpg``, ``0001_end.jpg``
+            and ``0001.txt``. Equal pictures and captions give equal bytes.
+
+        Raises
+        ------
+        InputError
+            If a row's picture cannot be read; all of them, by label.
+        TooLargeError
+            If it would be larger than the 100 MB that the service takes.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a tok lighthouse", "a tok fox"]})
+        >>> out = df.pruna.generate("prompt", progress=False)
+        >>> out.pruna.to_zip("photos.zip", caption_col="prompt").name
+        'photos.zip'
+        """
+        from pruna_nb.frames.training import write_training_zip
+
+        return write_training_zip(
+            self._frame, path, image_col=image_col, caption_col=caption_col, start_col=start_col
+        )
