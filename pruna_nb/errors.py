@@ -51,6 +51,10 @@ _CHARGED_WORDS = {
 }
 
 
+LONGEST_WAIT_SECONDS = 900.0
+"""How long a refusal (429) may ask to wait before it is told instead of waited for."""
+
+
 class PrunaError(Exception):
     """The root of all errors that this package raises on purpose.
 
@@ -260,7 +264,8 @@ class RateLimitError(ApiError):
     Attributes
     ----------
     retry_after : float or None
-        Seconds to wait, as the service says; None if it does not say.
+        Seconds to wait, as the service says; None if it does not say. A wait of more than
+        15 minutes ends a run, which says so: ``account_wide`` is True then.
     """
 
     default_advice = "Wait, or set the limit of your key: pruna_nb.configure(limits=...)."
@@ -268,6 +273,11 @@ class RateLimitError(ApiError):
     def __init__(self, message: str, *, retry_after: float | None = None, **more: Any) -> None:
         super().__init__(message, **more)
         self.retry_after = retry_after
+        if retry_after is not None and retry_after > LONGEST_WAIT_SECONDS:
+            self.account_wide = True
+            self.advice = (
+                "Run again then: what is done is kept, and what was sent is not sent anew."
+            )
 
 
 class ServerError(ApiError):

@@ -137,10 +137,14 @@ class Calls:
                 self.answered.check_output(now.id, now.generation_url)
             return now
 
-        now = self.transport.ask("GET", f"/v1/predictions/status/{name}", read)
+        try:
+            now = self.transport.ask("GET", f"/v1/predictions/status/{name}", read)
+        except errors.ApiError as error:
+            now = error
         if isinstance(now, replies.Prediction):
             return now
         # What is not charged is the question; the prediction is, if there ever was one.
+        now.prediction_id = prediction.id
         if not now.account_wide:
             now.charged = "unknown" if isinstance(now, errors.NotFoundError) else "yes"
         raise now
@@ -192,6 +196,8 @@ class Calls:
             error.prediction_id = prediction.id
             if not error.account_wide:
                 error.charged = "yes"
+            if isinstance(error, errors.ConnectionFailedError):
+                error.advice = errors.DeliveryError.default_advice
             raise
         except errors.CacheError:
             raise

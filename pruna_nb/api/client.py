@@ -314,6 +314,9 @@ def _tried(
         try:
             result = call()
         except errors.RateLimitError as error:
+            if error.account_wide:
+                throttle.answered(slot)
+                raise
             throttle.refuse(slot, error.retry_after)
             refusals += 1
             if refusals >= _REFUSALS_AT_MOST:

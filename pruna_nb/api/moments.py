@@ -46,13 +46,15 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
         ``RateLimit-Reset`` in seconds, ``Retry-After`` in seconds or as a date; the longer
         of the two counts, since an early request would be refused again.
     now : float
-        Seconds since 1970.
+        Seconds since 1970, for an answer without a Date: the service's own clock counts.
 
     Returns
     -------
     float or None
-        Seconds from now; None if the headers don't say.
+        Seconds from now, 0 for a moment that is past; None if the headers don't say.
     """
+    told = date_of(headers.get("Date"))
+    now = now if told is None else told
     waits = [_wait(headers.get(name), now) for name in ("RateLimit-Reset", "Retry-After")]
     return max((wait for wait in waits if wait is not None), default=None)
 
@@ -92,3 +94,19 @@ class ServiceClock:
             return None
         date, read_at = self._seen
         return date + time.monotonic() - read_at
+
+
+_UNITS = ((86400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
+
+
+def wait_text(seconds: float) -> str:
+    """Return a length of time in words.
+
+    Examples
+    --------
+    >>> wait_text(90), wait_text(7200), wait_text(3 * 86400 + 7)
+    ('1.5 minutes', '2 hours', '3 days')
+    """
+    size, unit = next((each for each in _UNITS if seconds >= each[0]), _UNITS[-1])
+    count = f"{seconds / size:,.1f}".removesuffix(".0")
+    return f"{count} {unit}{'' if count == '1' else 's'}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb import errors
 from pruna_nb.api.matching import difference
-from pruna_nb.api.moments import date_of, moment_of, retry_after
+from pruna_nb.api.moments import date_of, moment_of, retry_after, wait_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -261,6 +261,8 @@ _BY_STATUS: dict[int, type[errors.ApiError]] = {
 }
 
 
+_WAIT_TOLD = 60.0
+"""Seconds that a refusal asks to wait, from which on its message says so."""
 _FORBIDDEN = 403
 _ACCOUNT_CODES = frozenset({
     "UNAUTHORIZED", "UNAUTHENTICATED", "FORBIDDEN", "INVALID_API_KEY", "API_KEY_INVALID",
@@ -305,8 +307,10 @@ def read_error(reply: Reply, now: float, *, prediction_id: str | None = None) ->
             [item for item in fields if isinstance(item, dict)] if isinstance(fields, list) else []
         )
         return errors.ValidationError(_with_fields(message, named), invalid_fields=named, **details)
+    wait = retry_after(reply.headers, now)
+    if kind in {errors.RateLimitError, errors.UnavailableError} and wait and wait >= _WAIT_TOLD:
+        message = f"{message}; it asks to wait {wait_text(wait)}"
     if kind is errors.RateLimitError:
-        wait = retry_after(reply.headers, now)
         return errors.RateLimitError(message, retry_after=wait, **details)
     if kind is None:
         kind = _unlisted(reply.status)

@@ -32,6 +32,8 @@ _BUSY_PATIENCE_SECONDS = 0.02
 """How long what is due is left to the threads at work, before another one joins them."""
 _BUSY, _FULL = 0.7, 0.9
 """The load from which patience is longer, and that from which threads go to sleep."""
+_GOLDEN = 0.382
+"""Steps of this part of a circle never meet the same place twice, and leave no large gap."""
 
 
 class Schedule(Generic[T]):
@@ -112,6 +114,11 @@ class Schedule(Generic[T]):
             self._lane.appendleft(item)
             self._lane_at = max(self._lane_at, moment)
             self._tell()
+
+    def go_on_elsewhere(self) -> None:
+        """Take the lane's next item from elsewhere in it; repeated, this samples all of it."""
+        with self._changed:
+            self._lane.rotate(-int(len(self._lane) * _GOLDEN))
 
     def clear_lane(self) -> list[T]:
         """Take everything out of the lane: nothing more is submitted."""

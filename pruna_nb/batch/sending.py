@@ -23,7 +23,6 @@ OUTAGE_SECONDS = 180.0
 """How long the service may take nothing, or be out of reach in mid-run, before the run gives up."""
 _FIRST_OUTAGE_SECONDS = 12.0
 """How long no connection is made at all before it does: a wrong address should be told soon."""
-_REFUSALS_AT_MOST = 20
 _UPLOADS_AT_MOST = 8
 _RESENDS_AT_MOST = 3
 _LOOK_SECONDS = 0.2
@@ -158,7 +157,7 @@ class Sending:
         try:
             prediction = run.calls.create(run.plan.model.name, wire)
         except errors.RateLimitError as error:
-            self.throttle.refuse(slot, error.retry_after)
+            self.steps.give_back(slot, error)
             run.journal.void(entry)
             self._refused(job, error)
             return
@@ -180,6 +179,7 @@ class Sending:
         finally:
             self.throttle.answered(slot)
         self.steps.reached()
+        self.steps.refusals.allowed("create")
         if ours:
             self.steps.proceed(job)
             return
@@ -205,6 +205,8 @@ class Sending:
             self.steps.reached()
             run.journal.void(entry)
             self.steps.fail(job, error)
+            if isinstance(error, errors.AuthenticationError):
+                self.steps.refusals.forbidden("create", error)
 
     def _is_no_model(self, error: errors.ApiError) -> bool:
         """Tell whether the service knows the model as little as the catalogue: so for all rows."""
@@ -231,9 +233,7 @@ class Sending:
     def _refused(self, job: Job, error: errors.RateLimitError) -> None:
         run = self.run
         run.refusals += 1
-        self.steps.refused_in_a_row += 1
-        if self.steps.refused_in_a_row >= _REFUSALS_AT_MOST + run.settings.workers:
-            run.stop_sending(error)
+        self.steps.refusals.limited(error)
         if run.error or run.canceled:
             refused = Outcome("pending", error=f"not accepted: {brief(error)}")
             run.settle(job, job.lost or refused)
@@ -268,10 +268,7 @@ class Sending:
                 with media.open() as file:
                     upload = self.run.calls.upload(file, media.size, media.type, media.sha256[:16])
             except errors.ApiError as error:
-                if isinstance(error, errors.RateLimitError):
-                    throttle.refuse(slot, error.retry_after)
-                else:
-                    self.steps.give_back(slot, error, throttle)
+                self.steps.give_back(slot, error, throttle)
                 tries += 1
                 again = tries < _UPLOADS_AT_MOST and retry.may_read_again(error, tries)
                 if not again or self.run.error or self.run.canceled:

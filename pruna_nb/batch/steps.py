@@ -16,6 +16,7 @@ from pruna_nb.batch.entries import OUTPUT_LIFE_SECONDS
 from pruna_nb.batch.follow import Following
 from pruna_nb.batch.job import Job, Outcome
 from pruna_nb.batch.polling import Polling
+from pruna_nb.batch.refusals import Refusals
 from pruna_nb.batch.sending import OUTAGE_SECONDS, Sending
 from pruna_nb.batch.words import brief, one_line
 from pruna_nb.catalog import ENDPOINT_LIMITS, cost_usd, limit_for
@@ -55,9 +56,9 @@ class Steps:
         self.polling = Polling(model.output, alone=run.total == 1)
         self.following = Following(run, self)
         self.sending = Sending(self)
+        self.refusals = Refusals(run)
         self.reached_at: float | None = None
         self.outages = 0
-        self.refused_in_a_row = 0
 
     def guarded(self, job: Job, step: Callable[[], T]) -> T | None:
         """Run a step of a row; what nobody foresaw stays with the row."""
@@ -128,6 +129,7 @@ class Steps:
             return
         throttle.answered(slot)
         self.reached()
+        self.refusals.allowed("read")
         self._is_found(job)
         job.prediction, job.tries = now, 0
         if now.finished:
@@ -220,10 +222,7 @@ class Steps:
         error: errors.ApiError,
         step: Callable[[Job], None],
     ) -> None:
-        if isinstance(error, errors.RateLimitError):
-            throttle.refuse(slot, error.retry_after)
-        else:
-            self.give_back(slot, error, throttle)
+        self.give_back(slot, error, throttle)
         tries = self._count_try(job, step)
         if error.account_wide:
             self.run.stop_sending(error)
@@ -234,9 +233,13 @@ class Steps:
         elif isinstance(error, errors.NotFoundError):
             self._missing(job, error, step, tries)
         elif not retry.may_read_again(error, tries) or self._too_often(job, error, step):
+            if isinstance(error, errors.AuthenticationError):
+                self.refusals.forbidden("read", error)
             self._still_open(job, error)
         else:
-            self.later(retry.backoff(tries), job, self._next_try(job, step, tries))
+            left = job.deadline - time.monotonic()
+            wait = min(retry.backoff(tries), left) if left > 0 else retry.backoff(tries)
+            self.later(wait, job, self._next_try(job, step, tries))
 
     def _count_try(self, job: Job, step: Callable[[Job], None]) -> int:
         if step == self.deliver:
@@ -252,12 +255,14 @@ class Steps:
         return step
 
     def _too_often(self, job: Job, error: errors.ApiError, step: Callable[[Job], None]) -> bool:
+        now = time.monotonic()
         if isinstance(error, errors.ConnectionFailedError):
+            # That the service answers others does not help an output whose own host does not.
             since = self.reached_at or self.run.started_at
-            return time.monotonic() - since > OUTAGE_SECONDS
+            return now - since > OUTAGE_SECONDS or now > job.deadline
         if step == self.deliver:
             return job.fetches >= _DELIVERIES_AT_MOST
-        return time.monotonic() > job.deadline
+        return now > job.deadline
 
     def _missing(
         self, job: Job, error: errors.ApiError, step: Callable[[Job], None], tries: int
@@ -360,7 +365,10 @@ class Steps:
     ) -> None:
         """Give a slot back after a call that failed."""
         throttle = throttle or self.throttle
-        if isinstance(error, errors.ConnectionFailedError):
+        # A wait that ends the run is not one for other runs to sit through without a word.
+        if isinstance(error, errors.RateLimitError) and not error.account_wide:
+            throttle.refuse(slot, error.retry_after)
+        elif isinstance(error, errors.ConnectionFailedError):
             throttle.release(slot)
         else:
             throttle.answered(slot)
@@ -368,7 +376,8 @@ class Steps:
     def reached(self) -> None:
         """Note that the service answered."""
         self.reached_at = time.monotonic()
-        self.outages = self.refused_in_a_row = 0
+        self.outages = 0
+        self.refusals.answered()
 
 
 def _known(job: Job) -> Prediction:
