@@ -74,10 +74,11 @@ def test_a_prompt_of_digits_is_text_and_a_seed_of_text_is_a_number(service, here
 
 def test_a_switch_and_a_number_are_read_as_people_write_them(service, here):
     (here / "d.csv").write_text("p,on,strength\na fox,TRUE,0.50\nan owl,false,1\n")
-    columns = ["--set", "turbo_col=on", "--unchecked", "--set", "disable_safety_checker_col=on"]
-    assert run("d.csv", "--prompt-col", "p", "--model", "p-image-edit", *columns,
-               "--set", "images=https://127.0.0.1/a.jpg") in {0, 1}  # fmt: skip
-    assert [entry["input"]["turbo"] for entry in service.accepted] == [True, False]
+    columns = ["--set", "go_fast_col=on", "--set", "guidance_scale_col=strength"]
+    assert run("d.csv", "--prompt-col", "p", "--model", "z-image-turbo", *columns) == 0
+    inputs = {entry["input"]["prompt"]: entry["input"] for entry in service.accepted}
+    assert inputs["a fox"] == {"prompt": "a fox", "go_fast": True, "guidance_scale": 0.5}
+    assert inputs["an owl"] == {"prompt": "an owl", "go_fast": False, "guidance_scale": 1}
     assert "a fox,TRUE,0.50," in (here / "out" / "d.csv").read_text()
 
 

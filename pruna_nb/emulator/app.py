@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,9 +24,10 @@ from pruna_nb.emulator.answers import (
     refused,
 )
 from pruna_nb.emulator.files import InvalidFileError
+from pruna_nb.emulator.guard import Guard, TooLargeError, Unread, drain, is_loopback, too_large
 from pruna_nb.emulator.limits import Verdict
 from pruna_nb.emulator.render import CONTENT_TYPES
-from pruna_nb.emulator.wire import TooLargeError, drain, read_input, upload_of
+from pruna_nb.emulator.wire import read_input, upload_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,9 @@ _DELIVERY: Final = (
     "delivery_cut",
     "delivery_reset",
 )
-_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(:\d+)?|\[[0-9a-fA-F:]+\](:\d+)?")
+_FILES: Final = "/v1/files"
+_MULTIPART_MARGIN: Final = 64 << 10
+_MOST_JSON: Final = 8 << 20
 
 
 class Api:
@@ -92,12 +94,13 @@ class Api:
             Route("/v1/predictions", self._create, methods=["POST"]),
             Route("/v1/predictions/status/{id}", self._status, methods=["GET"]),
             Route("/v1/predictions/delivery/xezq/{token}/{name}", self._delivery, methods=["GET"]),
-            Route("/v1/files", self._upload, methods=["POST"]),
+            Route(_FILES, self._upload, methods=["POST"]),
             Route("/v1/files/{id}", self._file, methods=["GET"]),
         ]
         if token:
             routes.append(Route("/_emulator", self._command, methods=["POST"]))
-        self.asgi = Starlette(routes=routes, exception_handlers={HTTPException: _http_error})
+        handlers: Any = {HTTPException: _http_error, TooLargeError: self._too_large}
+        self.asgi = Guard(Starlette(routes=routes, exception_handlers=handlers), self._most_bytes)
 
     def close(self) -> None:
         """Let the painting threads end."""
@@ -193,16 +196,16 @@ class Api:
         core.counts["files"] += 1
         refusal = self._refusal(request, "files")
         fault = None if refusal else core.faults.first_of(("files_500", "files_reset"))
-        if refusal is not None or fault is not None:
+        if refusal is not None:
+            return Unread(refusal)
+        if fault is not None:
             await drain(request.receive)
-            return refusal or _broken(fault)
+            return _broken(fault)
         try:
             async with upload_of(request, core.options.max_file_bytes) as content:
                 stored = await asyncio.get_running_loop().run_in_executor(
                     self._pool, core.add_file, content.file, content.filename or ""
                 )
-        except TooLargeError:
-            return error(413, "FILE_TOO_LARGE", f"at most {core.options.max_file_bytes} bytes")
         except InvalidFileError as problem:
             return error(400, "INVALID_FILE", str(problem))
         return answer(stored.to_json(self._base_of(request)), 201)
@@ -227,6 +230,17 @@ class Api:
         if self._control is None or not hmac.compare_digest(given, self._token):
             return error(404, "NOT_FOUND", "there is nothing here")
         return answer(self._control(json.loads(await request.body())))
+
+    def _most_bytes(self, path: str) -> int:
+        """Give the bytes that a request may have."""
+        return (
+            self._core.options.max_file_bytes + _MULTIPART_MARGIN if path == _FILES else _MOST_JSON
+        )
+
+    async def _too_large(self, request: Request, _: Exception) -> Response:
+        """Answer a request that became too large while it was read."""
+        most = self._most_bytes(request.url.path)
+        return Unread(too_large(most - (_MULTIPART_MARGIN if request.url.path == _FILES else 0)))
 
     def _is_known(self, key: str) -> bool:
         keys = self._core.options.keys
@@ -290,7 +304,7 @@ class Api:
         if fault is not None:
             return fault.to.rstrip("/")
         host = request.headers.get("host", "")
-        return f"http://{host}" if _HOST.fullmatch(host) else self._base
+        return f"http://{host}" if is_loopback(host) else self._base
 
     def _accepted(self, request: Request, prediction: Prediction) -> dict[str, Any]:
         """Give the asynchronous answer."""

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from pruna_nb.emulator.pictures import MOST_PIXELS, TooManyPixelsError, open_picture
 from pruna_nb.files.kinds import HEAD_BYTES, sniff
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CHUNK: Final = 1 << 20
-_MOST_PIXELS: Final = 80_000_000  # below Pillow's own bound, so that it need not warn
 
 
 class InvalidFileError(ValueError):
@@ -184,9 +184,11 @@ def _inspect_clip(
 ) -> tuple[str, str, tuple[int, int] | None]:
     from pruna_nb.emulator.video import probe
 
-    clip = probe(path)
+    clip = probe(path, content_type)
     if clip is None or (kind == "audio" and clip.size is not None):
         raise InvalidFileError("the file is damaged: it cannot be decoded")
+    if clip.size is not None and clip.size[0] * clip.size[1] > MOST_PIXELS:
+        raise InvalidFileError(f"a video of {clip.size[0]} x {clip.size[1]} pixels is too large")
     if clip.size is None:
         # A sound may come in a video's container.
         return "audio", content_type.replace("video/", "audio/"), None
@@ -197,20 +199,15 @@ def _inspect_picture(path: Path) -> tuple[str, str, tuple[int, int]]:
     from PIL import Image
 
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             size = picture.size
-            if size[0] * size[1] > _MOST_PIXELS:
-                raise InvalidFileError(f"a picture of {size[0]} x {size[1]} pixels is too large")
             content_type = Image.MIME.get(picture.format or "", "application/octet-stream")
             # Decoding at a small scale finds a file that was cut short, at little cost.
             picture.draft("RGB", (64, 64))
             picture.load()
-    except (
-        OSError,
-        SyntaxError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ) as error:
+    except TooManyPixelsError as error:
+        raise InvalidFileError(str(error)) from error
+    except Exception as error:  # decoders raise whatever damaged bytes lead them to
         text = "the file is no picture, video, sound or zip archive, or it is damaged"
         raise InvalidFileError(text) from error
     return "image", content_type, size

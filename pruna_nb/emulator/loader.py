@@ -7,6 +7,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pruna_nb.emulator.pictures import open_picture
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -48,7 +50,9 @@ class Loader:
             if stored is None:
                 return None
             path = self._files.path(stored)
-            return _first_frame(path) if stored.kind == "video" else _open(path)
+            return (
+                _first_frame(path, stored.content_type) if stored.kind == "video" else _open(path)
+            )
         made = self._get(source.ref) if source.kind == "output" else None
         if made is None:
             return None
@@ -58,7 +62,7 @@ class Loader:
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder, "output.mp4")
             copy.write_bytes(content)
-            return _first_frame(copy)
+            return _first_frame(copy, "video/mp4")
 
     def clip(self, source: Source) -> Clip | None:
         """Give what an uploaded video or sound is like; None for anything else."""
@@ -67,20 +71,20 @@ class Loader:
             return None
         from pruna_nb.emulator.video import probe
 
-        return probe(self._files.path(stored))
+        return probe(self._files.path(stored), stored.content_type)
 
 
-def _first_frame(path: Path) -> Image.Image:
+def _first_frame(path: Path, content_type: str) -> Image.Image:
     from pruna_nb.emulator.video import first_frame
 
-    return first_frame(path)
+    return first_frame(path, content_type)
 
 
 def _open(file: Path | BytesIO) -> Image.Image:
     """Read a picture as RGB, turned as its camera says, on white where it is clear."""
     from PIL import Image, ImageOps
 
-    with Image.open(file) as opened:
+    with open_picture(file) as opened:
         picture = ImageOps.exif_transpose(opened)
         if picture.has_transparency_data:
             clear = picture.convert("RGBA")

@@ -25,14 +25,30 @@ if TYPE_CHECKING:
 
 _LAST_ROUNDS = 6
 _BACKLOG = 2_048
+_MOST_HEAD = 64 << 10
 
 
 class _Protocol(HttpToolsProtocol):
-    """Uvicorn's protocol, which shows the application its transport."""
+    """Uvicorn's protocol, which shows the application its transport and bounds a request's head."""
+
+    _head_bytes = 0
+    """The bytes that have come of the head that is being read; -1 behind a head."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._head_bytes = 0
         cast("dict[str, Any]", self.scope)["extensions"] = {TRANSPORT: self.transport}
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = -1
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head_bytes >= 0:  # uvicorn's parser would keep a head of any length
+            self._head_bytes += len(data)
+            if self._head_bytes > _MOST_HEAD and not self.transport.is_closing():
+                self.send_400_response("The request's head is too large.")
 
 
 class HttpServer:

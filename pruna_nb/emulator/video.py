@@ -11,11 +11,24 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 import av
 from PIL import Image, ImageOps
 
+from pruna_nb.emulator.pictures import MOST_PIXELS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from av.container import InputContainer
+
     from pruna_nb.emulator.sizes import Size
 
+_READERS: Final = {
+    "mp4": "mp4",
+    "webm": "matroska",
+    "mpeg": "mp3",
+    "flac": "flac",
+    "ogg": "ogg",
+    "wav": "wav",
+}
+"""ffmpeg's reader for the second part of each content type that is taken."""
 _VIEWS: Final = 8
 _ZOOM: Final = 0.06
 
@@ -74,10 +87,10 @@ def make_video(picture: Image.Image, size: Size, *, fps: int, frames: int) -> by
     return buffer.getvalue()
 
 
-def probe(path: Path) -> Clip | None:
-    """Read what a video or sound file is like; None if it is neither."""
+def probe(path: Path, content_type: str = "video/mp4") -> Clip | None:
+    """Read what a video or sound file is like; None if it is not what its content type says."""
     try:
-        with av.open(str(path)) as container:
+        with _opened(path, content_type) as container:
             seconds = float(container.duration or 0) / 1_000_000
             if container.streams.video:
                 stream = container.streams.video[0]
@@ -88,12 +101,19 @@ def probe(path: Path) -> Clip | None:
         return None
 
 
-def first_frame(path: Path) -> Image.Image:
+def first_frame(path: Path, content_type: str = "video/mp4") -> Image.Image:
     """Read the first frame of a video."""
-    with av.open(str(path)) as container:
+    with _opened(path, content_type) as container:
+        # A header may say less than the frames behind it have.
+        container.streams.video[0].codec_context.options = {"max_pixels": str(MOST_PIXELS)}
         frame = next(container.decode(video=0))
         picture: Image.Image = cast("Any", frame).to_image()
         return picture.convert("RGB")
+
+
+def _opened(path: Path, content_type: str) -> InputContainer:
+    """Open a file with the one reader that suits it; others would follow playlists and lists."""
+    return av.open(str(path), format=_READERS[content_type.partition("/")[2]])
 
 
 def _frame(picture: Image.Image, view: int) -> Any:

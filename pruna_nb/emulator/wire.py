@@ -8,27 +8,21 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.datastructures import UploadFile
-from starlette.requests import Request
 
 from pruna_nb.catalog import Problem, check_input
 from pruna_nb.emulator.answers import error, invalid
 from pruna_nb.emulator.files import InvalidFileError
+from pruna_nb.emulator.guard import TooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.types import Message, Receive
 
     from pruna_nb.catalog import Model
 
 _HTTP_ADDRESS: Final = re.compile(r"https?://[^\s/?#]+", re.IGNORECASE)
-_MULTIPART_MARGIN: Final = 64 << 10
-_MOST_DRAINED: Final = 1 << 30
-
-
-class TooLargeError(Exception):
-    """An upload has more bytes than are allowed."""
 
 
 def read_input(model: Model, body: bytes) -> dict[str, Any] | Response:
@@ -71,18 +65,12 @@ async def upload_of(request: Request, most: int) -> AsyncIterator[UploadFile]:
     Raises
     ------
     TooLargeError
-        If it has more bytes than allowed; the request is read to its end all the same.
+        If it has more bytes than allowed.
     InvalidFileError
         If the multipart field ``content`` is missing or no file.
     """
-    counted = _CountedReceive(request.receive, most + _MULTIPART_MARGIN)
-    try:
-        async with Request(request.scope, counted).form(max_files=1) as form:
-            content = form.get("content")
-            yield _checked_upload(content, most)
-    except TooLargeError:
-        await drain(counted)
-        raise
+    async with request.form(max_files=1) as form:
+        yield _checked_upload(form.get("content"), most)
 
 
 def _checked_upload(content: object, most: int) -> UploadFile:
@@ -91,32 +79,3 @@ def _checked_upload(content: object, most: int) -> UploadFile:
     if (content.size or 0) > most:
         raise TooLargeError
     return content
-
-
-async def drain(receive: Receive) -> None:
-    """Read a request to its end, so that the client is ready to read the answer."""
-    left = _MOST_DRAINED
-    while left > 0:
-        message = await receive()
-        left -= len(message.get("body", b""))
-        if not message.get("more_body", False):
-            return
-
-
-class _CountedReceive:
-    """Counts the bytes of a request as they come in, and complains once when there are too many."""
-
-    def __init__(self, receive: Receive, most: int) -> None:
-        self._receive = receive
-        self._left = most
-        self._ended = False
-
-    async def __call__(self) -> Message:
-        if self._ended:
-            return {"type": "http.disconnect"}
-        message = await self._receive()
-        self._ended = not message.get("more_body", False)
-        before, self._left = self._left, self._left - len(message.get("body", b""))
-        if self._left < 0 <= before:
-            raise TooLargeError
-        return message
