@@ -10,7 +10,7 @@ from pruna_nb.batch.job import Outcome
 from pruna_nb.batch.journal import Journal
 from pruna_nb.batch.plan import make_plan
 from pruna_nb.batch.words import counted
-from pruna_nb.catalog import usd_text
+from pruna_nb.catalog import exact, total_usd, usd_text
 from pruna_nb.errors import BudgetError
 
 if TYPE_CHECKING:
@@ -74,14 +74,14 @@ def check_budget(plan: Plan, max_cost_usd: Decimal | None) -> None:
     if cost is None:
         msg = (
             f"The price of {plan.model.name} is not published for this input, so max_cost_usd="
-            f"{max_cost_usd:g} cannot be kept. Nothing was sent; leave max_cost_usd out to go on."
+            f"{max_cost_usd} cannot be kept. Nothing was sent; leave max_cost_usd out to go on."
         )
         raise BudgetError(msg)
-    if cost > float(max_cost_usd) + 1e-9:
+    if exact(cost) > exact(max_cost_usd):
         new = counted(plan.count("new"), "new prediction")
         msg = (
             f"{new} would cost {usd_text(cost)}, more than "
-            f"max_cost_usd={max_cost_usd:g}. Nothing was sent; raise it, or run fewer rows."
+            f"max_cost_usd={max_cost_usd}. Nothing was sent; raise it, or run fewer rows."
         )
         raise BudgetError(msg)
 
@@ -132,7 +132,7 @@ def announcements(plan: Plan) -> list[str]:
 def _cost_text(prices: Sequence[float | None]) -> str:
     if None in prices:
         return "price not published"
-    return f"{usd_text(sum(price for price in prices if price is not None))} at most"
+    return f"{usd_text(total_usd(price for price in prices if price is not None))} at most"
 
 
 def outcomes(plan: Plan, run: Run | None) -> list[Outcome]:

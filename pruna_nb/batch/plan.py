@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pruna_nb.catalog import cost_usd, limit_for
+from pruna_nb.catalog import cost_usd, limit_for, total_usd
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
@@ -77,14 +77,14 @@ class Plan:
         """Give what the new rows cost; None if the model's price is not published."""
         if self.model.price is None and self.count("new"):
             return None
-        total = 0.0
+        costs: list[float] = []
         for row, action in enumerate(self.actions):
             if action == "new":
                 cost = cost_usd(self.model, self.requests[row].input or {})
                 if cost is None:
                     return None
-                total += cost
-        return total
+                costs.append(cost)
+        return float(total_usd(costs))
 
     def asked_first(self) -> frozenset[str]:
         """Return the keys of new rows that are asked for before they are sent."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb.batch import interrupts
 from pruna_nb.batch.engine import LOG, announcements
 from pruna_nb.batch.words import counted
-from pruna_nb.catalog import usd_text
+from pruna_nb.catalog import total_usd, usd_text
 from pruna_nb.console import say
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _undelivered(run: Run) -> str:
 def price_text(prices: Sequence[float | None]) -> str:
     """Say what it costs that was sent and is not here: the sum of what is has none of it."""
     known = [price for price in prices if price is not None]
-    return usd_text(sum(known)) if len(known) == len(prices) else "price not published"
+    return usd_text(total_usd(known)) if len(known) == len(prices) else "price not published"
 
 
 def cost_text(run: Run) -> str:

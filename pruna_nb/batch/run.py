@@ -11,6 +11,7 @@ import time
 import weakref
 from collections import Counter
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from pruna_nb.batch.keys import shown
 from pruna_nb.batch.owners import Owner
 from pruna_nb.batch.schedule import Schedule
 from pruna_nb.batch.words import brief, one_line
-from pruna_nb.catalog import cost_usd
+from pruna_nb.catalog import cost_usd, exact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +76,7 @@ class Run:
         self.time_out = options.timeout or TIME_OUT_SECONDS[plan.model.output]
         self.outcomes: dict[str, Outcome] = {}
         self.counts: Counter[str] = Counter()
-        self.cost_usd = 0.0
+        self.spent_usd = Decimal(0)
         self.unpriced = 0
         self.in_flight = 0
         self.on_the_wire = 0
@@ -114,6 +115,11 @@ class Run:
                 job.may_buy = request.key in asked_first
                 jobs.append(job)
         return jobs
+
+    @property
+    def cost_usd(self) -> float:
+        """What was spent so far; outputs of a price that is not published are in `unpriced`."""
+        return float(self.spent_usd)
 
     @property
     def total(self) -> int:
@@ -175,7 +181,7 @@ class Run:
             self.outcomes[job.key] = outcome
             self.counts[outcome.status] += 1
             if not math.isnan(outcome.cost_usd):
-                self.cost_usd += outcome.cost_usd
+                self.spent_usd += exact(outcome.cost_usd)
             elif outcome.status == "succeeded":
                 self.unpriced += 1
             if outcome.output is not None:

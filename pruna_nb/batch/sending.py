@@ -10,6 +10,7 @@ from pruna_nb import errors
 from pruna_nb.api import files, retry
 from pruna_nb.batch.job import Job, Outcome
 from pruna_nb.batch.words import brief, one_line
+from pruna_nb.catalog import usd_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -220,7 +221,7 @@ class Sending:
 
     def _lost(self, job: Job, error: errors.ApiError) -> None:
         run = self.run
-        price = "" if job.cost_usd is None else f" Its price is {job.cost_usd:g} USD."
+        price = "" if job.cost_usd is None else f" Its price is {usd_text(job.cost_usd)}."
         text = f"{one_line(error)}{price}"
         job.lost = Outcome("lost", error=text, seconds=job.age, cost_usd=math.nan, cause=error)
         again = run.options.on_lost == "resend" and job.resends < _RESENDS_AT_MOST

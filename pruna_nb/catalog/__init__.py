@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pruna_nb.catalog.check import Problem, check_input
 from pruna_nb.catalog.model import ENDPOINT_LIMITS, Field, Model, limit_for, parse_ratio
-from pruna_nb.catalog.price import Price, cost_usd, usd_text
+from pruna_nb.catalog.price import Price, cost_usd, exact, total_usd, usd_text
 from pruna_nb.catalog.registry import (
     NO_MODEL,
     UnknownModelWarning,
@@ -33,6 +33,7 @@ __all__ = [
     "all_models",
     "check_input",
     "cost_usd",
+    "exact",
     "find_model",
     "get_model",
     "limit_for",
@@ -41,5 +42,6 @@ __all__ = [
     "parse_ratio",
     "read_model",
     "register_model",
+    "total_usd",
     "usd_text",
 ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pruna_nb.catalog.model import Model
 
@@ -39,16 +40,46 @@ class Price:
     draft_usd_by_resolution: Mapping[str, float] | None = field(default=None, hash=False)
 
 
-def usd_text(amount: float) -> str:
-    """Write a sum of money: cents, and down to a hundredth of one where it is below a dollar.
+def exact(amount: float | Decimal) -> Decimal:
+    """Return the decimal number that a float is written as.
+
+    Prices are decimals, and floats are not: 60,000 x 0.025 in floats is not 1,500, and a sum of
+    2.56 can be more than 2.56.
+
+    Examples
+    --------
+    >>> exact(0.1) + exact(0.2)
+    Decimal('0.3')
+    """
+    return amount if isinstance(amount, Decimal) else Decimal(repr(float(amount)))
+
+
+def total_usd(amounts: Iterable[float | Decimal]) -> Decimal:
+    """Return the exact sum of sums of money.
+
+    Examples
+    --------
+    >>> total_usd([0.025] * 60_000)
+    Decimal('1500.000')
+    """
+    return sum(map(exact, amounts), Decimal(0))
+
+
+def usd_text(amount: float | Decimal) -> str:
+    """Write a sum of money, rounded up: cents, and a hundredth of one below a dollar.
 
     Examples
     --------
     >>> usd_text(8), usd_text(0.14), usd_text(0.015), usd_text(0.0001)
     ('8.00 USD', '0.14 USD', '0.015 USD', '0.0001 USD')
+    >>> usd_text(2.5601)
+    '2.57 USD'
     """
-    text = f"{amount:,.4f}" if 0 < amount < 1 else f"{amount:,.2f}"
-    whole, _, part = text.partition(".")
+    value = exact(amount)
+    if not value.is_finite():
+        return f"{value} USD"
+    step = Decimal("0.0001") if value < 1 else Decimal("0.01")
+    whole, _, part = f"{value.quantize(step, ROUND_CEILING):,f}".partition(".")
     return f"{whole}.{part.rstrip('0'):0<2} USD"
 
 
@@ -101,12 +132,12 @@ def cost_usd(
     if each is None:
         return None
     outputs = input.get("num_outputs") or 1
-    cost = each * outputs if isinstance(outputs, int) else each
+    cost = exact(each) * outputs if isinstance(outputs, int) else exact(each)
     if price.usd_per_extra_garment is not None:
         garments = input.get("garment_images")
         extra = len(garments) - 1 if isinstance(garments, (list, tuple)) else 0
-        cost += price.usd_per_extra_garment * max(extra, 0)
-    return round(cost, 10)
+        cost += exact(price.usd_per_extra_garment) * max(extra, 0)
+    return float(cost)
 
 
 def _video_cost(
@@ -123,8 +154,7 @@ def _video_cost(
     rate = rates.get(resolution) if rates and isinstance(resolution, str) else None
     if rate is None or isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         return None
-    # 0.02 * 15 is 0.3 to a person, and should be to the reader of a frame.
-    return round(rate * seconds, 10)
+    return float(exact(rate) * exact(seconds))
 
 
 def _value(model: Model, given: Mapping[str, Any], name: str) -> object:

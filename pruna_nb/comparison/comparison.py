@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pruna_nb.catalog import usd_text
+from pruna_nb.catalog import total_usd, usd_text
 from pruna_nb.comparison.book import VoteBook
 from pruna_nb.comparison.pairs import make_pairs
 from pruna_nb.comparison.result import Judged, Result, summarise
@@ -341,7 +341,7 @@ class Comparison:
         made = [f"{cached:,} cached"] if cached else []
         costs = [each["cost_usd"] for each in self._outcomes if "cost_usd" in each]
         if costs and not any(map(math.isnan, costs)):
-            made.append(usd_text(sum(costs)))
+            made.append(usd_text(total_usd(costs)))
         aside = f" ({', '.join([*bad, *made])})" if bad or made else ""
         judged = len(self._book.standing())
         return [

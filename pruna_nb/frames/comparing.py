@@ -9,7 +9,7 @@ import pandas as pd
 
 from pruna_nb.arguments import Problems
 from pruna_nb.batch.options import RunOptions, read_options
-from pruna_nb.catalog import find_model, near_names, usd_text
+from pruna_nb.catalog import exact, find_model, near_names, total_usd, usd_text
 from pruna_nb.comparison.build import build
 from pruna_nb.errors import BudgetError, InputError
 from pruna_nb.frames.call import read_call
@@ -179,12 +179,12 @@ def _check_budget(asked: _Asked, max_cost_usd: Decimal | None) -> None:
     if max_cost_usd is None:
         return
     costs = [each.cost_usd for each in estimates]
-    total = sum(cost for cost in costs if cost is not None)
-    if None in costs or total > float(max_cost_usd) + 1e-9:
+    total = total_usd(cost for cost in costs if cost is not None)
+    if None in costs or total > exact(max_cost_usd):
         known = "an unknown sum" if None in costs else usd_text(total)
         new, hits = (sum(getattr(each, name) for each in estimates) for name in ("new", "hits"))
         msg = (
             f"The comparison would cost {known} ({new:,} new, {hits:,} cached); "
-            f"max_cost_usd={max_cost_usd:g}. Nothing was sent."
+            f"max_cost_usd={max_cost_usd}. Nothing was sent."
         )
         raise BudgetError(msg)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pruna_nb.catalog import total_usd
 from pruna_nb.settings import current
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pruna_nb.batch.entries import Entry
 
 _DAY = 86_400.0
@@ -57,9 +59,11 @@ def _sums(entries: list[Entry], start: float) -> dict[str, float]:
     some = [entry for entry in entries if entry.sent_at >= start and entry.state in counted]
     return {
         "predictions": len(some),
-        "cost_usd": math.fsum(entry.cost_usd or 0.0 for entry in some if entry.state in _SURE),
-        "perhaps_usd": math.fsum(
-            entry.cost_usd or 0.0 for entry in some if entry.state in _PERHAPS
-        ),
+        "cost_usd": _sum(entry.cost_usd for entry in some if entry.state in _SURE),
+        "perhaps_usd": _sum(entry.cost_usd for entry in some if entry.state in _PERHAPS),
         "unpriced": sum(entry.cost_usd is None for entry in some),
     }
+
+
+def _sum(prices: Iterable[float | None]) -> float:
+    return float(total_usd(price for price in prices if price is not None))

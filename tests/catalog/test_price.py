@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pruna_nb.catalog import all_models, cost_usd, get_model
+from pruna_nb.catalog import all_models, cost_usd, get_model, total_usd, usd_text
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,22 @@ def test_a_video_whose_length_or_rate_is_not_known_has_no_estimate(name, given):
 def test_no_published_price_is_below_a_hundredth_of_a_cent():
     prices = [model.price.usd for model in all_models() if model.price and model.price.usd]
     assert min(prices) == 0.0001
+
+
+@pytest.mark.parametrize(
+    ("usd", "count", "total"), [(0.025, 60_000, 1500), (0.01, 256, 2.56), (0.0001, 10_001, 1.0001)]
+)
+def test_prices_add_up_as_decimals_do(usd, count, total):
+    assert float(total_usd([usd] * count)) == total
+
+
+def test_a_sum_is_said_rounded_up_and_never_down():
+    said = [usd_text(usd) for usd in (2.5601, 0.00001, 0.99999, 1234.5, 0.0235, 2.56)]
+    assert said == [
+        "2.57 USD",
+        "0.0001 USD",
+        "1.00 USD",
+        "1,234.50 USD",
+        "0.0235 USD",
+        "2.56 USD",
+    ]

@@ -46,7 +46,7 @@ def test_the_minutes_are_what_the_limit_alone_takes(service):
     frame = pd.DataFrame({"prompt": [f"p{number}" for number in range(501)]})
     assert frame.pruna.estimate("prompt").minutes == 2.0
     assert repr(frame.pruna.estimate("prompt")) == (
-        "<Estimate: 501 rows: 501 new, 0 cached, 0 duplicates; 2.50 USD; "
+        "<Estimate: 501 rows: 501 new, 0 cached, 0 duplicates; 2.51 USD; "
         "at least 2 min 0 s at the limit>"
     )
     assert str(frame[:250].pruna.estimate("prompt")).endswith("; no wait at the limit")
@@ -125,3 +125,14 @@ def test_a_budget_cannot_be_kept_where_the_price_is_not_published(frame, generat
     with pytest.raises(BudgetError, match="price of wan-t2v is not published"):
         generate(frame, "prompt", model="wan-t2v", max_cost_usd=100)
     assert service.charged == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "rows", "budget"),
+    [("p-image-pro", 256, 2.56), ("flux-2-klein-4b", 3, 0.0003), ("qwen-image", 121, 3.025)],
+)
+def test_a_budget_of_just_what_it_costs_is_enough(model, rows, budget, service):
+    many = pd.DataFrame({"prompt": [f"view {number}" for number in range(rows)]})
+    assert many.pruna.estimate("prompt", model=model).cost_usd == budget
+    out = many.pruna.generate("prompt", model=model, max_cost_usd=budget, progress=False)
+    assert set(out["status"]) == {"succeeded"}
