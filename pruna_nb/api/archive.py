@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import unicodedata
 import uuid
 import zipfile
 from io import BytesIO
@@ -37,9 +38,11 @@ def folder_to_zip(
     Parameters
     ----------
     folder : path
-        Its JPEG, PNG and WebP files are taken, and ``photo.txt`` as the caption of
-        ``photo.jpg``; for p-image-edit-trainer ``photo_start.jpg``, ``photo_end.jpg`` (more
-        before the edit: ``photo_start2.jpg``) and ``photo.txt``. Folders within are not read.
+        Its JPEG, PNG and WebP files are taken, and ``photo.txt`` or ``photo.jpg.txt`` as the
+        caption of ``photo.jpg``, in UTF-8; for p-image-edit-trainer ``photo_start.jpg``,
+        ``photo_end.jpg`` (more before the edit: ``photo_start2.jpg``) and ``photo.txt``. Names
+        that differ in letter case or in Unicode's form alone belong together where it is clear
+        which. Folders within are not read.
     captions : mapping, Series or str, optional
         Captions by file name, with or without suffix: a dict, or a column such as
         ``frame.set_index("file")["caption"]``. They go before the folder's own. A str is
@@ -55,8 +58,9 @@ def folder_to_zip(
     Raises
     ------
     InputError
-        If there is no such folder, it holds no pictures, a caption belongs to none of them,
-        or a picture before an edit has none after it; all problems at once.
+        If there is no such folder, it holds no pictures, one of them is damaged, a caption or a
+        ``.txt`` file belongs to none of them or is not UTF-8, or a picture before an edit has
+        none after it; all problems at once.
     TooLargeError
         If it would be larger than the 100 MB that the service takes.
 
@@ -84,9 +88,13 @@ def folder_to_zip(
         raise InputError(msg)
     roots = _roots(pictures)
     problems = _unpaired(pictures, roots)
-    words = _captions(captions, pictures, roots, problems)
+    names = _Names(roots)
+    words = _beside(place, names, problems)
+    words |= _captions(captions, names, problems)
+    if isinstance(captions, str):
+        words = dict.fromkeys(roots.values(), captions) | words
     members: list[tuple[str, Media | str]] = [*_pictures(pictures, problems)]
-    members += _texts(place, roots, words, captions)
+    members += [(f"{root}.txt", words[root]) for root in names.roots if root in words]
     if problems:
         msg = f"{str(place)!r} cannot be packed: {' '.join(problems)}"
         raise InputError(msg, problems)
@@ -97,25 +105,81 @@ def _pictures(paths: Iterable[Path], problems: list[str]) -> Iterator[tuple[str,
     for path in paths:
         try:
             media = Media(path)
+            if media.type.kind != "image":
+                problems.append(f"{path.name} is no picture but {media.type.content_type}.")
+            else:
+                media.check_whole()
         except InputError as error:
             problems.append(str(error))
             continue
-        if media.type.kind != "image":
-            problems.append(f"{path.name} is no picture but {media.type.content_type}.")
         yield path.name, media
 
 
-def _texts(
-    folder: Path, roots: Mapping[str, str], words: Mapping[str, str], captions: object
-) -> Iterator[tuple[str, str]]:
-    for root in dict.fromkeys(roots.values()):
-        beside = folder / f"{root}.txt"
-        if root in words:
-            yield beside.name, words[root]
-        elif beside.is_file():
-            yield beside.name, beside.read_text(encoding="utf-8-sig")
-        elif isinstance(captions, str):
-            yield beside.name, captions
+class _Names:
+    """Which picture, or pair of pictures, a name means.
+
+    Parameters
+    ----------
+    roots : mapping of str to str
+        What each picture's caption is called without its suffix, by the picture's file name.
+    """
+
+    def __init__(self, roots: Mapping[str, str]) -> None:
+        self.roots = list(dict.fromkeys(roots.values()))
+        self._exact = {Path(name).stem: root for name, root in roots.items()}
+        self._exact |= {root: root for root in self.roots} | dict(roots)
+        self._near: dict[str, set[str]] = {}
+        for name, root in self._exact.items():
+            self._near.setdefault(_plain_name(name), set()).add(root)
+
+    def root(self, name: str) -> str | None:
+        """Return the root that a name with or without suffix means; None if none or several."""
+        if name in self._exact:
+            return self._exact[name]
+        near = self._near.get(_plain_name(name), set())
+        return next(iter(near)) if len(near) == 1 else None
+
+
+def _plain_name(name: str) -> str:
+    """Return a name without letter case and in one of Unicode's forms: macOS has another one."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _beside(folder: Path, names: _Names, problems: list[str]) -> dict[str, str]:
+    """Read the texts that lie in a folder, by the roots that they are captions of."""
+    files: dict[str, Path] = {}
+    words: dict[str, str] = {}
+    paths = [path for path in folder.iterdir() if path.suffix.lower() == ".txt" and path.is_file()]
+    for path in sorted(paths):
+        if path.name.startswith("."):
+            continue
+        root = names.root(path.name[: -len(".txt")])
+        if root is None:
+            problems.append(
+                f"{path.name} belongs to no picture there: name it as its picture, or move it away."
+            )
+        elif root in files:
+            problems.append(f"{files[root].name} and {path.name} are captions of one picture.")
+        else:
+            files[root] = path
+            words[root] = _read_text(path, problems)
+    return words
+
+
+def _read_text(path: Path, problems: list[str]) -> str:
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        utf_16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+        what = "it looks like UTF-16" if utf_16 else f"byte {error.start} is {data[error.start]:#x}"
+        problems.append(f"{path.name} is not valid UTF-8 ({what}): save it as UTF-8.")
+        return ""
+    if "\0" in text:
+        problems.append(
+            f"{path.name} is not valid UTF-8 text (it has NUL bytes): save it as UTF-8."
+        )
+    return text
 
 
 def write_zip(members: Sequence[tuple[str, Media | str]], to: str | Path) -> Path:
@@ -197,23 +261,28 @@ def _unpaired(pictures: Iterable[Path], roots: Mapping[str, str]) -> list[str]:
     return problems
 
 
-def _captions(
-    captions: Any, pictures: Sequence[Path], roots: Mapping[str, str], problems: list[str]
-) -> dict[str, str]:
-    """Give the captions by the pictures' roots; note those that belong to no picture."""
+def _captions(captions: Any, names: _Names, problems: list[str]) -> dict[str, str]:
+    """Return the captions by the pictures' roots; note those that belong to no picture."""
     if captions is None or isinstance(captions, str):
         return {}
     if not hasattr(captions, "items"):
         msg = f"captions is a dict or a Series by file name, not {type(captions).__name__}."
         raise InputError(msg)
-    of_name = {path.stem: root for path, root in zip(pictures, roots.values(), strict=True)}
-    of_name |= {root: root for root in roots.values()}
-    of_name |= roots
     words: dict[str, str] = {}
     for name, text in captions.items():
-        root = of_name.get(os.path.basename(str(name)))  # noqa: PTH119 - as Path would, at less
+        root = names.root(os.path.basename(str(name)))  # noqa: PTH119 - as Path would, at less
         if root is None:
             problems.append(f"The caption of {str(name)[:100]!r} belongs to no picture there.")
         elif isinstance(text, str) and text.strip():
+            problems += caption_problems(text, f"The caption of {str(name)[:100]!r}")
             words[root] = text
     return words
+
+
+def caption_problems(text: str, what: str) -> list[str]:
+    """Say why a caption cannot be written as UTF-8; nothing if it can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return [f"{what} holds half a character ({text[error.start]!r}): correct the text."]
+    return []

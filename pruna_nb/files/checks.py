@@ -75,6 +75,8 @@ def problem_of(file: BinaryIO, kind: MediaType) -> str | None:
     except (TooManyPixelsError, clips.DamagedError) as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - decoders raise anything on bytes from outside
+        if type(error).__name__ == "UnidentifiedImageError":
+            return "no picture is behind its first bytes"
         return f"{type(error).__name__}: {str(error)[:200]}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.api.archive import write_zip
+from pruna_nb.api.archive import caption_problems, write_zip
 from pruna_nb.api.files import Media, to_media
 from pruna_nb.errors import InputError, TooLargeError
 from pruna_nb.frames.columns import column
@@ -47,6 +47,8 @@ def write_training_zip(
         except (InputError, TooLargeError) as error:
             problems.append(f"{row_name(frame.index, place)}: {error}")
         if caption is not None and str(caption).strip():
+            name = row_name(frame.index, place)
+            problems += caption_problems(str(caption), f"{name}: the caption")
             members.append((f"{root}.txt", str(caption)))
     if problems:
         msg = "These rows cannot be packed; nothing was written:\n  " + "\n  ".join(problems[:20])

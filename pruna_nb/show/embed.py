@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.errors import InputError
+from pruna_nb.files.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +125,7 @@ def file_hash(cell: Cell) -> str | None:
     if cell.path is None:
         return None
     try:
-        with open(cell.path, "rb") as file:  # noqa: PTH123 - a path is a str here
+        with open_regular(cell.path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError):
         return None

@@ -103,9 +103,12 @@ def _entry(entry: _Entry, folder: Path, full: Full) -> _Entry:
         return entry
     try:
         found = content_type(cell.source)
-        if found is None:
-            return entry
-        media_type, suffix = found
+    except (OSError, ValueError):  # gone, a pipe, not to be read: its box says so already
+        return entry
+    if found is None:
+        return entry
+    media_type, suffix = found
+    try:
         if full == "inline":
             source = cell.source
             content = source if isinstance(source, bytes) else Path(source).read_bytes()
@@ -113,7 +116,7 @@ def _entry(entry: _Entry, folder: Path, full: Full) -> _Entry:
         # named by its bytes: a name from elsewhere is never a path, and equal files are one
         name = f"{(file_hash(cell) or '')[:20]}{suffix}"
         _copy(cell, folder / name)
-    except (FileNotFoundError, ValueError):  # gone: its box says so already
+    except FileNotFoundError:  # gone since
         return entry
     return replace(entry, file=quote(f"{folder.name}/{name}", errors="surrogateescape"))
 
