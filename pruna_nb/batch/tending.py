@@ -86,7 +86,8 @@ def prune(
     """Drop what was not used for long, media files that no entry names, and old thumbnails.
 
     Only files that the cache made are deleted: by its own pattern of names, regular ones, through
-    no link. In a ``media`` folder that was there before the cache, they are those of its entries.
+    no link. In a ``media`` folder that was there before the cache, they are those that its journal
+    says were delivered.
 
     Parameters
     ----------
@@ -114,7 +115,7 @@ def prune(
     if not folder.is_dir():
         return 0
     database = database_of(folder)
-    freed, named = 0, _named(folder)
+    freed = 0
     if older_than is not None:
         before = time.time() - _seconds(older_than)
         database.change("DELETE FROM item WHERE used_at < ?", [before])
@@ -122,7 +123,7 @@ def prune(
     if keep_bytes is not None:
         freed += _drop_thumbnails_down_to(folder, keep_bytes)
         _drop_down_to(folder, keep_bytes)
-    return freed + _drop_unnamed(folder, named)
+    return freed + _drop_unnamed(folder)
 
 
 def verify() -> list[str]:
@@ -166,9 +167,8 @@ def clear() -> int:
     folder = current().cache_dir
     if not folder.is_dir():
         return 0
-    named = _named(folder)
     database_of(folder).change("DELETE FROM item")
-    freed = _drop_unnamed(folder, named, young_too=True)
+    freed = _drop_unnamed(folder, young_too=True)
     return freed + sum(_unlink(file) for file in _thumbnails(folder))
 
 
@@ -225,17 +225,23 @@ def _named(folder: Path) -> set[str]:
     return {name for (name,) in rows if is_media_name(name)}
 
 
-def _drop_unnamed(folder: Path, named_before: set[str], *, young_too: bool = False) -> int:
+def _delivered(folder: Path) -> set[str]:
+    """Return the media files that the journal says were delivered into this folder."""
+    rows = database_of(folder).execute("SELECT DISTINCT media FROM prediction")
+    return {name for (name,) in rows if is_media_name(name)}
+
+
+def _drop_unnamed(folder: Path, *, young_too: bool = False) -> int:
     """Delete media files that neither an entry nor work under way names any more."""
     media, named = media_dir(folder), _named(folder)
-    marked = is_marked(media)
+    # A folder that was there before may hold files that somebody else named in this way.
+    delivered = None if is_marked(media) else _delivered(folder)
     freed = 0
     for file in media_files(media):
         name = file.relative_to(media).as_posix()
         if name in named or (not young_too and time.time() - _age_of(file) < _YOUNG_SECONDS):
             continue
-        # A folder that was there before may hold files that somebody else named in this way.
-        if marked or (name in named_before and sha256_of(file) == file.stem):
+        if delivered is None or (name in delivered and sha256_of(file) == file.stem):
             freed += _unlink(file)
     return freed
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import wave
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from PIL import Image
 
 import pruna_nb
 from pruna_nb.errors import InputError
+from tests.helpers.media import clip as video
+from tests.helpers.media import iso, picture, sound
 
 QUIET = {"progress": False}
 
@@ -230,12 +233,24 @@ def test_every_missing_file_is_named_with_its_row(folder, service):
         (b"", "is empty"),
         (b"just text", "no picture, video, audio or zip"),
         (3, "int cannot be a file"),
-        ({"path": "x"}, "dict cannot be a file"),
+        ({"path": "x"}, "dict cannot be a file: The file 'x' does not exist"),
+        ({"path": None, "bytes": None}, "dict cannot be a file"),
+        ({"a": b"x"}, "dict cannot be a file"),
         (io.StringIO("text"), "open it in binary mode"),
         ("data:image/png;base64,!!!", "cannot be read"),
         ("data:image/png", "cannot be read"),
     ],
-    ids=["no bytes", "text", "number", "dict", "text file", "bad base64", "no data"],
+    ids=[
+        "no bytes",
+        "text",
+        "number",
+        "dict",
+        "empty dict",
+        "other dict",
+        "text file",
+        "bad base64",
+        "no data",
+    ],
 )
 def test_a_cell_that_can_be_no_file_says_why(cell, words, service):
     frame = pd.DataFrame({"images": pd.Series([cell], dtype=object)})
@@ -314,3 +329,184 @@ def test_a_file_that_the_service_does_not_take_fails_its_row_alone(folder, servi
     assert out["status"].tolist() == ["succeeded", "failed"]
     assert "INVALID_FILE" in out["error"].iloc[1]
     assert service.charged == 1
+
+
+# ------------------------------------------------ what is refused before it costs
+
+DAMAGED = {
+    "half a JPEG": picture("JPEG")[:-40],
+    "half a PNG": picture("PNG")[:-40],
+    "half a WebP": picture("WEBP")[:-40],
+    "half a GIF": picture("GIF")[:-40],
+    "a PNG with a wrong checksum": picture("PNG")[:-16] + bytes(4) + picture("PNG")[-12:],
+    "nothing": b"",
+    "a text": b"This is not a picture, whatever its name says.",
+    "a page": b"<!DOCTYPE html><html><body>404</body></html>",
+    "a HEIC": iso(b"heic", b"mif1", b"heic"),
+    "a HEIC by its other brands": iso(b"mif1", b"miaf", b"heic"),
+    "a raw file": iso(b"crx ", b"crx ", b"isom"),
+    "no AVIF": iso(b"mif1", b"mif1", b"avif", b"miaf"),
+    "a video": video(),
+    "a sound": sound(),
+}
+
+
+def test_all_damaged_and_foreign_files_are_named_at_once_and_nothing_is_sent(folder, service):
+    paths = []
+    for number, data in enumerate(DAMAGED.values()):
+        paths.append(folder / f"{number}.jpg")
+        paths[-1].write_bytes(data)
+    frame = pd.DataFrame({"images": [str(folder / "red.png"), *map(str, paths), "gone.png"]})
+    with pytest.raises(InputError) as raised:
+        edit(frame)
+    problems = raised.value.problems
+    assert [problem.split(":")[0] for problem in problems] == [
+        f"row {number}" for number in range(1, len(DAMAGED) + 2)
+    ]
+    said = dict(zip(DAMAGED, problems, strict=False))
+    assert "image/heic" in said["a HEIC"]
+    assert "image/heic" in said["a HEIC by its other brands"]
+    assert "image/x-canon-cr3" in said["a raw file"]
+    assert "image/avif" in said["no AVIF"]
+    assert "is video/mp4; give a file of kind image" in said["a video"]
+    assert "is audio/wav; give a file of kind image" in said["a sound"]
+    assert not any("video" in text for what, text in said.items() if what.startswith("a HEIC"))
+    assert (service.charged, service.counts["files"]) == (0, 0)
+
+
+@pytest.mark.parametrize("what", ["half a JPEG", "a HEIC", "a text", "a video"])
+def test_a_single_call_refuses_them_too(what, service):
+    for call in (
+        lambda: pruna_nb.generate("x", model="p-image-edit", images=[DAMAGED[what]]),
+        lambda: pruna_nb.Client().create("p-image-edit", {"prompt": "x", "images": DAMAGED[what]}),
+    ):
+        with pytest.raises(InputError):
+            call()
+    assert (service.charged, service.counts["files"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (iso(b"heic", b"heic"), "is HEIC"),
+        (iso(b"avif", b"avif"), "is image/avif; give a file of kind video"),
+        (picture("JPEG"), "is image/jpeg; give a file of kind video"),
+        (sound(), "is audio/wav; give a file of kind video"),
+        (sound("mp4", "aac"), "is audio/mp4; give a file of kind video"),
+        (video("matroska"), "is MKV"),
+        (video()[:-30], "cannot be decoded"),
+    ],
+)
+def test_a_field_that_takes_a_video_takes_videos_alone(data, words, folder, service):
+    frame = pd.DataFrame({"clip": pd.Series([data], dtype=object)})
+    with pytest.raises(InputError, match=words):
+        frame.pruna.generate(
+            model="p-video-animate", image=folder / "red.png", video_col="clip", **QUIET
+        )
+    with pytest.raises(InputError, match=words):
+        frame.pruna.estimate(model="vace", prompt="x", src_video_col="clip")
+    assert (service.charged, service.counts["files"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "data", [video(), video("mov"), video("webm", "libvpx")], ids=["mp4", "mov", "webm"]
+)
+def test_videos_of_each_kind_that_is_taken_are_sent_as_their_bytes(data, folder, service):
+    frame = pd.DataFrame({"clip": pd.Series([data], dtype=object)})
+    out = frame.pruna.generate(
+        model="p-video-animate", image=folder / "red.png", video_col="clip", **QUIET
+    )
+    assert out["status"].tolist() == ["succeeded"]
+
+
+def test_a_field_that_takes_a_sound_takes_no_video(folder, service):
+    cells = [sound("mp3", "mp3"), sound("mp4", "aac"), sound("ogg", "libopus")]
+    frame = pd.DataFrame({"sound": pd.Series(cells, dtype=object)})
+    given = {"model": "p-video-avatar", "image": folder / "red.png", "audio_col": "sound"}
+    assert frame.pruna.generate(**given, **QUIET)["status"].eq("succeeded").all()
+    charged = service.charged
+    with pytest.raises(InputError, match="is video/mp4; give a file of kind audio"):
+        pd.DataFrame({"sound": [video()]}).pruna.generate(**given, **QUIET)
+    assert service.charged == charged
+
+
+def test_an_avif_is_sent_as_it_is(folder, service):
+    (folder / "a.avif").write_bytes(picture("AVIF"))
+    assert edit(pd.DataFrame({"images": [folder / "a.avif"]}))["status"].tolist() == ["succeeded"]
+
+
+def test_cells_of_hugging_faces_datasets_are_files(folder, service):
+    data = (folder / "red.png").read_bytes()
+    cells = [
+        {"bytes": data, "path": None},
+        {"bytes": data, "path": "a name that leads nowhere.png"},
+        {"bytes": None, "path": str(folder / "red.png")},
+        {"path": str(folder / "red.png")},
+        [{"bytes": data, "path": None}, {"bytes": None, "path": str(folder / "blue.png")}],
+    ]
+    out = edit(pd.DataFrame({"images": pd.Series(cells, dtype=object)}))
+    assert out["status"].tolist() == ["succeeded"] * 5
+    assert service.counts["files"] == 2
+    assert service.charged == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names")
+def test_a_pipe_is_no_file_and_not_waited_for(folder, service):
+    os.mkfifo(folder / "pipe.png")
+    with pytest.raises(InputError, match=r"row 0: .*pipe\.png' is not a regular file"):
+        edit(pd.DataFrame({"images": [str(folder / "pipe.png")]}))
+
+
+# ------------------------------------------- files that only a table's record names
+
+
+@pytest.fixture
+def forgotten():
+    """Have the session forget which files it named, as after a new start."""
+    from pruna_nb.frames import media
+
+    def forget():
+        media._named.clear()
+
+    return forget
+
+
+def failed_edit(frame, service, **given):
+    """Edit, with every prediction failing, and mend the service."""
+    service.configure(faults={"failed": 1.0})
+    out = frame.pruna.edit(prompt="make it night", **given, **QUIET)
+    service.configure(faults={})
+    assert out["status"].eq("failed").all()
+    return out
+
+
+@pytest.mark.parametrize("way", ["constant", "column"])
+def test_retrying_a_table_uploads_no_file_that_only_its_record_names(
+    way, folder, service, forgotten
+):
+    frame = pd.DataFrame({"photo": [str(folder / "red.png")]})
+    given = {"images_col": "photo"} if way == "column" else {"images": [str(folder / "red.png")]}
+    out = failed_edit(frame, service, **given)
+    charged, uploaded = service.charged, service.counts["files"]
+    forgotten()
+    with pytest.raises(InputError, match="by no call of this session, so it is not uploaded"):
+        out.pruna.retry(**QUIET)
+    assert (service.charged, service.counts["files"]) == (charged, uploaded)
+    again = out.pruna.retry(model="p-image-edit", prompt="make it night", **given, **QUIET)
+    assert again["status"].tolist() == ["succeeded"]
+
+
+@pytest.mark.parametrize("way", ["constant", "column"])
+def test_retrying_in_the_session_that_named_the_files_goes_on(way, folder, service):
+    frame = pd.DataFrame({"photo": [str(folder / "red.png")]})
+    paths = [str(folder / "red.png")]
+    given = {"images_col": "photo"} if way == "column" else {"images": paths}
+    out = failed_edit(frame, service, **given)
+    assert out.pruna.retry(**QUIET)["status"].tolist() == ["succeeded"]
+
+
+def test_a_chain_goes_on_from_outputs_in_the_cache_in_a_new_session_too(service, forgotten):
+    made = pd.DataFrame({"prompt": ["a lion"]}).pruna.generate("prompt", **QUIET)
+    out = failed_edit(made, service)
+    forgotten()
+    assert out.pruna.retry(**QUIET)["status"].tolist() == ["succeeded"]
