@@ -15,7 +15,7 @@ from pathlib import Path
 import portalocker
 import pytest
 
-from pruna_nb.api.media import JPEG, Stored
+from pruna_nb.api.media import Stored
 from pruna_nb.batch import journal as journals
 from pruna_nb.batch import owners
 from pruna_nb.batch.cache import Cache
@@ -23,6 +23,7 @@ from pruna_nb.batch.entries import Recorded
 from pruna_nb.batch.journal import Journal
 from pruna_nb.batch.owners import Owner, is_at_work
 from pruna_nb.errors import CacheError
+from pruna_nb.files.kinds import JPEG
 
 ROOT = Path(__file__).parents[2]
 HERE = "http://127.0.0.1:1"
@@ -248,9 +249,10 @@ def test_an_entry_whose_file_is_gone_comes_back_from_memory(journal):
 def test_a_held_entry_does_not_bring_back_what_has_ended_since(journal):
     sent = journal.note(intend(journal), "sent", prediction_id="id")
     journal.hold(sent)
-    (journal.folder / "media").mkdir()
-    (journal.folder / "media" / "x").write_bytes(b"a picture")
-    journal.note(sent, "delivered", media="x")
+    name = f"ab/ab{'0' * 62}.jpg"
+    (journal.folder / "media" / "ab").mkdir(parents=True)
+    (journal.folder / "media" / name).write_bytes(b"a picture")
+    journal.note(sent, "delivered", media=name)
     assert journal.open_work() == {}
     assert states(journal) == {"a": "delivered"}
 
