@@ -1,32 +1,47 @@
-"""What failed, and doing it again: in a chain from the step that failed."""
+"""What failed, and doing it again: each row by the record of its request, or by the call.
+
+What a row was asked for is told by its prediction's id first: cells may have been edited since,
+and pandas drops a frame's attrs at a merge, in CSV and elsewhere. A row without an id, and one
+whose request held files that are no longer there, is made by the call that the attrs tell, or that
+the arguments give; in a chain, from the step that failed.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from pruna_nb.arguments import Problems
-from pruna_nb.errors import InputError, PrunaError
-from pruna_nb.frames.call import Call
-from pruna_nb.frames.columns import column
-from pruna_nb.frames.earlier import failed_before
-from pruna_nb.frames.gather import gather
-from pruna_nb.frames.generate import generate
-from pruna_nb.frames.results import GOOD, RESULT_COLUMNS, TEXT, steps_of
+from pruna_nb.catalog import usd_text
+from pruna_nb.errors import BudgetError, InputError, PrunaError
+from pruna_nb.frames.columns import column, optional_column
+from pruna_nb.frames.earlier import is_failure, missing_outputs, told_by
+from pruna_nb.frames.gather import gather, row_name
+from pruna_nb.frames.generate import estimate, generate
+from pruna_nb.frames.records import records_of
+from pruna_nb.frames.replay import Replay, replays
+from pruna_nb.frames.results import RESULT_COLUMNS, beside, steps_of
 from pruna_nb.settings import current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from pruna_nb.batch.options import RunOptions
+    from pruna_nb.frames.call import Call
+    from pruna_nb.frames.generate import Estimate
+    from pruna_nb.frames.records import Record
+
+_NAMED = 10
 
 
 def failed(frame: pd.DataFrame, prefix: str = "") -> pd.DataFrame:
-    """Give the rows that have no output though they were asked for."""
+    """Return the rows that were asked for and have no output, as their status says."""
     return frame.iloc[_bad_places(frame, prefix, "failed()")]
 
 
@@ -38,8 +53,8 @@ def call_of(frame: pd.DataFrame, output: str = "output") -> Call:
     InputError
         If they don't say, as after reading the frame from CSV.
     """
-    spec = steps_of(frame).get(output)
-    if spec is None:
+    call = steps_of(frame).get(output)
+    if call is None:
         msg = (
             f"The frame does not say how {output!r} was made (CSV does not keep that, nor are "
             "files and secrets kept there). Give the arguments that made it, such as "
@@ -47,37 +62,144 @@ def call_of(frame: pd.DataFrame, output: str = "output") -> Call:
             'columns as they are called now, such as images_col="step1_output".'
         )
         raise InputError(msg)
-    return Call.from_attrs(spec)
+    return call
 
 
 def retry(
-    frame: pd.DataFrame, call: Call, options: RunOptions, problems: Problems | None = None
+    frame: pd.DataFrame,
+    call: Call | None,
+    options: RunOptions,
+    problems: Problems | None = None,
+    *,
+    prefix: str = "",
 ) -> pd.DataFrame:
     """Run the rows again that failed, and put their results into a new frame.
 
-    Where a row lacks the output of an earlier step, that step is run again first.
+    Where an earlier step of a row failed, that step is run again first.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The rows.
+    call : Call or None
+        What made them; None asks the record of their predictions' ids, and then the attrs.
+    options : RunOptions
+        How to go about it.
+    problems : Problems, optional
+        What was found wrong with the arguments before.
+    prefix : str
+        That of the results' columns.
 
     Raises
     ------
     InputError
-        If the frame has no results, or the call reads a column that its results replace.
+        If the frame has no results, if nothing tells what a row was asked for, or if the call
+        reads a column that its results replace. Nothing was sent.
     PrunaError
         Of the account or the disk; the error's ``frame`` holds what is done.
     """
     problems = problems or Problems()
     places: list[int] = []
     with problems.noted():
-        places = _bad_places(frame, call.prefix, "retry()")
-    # Samples have their own rows and seeds already.
-    call = call.settled()
-    with problems.noted():
-        _check_inputs_are_there(call)
-    # Before any earlier step is paid for: a row that lacks its output is skipped here.
-    gather(frame.iloc[places], call, current().service, problems)
+        places = _bad_places(frame, prefix, "retry()")
+    again: list[Replay] = []
+    rest = places
+    if call is None:
+        with problems.noted():
+            again, call, rest = _asked_before(frame, prefix, places)
+    elif not problems:
+        with problems.noted():
+            _check_models(frame, call, prefix, places)
+    service = current().service
+    if call is not None:
+        # Samples have their own rows and seeds already.
+        call = call.settled()
+        with problems.noted():
+            _check_inputs_are_there(call)
+        # Before any earlier step is paid for: a row that lacks its output is skipped here.
+        gather(frame.iloc[rest], call, service, problems)
+    for replay in again:
+        gather(replay.table, replay.call, service, problems)
     problems.check()
-    if not places:
-        return frame.copy()
-    return _Again(options).run(frame, call, places)
+    return _Again(options).run_all(frame, prefix, again, call, rest) if places else frame.copy()
+
+
+def _asked_before(
+    frame: pd.DataFrame, prefix: str, places: list[int]
+) -> tuple[list[Replay], Call | None, list[int]]:
+    """Part rows into those whose record can be sent again, and the rest, with its call.
+
+    Raises
+    ------
+    InputError
+        If nothing tells what the rest was asked for.
+    """
+    records = records_of(frame, prefix + "output")
+    known = steps_of(frame).get(prefix + "output")
+    missing = [None] * len(frame) if known is None else missing_outputs(frame, known.settled())
+    again = replays(
+        frame.index, {place: records[place] for place in places if missing[place] is None}
+    )
+    found = {place for replay in again for place in replay.places}
+    rest = [place for place in places if place not in found]
+    call = _call_of_rest(frame, prefix, known, records, rest) if rest else None
+    return again, call, rest
+
+
+def _call_of_rest(
+    frame: pd.DataFrame,
+    prefix: str,
+    known: Call | None,
+    records: Sequence[Record | None],
+    rest: list[int],
+) -> Call:
+    """Return the call of the rows whose own record does not do.
+
+    Raises
+    ------
+    InputError
+        If none is known, or the frame's rows are of several models, so that it may not be theirs.
+    """
+    models = sorted({record.model for record in records if record is not None})
+    if known is not None and set(models) <= {known.model}:
+        return known
+    which = _named(frame, rest)
+    if len({*models, *([known.model] if known is not None else [])}) > 1:
+        msg = (
+            f"{which}: nothing tells which request was made, and the frame's rows are of several "
+            f"models ({', '.join(models)}). Nothing was sent. Retry them by themselves, with the "
+            'arguments that made them: frame.iloc[[...]].pruna.retry("prompt", model=...).'
+        )
+        raise InputError(msg, [which])
+    try:
+        return call_of(frame, prefix + "output")
+    except InputError as error:
+        msg = f"{which}: no record tells what was asked for. {error} Nothing was sent."
+        raise InputError(msg, [which]) from None
+
+
+def _check_models(frame: pd.DataFrame, call: Call, prefix: str, places: list[int]) -> None:
+    """Refuse to retry a row with another model than the one that it was asked of."""
+    records = records_of(frame, prefix + "output")
+    others = {
+        place: record.model
+        for place in places
+        if (record := records[place]) is not None and record.model != call.model
+    }
+    if others:
+        models = ", ".join(sorted(set(others.values())))
+        msg = (
+            f"{_named(frame, list(others))}: asked of {models}, not of {call.model}. Nothing was "
+            "sent. retry() without arguments asks each row's own model again; for another model, "
+            "generate() those rows."
+        )
+        raise InputError(msg)
+
+
+def _named(frame: pd.DataFrame, places: Sequence[int]) -> str:
+    names = ", ".join(row_name(frame.index, place) for place in places[:_NAMED])
+    more = len(places) - _NAMED
+    return f"{names} and {more:,} more" if more > 0 else names
 
 
 class _Again:
@@ -87,16 +209,43 @@ class _Again:
         self._options = options
         self._spent_usd = 0.0
 
+    def run_all(
+        self,
+        frame: pd.DataFrame,
+        prefix: str,
+        again: list[Replay],
+        call: Call | None,
+        rest: list[int],
+    ) -> pd.DataFrame:
+        """Send records again, and run a call on the rest; all is checked before any is sent."""
+        work = frame
+        parts = [(replay.table, replay.call) for replay in again]
+        if call is not None:
+            parts.append((frame.iloc[rest], call))
+        if len(parts) > 1:  # one alone is checked by its own run
+            _check_budget(
+                [estimate(*part, self._options, refill=True) for part in parts],
+                self._options.max_cost_usd,
+            )
+        for replay in again:
+            back = partial(_put_back, work, replay.places, prefix=prefix, source="", attrs=False)
+            with _frame_of_error(back):
+                done = generate(replay.table, replay.call, self._options_now(), refill=True)
+            self._spent_usd += float(done["cost_usd"].sum())
+            work = back(done)
+        return work if call is None else self.run(work, call, rest)
+
     def run(self, frame: pd.DataFrame, call: Call, places: list[int]) -> pd.DataFrame:
         steps = steps_of(frame)
         work = frame.copy()
         for label in call.labels():
             if isinstance(label, str) and label in steps:
                 work = self._mended(work, label, call.prefix, places)
-        with _frame_of_error(lambda part: _put_back(work, places, part, call.prefix)):
-            done = generate(work.iloc[places], call, self._options_now())
+        back = partial(_put_back, work, places, prefix=call.prefix, source=call.prefix)
+        with _frame_of_error(back):
+            done = generate(work.iloc[places], call, self._options_now(), refill=True)
         self._spent_usd += float(done[call.prefix + "cost_usd"].sum())
-        return _put_back(work, places, done, call.prefix)
+        return back(done)
 
     def _options_now(self) -> RunOptions:
         most = self._options.max_cost_usd
@@ -106,13 +255,15 @@ class _Again:
     def _mended(
         self, frame: pd.DataFrame, label: str, prefix: str, places: list[int]
     ) -> pd.DataFrame:
-        """Give the frame with the outputs of an earlier step that some rows lack."""
+        """Return the frame with the outputs of an earlier step that failed in some rows."""
         cells = column(frame, label, "retry()")
-        missing = [place for place in places if cells[place] is None]
+        told = zip(*(optional_column(frame, name) for name in told_by(frame, label)), strict=True)
+        is_bad = [is_failure(status, error) for status, error in told]
+        missing = [place for place in places if cells[place] is None and is_bad[place]]
         if not missing:
             return frame
         steps = steps_of(frame)
-        step = replace(Call.from_attrs(steps[label]), prefix=_BESIDE)
+        step = replace(steps[label], prefix=_BESIDE)
         # A step's results go into columns of their own, and from there to where they belong.
         blank = frame.assign(**dict.fromkeys(map(_BESIDE.__add__, RESULT_COLUMNS)))
         blank.attrs = dict(frame.attrs)
@@ -121,12 +272,14 @@ class _Again:
             out = frame.copy()
             # The steps before it may have been made anew too.
             before = [name for name in steps if name not in {label, prefix + "output"}]
-            sources = {name: name for name in before if name in made.columns}
-            sources |= {label: _BESIDE + "output", prefix + "status": _BESIDE + "status"}
-            sources |= {prefix + "error": _BESIDE + "error"}
+            names = [beside(step, name) for step in before for name in RESULT_COLUMNS]
+            sources = {name: name for name in names if name in made.columns}
+            sources |= {beside(label, name): _BESIDE + name for name in RESULT_COLUMNS}
+            sources |= {prefix + name: _BESIDE + name for name in ("status", "error")}
             for name, source in sources.items():
-                values = made[source].tolist()
-                _set(out, name, {place: values[place] for place in missing}, TEXT)
+                if name in out.columns:
+                    values = made[source].tolist()
+                    _set(out, name, {place: values[place] for place in missing}, made[source].dtype)
             return out
 
         with _frame_of_error(with_made):
@@ -135,6 +288,16 @@ class _Again:
 
 
 _BESIDE = "pruna_nb again "
+
+
+def _check_budget(estimates: list[Estimate], max_cost_usd: Decimal | None) -> None:
+    costs = [each.cost_usd for each in estimates]
+    known = math.fsum(cost for cost in costs if cost is not None)
+    if max_cost_usd is None or (None not in costs and known <= float(max_cost_usd) + 1e-9):
+        return
+    cost = "an unknown sum" if None in costs else usd_text(known)
+    msg = f"retry() would cost {cost}; max_cost_usd={max_cost_usd}. Nothing was sent."
+    raise BudgetError(msg)
 
 
 @contextlib.contextmanager
@@ -150,15 +313,37 @@ def _frame_of_error(whole: Callable[[pd.DataFrame], pd.DataFrame]) -> Iterator[N
 
 
 def _put_back(
-    frame: pd.DataFrame, places: list[int], done: pd.DataFrame, prefix: str
+    frame: pd.DataFrame,
+    places: Sequence[int],
+    done: pd.DataFrame,
+    *,
+    prefix: str,
+    source: str,
+    attrs: bool = True,
 ) -> pd.DataFrame:
+    """Return a frame with the results that some rows have now.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        All rows.
+    places : sequence of int
+        Which rows were done.
+    done : DataFrame
+        They, with their results.
+    prefix, source : str
+        What the results' columns begin with, in `frame` and in `done`.
+    attrs : bool
+        Whether `done` tells better than `frame` how the outputs were made.
+    """
     out = frame.copy()
-    for name in (prefix + each for each in RESULT_COLUMNS):
-        values = done[name].tolist()
+    for each in RESULT_COLUMNS:
+        name, made = prefix + each, done[source + each]
         if name not in out.columns:
             out[name] = pd.Series([None] * len(out), index=out.index, dtype=object)
-        _set(out, name, dict(zip(places, values, strict=True)), done[name].dtype)
-    out.attrs = dict(done.attrs)
+        _set(out, name, dict(zip(places, made.tolist(), strict=True)), made.dtype)
+    if attrs:
+        out.attrs = dict(done.attrs)
     return out
 
 
@@ -174,13 +359,11 @@ def _set(frame: pd.DataFrame, name: str, values: dict[int, Any], dtype: Any) -> 
 
 def _bad_places(frame: pd.DataFrame, prefix: str, what_for: str) -> list[int]:
     statuses = column(frame, prefix + "status", what_for)
-    error = prefix + "error"
-    errors = column(frame, error, what_for) if error in frame.columns else [None] * len(frame)
+    errors = optional_column(frame, prefix + "error")
     return [
         place
-        for place, (status, why) in enumerate(zip(statuses, errors, strict=True))
-        if (status is not None and status not in GOOD)
-        or (status == "skipped" and failed_before(why))
+        for place, (status, error) in enumerate(zip(statuses, errors, strict=True))
+        if is_failure(status, error)
     ]
 
 

@@ -113,7 +113,7 @@ def generate_in_background(
     PrunaError
         If the call is wrong, costs too much, or cannot start.
     """
-    grown, run = begin(frame, call, options, problems)
+    grown, run = begin(frame, call, options, problems, keep=keep)
     progress.announce(run, shown=options.progress)
     with progress.stopping(run) as interrupt:
         run.start()

@@ -7,7 +7,6 @@ import os
 from collections.abc import Hashable, Iterator, ValuesView
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from dataclasses import fields as fields_of
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,8 +14,8 @@ import pandas as pd
 from pruna_nb.arguments import described, listed, switch, text, whole
 from pruna_nb.batch.options import OPTION_NAMES, stranger
 from pruna_nb.catalog import NO_MODEL, find_model, read_model
-from pruna_nb.errors import InputError
-from pruna_nb.frames.cells import plain
+from pruna_nb.errors import InputError, UnknownModelError
+from pruna_nb.frames.cells import plain, unshared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,19 +76,22 @@ class Call:
 
     def labels(self) -> list[Any]:
         """Give the columns that fields are read from, each of a list of columns too."""
-        return [
-            label
-            for given in self.columns.values()
-            for label in (given if isinstance(given, list) else [given])
-        ]
+        return [label for given in self.columns.values() for label in _listed(given)]
 
     def drafts(self) -> bool:
         """Tell whether it makes drafts, whose final pass needs their seeds."""
         return self.constants.get("draft") is True or "draft" in self.columns
 
+    def chooses_seeds(self) -> bool:
+        """Whether it needs a column of seeds that it does not read: `expand` makes it."""
+        return self._needs_seeds() and self.columns.get("seed") != "seed"
+
+    def _needs_seeds(self) -> bool:
+        return self.samples > 1 or (self.drafts() and "seed" not in self.constants)
+
     def settled(self) -> Call:
         """Give the call as it is on the frame that `expand` made: seeds are in a column."""
-        if self.samples == 1 and not (self.drafts() and "seed" not in self.constants):
+        if not self._needs_seeds():
             return self
         constants = {name: value for name, value in self.constants.items() if name != "seed"}
         return replace(
@@ -98,30 +100,54 @@ class Call:
 
     def as_attrs(self) -> dict[str, Any] | None:
         """Give the call as JSON, for a frame's attrs; None if a constant is no JSON or secret."""
-        model = self.known_model()
+        model = find_model(self.model, unchecked=True)  # a later release's, perhaps
         secret = any(model.fields[name].secret for name in self.constants if name in model.fields)
         # A label that is a tuple would come back from JSON as a list of labels.
         if secret or _SECRET in self.constants or any(type(x) is tuple for x in self.labels()):
             return None
         try:
             spec: dict[str, Any] = json.loads(
-                json.dumps(
-                    {
-                        each.name: getattr(self, each.name)
-                        for each in fields_of(self)
-                        if each.name != "recorded"
-                    }
-                )
+                json.dumps({name: getattr(self, name) for name in _TYPES})
             )
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             return None
         return spec
 
     @classmethod
-    def from_attrs(cls, spec: Mapping[str, Any]) -> Call:
-        """Make a call of what `as_attrs` gave."""
-        call = cls(**{**spec, "needs": tuple(spec.get("needs", ()))})
+    def from_attrs(cls, spec: object) -> Call | None:
+        """Return the call that `as_attrs` wrote; None if it is damaged.
+
+        Attrs survive Parquet, so they may be anybody's. What a later release added is left out.
+        """
+        if not isinstance(spec, dict) or "model" not in spec:
+            return None
+        known = {name: unshared(spec[name]) for name in _TYPES if name in spec}
+        if any(type(value) not in _TYPES[name] for name, value in known.items()):
+            return None
+        labels = [label for each in known.get("columns", {}).values() for label in _listed(each)]
+        needs = known.get("needs", ())
+        if not all(isinstance(label, (str, int, float)) for label in labels):
+            return None
+        if not all(isinstance(name, str) for name in needs) or known.get("samples", 1) < 1:
+            return None
+        try:
+            find_model(known["model"], unchecked=True)
+        except UnknownModelError:
+            return None
+        call = cls(**{**known, "needs": tuple(needs)})
         return replace(call, recorded=frozenset((*call.constants, *call.columns)))
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "model": (str,), "constants": (dict,), "columns": (dict,), "template": (str, type(None)),
+    "samples": (int,), "unchecked": (bool,), "prefix": (str,), "needs": (list, tuple),
+}  # fmt: skip
+"""What the fields of a call are in a frame's attrs."""
+
+
+def _listed(given: Any) -> list[Any]:
+    """Return what a field is read from as a list: one column, or several."""
+    return given if isinstance(given, list) else [given]
 
 
 def read_prefix(prefix: object, problems: Problems) -> str:
@@ -201,7 +227,7 @@ def _read_fields(
         if told is not None:
             wrong.append(told)
         elif is_column:
-            columns[base] = value
+            columns[base] = unshared(value)
         else:
             constants[name] = _plain_constant(model, name, value)
     return constants, columns
@@ -213,8 +239,8 @@ def _plain_constant(model: Model, name: str, value: Any) -> Any:
     if field is not None and isinstance(value, os.PathLike):
         return os.fspath(value)
     if field is None or field.media:
-        return plain(value)
-    return several(value) if is_several(value) else plain(value)
+        return unshared(plain(value))
+    return several(value) if is_several(value) else unshared(plain(value))
 
 
 def is_several(value: Any) -> bool:

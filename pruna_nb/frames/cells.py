@@ -64,6 +64,24 @@ _PLAINER: Any = (
 )
 
 
+def unshared(value: Any) -> Any:
+    """Return a value whose lists and dicts are its own; what they hold stays the same.
+
+    Examples
+    --------
+    >>> sizes = [1, 2]
+    >>> kept = unshared({"sizes": sizes})
+    >>> sizes.append(3)
+    >>> kept
+    {'sizes': [1, 2]}
+    """
+    if type(value) is list:
+        return [unshared(item) for item in value]
+    if type(value) is dict:
+        return {name: unshared(item) for name, item in value.items()}
+    return value
+
+
 def fit(field: Field, value: Any) -> Any:
     """Make a value fit a field where that changes nothing of its meaning.
 

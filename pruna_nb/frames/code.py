@@ -60,7 +60,7 @@ def code_of(ask: Ask, call: Call, *, frame: pd.DataFrame | None, name: str) -> s
     if frame is None:
         table = _table(ask, spots)
     elif name:
-        table = _rows(spots, name, [spot.row for spot in spots])
+        table = _rows(spots, call, name, [spot.row for spot in spots])
     else:
         table = _cells(spots, frame, call)
     verb = _call(f"out = {'df' if frame is None else 'rows'}.pruna.generate", arguments)
@@ -134,11 +134,12 @@ def _cells(spots: Sequence[Spot], frame: pd.DataFrame, call: Call) -> str:
     """Write a frame that has no name: the rows that were taken, the columns that are read."""
     places = list(dict.fromkeys(spot.row for spot in spots if spot.row is not None))
     read = [] if call.template is None else template_labels(call.template, frame)
-    read += [label for label in call.columns.values() if label not in spots[0].given]
+    read += [label for field, label in call.columns.items() if field not in spots[0].given]
     used = frame.iloc[places]
     cells = {label: column(used, label, "the code") for label in dict.fromkeys(read)}
     index = [plain(label) for label in used.index]
-    rows = _rows(spots, "df", [places.index(spot.row) for spot in spots if spot.row is not None])
+    taken = [places.index(spot.row) for spot in spots if spot.row is not None]
+    rows = _rows(spots, call, "df", taken)
     if not all(_is_written([label, values]) for label, values in [*cells.items(), ("", index)]):
         return f"# df: the frame's rows {places!r}, which cannot be written out as text\n{rows}"
     columns = ", ".join(f"{literal(label)}: {literal(values)}" for label, values in cells.items())
@@ -155,7 +156,7 @@ def _is_written(value: Any) -> bool:
     return value is None or isinstance(value, (str, Path, bool, int, float))
 
 
-def _rows(spots: Sequence[Spot], name: str, places: Sequence[int | None]) -> str:
+def _rows(spots: Sequence[Spot], call: Call, name: str, places: Sequence[int | None]) -> str:
     """Write the frame's rows, each as often as the axes ask for it."""
     rows = f"rows = {name}.iloc[{list(places)!r}]"
     names = list(spots[0].given)
@@ -165,5 +166,5 @@ def _rows(spots: Sequence[Spot], name: str, places: Sequence[int | None]) -> str
     for each in names:
         values = [spot.given[each] for spot in spots]
         same = all(value == values[0] for value in values)
-        columns.append(f"{each}={literal(values[0] if same else values)}")
+        columns.append(f"{call.columns[each]}={literal(values[0] if same else values)}")
     return _call(f"{rows}.assign", columns)

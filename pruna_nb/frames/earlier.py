@@ -1,30 +1,47 @@
-"""Chains: what an earlier step left for the next, and why where it left nothing."""
+"""Chains: what an earlier step left for the next, and why where it left nothing.
+
+That a step failed is read from its status, never guessed from an empty output: a picture that the
+user took out of the table stays out, in all steps after it.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.frames.columns import column
-from pruna_nb.frames.results import steps_of
+from pruna_nb.frames.columns import column, optional_column
+from pruna_nb.frames.ownership import is_step
+from pruna_nb.frames.results import FAILED, STATUSES, beside, steps_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pruna_nb.frames.call import Call
 
-FAILED = "an earlier step failed"
+STEP_FAILED = "an earlier step failed"
 """What the error of a row says that was not asked for since an earlier step failed. It stands
 in the text since that alone survives CSV, Parquet and SQL."""
 _SKIPPED = "an earlier step skipped it"
-_INNER = re.compile(rf"(?:{FAILED}|{_SKIPPED})(?: \((.*)\))?$", re.DOTALL)
+_NOTHING = "an earlier step left no output"
+REMOVED = "its output was taken out of the table"
+"""What is said of a row that succeeded, and whose output the user removed."""
+_INNER = re.compile(rf"(?:{STEP_FAILED}|{_SKIPPED})(?: \((.*)\))?$", re.DOTALL)
 _KEPT = re.compile(r"step\d+_(.*output)")
 _SHOWN = 200
 
 
 def failed_before(error: object) -> bool:
     """Tell whether a row's error says that an earlier step failed."""
-    return isinstance(error, str) and FAILED in error
+    return isinstance(error, str) and STEP_FAILED in error
+
+
+def is_failure(status: object, error: object) -> bool:
+    """Whether a row was asked for and has no output, as its status says.
+
+    A row that was skipped since an earlier step failed is one too.
+    """
+    known = status if isinstance(status, str) else None
+    return known in FAILED or (known == "skipped" and failed_before(error))
 
 
 def is_output(frame: pd.DataFrame, label: object) -> bool:
@@ -32,51 +49,57 @@ def is_output(frame: pd.DataFrame, label: object) -> bool:
     if not isinstance(label, str):
         return False
     return label in steps_of(frame) or (
-        label.endswith("output") and _beside(frame, label) + "status" in frame.columns
+        label.endswith("output") and told_by(frame, label)[0] in frame.columns
     )
 
 
 def missing_outputs(frame: pd.DataFrame, call: Call) -> list[str | None]:
-    """Say of each row that lacks an earlier step's output which the call reads, why it does."""
+    """Return why rows have no output of an earlier step that the call reads; None where they have.
+
+    A row whose status the user changed to a word of their own, such as "rejected", has none.
+    """
     found: list[str | None] = [None] * len(frame)
     for name, given in call.columns.items():
         for label in given if isinstance(given, list) else [given]:
             if not is_output(frame, label):
                 continue
             cells = column(frame, label, f"{name}_col")
-            if None not in cells:
-                continue
-            whys = _whys(frame, label)
-            for place, (cell, why) in enumerate(zip(cells, whys, strict=True)):
-                if cell is None and found[place] is None:
-                    found[place] = f"{name} is empty: {why}"
+            statuses, errors = (optional_column(frame, each) for each in told_by(frame, label))
+            rejected = _rejected(frame, label, statuses)
+            rows = zip(cells, statuses, errors, rejected, strict=True)
+            for place, (cell, status, error, is_rejected) in enumerate(rows):
+                if found[place] is not None:
+                    continue
+                if cell is None:
+                    found[place] = f"{name} is empty: {_why(status, error)}"
+                elif is_rejected:
+                    found[place] = f"{name} is not taken: the status of {label!r} is {status!r}"
     return found
 
 
-def _whys(frame: pd.DataFrame, label: str) -> list[str]:
-    prefix = _beside(frame, label)
-    statuses = _optional(frame, prefix + "status")
-    errors = _optional(frame, prefix + "error")
-    return [_why(status, error) for status, error in zip(statuses, errors, strict=True)]
+def _rejected(frame: pd.DataFrame, label: str, statuses: list[Any]) -> list[bool]:
+    """Return which rows have a status that no step leaves, beside others that one left."""
+    words = [status is not None and str(status) not in STATUSES for status in statuses]
+    if any(words) and is_step(frame, label) and not STATUSES.isdisjoint(map(str, statuses)):
+        return words
+    return [False] * len(frame)
 
 
-def _beside(frame: pd.DataFrame, label: str) -> str:
-    """Give the prefix of the status and the error that tell of a column of outputs."""
-    prefix = label.removesuffix("output")
+def told_by(frame: pd.DataFrame, label: str) -> tuple[str, str]:
+    """Name the columns of the status and the error that tell of a column of outputs."""
     kept = _KEPT.fullmatch(label)
-    # Of a step that was replaced, the frame has no status: the last step's tells what it found.
-    if kept and prefix + "status" not in frame.columns:
-        return kept[1].removesuffix("output")
-    return prefix
-
-
-def _optional(frame: pd.DataFrame, name: str) -> list[Any]:
-    return column(frame, name, name) if name in frame.columns else [None] * len(frame)
+    if kept and beside(label, "status") not in frame.columns:
+        # A frame of an earlier release: of a step that was replaced it has no status, but the
+        # last step's tells what it found.
+        label = kept[1]
+    return beside(label, "status"), beside(label, "error")
 
 
 def _why(status: object, error: object) -> str:
+    if str(status) not in STATUSES - {"succeeded"}:
+        return _NOTHING if status is None else REMOVED
     text = "" if error is None else " ".join(str(error).split())
-    word = _SKIPPED if status == "skipped" and FAILED not in text else FAILED
+    word = STEP_FAILED if is_failure(status, error) else _SKIPPED
     inner = _INNER.search(text)
     if inner:
         text = inner[1] or ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -11,16 +13,18 @@ import pandas as pd
 from pruna_nb.arguments import Problems, switch
 from pruna_nb.batch.options import RunOptions, read_options, stranger
 from pruna_nb.catalog import check_input, read_model
-from pruna_nb.errors import InputError
+from pruna_nb.errors import ColumnError, InputError
 from pruna_nb.frames import generate as verbs
 from pruna_nb.frames.call import Call, read_call, wrong_call
 from pruna_nb.frames.cells import plain
 from pruna_nb.frames.code import code_of
 from pruna_nb.frames.columns import column
 from pruna_nb.frames.expand import expand
+from pruna_nb.frames.ownership import check_own_columns
 from pruna_nb.frames.results import with_results
 from pruna_nb.frames.showing import thumbs_dir
-from pruna_nb.frames.template import fill
+from pruna_nb.frames.snapshot import snapshot
+from pruna_nb.frames.template import fill, template_labels
 from pruna_nb.scopes import Scope
 from pruna_nb.settings import current
 
@@ -45,7 +49,7 @@ class FrameTables:
     Parameters
     ----------
     frame : DataFrame, optional
-        Whose rows an ask names; without one the ask's own axes are the table.
+        Whose rows an ask names, as they are now; without one the ask's own axes are the table.
     base : Call, optional
         The columns and the template that the rows' fields are read from.
     options : RunOptions, optional
@@ -62,7 +66,9 @@ class FrameTables:
         options: RunOptions | None = None,
         unchecked: bool = False,
     ) -> None:
-        self._frame, self._base = frame, base
+        self._frame = None if frame is None else snapshot(frame)
+        self._original = None if frame is None else weakref.ref(frame)
+        self._base = base
         self._options = replace(options or RunOptions(), progress=False)
         self._unchecked = unchecked
         self._scope = Scope()
@@ -86,7 +92,18 @@ class FrameTables:
 
     def code(self, ask: Ask) -> str:
         """Give the Python that makes it again."""
-        return code_of(ask, self.call(ask), frame=self._frame, name=_name_of(self._frame))
+        call = self.call(ask)
+        return code_of(ask, call, frame=self._frame, name=self._name(call))
+
+    def _name(self, call: Call) -> str:
+        """Find what the notebook calls the frame; empty if it has no name, or was changed since."""
+        original = None if self._original is None else self._original()
+        if original is None or self._frame is None:
+            return ""
+        read = [label for label in call.labels() if label in self._frame.columns]
+        if call.template is not None:
+            read += template_labels(call.template, self._frame)
+        return _name_of(original) if _is_unchanged(original, self._frame, read) else ""
 
     def table(self, ask: Ask) -> pd.DataFrame:
         """Give the table of an ask: a row for each place."""
@@ -96,7 +113,13 @@ class FrameTables:
         if self._frame is None:
             return pd.DataFrame(columns, index=pd.RangeIndex(len(spots)))
         rows = self._frame.iloc[[spot.row for spot in spots if spot.row is not None]]
-        return rows.assign(**columns)
+        return rows.assign(**{self._label(name): values for name, values in columns.items()})
+
+    def _label(self, name: str) -> str:
+        """Name the column of an axis; one of the user's own by that name stays as it is."""
+        taken = () if self._frame is None else self._frame.columns
+        free = (f"form{number}_{name}" if number > 1 else f"form_{name}" for number in count(1))
+        return name if name not in taken else next(label for label in free if label not in taken)
 
     def call(self, ask: Ask) -> Call:
         """Give the call that makes an ask's table."""
@@ -106,7 +129,7 @@ class FrameTables:
             base,
             model=ask.model.name,
             constants=ask.constants(),
-            columns={**base.columns, **{name: name for name in varying}},
+            columns={**base.columns, **{name: self._label(name) for name in varying}},
             unchecked=self._unchecked or base.unchecked,
         )
 
@@ -196,6 +219,7 @@ def explore_frame(
     for name, label in base.columns.items():
         if name != "prompt":
             problems.read(_check_columns, frame, name, label, instead=None)
+    check_own_columns(frame, base, problems, takes_prefix=False)
     states = states_of(known, given, problems, unchecked=anyhow)
     problems.check()
     tables = FrameTables(frame, base, options=options, unchecked=anyhow)
@@ -336,10 +360,19 @@ def _row_texts(frame: pd.DataFrame, call: Call) -> list[tuple[int, str]]:
     ]
 
 
-def _name_of(frame: pd.DataFrame | None) -> str:
+def _is_unchanged(frame: pd.DataFrame, before: pd.DataFrame, labels: Sequence[Any]) -> bool:
+    """Whether some columns of a frame, and its rows, are what they were."""
+    try:
+        return frame.index.equals(before.index) and all(
+            column(frame, label, "the code") == column(before, label, "the code")
+            for label in labels
+        )
+    except (ColumnError, ValueError):  # a column is gone; arrays have no one answer
+        return False
+
+
+def _name_of(frame: pd.DataFrame) -> str:
     """Find what the notebook calls a frame; empty where it has no name."""
-    if frame is None:
-        return ""
     import sys
 
     main = sys.modules.get("__main__")

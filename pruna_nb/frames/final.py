@@ -93,7 +93,7 @@ def _draft_call(
     known = steps_of(frame).get(prefix + "output")
     if known is None and not given:
         return call_of(frame, prefix + "output")
-    base = Call("p-video") if known is None else Call.from_attrs(known)
+    base = Call("p-video") if known is None else known
     model = given.pop("model", base.model)
     options = {name: given.pop(name) for name in ("prompt_col", "prompt") if name in given}
     unchecked = given.pop("unchecked", base.unchecked)

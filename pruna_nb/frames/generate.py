@@ -13,7 +13,9 @@ from pruna_nb.errors import PrunaError
 from pruna_nb.frames.bulk import bulk
 from pruna_nb.frames.expand import expand
 from pruna_nb.frames.gather import gather
+from pruna_nb.frames.ownership import check_own_columns
 from pruna_nb.frames.results import with_results
+from pruna_nb.frames.snapshot import snapshot
 from pruna_nb.settings import current
 
 if TYPE_CHECKING:
@@ -82,12 +84,20 @@ class Estimate:
 
 
 def estimate(
-    frame: pd.DataFrame, call: Call, options: RunOptions, problems: Problems | None = None
+    frame: pd.DataFrame,
+    call: Call,
+    options: RunOptions,
+    problems: Problems | None = None,
+    *,
+    refill: bool = False,
 ) -> Estimate:
     """Return what a call would run and cost; sends nothing. It is checked as for `generate`."""
     settings = current()
     with bulk():
-        _, plan = _planned(frame, call, options, settings, problems or Problems())
+        problems = problems or Problems()
+        if not refill:
+            check_own_columns(frame, call, problems)
+        _, plan = _planned(frame, call, options, settings, problems)
         return Estimate(
             rows=len(plan.requests),
             hits=plan.count("hit"),
@@ -101,7 +111,13 @@ def estimate(
 
 
 def begin(
-    frame: pd.DataFrame, call: Call, options: RunOptions, problems: Problems | None = None
+    frame: pd.DataFrame,
+    call: Call,
+    options: RunOptions,
+    problems: Problems | None = None,
+    *,
+    keep: Collection[str] = (),
+    refill: bool = False,
 ) -> tuple[pd.DataFrame, Run]:
     """Check everything, plan, and make the run, which is not started yet.
 
@@ -115,11 +131,15 @@ def begin(
         How to go about it.
     problems : Problems, optional
         What was found wrong with the arguments before; told with what is wrong with the rows.
+    keep : collection of str
+        Columns of an earlier step's results that stay, under another name.
+    refill : bool
+        Whether the results' columns are known to be a step's, which this call fills again.
 
     Returns
     -------
     frame : DataFrame
-        With a row for each sample.
+        As it was at the call, with a row for each sample.
     run : Run
         To be started.
     """
@@ -128,7 +148,10 @@ def begin(
 
     settings = current()
     with bulk():
-        grown, plan = _planned(frame, call, options, settings, problems or Problems())
+        now, problems = snapshot(frame), problems or Problems()
+        if not refill:
+            check_own_columns(now, call, problems, keep)
+        grown, plan = _planned(now, call, options, settings, problems)
         engine.check_budget(plan, options.max_cost_usd)
         return grown, Run(plan, settings, options)
 
@@ -140,6 +163,7 @@ def generate(
     problems: Problems | None = None,
     *,
     keep: Collection[str] = (),
+    refill: bool = False,
 ) -> pd.DataFrame:
     """Run a call on a frame and give the new frame.
 
@@ -155,6 +179,8 @@ def generate(
         What was found wrong with the arguments before.
     keep : collection of str
         Columns of an earlier step's results that stay, under another name.
+    refill : bool
+        As for `begin`.
 
     Raises
     ------
@@ -164,7 +190,7 @@ def generate(
     KeyboardInterrupt
         If it was interrupted; what is done is kept, and the interrupt's ``frame`` holds it too.
     """
-    grown, run = begin(frame, call, options, problems)
+    grown, run = begin(frame, call, options, problems, keep=keep, refill=refill)
     try:
         progress.wait(run, progress=options.progress)
     except KeyboardInterrupt as interrupt:

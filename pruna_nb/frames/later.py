@@ -27,9 +27,11 @@ class LaterVerbs(Verbs):
     """The verbs of ``df.pruna`` that go on from a run's results."""
 
     def failed(self, *, prefix: str = "") -> pd.DataFrame:
-        """Give the rows that were asked for and have no output, with their errors.
+        """Return the rows that were asked for and have no output, with their errors.
 
-        In a chain, these are also the rows that were skipped since an earlier step failed.
+        These are the rows whose status is "failed", "canceled", "lost" or "pending"; in a chain,
+        also those that were skipped since an earlier step failed. A row that succeeded, and whose
+        output you took out of the table, is none of them.
         """
         from pruna_nb.frames.again import failed
 
@@ -53,13 +55,17 @@ class LaterVerbs(Verbs):
     ) -> pd.DataFrame:
         """Run the rows again that failed, were lost or are pending; the others stay.
 
+        Without arguments, a row is asked for again as it was, by the record of its prediction's
+        id: whatever its cells say by now, and whatever was done to the frame since (a merge, a
+        concat of several models, CSV). A row that got no id, or whose files are not in the cache,
+        is asked for by the call that the frame's attrs tell, with its cells as they are.
         In a chain, a row goes on from the step that failed, with all steps after it.
 
         Parameters
         ----------
         prompt_col : str, optional
-            As given to `generate`; needed only if the frame does not say how it was made,
-            as after reading it from CSV. Then all arguments of `generate` are needed.
+            As given to `generate`: asks for what the cells say now. Needed where neither the
+            record nor the frame tells what was asked for; then all arguments of `generate` are.
         model, prompt, samples, unchecked
             As given to `generate`, where they are needed.
         cache, on_lost, max_cost_usd, progress, timeout
@@ -74,7 +80,7 @@ class LaterVerbs(Verbs):
         DataFrame
             A new frame, the same rows, with what they have now.
         """
-        from pruna_nb.frames.again import call_of, retry
+        from pruna_nb.frames.again import retry
 
         problems = Problems()
         options = read_options(
@@ -87,9 +93,8 @@ class LaterVerbs(Verbs):
         )
         begin = read_prefix(prefix, problems)
         asked = (prompt_col, model, prompt, *fields)
-        if all(each is None for each in asked) and samples == 1 and not unchecked:
-            call = problems.read(call_of, self._frame, begin + _OUTPUT, instead=nothing(begin))
-        else:
+        call = None
+        if any(each is not None for each in asked) or samples != 1 or unchecked:
             call = read_call(
                 "p-image" if model is None else model,
                 problems,
@@ -100,7 +105,7 @@ class LaterVerbs(Verbs):
                 prefix=begin,
                 fields=fields,
             )
-        return retry(self._frame, call, options, problems)
+        return retry(self._frame, call, options, problems, prefix=begin)
 
     @overload
     def finalize(

@@ -1,17 +1,20 @@
 """Outcomes as columns of a new frame, plain enough for CSV, Parquet and SQL.
 
-Columns of the same names, of an earlier step, are replaced, but not lost where they are still
-needed: what a step reads and replaces stays as ``step1_output``, ``step2_output`` and so on.
+Columns of the same names, of an earlier step, are replaced. Those of a step whose output is read
+or kept stay all together: ``step1_output``, ``step1_status``, ``step1_cost_usd`` and so on, so
+that each step of a chain still tells what it made, what became of it and what it cost.
 """
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pruna_nb.errors import InputError
 from pruna_nb.frames.call import ATTRS, Call
 from pruna_nb.frames.template import rename_columns, template_labels
 
@@ -22,7 +25,9 @@ if TYPE_CHECKING:
 
 TEXT_COLUMNS = ("output", "status", "error", "prediction_id")
 RESULT_COLUMNS = ("output", "status", "error", "seconds", "cost_usd", "cached", "prediction_id")
-GOOD = frozenset({"succeeded", "skipped"})
+STATUSES = frozenset({"succeeded", "failed", "canceled", "skipped", "lost", "pending"})
+FAILED = frozenset({"failed", "canceled", "lost", "pending"})
+"""What a row says that was asked for and has no output; a word of the user's own is none."""
 
 
 def with_results(
@@ -30,8 +35,8 @@ def with_results(
 ) -> pd.DataFrame:
     """Give a new frame with the results' columns beside the frame's own.
 
-    The frame itself is not changed. Columns of the same names are replaced; those that the
-    call reads, or that are to be kept, stay under another name.
+    The frame itself is not changed. Columns of the same names are replaced; where the call reads
+    one of them, or it is to be kept, they all stay under other names.
     """
     results: dict[str, Any] = {
         call.prefix + name: _column(name, outcomes) for name in RESULT_COLUMNS
@@ -39,11 +44,12 @@ def with_results(
     read = {*keep, *(label for label in call.labels() if isinstance(label, str))}
     if call.template is not None:
         read.update(template_labels(call.template, frame))
-    base, names = set_aside(frame, [name for name in results if name in read])
+    base, names = set_aside(frame, [] if read.isdisjoint(results) else list(results))
     kept = base.drop(columns=[name for name in results if name in base.columns])
     made = pd.DataFrame(results, index=frame.index)
     out = pd.concat([kept, made], axis=1) if len(kept.columns) else made
-    out.attrs = dict(base.attrs)
+    out.index = frame.index.view()  # else renaming it would rename the frame's
+    out.attrs = copy.deepcopy(base.attrs)
     _note(out, _renamed(call.settled(), frame, names))
     return out
 
@@ -53,35 +59,62 @@ def set_aside(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, 
 
     How the frame's outputs were made is told of the new names from then on.
     """
-    new: dict[str, str] = {}
-    for name in names:
-        if name in frame.columns:
-            taken = (f"step{number}_{name}" for number in count(1))
-            new[name] = next(label for label in taken if label not in frame.columns)
-    if not new:
-        return frame, new
+    present = [name for name in names if name in frame.columns]
+    if not present:
+        return frame, {}
+    free = (
+        number
+        for number in count(1)
+        if not any(f"step{number}_{name}" in frame.columns for name in present)
+    )
+    step = next(free)
+    new = {name: f"step{step}_{name}" for name in present}
     out = frame.rename(columns=new)
     steps = {
-        new.get(name, name): _renamed(Call.from_attrs(spec), frame, new).as_attrs()
-        for name, spec in steps_of(frame).items()
+        new.get(name, name): _renamed(call, frame, new).as_attrs()
+        for name, call in steps_of(frame).items()
     }
     out.attrs = {**frame.attrs, ATTRS: steps}
     return out, new
 
 
-def steps_of(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Give how a frame's columns of outputs were made, as far as its attrs tell."""
+def steps_of(frame: pd.DataFrame) -> dict[str, Call]:
+    """Return the calls that made a frame's columns of outputs, as far as its attrs tell them."""
     steps = frame.attrs.get(ATTRS)
     if not isinstance(steps, dict):
         return {}
-    return {name: spec for name, spec in steps.items() if isinstance(spec, dict)}
+    calls = {name: Call.from_attrs(spec) for name, spec in steps.items() if isinstance(name, str)}
+    return {name: call for name, call in calls.items() if call is not None and _reads(call, frame)}
+
+
+def _reads(call: Call, frame: pd.DataFrame) -> bool:
+    """Whether the call's template can be read, beside the frame's columns."""
+    try:
+        template_labels(call.template or "", frame)
+    except InputError:
+        return False
+    return True
+
+
+def beside(label: Any, name: str) -> Any:
+    """Name the column of a result that belongs to a column of outputs, whatever that is called.
+
+    Examples
+    --------
+    >>> beside("step1_output", "status"), beside("output_x", "prediction_id")
+    ('step1_status', 'prediction_id_x')
+    """
+    if isinstance(label, tuple):
+        return tuple(beside(part, name) if "output" in str(part) else part for part in label)
+    head, found, tail = str(label).rpartition("output")
+    return f"{head}{name}{tail}" if found else name
 
 
 def _note(out: pd.DataFrame, call: Call) -> None:
     """Write into a new frame's attrs how its outputs were made."""
     output = call.prefix + "output"
     steps: dict[str, Any] = {
-        name: step for name, step in steps_of(out).items() if name in out.columns
+        name: step.as_attrs() for name, step in steps_of(out).items() if name in out.columns
     }
     steps[output] = call.as_attrs()
     out.attrs[ATTRS] = {name: step for name, step in steps.items() if step is not None}

@@ -10,9 +10,10 @@ import pandas as pd
 
 from pruna_nb.catalog import find_model
 from pruna_nb.errors import InputError
-from pruna_nb.frames.call import Call
-from pruna_nb.frames.columns import column, places_of
-from pruna_nb.frames.results import steps_of
+from pruna_nb.frames.columns import column, optional_column, places_of
+from pruna_nb.frames.earlier import REMOVED
+from pruna_nb.frames.records import records_of
+from pruna_nb.frames.results import STATUSES, beside, steps_of
 from pruna_nb.frames.template import fill, template_labels
 from pruna_nb.settings import current
 from pruna_nb.show import Cell, Grid, grid, read_sheet, table_html
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-STATUSES = frozenset({"succeeded", "failed", "canceled", "skipped", "lost", "pending"})
+    from pruna_nb.frames.call import Call
+    from pruna_nb.frames.records import Record
 
 
 def thumbs_dir() -> Path:
@@ -31,36 +33,30 @@ def thumbs_dir() -> Path:
 
 
 def requests_of(frame: pd.DataFrame, output_col: str = "output") -> list[dict[str, Any]]:
-    """Give each row's model and fields, as far as the frame tells them.
+    """Return each row's model and fields, as they were sent, as far as that is known.
 
-    The call that made the column stands in the frame's attrs. Where pandas dropped them (at a
-    merge, or a concat of two runs), or the frame was read from CSV, the cache knows what each
-    prediction's id was made of. For all others the names of columns tell, of which those that
-    are fields of a model count.
+    The record of each prediction's id tells first: cells may have been edited since, columns
+    renamed, and pandas drops attrs at a merge or in CSV. Where there is none, the call that made
+    the column stands in the frame's attrs. For all others the names of columns tell, of which
+    those that are fields of a model count.
     """
-    spec = steps_of(frame).get(output_col)
-    if spec is not None:
-        return _requests_of_call(frame, Call.from_attrs(spec))
-    kept = _kept_requests(frame, output_col.removesuffix("output") + "prediction_id")
-    told = _requests_of_columns(frame)
+    kept = [None if each is None else _told_request(each) for each in records_of(frame, output_col)]
+    if None not in kept:
+        return [each for each in kept if each is not None]
+    call = steps_of(frame).get(output_col)
+    told = _requests_of_columns(frame) if call is None else _requests_of_call(frame, call)
     return [each or other for each, other in zip(kept, told, strict=True)]
 
 
-def _kept_requests(frame: pd.DataFrame, name: str) -> list[dict[str, Any] | None]:
-    from pruna_nb.batch.cache import kept_requests
-
-    ids = _optional(frame, name)
-    found = kept_requests(current().cache_dir, {each for each in ids if isinstance(each, str)})
-    return [_told_request(*found[each]) if each in found else None for each in ids]
-
-
-def _told_request(model: str, given: dict[str, Any]) -> dict[str, Any]:
-    fields = find_model(model, unchecked=True).fields
+def _told_request(record: Record) -> dict[str, Any]:
+    fields = find_model(record.model, unchecked=True).fields
     hidden = {name for name, field in fields.items() if field.media or field.secret}
     return {
-        "model": model,
+        "model": record.model,
         "input": {
-            name: value for name, value in given.items() if name not in hidden and _is_told(value)
+            name: value
+            for name, value in record.input.items()
+            if name not in hidden and _is_told(value)
         },
     }
 
@@ -122,10 +118,9 @@ def cells_of(
     """Make a grid's cells of a frame's rows."""
     for name, value in (("rows", rows), ("cols", cols), ("caption_col", caption_col)):
         _see_that_it_is_one(name, value)
-    prefix = output_col.removesuffix("output") if output_col.endswith("output") else ""
     outputs = column(frame, output_col, "output_col")
-    statuses = _optional(frame, prefix + "status")
-    errors = _optional(frame, prefix + "error")
+    statuses = optional_column(frame, beside(output_col, "status"))
+    errors = optional_column(frame, beside(output_col, "error"))
     requests = requests_of(frame, output_col)
     words = [_caption(request["input"], without={rows, cols}) for request in requests]
     if caption_col is not None:
@@ -136,14 +131,16 @@ def cells_of(
     for place, (path, status, error) in enumerate(zip(outputs, statuses, errors, strict=True)):
         request = requests[place]
         caption, note = words[place]
+        removed = path is None and status == "succeeded"
+        why = REMOVED if removed else error
         made.append(
             Cell(
                 path=path,
                 caption=caption,
                 note=note,
                 alt=_alt(request["input"]) or caption,
-                status=_status(status, path),
-                error=None if error is None else str(error),
+                status="skipped" if removed else _status(status, path),
+                error=None if why is None else str(why),
                 ratio_asked=_ratio(request),
                 request=request,
                 row_value=None if row_values is None else row_values[place],
@@ -233,7 +230,7 @@ def frame_table(
 def _pictures(frame: pd.DataFrame, name: str, heads: list[str]) -> list[Cell]:
     """Make a column's cells, whose reasons are not said twice."""
     cells = cells_of(frame, output_col=name, caption_col=None, rows=None, cols=None)
-    if name.removesuffix("output") + "error" not in heads:
+    if beside(name, "error") not in heads:
         return cells
     return [replace(cell, error=None) for cell in cells]
 
@@ -274,10 +271,6 @@ def _see_that_it_is_one(name: str, value: object) -> None:
         raise InputError(msg)
 
 
-def _optional(frame: pd.DataFrame, name: str) -> list[Any]:
-    return column(frame, name, name) if name in frame.columns else [None] * len(frame)
-
-
 def _axis(frame: pd.DataFrame, name: str, requests: list[dict[str, Any]]) -> list[str]:
     """Give the values of an axis: a column's, an index level's, or a field's of the request."""
     if name in frame.columns:
@@ -300,8 +293,8 @@ def _text(value: object) -> str:
 
 
 def _status(status: object, path: object) -> Any:
-    if status in STATUSES:
-        return status if status != "succeeded" or path is not None else "pending"
+    if isinstance(status, str) and status in STATUSES:
+        return status
     return "pending" if path is None else "succeeded"
 
 

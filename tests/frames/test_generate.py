@@ -208,11 +208,9 @@ def test_a_list_in_a_cell_is_sent_as_a_list(generate, asked):
     assert by_prompt == {"a": (["x", "y"], [0.5, 1.0]), "b": (["z"], [1])}
 
 
-def test_columns_that_are_named_like_results_are_replaced(generate):
-    frame = pd.DataFrame({"prompt": ["a"], "status": ["mine"], "error": ["mine"], "cached": [3]})
-    out = generate(frame, "prompt")
-    assert out["status"].tolist() == ["succeeded"]
-    assert out["error"].isna().all()
+def test_columns_of_an_earlier_run_are_replaced(generate, frame):
+    out = generate(generate(frame, "prompt"), "prompt", aspect_ratio="1:1")
+    assert out["status"].tolist() == ["succeeded"] * 3
     assert list(out.columns).count("status") == 1
 
 
@@ -225,12 +223,12 @@ def test_a_prefix_keeps_two_models_results_side_by_side(generate, frame):
     assert (both["one_output"] != both["two_output"]).all()
 
 
-def test_a_prompt_that_is_read_from_the_column_output_is_not_lost(generate, asked):
+def test_a_prompt_that_is_read_from_the_users_column_output_stays_there(generate, asked):
     frame = pd.DataFrame({"output": ["a lion"]})
-    out = generate(frame, "output")
+    out = generate(frame, "output", prefix="x_")
     assert asked("prompt") == ["a lion"]
-    assert out["step1_output"].tolist() == ["a lion"]
-    assert Path(out["output"].item()).is_file()
+    assert out["output"].tolist() == ["a lion"]
+    assert Path(out["x_output"].item()).is_file()
 
 
 def test_columns_may_have_names_that_are_no_text(generate, asked):

@@ -50,9 +50,9 @@ def test_a_column_of_seeds_says_where_each_rows_samples_begin(generate):
     assert out["first"].dtype == "float64"
 
 
-def test_a_column_seed_of_its_own_is_not_lost(generate):
+def test_seeds_that_an_earlier_step_was_given_stay_beside_those_of_samples(generate):
     frame = pd.DataFrame({"prompt": ["a"], "seed": [77]})
-    out = generate(frame, "prompt", samples=2)
+    out = generate(generate(frame, "prompt", seed_col="seed"), "prompt", samples=2)
     assert out["seed"].tolist() == [1, 2]
     assert out["step1_seed"].tolist() == [77, 77]
 

@@ -1,0 +1,229 @@
+"""retry(): what a row was asked for is told by its record; the user's own decisions stay."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from pruna_nb.errors import BudgetError, ColumnError, InputError
+
+QUIET = {"progress": False}
+FAILS = {"failed": {"first": 1}}
+
+
+@pytest.fixture
+def out(generate, service):
+    """Give two rows that succeeded and, between them, one that failed."""
+    frame = pd.DataFrame({"prompt": ["a lion", "a fox", "a heron"], "seed": [1, 2, 3]})
+    good = generate(frame.iloc[[0, 2]], "prompt", seed_col="seed")
+    service.configure(faults=FAILS)
+    bad = generate(frame.iloc[[1]], "prompt", seed_col="seed")
+    service.configure(faults={})
+    made = pd.concat([good, bad]).sort_index()
+    assert made["status"].tolist() == ["succeeded", "failed", "succeeded"]
+    return made
+
+
+def exploded(frame):
+    return frame.assign(tag=[["x", "y"]] * len(frame)).explode("tag", ignore_index=True)
+
+
+def through_csv(frame):
+    frame.to_csv("out.csv", index=False)
+    return pd.read_csv("out.csv")
+
+
+def without_attrs(frame):
+    out = frame.rename(columns={"prompt": "text"})
+    out.attrs = {}
+    return out
+
+
+WAYS = {
+    "edit": lambda frame: frame.assign(prompt="Fuchs", seed=99),
+    "rename": lambda frame: frame.rename(columns={"prompt": "text", "seed": "number"}),
+    "set_index": lambda frame: frame.set_index("prompt"),
+    "reset_index": lambda frame: frame.set_index("prompt").reset_index(),
+    "drop": lambda frame: frame.drop(columns=["prompt", "seed"]),
+    "merge": lambda frame: frame.merge(pd.DataFrame({"seed": [1, 2, 3], "kind": list("abc")})),
+    "concat": lambda frame: pd.concat([frame.iloc[:1].assign(extra=1), frame.iloc[1:]]),
+    "join": lambda frame: frame.drop(columns="prompt").join(pd.DataFrame({"kind": list("abc")})),
+    "groupby": lambda frame: frame.groupby("prompt", as_index=False, sort=False).first(),
+    "explode": exploded,
+    "csv": through_csv,
+    "attrs lost": without_attrs,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_was_asked_for_is_asked_again_whatever_was_done_to_the_frame(
+    way, out, service, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    changed = WAYS[way](out)
+    before = len(service.accepted)
+    again = changed.pruna.retry(**QUIET)
+    sent = [row["input"] for row in service.accepted[before:]]
+    assert sent == [{"prompt": "a fox", "seed": 2}]
+    assert set(again["status"]) == {"succeeded"}
+    assert len(again) == len(changed)
+    assert again.columns.tolist() == changed.columns.tolist()
+    assert again.pruna.retry(**QUIET)["status"].tolist() == again["status"].tolist()
+    assert len(service.accepted) == before + 1
+
+
+def test_arguments_ask_for_what_the_cells_say_now(out, service):
+    again = out.assign(prompt="Fuchs").pruna.retry("prompt", seed_col="seed", **QUIET)
+    assert service.accepted[-1]["input"] == {"prompt": "Fuchs", "seed": 2}
+    assert again["status"].tolist() == ["succeeded"] * 3
+
+
+@pytest.fixture
+def two_models(generate, service):
+    """Give a frame of a row of each of two models, both of which failed, and their attrs lost."""
+    service.configure(faults={"failed": {"first": 2}})
+    frame = pd.DataFrame({"prompt": ["a fox"]})
+    both = pd.concat(
+        [generate(frame, "prompt"), generate(frame, "prompt", model="flux-dev", seed=4)],
+        ignore_index=True,
+    )
+    service.configure(faults={})
+    return both
+
+
+def test_each_row_is_asked_of_its_own_model_again(two_models, service):
+    again = two_models.pruna.retry(**QUIET)
+    assert again["status"].tolist() == ["succeeded"] * 2
+    assert [(row["model"], row["input"]) for row in service.accepted[2:]] == [
+        ("p-image", {"prompt": "a fox"}),
+        ("flux-dev", {"prompt": "a fox", "seed": 4}),
+    ]
+
+
+def test_a_row_of_another_model_than_the_arguments_name_is_refused(two_models, service):
+    with pytest.raises(InputError, match="row 1: asked of flux-dev, not of p-image"):
+        two_models.pruna.retry("prompt", **QUIET)
+    assert len(service.accepted) == 2
+
+
+def test_a_row_that_no_record_tells_of_is_refused_before_the_others_are_sent(two_models, service):
+    two_models.loc[1, "prediction_id"] = None
+    with pytest.raises(
+        InputError, match=r"row 1: no record tells what was asked for.*Nothing was sent"
+    ):
+        two_models.pruna.retry(**QUIET)
+    assert len(service.accepted) == 2
+
+
+def test_the_call_of_one_model_is_not_taken_for_a_row_of_another(two_models, service):
+    frame = two_models.copy()
+    frame.attrs = {"pruna_nb": {"output": {"model": "p-image", "columns": {"prompt": "prompt"}}}}
+    frame.loc[1, "prediction_id"] = None
+    frame.loc[0, "prediction_id"] = two_models.loc[1, "prediction_id"]
+    with pytest.raises(InputError, match=r"row 1: .*several models \(flux-dev\)"):
+        frame.pruna.retry(**QUIET)
+    assert len(service.accepted) == 2
+
+
+def test_the_budget_holds_for_all_models_together(two_models, service):
+    # 0.005 USD each.
+    with pytest.raises(BudgetError, match="Nothing was sent"):
+        two_models.pruna.retry(max_cost_usd=0.009, **QUIET)
+    assert len(service.accepted) == 2
+    assert set(two_models.pruna.retry(max_cost_usd=0.01, **QUIET)["status"]) == {"succeeded"}
+
+
+def test_an_edit_is_asked_again_with_the_picture_that_the_cache_keeps(generate, service, tmp_path):
+    made = generate(pd.DataFrame({"prompt": ["a fox"]}), "prompt")
+    service.configure(faults=FAILS)
+    made.pruna.edit(prompt="make it red", **QUIET).to_csv(tmp_path / "out.csv", index=False)
+    service.configure(faults={})
+    again = pd.read_csv(tmp_path / "out.csv").pruna.retry(**QUIET)
+    assert again["status"].tolist() == ["succeeded"]
+    first, second = (row["input"] for row in service.accepted[1:])
+    assert first.keys() == second.keys()
+    assert second["prompt"] == "make it red"
+    assert second["images"][0].startswith(f"{service.url}/v1/files/")
+
+
+def test_a_request_whose_files_are_not_kept_needs_the_arguments(service, tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (64, 64), "teal").save(tmp_path / "a.png")
+    service.configure(faults=FAILS)
+    frame = pd.DataFrame({"photo": [str(tmp_path / "a.png")]})
+    frame.pruna.edit(prompt="red", images_col="photo", **QUIET).to_csv(tmp_path / "o.csv")
+    service.configure(faults={})
+    back = pd.read_csv(tmp_path / "o.csv", index_col=0)
+    with pytest.raises(InputError, match=r"row 0: .*Give the arguments"):
+        back.pruna.retry(**QUIET)
+    assert len(service.accepted) == 1
+    arguments = {"model": "p-image-edit", "prompt": "red", "images_col": "photo"}
+    assert back.pruna.retry(**arguments, **QUIET)["status"].tolist() == ["succeeded"]
+
+
+@pytest.mark.parametrize("empty", [None, pd.NA, float("nan")])
+def test_a_picture_that_the_user_took_away_is_not_paid_for_again(empty, out, service):
+    out.loc[0, "output"] = empty
+    before = len(service.accepted)
+    assert out.pruna.failed().index.tolist() == [1]
+    again = out.pruna.retry(**QUIET)
+    assert len(service.accepted) == before + 1
+    assert pd.isna(again.loc[0, "output"])
+    assert again.loc[0, "status"] == "succeeded"
+
+
+def test_a_picture_that_was_taken_away_is_skipped_in_the_steps_after_it(out, service):
+    out.loc[0, "output"] = None
+    edited = out.pruna.edit(prompt="make it red", **QUIET)
+    assert edited["status"].tolist() == ["skipped", "skipped", "succeeded"]
+    assert edited["error"][0] == "images is empty: its output was taken out of the table"
+    assert "an earlier step failed" in edited["error"][1]
+    assert edited.pruna.failed().index.tolist() == [1]
+    large = edited.pruna.upscale(target=1, **QUIET)
+    assert large.pruna.failed().index.tolist() == [1]
+    before = len(service.accepted)
+    again = large.pruna.retry(**QUIET)
+    assert again["status"].tolist() == ["skipped", "succeeded", "succeeded"]
+    assert [row["model"] for row in service.accepted[before:]] == [
+        "p-image", "p-image-edit", "p-image-upscale",
+    ]  # fmt: skip
+    assert pd.isna(again.loc[0, "step1_output"])
+    assert again["step1_status"].tolist() == ["succeeded"] * 3
+
+
+def test_a_row_that_the_user_rejected_by_its_status_stays_so(out, service):
+    out.loc[0, "status"] = "rejected"
+    before = len(service.accepted)
+    assert out.pruna.failed().index.tolist() == [1]
+    edited = out.pruna.edit(prompt="make it red", **QUIET)
+    assert edited["error"][0] == "images is not taken: the status of 'output' is 'rejected'"
+    assert len(service.accepted) == before + 1
+    assert edited["step1_status"].tolist() == ["rejected", "failed", "succeeded"]
+    again = out.pruna.retry(**QUIET)
+    assert again["status"].tolist() == ["rejected", "succeeded", "succeeded"]
+    assert len(service.accepted) == before + 2
+
+
+def test_an_edit_that_failed_is_not_tried_again_where_its_picture_was_taken_away(generate, service):
+    made = generate(pd.DataFrame({"prompt": ["a fox"]}), "prompt")
+    service.configure(faults=FAILS)
+    edited = made.pruna.edit(prompt="make it red", **QUIET)
+    service.configure(faults={})
+    edited.loc[0, "step1_output"] = None
+    again = edited.pruna.retry(**QUIET)
+    assert again["status"].tolist() == ["skipped"]
+    assert len(service.accepted) == 2
+
+
+@pytest.mark.parametrize("status", ["failed", "canceled", "lost", "pending"])
+def test_every_status_without_an_output_is_retried(status, out, service):
+    out.loc[1, "status"] = status
+    assert out.pruna.retry(**QUIET)["status"].tolist() == ["succeeded"] * 3
+
+
+def test_a_frame_without_a_status_is_not_guessed_about(out, service):
+    bare = out.drop(columns="status")
+    for verb in (bare.pruna.failed, bare.pruna.retry):
+        with pytest.raises(ColumnError, match="No column 'status'"):
+            verb()
