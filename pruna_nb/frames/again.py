@@ -224,7 +224,7 @@ class _Again:
             parts.append((frame.iloc[rest], call))
         if len(parts) > 1:  # one alone is checked by its own run
             _check_budget(
-                [estimate(*part, self._options, refill=True) for part in parts],
+                [estimate(*part, self._options) for part in parts],
                 self._options.max_cost_usd,
             )
         for replay in again:

@@ -84,20 +84,12 @@ class Estimate:
 
 
 def estimate(
-    frame: pd.DataFrame,
-    call: Call,
-    options: RunOptions,
-    problems: Problems | None = None,
-    *,
-    refill: bool = False,
+    frame: pd.DataFrame, call: Call, options: RunOptions, problems: Problems | None = None
 ) -> Estimate:
     """Return what a call would run and cost; sends nothing. It is checked as for `generate`."""
     settings = current()
     with bulk():
-        problems = problems or Problems()
-        if not refill:
-            check_own_columns(frame, call, problems)
-        _, plan = _planned(frame, call, options, settings, problems)
+        _, plan = _planned(frame, call, options, settings, problems or Problems())
         return Estimate(
             rows=len(plan.requests),
             hits=plan.count("hit"),
