@@ -25,6 +25,7 @@ from pruna_nb.origins import (
     host_of,
     is_loopback,
 )
+from pruna_nb.redact import Hidden
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,7 +136,8 @@ def current(**overrides: Any) -> Settings:
     SettingsError
         If one of them is wrong.
     """
-    given = {name: os.environ.get(variable) for name, variable in _ENVIRONMENT.items()}
+    overrides = _with_hidden_key(overrides)
+    given = _with_hidden_key({name: os.environ.get(var) for name, var in _ENVIRONMENT.items()})
     merged: dict[str, Any] = {name: value for name, value in given.items() if value}
     for name in _FOLDERS & merged.keys():
         merged[name] = _fixed_dir(merged[name])
@@ -143,7 +145,8 @@ def current(**overrides: Any) -> Settings:
     merged.update({name: value for name, value in overrides.items() if value is not None})
     clean = {name: _CLEAN[name](value) for name, value in merged.items()}
     if "api_key" not in clean:
-        clean["api_key"] = keyrings.stored_key(clean.get("base_url", DEFAULT_BASE_URL))
+        stored = keyrings.stored_key(clean.get("base_url", DEFAULT_BASE_URL))
+        clean = _with_hidden_key({**clean, "api_key": stored})
     return Settings(**clean)
 
 
@@ -164,7 +167,7 @@ def keep_key(api_key: str, *, store: bool = False) -> None:
     MissingExtraError
         If it is to be stored and the package for that is not installed.
     """
-    key = _clean_key(api_key)
+    api_key = key = _clean_key(api_key)
     if store:
         keyrings.store_key(current().base_url, key)
     configure(api_key=key)
@@ -225,8 +228,9 @@ def configure(
     ...     pruna_nb.settings.current().limits["p-image"]
     (500, 60.0)
     """
-    given = {name: value for name, value in locals().items() if value is not None}
-    clean = {name: _CLEAN[name](value) for name, value in given.items()}
+    given = _with_hidden_key(locals())
+    api_key = given["api_key"]
+    clean = {name: _CLEAN[name](value) for name, value in given.items() if value is not None}
     return scopes.change(clean)
 
 
@@ -237,14 +241,22 @@ def reset() -> None:
     _FIXED_DIRS.clear()
 
 
-def _clean_key(value: object) -> str:
-    text = value.strip() if isinstance(value, str) else ""
-    if not re.fullmatch(r"[\x21-\x7e]+", text):
+def _with_hidden_key(values: dict[str, Any]) -> dict[str, Any]:
+    """Return settings whose key no traceback shows that comes with its variables."""
+    return {
+        name: Hidden(value) if name == "api_key" and isinstance(value, str) else value
+        for name, value in values.items()
+    }
+
+
+def _clean_key(value: object) -> Hidden:
+    value = Hidden(value.strip() if isinstance(value, str) else "")
+    if not re.fullmatch(r"[\x21-\x7e]+", value):
         message = (
             "The API key must be one word of printable ASCII characters (it is not shown here)."
         )
         raise SettingsError(message)
-    return text
+    return value
 
 
 def _clean_limits(value: Mapping[str, tuple[int, float]]) -> Mapping[str, tuple[int, float]]:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from pruna_nb import catalog, errors
 from pruna_nb.api import files, replies, retry
 from pruna_nb.api.calls import Calls
+from pruna_nb.api.certificates import check_authorities
 from pruna_nb.api.hidden import masked
 from pruna_nb.api.media import MediaStore, media_dir
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.throttle import throttle_for
+from pruna_nb.redact import Hidden
 from pruna_nb.settings import current
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ class Client:
     ------
     MissingKeyError
         If there is no key.
+    SettingsError
+        If a setting is wrong, or a variable that names certificate authorities.
 
     Examples
     --------
@@ -71,15 +75,18 @@ class Client:
         timeout: float | None = None,
         limits: Mapping[str, tuple[int, float]] | None = None,
     ) -> None:
+        api_key = Hidden(api_key) if isinstance(api_key, str) else api_key
         self.settings: Settings = current(
             api_key=api_key, base_url=base_url, timeout=timeout, limits=limits
         )
         self.settings.require_key()
+        check_authorities(self.settings.base_url)
         self.calls = Calls.of(self.settings)
         self.uploader = files.Uploader(self._send_file)
 
     def __repr__(self) -> str:
-        return f"Client(base_url={self.settings.base_url!r})"
+        settings = getattr(self, "settings", None)  # none yet, where a traceback shows __init__
+        return f"Client(base_url={settings.base_url!r})" if settings else "Client(...)"
 
     def __enter__(self) -> Self:
         return self

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb import errors
 from pruna_nb.api.calls import Calls
+from pruna_nb.api.certificates import check_authorities
 from pruna_nb.api.client import TIME_OUT_SECONDS
 from pruna_nb.batch.cache import Cache
 from pruna_nb.batch.job import Job, Outcome, Status
@@ -139,6 +140,8 @@ class Run:
             If the cache folder cannot be written: nothing is sent then.
         MissingKeyError
             If there is no key.
+        SettingsError
+            If a variable names certificate authorities that are not there.
         """
         self.started_at = time.monotonic()
         if not self._jobs:
@@ -146,6 +149,7 @@ class Run:
             self._over.set()
             return
         self.settings.require_key()
+        check_authorities(self.settings.base_url)
         self.owner = Owner(self.settings.cache_dir)
         try:
             self.journal.forget_old()

@@ -67,11 +67,7 @@ class TLSFront:
         except OSError:
             plain.close()
             return
-        far = socket.create_connection(("127.0.0.1", self._to))
-        threading.Thread(target=pass_on, args=(near, far), daemon=True).start()
-        pass_on(far, near)
-        near.close()
-        far.close()
+        join(near, self._to)
 
 
 class TunnelProxy:
@@ -112,11 +108,17 @@ class TunnelProxy:
         self.asked.append(head)
         near.sendall(self._answer)
         if b" 200 " in self._answer.splitlines()[0]:
-            far = socket.create_connection(("127.0.0.1", self._to))
-            threading.Thread(target=pass_on, args=(near, far), daemon=True).start()
-            pass_on(far, near)
-            far.close()
+            join(near, self._to)
         near.close()
+
+
+def join(near, port):
+    """Pass on what a client and a server on this machine say to each other, to the end of it."""
+    with near, contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as far:
+        back = threading.Thread(target=pass_on, args=(near, far))
+        back.start()
+        pass_on(far, near)
+        back.join()
 
 
 def pass_on(source, target):
