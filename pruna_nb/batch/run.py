@@ -78,6 +78,7 @@ class Run:
         self.outcomes: dict[str, Outcome] = {}
         self.counts: Counter[str] = Counter()
         self.spent_usd = Decimal(0)
+        self._reserved_usd = Decimal(0)
         self.unpriced = 0
         self.in_flight = 0
         self.on_the_wire = 0
@@ -210,6 +211,23 @@ class Run:
             self.on_the_wire += change
             if change > 0:
                 self.last_sent_at = time.monotonic()
+
+    def reserve(self, job: Job) -> bool:
+        """Set the price of a POST aside before it goes out; False if that is above the budget.
+
+        A plan is within its budget; what is sent again, its answer having been lost, may not be.
+        """
+        most, cost = self.options.max_cost_usd, exact(job.cost_usd or 0.0)
+        with self._lock:
+            if most is not None and self._reserved_usd + cost > most:
+                return False
+            self._reserved_usd += cost
+        return True
+
+    def release(self, job: Job) -> None:
+        """Give back what was set aside for a POST that did not go out, or was not accepted."""
+        with self._lock:
+            self._reserved_usd -= exact(job.cost_usd or 0.0)
 
     def stop_sending(self, error: errors.PrunaError) -> None:
         """Send nothing more, since it would only fail too; what is in flight is delivered."""

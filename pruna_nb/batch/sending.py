@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb import errors
@@ -60,13 +61,18 @@ class Sending:
         if isinstance(slot, float):
             return slot
         let_next()  # the next one's intent then reaches the disk together with this one
+        entry = None
         try:
-            entry = self._claimed(job)
-        except BaseException:
-            self.throttle.release(slot)
-            raise
+            if run.reserve(job):
+                entry = self._claimed(job)
+                if entry is None:
+                    run.release(job)
+            else:
+                self._above_budget(job)
+        finally:
+            if entry is None:
+                self.throttle.release(slot)
         if entry is None:
-            self.throttle.release(slot)
             return None
         job.entry, job.on_the_wire, job.sent_at = entry, True, time.monotonic()
         run.count_on_the_wire(1)
@@ -96,6 +102,22 @@ class Sending:
             self.run.journal.void(entry)
             return None
         return entry
+
+    def _void(self, job: Job, entry: Entry) -> None:
+        """Take back an intent whose POST was not accepted, and what was reserved for it."""
+        self.run.journal.void(entry)
+        self.run.release(job)
+
+    def _above_budget(self, job: Job) -> None:
+        """Leave a request unsent: lost ones that were sent again have used up the budget."""
+        most = self.run.options.max_cost_usd
+        why = f"not sent: it would go above max_cost_usd={most}, with what may have been charged"
+        if job.lost is None:
+            self.run.settle(job, Outcome("pending", error=why))
+        else:
+            self.run.settle(
+                job, replace(job.lost, error=f"{job.lost.error} {why[:1].upper()}{why[1:]}.")
+            )
 
     def _intend(self, job: Job, *, unless_kept: bool = False) -> Entry | None:
         run = self.run
@@ -159,7 +181,7 @@ class Sending:
             prediction = run.calls.create(run.plan.model.name, wire)
         except errors.RateLimitError as error:
             self.steps.give_back(slot, error)
-            run.journal.void(entry)
+            self._void(job, entry)
             self._refused(job, error)
             return
         except errors.ApiError as error:
@@ -168,7 +190,7 @@ class Sending:
             return
         except errors.InputError as error:  # it is no JSON: nothing was sent
             self.throttle.release(slot)
-            run.journal.void(entry)
+            self._void(job, entry)
             self.steps.fail(job, error)
             return
         except BaseException as error:
@@ -193,10 +215,10 @@ class Sending:
     def _post_failed(self, job: Job, entry: Entry, error: errors.ApiError) -> None:
         run = self.run
         if retry.may_create_again(error):
-            run.journal.void(entry)
+            self._void(job, entry)
             self._not_sent(job, error)
         elif error.account_wide or self._is_no_model(error):
-            run.journal.void(entry)
+            self._void(job, entry)
             self._stopped_by(job, error)
         elif isinstance(error, _ACCEPTED_OR_NOT):
             self.steps.reached()
@@ -204,7 +226,7 @@ class Sending:
             self._lost(job, error)
         else:
             self.steps.reached()
-            run.journal.void(entry)
+            self._void(job, entry)
             self.steps.fail(job, error)
             if isinstance(error, errors.AuthenticationError):
                 self.steps.refusals.forbidden("create", error)

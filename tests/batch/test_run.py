@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
 import psutil
@@ -274,6 +275,23 @@ def test_on_lost_resend_does_not_pay_for_ever(service):
     _, outcomes = work(["a"], on_lost="resend")
     assert outcomes[0].status == "lost"
     assert service.charged == 1 + sending._RESENDS_AT_MOST
+
+
+@pytest.mark.parametrize(("budget", "posts"), [("0.025", 5), ("0.03", 6), ("1", 10)])
+def test_the_budget_holds_for_what_is_sent_again_too(service, budget, posts):
+    service.configure(faults={"reset_after": {"first": 5}})
+    _, outcomes = work(prompts(5), on_lost="resend", max_cost_usd=Decimal(budget))
+    assert service.charged == posts
+    statuses = Counter(outcome.status for outcome in outcomes)
+    assert statuses == Counter(succeeded=posts - 5, lost=10 - posts)
+    for outcome in outcomes:
+        assert outcome.status == "succeeded" or f"max_cost_usd={budget}" in outcome.error
+
+
+def test_what_was_refused_uses_up_nothing_of_the_budget(service):
+    service.configure(faults={"refuse_429": {"first": 2}, "html_503": {"first": 4}})
+    _, outcomes = work(prompts(5), max_cost_usd=Decimal("0.025"))
+    assert {outcome.status for outcome in outcomes} == {"succeeded"}
 
 
 def test_a_lost_row_that_was_not_sent_again_after_all_is_still_told_as_lost(service):
