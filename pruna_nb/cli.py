@@ -13,6 +13,7 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.arguments import Problems
 from pruna_nb.catalog import find_model
 from pruna_nb.console import say
 from pruna_nb.errors import InputError, PrunaError, UnknownModelError
@@ -183,20 +184,11 @@ def _demo(asked: argparse.Namespace) -> int:
 
 
 def _generate(asked: argparse.Namespace) -> int:
-    from pruna_nb.frames.command import generate_table, read_and_check
+    from pruna_nb.frames.command import generate_table, prepare
 
-    wrong: list[str] = []
-    fields = _fields(asked, wrong)
-    try:
-        frame, folder = read_and_check(asked.table, None if asked.dry_run else asked.out)
-    except PrunaError as error:
-        if not wrong:
-            raise
-        wrong.append(str(error))
-    if wrong:
-        for text in wrong:
-            say(f"pruna-nb: {text}", error=True)
-        raise SystemExit(2)
+    problems = Problems()
+    fields = _fields(asked, problems)
+    is_misused = bool(problems)
     call = {
         "model": asked.model,
         "prompt_col": asked.prompt_col,
@@ -206,18 +198,22 @@ def _generate(asked: argparse.Namespace) -> int:
         "cache": asked.cache,
         **fields,
     }
-    return generate_table(
-        asked.table,
-        frame,
-        folder,
-        call,
-        escape_formulas=asked.escape_formulas,
-        prefix=asked.prefix,
-        on_lost=asked.on_lost,
-        timeout=asked.timeout,
-        max_cost_usd=asked.max_cost,
-        progress=not asked.quiet,
-    )
+    options = {
+        "prefix": asked.prefix,
+        "on_lost": asked.on_lost,
+        "timeout": asked.timeout,
+        "max_cost_usd": asked.max_cost,
+        "progress": not asked.quiet,
+    }
+    try:
+        out = None if asked.dry_run else asked.out
+        command = prepare(asked.table, out, call, options, problems)
+    except PrunaError as error:
+        if not is_misused:
+            raise
+        say(f"pruna-nb: {_with_options(str(error))}", error=True)
+        raise SystemExit(2) from None
+    return generate_table(command, escape_formulas=asked.escape_formulas)
 
 
 def _usd(text: str) -> float:
@@ -232,18 +228,15 @@ def _usd(text: str) -> float:
     return value
 
 
-def _fields(asked: argparse.Namespace, wrong: list[str]) -> dict[str, Any]:
-    """Read all of ``--set``; what is wrong with them is added to a list."""
+def _fields(asked: argparse.Namespace, problems: Problems) -> dict[str, Any]:
+    """Read all of ``--set``; what is wrong with them is noted."""
     fields: dict[str, Any] = {}
     for text in asked.fields:
-        try:
+        with problems.noted():
             name, value = _field(text, asked.model)
-        except InputError as error:
-            wrong.append(str(error))
-            continue
-        if name in fields:
-            wrong.append(f"--set {name}= is given twice; give it once.")
-        fields[name] = value
+            if name in fields:
+                raise InputError(f"--set {name}= is given twice; give it once.")
+            fields[name] = value
     return fields
 
 

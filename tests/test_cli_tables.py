@@ -82,6 +82,19 @@ def test_a_switch_and_a_number_are_read_as_people_write_them(service, here):
     assert "a fox,TRUE,0.50," in (here / "out" / "d.csv").read_text()
 
 
+def test_a_column_of_two_uses_is_read_by_each_as_it_takes_it(service, here):
+    (here / "d.csv").write_text("n\n007\n12\n")
+    columns = ["--set", "seed_col=n"]
+    assert run("d.csv", "--prompt", "agent {n}", *columns) == 0
+    assert run("d.csv", "--prompt-col", "n", *columns, out="o2") == 0
+    inputs = sorted(
+        (entry["input"]["prompt"], entry["input"]["seed"]) for entry in service.accepted
+    )
+    assert inputs == [("007", 7), ("12", 12), ("agent 007", 7), ("agent 12", 12)]
+    for out in ("out", "o2"):
+        assert (here / out / "d.csv").read_text().splitlines()[1].startswith("007,/")
+
+
 def test_a_ragged_table_sends_nothing(service, here, capsys):
     (here / "p.csv").write_text("prompt\na red fox, in fresh snow\nan owl, at night\n")
     assert run("p.csv", "--prompt-col", "prompt") == 1
@@ -320,9 +333,19 @@ def test_all_that_is_wrong_with_a_command_is_told_at_once(service, here, capsys)
     (here / "p.csv").write_text("prompt\na,b\n")
     (here / "out").write_text("a file")
     with pytest.raises(SystemExit):
-        run("p.csv", "--set", "seed", "--set", "progress=no", "--set", "x_token=abc")
+        run("p.csv", "--set", "seed", "--set", "progress=no", "--set", "x_token=abc",
+            "--set", "sed=7", "--timeout", "-3", "--samples", "0")  # fmt: skip
     said = capsys.readouterr().err
-    for part in ["not 'seed'", "--quiet", "x_token=env:", "line 2 has 2", "no folder that can be"]:
+    for part in [
+        "not 'seed'",
+        "--quiet",
+        "x_token=env:",
+        "line 2 has 2",
+        "no folder that can be",
+        "sed: p-image has no such field",
+        "-3.0 was given",
+        "0 was given",
+    ]:
         assert part in said
     assert service.charged == 0
 

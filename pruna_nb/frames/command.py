@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pruna_nb.arguments import Problems
 from pruna_nb.batch import interrupts
+from pruna_nb.batch.options import read_options
 from pruna_nb.batch.words import counted
-from pruna_nb.catalog import find_model
+from pruna_nb.catalog import read_model
 from pruna_nb.console import say
 from pruna_nb.errors import InputError, PrunaError
+from pruna_nb.frames.call import read_call
 from pruna_nb.frames.cells import plain, plain_cells
-from pruna_nb.frames.fitting import fit_columns
+from pruna_nb.frames.fitting import Fitted, fit_columns
 from pruna_nb.frames.out_folder import OutFolder, is_escaped
 from pruna_nb.frames.tables_on_disk import kind_of, read_table, write_table
 
@@ -27,45 +30,98 @@ if TYPE_CHECKING:
 _FAILED_SHOWN = 5
 
 
-def read_and_check(table: str, out: str | None) -> tuple[pd.DataFrame, OutFolder | None]:
-    """Read a table and open the folder for its outputs, before anything is spent.
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that was checked, before anything is spent.
+
+    Attributes
+    ----------
+    read : DataFrame
+        The table as it was read.
+    fitted : Fitted
+        The same as it is run, and the call.
+    folder : OutFolder or None
+        Where outputs and table go; None to say what they would cost.
+    options : dict
+        What ``df.pruna.generate`` takes beside the call.
+    """
+
+    read: pd.DataFrame
+    fitted: Fitted
+    folder: OutFolder | None
+    options: dict[str, Any]
+
+
+def prepare(
+    table: str,
+    out: str | None,
+    call: Mapping[str, Any],
+    options: Mapping[str, Any],
+    problems: Problems,
+) -> Command:
+    """Read a table, and find all that is wrong with a command at once.
 
     Parameters
     ----------
     table : str
     out : str or None
         The folder; None if nothing is to be written.
+    call, options : mapping
+        What ``df.pruna.generate`` takes: ``prompt_col``, fields and so on; and how it is run.
+    problems : Problems
+        What is wrong already.
 
     Raises
     ------
     PrunaError
-        If the table cannot be read or the folder cannot be written; both at once.
+        If anything is wrong.
     """
-    errors: list[PrunaError] = []
-    frame, folder = pd.DataFrame(), None
     path = Path(table)
-    try:
-        frame = read_table(path, escaped=is_escaped(path))
-    except PrunaError as error:
-        errors.append(error)
-    try:
+    frame, folder, fitted = pd.DataFrame(), None, None
+    call = dict(call)
+    model = read_model(call["model"], Problems(), unchecked=call["unchecked"])
+    with problems.noted():
+        suffix, _ = kind_of(path)
+        if suffix == ".txt" and call["prompt"] is call["prompt_col"] is None:
+            call["prompt_col"] = "prompt"
+        with problems.noted():
+            frame = read_table(path, escaped=is_escaped(path))
+            fitted = fit_columns(frame, model, call, path)
         if out is not None:
-            check_folder(out)
-            folder = OutFolder(out, path)
-            if folder.folder.resolve() == path.absolute().parent.resolve():
-                msg = (
-                    f"--out {out} is the table's own folder, where results could be written over "
-                    "what they were made of: choose another folder."
-                )
-                raise InputError(msg)
-    except PrunaError as error:
-        if str(error) not in map(str, errors):  # such as a suffix that neither can work with
-            errors.append(error)
-    if len(errors) > 1:
-        raise InputError("\n".join(map(str, errors)), errors)
-    if errors:
-        raise errors[0]
-    return frame, folder
+            folder = _open_folder(out, path)
+    if fitted is None or problems:  # the run, which finds the rest, is not reached
+        _check_arguments(call, options, problems)
+    problems.check()
+    assert fitted is not None  # noqa: S101 - else there was a problem
+    return Command(frame, fitted, folder, dict(options))
+
+
+def _open_folder(out: str, table: Path) -> OutFolder:
+    check_folder(out)
+    if Path(out).resolve() == table.absolute().parent.resolve():
+        msg = (
+            f"--out {out} is the table's own folder, where results could be written over what "
+            "they were made of: choose another folder."
+        )
+        raise InputError(msg)
+    return OutFolder(out, table)
+
+
+def _check_arguments(
+    call: Mapping[str, Any], options: Mapping[str, Any], problems: Problems
+) -> None:
+    """Note what is wrong with the arguments alone."""
+    asked = ("prompt_col", "prompt", "samples", "unchecked")
+    fields = {name: call[name] for name in call if name not in {*asked, "model", "cache"}}
+    how = {name: value for name, value in options.items() if name != "prefix"}
+    read_call(
+        call["model"],
+        problems,
+        **{name: call[name] for name in asked},
+        prefix=options["prefix"],
+        fields=fields,
+    )
+    read_options(problems, cache=call["cache"], **how)
 
 
 def check_folder(out: str) -> None:
@@ -85,48 +141,28 @@ def check_folder(out: str) -> None:
         raise InputError(msg + "choose another folder.") from None
 
 
-def generate_table(
-    table: str,
-    frame: pd.DataFrame,
-    folder: OutFolder | None,
-    call: Mapping[str, Any],
-    *,
-    escape_formulas: bool = True,
-    **how: Any,
-) -> int:
+def generate_table(command: Command, *, escape_formulas: bool = True) -> int:
     """Make an output of each row of a table.
 
     Parameters
     ----------
-    table : str
-        Where the table is.
-    frame : DataFrame
-    folder : OutFolder or None
-        As `read_and_check` gives them; without a folder, what it would cost is said.
-    call : mapping
-        What ``df.pruna.estimate`` takes.
+    command : Command
     escape_formulas : bool
         As for `write_table`.
-    **how
-        What ``df.pruna.generate`` takes beside it.
 
     Returns
     -------
     int
         0 if every row that was asked for has its output, else 1.
     """
-    path = Path(table)
-    call = dict(call)
-    if kind_of(path)[0] == ".txt" and call.get("prompt") is call.get("prompt_col") is None:
-        call["prompt_col"] = "prompt"
-    model = find_model(call["model"], unchecked=call["unchecked"])
-    ready, changed = fit_columns(frame, model, call, path)
-    if folder is None:
-        say(ready.pruna.estimate(**call))
+    frame, call = command.fitted.frame, command.fitted.call
+    if command.folder is None:
+        say(frame.pruna.estimate(**call))
         return 0
-    results = _Results(frame, ready, changed, folder, escape_formulas, how.get("prefix", ""))
+    prefix = command.options["prefix"]
+    results = _Results(command.read, command.fitted, command.folder, escape_formulas, prefix)
     try:
-        made = ready.pruna.generate(**call, **how)
+        made = frame.pruna.generate(**call, **command.options)
     except (PrunaError, KeyboardInterrupt) as error:
         part = getattr(error, "frame", None)
         if part is not None:
@@ -136,7 +172,7 @@ def generate_table(
                 error.add_note(str(failure))
         raise
     results.hand_over(made)
-    return _say_what_became(made, folder, results.prefix)
+    return _say_what_became(made, command.folder, prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +181,10 @@ class _Results:
 
     Attributes
     ----------
-    read, ready : DataFrame
-        The table as it was read, and as it was run.
-    changed : list of str
-        The columns in which these differ.
+    read : DataFrame
+        The table as it was read.
+    fitted : Fitted
+        As it was run.
     folder : OutFolder
     escape_formulas : bool
     prefix : str
@@ -156,8 +192,7 @@ class _Results:
     """
 
     read: pd.DataFrame
-    ready: pd.DataFrame
-    changed: list[str]
+    fitted: Fitted
     folder: OutFolder
     escape_formulas: bool
     prefix: str
@@ -188,12 +223,12 @@ class _Results:
 
     def _as_it_stood(self, made: pd.DataFrame) -> pd.DataFrame:
         """Return the table with the cells as they were read, where they were made to fit."""
-        out = made.copy()
+        out = made.drop(columns=self.fitted.added, errors="ignore")
         rows = np.repeat(np.arange(len(self.read)), len(made) // max(len(self.read), 1))
-        for label in self.changed:
+        for label in self.fitted.changed:
             # A column of this name may be another one by now, such as the seeds of samples.
             if label in out.columns:
-                sent = plain_cells(self.ready[label].iloc[rows])
+                sent = plain_cells(self.fitted.frame[label].iloc[rows])
                 if plain_cells(out[label]) == sent:
                     out[label] = self.read[label].iloc[rows].set_axis(out.index)
         return out

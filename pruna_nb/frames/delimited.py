@@ -94,11 +94,14 @@ def _records(text: str, name: str, separator: str) -> Iterator[tuple[int, list[s
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         for fields in reader:
             begin, end = end + 1, reader.line_num
-            several = lines[begin - 1 : end]
             # Tabs seldom stand in a prompt: lines that are rows by themselves are rows, which
             # two stray quotes would join. A comma tells nothing of the kind.
-            joined = all(line.count("\t") == len(fields) - 1 for line in several)
-            if separator == "\t" and len(several) > 1 and joined:
+            is_joined = (
+                separator == "\t"
+                and begin < end
+                and all(line.count("\t") == len(fields) - 1 for line in lines[begin - 1 : end])
+            )
+            if is_joined:
                 raise InputError(_unbalanced(name, begin, f"it goes on to line {end}"))
             if fields:
                 yield begin, fields

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +15,7 @@ from pruna_nb.errors import InputError
 from pruna_nb.frames.cells import plain_cells
 from pruna_nb.frames.exact import column_of_values, fit_text
 from pruna_nb.frames.out_folder import entries_of
+from pruna_nb.frames.template import template_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,10 +29,29 @@ _ADDRESS = re.compile(r"\s*(?:https?://|data:)", re.IGNORECASE)
 _ROWS_SHOWN = 10
 
 
-def fit_columns(
-    frame: pd.DataFrame, model: Model, call: Mapping[str, Any], table: Path
-) -> tuple[pd.DataFrame, list[str]]:
-    """Return the frame with its columns as the fields take them, and the columns that changed.
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A table and a call, as they are run.
+
+    Attributes
+    ----------
+    frame : DataFrame
+    call : dict
+        What ``df.pruna.generate`` takes.
+    changed : list of str
+        The columns whose cells are not as they were read.
+    added : list of str
+        Columns that are there for a field alone.
+    """
+
+    frame: pd.DataFrame
+    call: dict[str, Any]
+    changed: list[str]
+    added: list[str]
+
+
+def fit_columns(frame: pd.DataFrame, model: Model, call: Mapping[str, Any], table: Path) -> Fitted:
+    """Return a table whose columns are as the fields take them that are read from them.
 
     A text field gets text, also from digits; a number or a switch is read from text; a file is
     looked for where the table is. A column that is not there is left to the call to tell.
@@ -48,24 +71,34 @@ def fit_columns(
     InputError
         If a cell may mean two files, or names one that is another prediction's by now.
     """
-    out, changed = frame, []
+    fitted = Fitted(frame, dict(call), [], [])
+    uses = Counter(label for argument, label in call.items() if argument.endswith("_col"))
+    if call.get("prompt") is not None:
+        uses.update(template_labels(call["prompt"], frame))
+    out = frame
     problems: list[str] = []
     for argument, label in call.items():
         field = model.fields.get(argument.removesuffix("_col"))
         if not argument.endswith("_col") or field is None or label not in frame.columns:
             continue
-        before = plain_cells(out[label])
+        before = plain_cells(frame[label])
         if field.media:
             files = _Files(frame, label, table, problems)
             cells = [files.find(place, cell) for place, cell in enumerate(before)]
         else:
             cells = [fit_text(field, cell) for cell in before]
-        if any(cell is not old for cell, old in zip(cells, before, strict=True)):
-            out = out.assign(**{label: column_of_values(cells).set_axis(out.index)})
-            changed.append(label)
+        if all(cell is old for cell, old in zip(cells, before, strict=True)):
+            continue
+        name = label
+        if uses[label] > 1:  # the others read the cells as they stand
+            names = (f"{label} as {field.name}{mark}" for mark in chain([""], count(2)))
+            name = next(each for each in names if each not in out.columns)
+            fitted.call[argument] = name
+        (fitted.added if name != label else fitted.changed).append(name)
+        out = out.assign(**{name: column_of_values(cells).set_axis(out.index)})
     if problems:
         raise InputError("Nothing was sent:\n  " + "\n  ".join(problems[:_ROWS_SHOWN]), problems)
-    return out, changed
+    return replace(fitted, frame=out)
 
 
 class _Files:
