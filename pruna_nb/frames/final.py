@@ -2,50 +2,124 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pruna_nb.errors import InputError
 from pruna_nb.frames.again import call_of
 from pruna_nb.frames.call import Call, read_call
-from pruna_nb.frames.columns import column
+from pruna_nb.frames.columns import column, places_of
 from pruna_nb.frames.gather import row_name
 from pruna_nb.frames.results import steps_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import pandas as pd
+from pruna_nb.templates import is_missing
 
     from pruna_nb.arguments import Problems
 
 
-def chosen(frame: pd.DataFrame, rows: Iterable[Any] | None, prefix: str) -> pd.DataFrame:
-    """Give the rows that were chosen: by a mask, by labels, or all whose draft is there.
+def chosen(frame: pd.DataFrame, rows: Any, prefix: str) -> pd.DataFrame:
+    """Return the rows that were chosen and whose draft is there, as ``frame.loc[rows]`` has them.
+
+    A draft that failed is left out, chosen or not: its final would be a video that nobody saw.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        With drafts.
+    rows : mask, labels, slice, callable or None
+        As `DataFrame.loc` takes them; a Series of booleans is aligned by its labels, and a
+        missing value of a mask is False. None: all.
+    prefix : str
+        That of the drafts' columns.
 
     Raises
     ------
     ColumnError
         If the frame has no drafts.
     InputError
-        If a label is not in the index, or a mask has another length than the frame.
+        If a label is not in the index, or a mask does not fit the frame.
     """
     status = column(frame, prefix + "status", "finalize()")
+    there = [value == "succeeded" for value in status]
+    if places_of(frame, prefix + "output"):  # its cell is empty where the draft was taken out
+        outputs = column(frame, prefix + "output", "finalize()")
+        there = [yes and path is not None for yes, path in zip(there, outputs, strict=True)]
+    places = _places(frame, rows(frame) if callable(rows) else rows)
+    return frame.iloc[[place for place in places if there[place]]]
+
+
+def _places(frame: pd.DataFrame, rows: Any) -> list[int]:
+    index = frame.index
     if rows is None:
-        return frame.iloc[[place for place, value in enumerate(status) if value == "succeeded"]]
-    picked = list(rows) if not isinstance(rows, (str, bytes)) else [rows]
-    if picked and all(isinstance(each, (bool, np.bool_)) for each in picked):
-        if len(picked) != len(frame):
-            msg = f"rows is a mask of {len(picked)} values, and the frame has {len(frame)} rows."
-            raise InputError(msg)
-        return frame.iloc[[place for place, value in enumerate(picked) if value]]
-    strange = [label for label in picked if label not in frame.index]
-    if strange:
-        msg = f"rows: no such label in the frame's index: {', '.join(map(repr, strange[:10]))}."
+        return list(range(len(frame)))
+    if isinstance(rows, pd.DataFrame):
+        msg = "rows is a frame; give its index, or finalize it itself: frame.pruna.finalize()."
         raise InputError(msg)
-    return frame.loc[picked]
+    numbers = pd.Series(range(len(frame)), index)
+    if isinstance(rows, slice):
+        return _loc(numbers, rows)
+    if _is_one_label(rows, index):
+        rows = [rows]
+    if isinstance(rows, pd.Series) and _is_mask(rows.tolist(), rows.dtype):
+        return _aligned(rows, index)
+    labels = rows.tolist() if hasattr(rows, "tolist") else list(rows)
+    if not _is_mask(labels, getattr(rows, "dtype", None)):
+        return _loc(numbers, labels)
+    if len(labels) != len(frame):
+        msg = f"rows is a mask of {len(labels)} values, and the frame has {len(frame)} rows."
+        raise InputError(msg)
+    return [place for place, value in enumerate(labels) if not is_missing(value) and value]
+
+
+def _is_one_label(rows: Any, index: pd.Index[Any]) -> bool:
+    """Whether rows are one label alone, which a tuple is where the index has several levels."""
+    if isinstance(rows, tuple):
+        return index.nlevels > 1 and not any(isinstance(part, tuple) for part in rows)
+    return isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable)
+
+
+def _is_mask(values: list[Any], dtype: Any) -> bool:
+    """Whether values are True, False and missing ones; all missing ones need their dtype."""
+    kinds = [isinstance(value, (bool, np.bool_)) for value in values if not is_missing(value)]
+    if dtype is not None and pd.api.types.is_bool_dtype(dtype):
+        return True
+    return bool(kinds) and all(kinds)
+
+
+def _aligned(mask: pd.Series[Any], index: pd.Index[Any]) -> list[int]:
+    """Return the places where a mask is True, by its labels, as pandas aligns it."""
+    if not mask.index.equals(index):
+        strange = index.difference(mask.index)
+        if len(strange) or not (mask.index.is_unique and index.is_unique):
+            shown = ", ".join(repr(label) for label in strange[:10])
+            why = f"it has no {shown}" if shown else "labels are there more than once"
+            msg = f"rows: the mask's labels are not the frame's: {why}. An array goes by place."
+            raise InputError(msg)
+        mask = mask.reindex(index)
+    return [place for place, value in enumerate(mask.tolist()) if not is_missing(value) and value]
+
+
+def _loc(numbers: pd.Series[Any], labels: Any) -> list[int]:
+    """Return the places of labels, or of a slice of them, in the order given."""
+    try:
+        found: list[int] = numbers.loc[labels].tolist()
+    except (KeyError, IndexError, TypeError) as error:
+        known = numbers.index
+        strange = [] if isinstance(labels, slice) else [x for x in labels if not _holds(known, x)]
+        what = ", ".join(map(repr, strange[:10])) or str(error)
+        msg = f"rows: no such label in the frame's index: {what}."
+        raise InputError(msg) from None
+    return found
+
+
+def _holds(index: pd.Index[Any], label: Any) -> bool:
+    try:
+        return label in index
+    except TypeError:  # it cannot be hashed
+        return False
 
 
 def final_call(

@@ -154,9 +154,11 @@ class LaterVerbs(Verbs):
 
         Parameters
         ----------
-        rows : iterable, optional
-            Which: a mask of True and False, or labels of the index; by default all whose draft
-            is there. ``drafts[drafts["good"]].pruna.finalize()`` does the same.
+        rows : mask, labels, slice or callable, optional
+            Which, as ``drafts.loc[rows]`` takes them: a Series of booleans is aligned by its
+            labels, and a missing value in it is False. By default all. Drafts that failed are
+            left out and not paid for. ``drafts[mask].pruna.finalize()`` does the same as
+            ``drafts.pruna.finalize(mask)``.
         prefix : str
             That of the drafts' columns.
         cache, on_lost, max_cost_usd, progress, timeout, background

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -95,9 +97,24 @@ def test_the_finals_stand_beside_their_drafts(drafts):
         (pd.Index(["w"]), ["w"]),
         ("c", ["c"]),
         ([], []),
+        (pd.Series([True, False, False], index=list("bcw")), ["b"]),
+        (pd.Series([True, True, False, True], index=list("xbcw")), ["w", "b"]),
+        (pd.array([True, pd.NA, True], dtype="boolean"), ["w", "b"]),
+        (pd.Series([True, None, False], index=list("bcw")), ["b"]),
+        ([True, None, float("nan")], ["w"]),
+        (np.array([False, True, False]), ["c"]),
+        (pd.array([pd.NA] * 3, dtype="boolean"), []),
+        (pd.Series(["b", "c"]), ["b", "c"]),
+        (slice("c", "b"), ["c", "b"]),
+        (lambda frame: frame["prompt"] == "birds", ["b"]),
+        (lambda frame: frame.query("prompt != 'birds'").index, ["w", "c"]),
     ],
-    ids=["a label", "labels", "mask", "mask as a Series", "index", "text", "none"],
-)
+    ids=[
+        "a label", "labels", "mask", "mask as a Series", "index", "text", "none", "other order",
+        "more labels", "boolean array", "object Series with a gap", "list with gaps", "array",
+        "all missing", "Series of labels", "slice", "callable", "callable of labels",
+    ],
+)  # fmt: skip
 def test_the_rows_chosen_are_those_that_are_made(rows, labels, drafts, service):
     finals = drafts.pruna.finalize(rows, **QUIET)
     assert finals.index.tolist() == labels
@@ -110,12 +127,49 @@ def test_rows_chosen_by_pandas_itself_are_those_that_are_made(drafts, service):
     assert service.charged == 4
 
 
-def test_a_draft_that_failed_has_no_final_unless_it_is_chosen(service):
+@pytest.mark.parametrize(
+    "rows",
+    [None, [0, 1], [True, True], pd.Series([True, True], index=[1, 0]), slice(None)],
+    ids=["all", "labels", "mask", "Series", "slice"],
+)
+def test_a_draft_that_failed_has_no_final_though_it_is_chosen(rows, service):
     service.configure(faults={"failed": {"first": 1}})
     frame = pd.DataFrame({"prompt": ["waves", "clouds"]})
     drafts = frame.pruna.generate("prompt", model="p-video", draft=True, **QUIET)
-    assert len(drafts.pruna.finalize(**QUIET)) == 1
-    assert len(drafts.pruna.finalize([0, 1], **QUIET)) == 2
+    good = drafts.index[drafts["status"] == "succeeded"].tolist()
+    before = service.charged
+    assert drafts.pruna.finalize(rows, **QUIET).index.tolist() == good
+    assert service.charged == before + 1
+
+
+def test_a_draft_that_was_taken_out_has_no_final(drafts, service):
+    drafts.loc["c", "output"] = None
+    assert drafts.pruna.finalize(**QUIET).index.tolist() == ["w", "b"]
+
+
+def test_a_mask_chooses_what_pandas_chooses_with_it_after_sorting(drafts, service):
+    mask = drafts.assign(rank=[3, 1, 2]).sort_values("rank")["rank"] == 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        chosen = drafts[mask]
+    assert drafts.pruna.finalize(mask, **QUIET).index.equals(chosen.index)
+
+
+def test_rows_of_equal_labels_are_chosen_by_a_mask_of_the_same_index(service):
+    frame = pd.DataFrame({"prompt": ["waves", "clouds"]}, index=["x", "x"])
+    drafts = frame.pruna.generate("prompt", model="p-video", draft=True, **QUIET)
+    mask = drafts["prompt"] == "clouds"
+    assert drafts.pruna.finalize(mask, **QUIET)["prompt"].tolist() == ["clouds"]
+    with pytest.raises(InputError, match="labels are there more than once"):
+        drafts.pruna.finalize(mask.iloc[[0]], **QUIET)
+
+
+def test_a_row_of_several_levels_is_chosen_by_its_label_or_its_first_level(service):
+    frame = pd.DataFrame({"prompt": ["waves", "clouds"]}, index=["w", "c"])
+    call = {"model": "p-video", "draft": True, "samples": 2, **QUIET}
+    drafts = frame.pruna.generate("prompt", **call)
+    assert drafts.pruna.finalize(("c", 2), **QUIET).index.tolist() == [("c", 2)]
+    assert drafts.pruna.finalize(["w"], **QUIET).index.tolist() == [("w", 1), ("w", 2)]
 
 
 def test_each_drafts_own_seed_is_its_finals(service, asked):
@@ -221,6 +275,12 @@ def test_what_is_no_draft_cannot_be_finalized(service):
     [
         (["x", "w"], "no such label in the frame's index: 'x'"),
         ([True], "a mask of 1 values, and the frame has 3 rows"),
+        (np.array([True] * 4), "a mask of 4 values, and the frame has 3 rows"),
+        (pd.Series([True] * 3), "the mask's labels are not the frame's: it has no 'b', 'c', 'w'"),
+        (pd.Series([True], index=["w"]), "it has no 'b', 'c'"),
+        (pd.DataFrame({"prompt": ["waves"]}), "rows is a frame; give its index"),
+        ([["w"]], "no such label"),
+        (7, "no such label in the frame's index: 7"),
     ],
 )
 def test_rows_that_there_are_not_are_refused(rows, words, drafts, service):
