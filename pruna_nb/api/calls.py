@@ -271,8 +271,11 @@ class Calls:
 
 
 def _as_json(given: dict[str, Any]) -> bytes:
-    """Give a prediction's body; in ASCII, so that half a character (a lone surrogate) passes."""
+    """Return a prediction's body."""
     try:
+        # As UTF-8, so that half a character (a lone surrogate) is refused here: as an escape it
+        # would pass, and be paid for.
+        json.dumps(given, allow_nan=False, ensure_ascii=False).encode()
         return json.dumps({"input": given}, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise errors.InputError(f"The input is no JSON: {error}. Nothing was sent.") from None

@@ -136,7 +136,10 @@ def _renamed(call: Call, frame: pd.DataFrame, names: dict[str, str]) -> Call:
 def _column(name: str, outcomes: Sequence[Outcome]) -> Any:
     values = [getattr(outcome, name) for outcome in outcomes]
     if name in TEXT_COLUMNS:
-        return pd.array(values, dtype=TEXT)
+        try:
+            return pd.array(values, dtype=TEXT)
+        except UnicodeEncodeError:  # a path below a folder whose name is not valid UTF-8
+            return pd.array(values, dtype="object")
     if name == "cached":
         return pd.array(values, dtype="bool")
     return pd.array(values, dtype="float64")

@@ -260,7 +260,10 @@ def sheet_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
         given = request.get("input") or {}
         rest = {name: record.get(name) for name in ("status", "error", "caption", "file", "sha256")}
         rows.append({"model": request.get("model"), **given, **rest})
-    return pd.DataFrame(rows)
+    try:
+        return pd.DataFrame(rows)
+    except UnicodeEncodeError:  # half a character, which sheets of earlier versions may hold
+        return pd.DataFrame(rows, dtype=object)
 
 
 def _see_that_it_is_one(name: str, value: object) -> None:

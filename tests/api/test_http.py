@@ -346,16 +346,16 @@ def test_an_output_larger_than_is_taken_is_cut_off_and_leaves_no_file(tmp_path, 
 @pytest.mark.parametrize("status", [200, 201, 202])
 def test_every_answer_of_success_is_one(status):
     with Server(lambda _: reply(status, {"id": "x"})) as server, transport_to(server.url) as ours:
-        made = Calls(ours.settings, ours).create("p-image", {"prompt": "ä\u2028\ud800"})
+        made = Calls(ours.settings, ours).create("p-image", {"prompt": "ä\u2028"})
     assert made.id == "x"
     (asked,) = server.asked
     assert asked.headers["model"] == "p-image"
     assert asked.headers["content-type"] == "application/json"
     assert "try-sync" not in asked.headers
-    assert json.loads(asked.body) == {"input": {"prompt": "ä\u2028\ud800"}}
+    assert json.loads(asked.body) == {"input": {"prompt": "ä\u2028"}}
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), {1, 2}, b"bytes"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), {1, 2}, b"bytes", "\ud800"])
 def test_an_input_that_is_no_json_is_refused_before_it_is_sent(value):
     with Server(lambda _: reply(201, {"id": "x"})) as server, transport_to(server.url) as ours:
         with pytest.raises(errors.InputError):
