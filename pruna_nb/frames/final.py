@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from pruna_nb.frames.gather import row_name
 from pruna_nb.frames.results import steps_of
 from pruna_nb.templates import is_missing
 
+if TYPE_CHECKING:
     from pruna_nb.arguments import Problems
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pruna_nb.arguments import Problems
 from pruna_nb.errors import InputError
 from pruna_nb.frames.call import read_call
 from pruna_nb.frames.gather import gather
@@ -30,10 +31,18 @@ TEXTS = ["object", "str", "string", "category", "string[pyarrow]"]
 
 
 def requests(frame, *, model="p-image", prompt_col=None, prompt=None, **fields):
+    problems = Problems()
     call = read_call(
-        model, prompt_col=prompt_col, prompt=prompt, unchecked=model == "sketch-9", fields=fields
+        model,
+        problems,
+        prompt_col=prompt_col,
+        prompt=prompt,
+        unchecked=model == "sketch-9",
+        fields=fields,
     )
-    return gather(frame, call, "service")
+    made = gather(frame, call, "service", problems)
+    problems.check()
+    return made
 
 
 def of_rows(frame, rows, **call):
