@@ -67,20 +67,22 @@ def test_one_bad_row_is_its_own(service):
     assert states() == {"delivered": 5}
 
 
-def test_an_input_that_is_no_json_fails_its_row_and_sends_nothing_of_it(service):
+def test_an_input_that_is_no_json_or_no_unicode_fails_its_row_and_sends_nothing_of_it(service):
     _, outcomes = work(
         [{"prompt": "a", "x": float("nan")}, {"prompt": "b"}, {"prompt": "c\ud800"}],
         model="p-image",
     )
     assert outcomes[0].status == "failed"
     assert "Nothing was sent" in outcomes[0].error
-    assert service.counts["predictions"] == 2
+    assert outcomes[2].status == "failed"
+    assert "Nothing was sent" in outcomes[2].error
+    assert service.counts["predictions"] == 1
     assert states().get("lost", 0) == 0
 
 
 def test_a_prompt_of_any_characters_gets_its_picture(service):
     rows = ["\x00\x1b[31mred", "\u202eright to left", "<script>alert(1)</script>", "x" * 100_000,
-            "half \ud800", "🦊🏽\u200d🔬", "a\r\nb: c", "%s {} $x$"]  # fmt: skip
+            "🦊🏽\u200d🔬", "a\r\nb: c", "%s {} $x$"]  # fmt: skip
     _, outcomes = work(rows)
     assert {outcome.status for outcome in outcomes} == {"succeeded"}
     assert [row["input"]["prompt"] for row in service.accepted] != []
