@@ -95,7 +95,7 @@ def test_a_column_that_is_not_sent_may_hold_it_and_is_shown(generate, tmp_path, 
 def test_a_caption_of_it_is_refused_by_row(generate, tmp_path, service):
     frame = pd.DataFrame({"prompt": ["a hen"], "note": pd.Series([HALF], dtype=object)})
     out = generate(frame, "prompt")
-    with pytest.raises(InputError, match="row 0: the caption is not valid Unicode"):
+    with pytest.raises(InputError, match="row 0: the caption holds half a character"):
         out.pruna.to_zip(tmp_path / "a.zip", caption_col="note")
     assert not (tmp_path / "a.zip").exists()
 
