@@ -180,8 +180,8 @@ def unwritable(folder: Path, error: OSError) -> CacheError:
     """Make the error of a cache folder that cannot be written."""
     why = error.strerror or type(error).__name__
     message = (
-        f"The cache folder {str(folder)!r} cannot be written: {why}. Nothing that was paid for is "
-        "lost: free the disk or choose another folder (PRUNA_NB_CACHE_DIR, or "
-        "pruna_nb.configure(cache_dir=...)), and run again within 24 hours."
+        f"The cache folder {str(folder)!r} cannot be written: {why}. Free the disk or choose "
+        "another folder (PRUNA_NB_CACHE_DIR, or pruna_nb.configure(cache_dir=...)), and run again "
+        "within 24 hours: what was sent before is then fetched at no cost."
     )
     return CacheError(message)

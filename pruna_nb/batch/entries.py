@@ -40,6 +40,11 @@ class Entry:
     reusable: bool = True
 
     @property
+    def is_open(self) -> bool:
+        """Whether its output is still to be fetched."""
+        return self.state == "sent"
+
+    @property
     def seems_old(self) -> bool:
         """Whether its output has expired by our clock, which may be wrong: the service is asked."""
         return time.time() - self.sent_at > OUTPUT_LIFE_SECONDS
@@ -83,6 +88,9 @@ UPDATE = (
 )
 DURABLE = frozenset({"intent", "sent", "lost"})
 """States whose loss costs money: they reach the disk before the work goes on."""
+_RANK = "CASE state WHEN 'intent' THEN 0 WHEN 'lost' THEN 1 WHEN 'sent' THEN 2 ELSE 3 END"
+# What was written late does not undo what another run has made of the entry since.
+UPDATE_LATE = f"{UPDATE} AND {_RANK} < CASE ? WHEN 'lost' THEN 1 WHEN 'sent' THEN 2 ELSE 3 END"
 
 
 def adopt_other_spellings(database: Database, origin: str) -> None:

@@ -8,42 +8,42 @@ fate nobody knows (lost).
 
 from __future__ import annotations
 
+import contextlib
 import json
-import threading
 import time
 import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.api.media import media_dir
-from pruna_nb.batch.database import database_of
+from pruna_nb.batch import rescue
 from pruna_nb.batch.entries import (
-    COLUMNS,
     DURABLE,
     INSERT,
     INSERT_NEW,
     UPDATE,
+    UPDATE_LATE,
     Entry,
-    Recorded,
     State,
     adopt_other_spellings,
     values_of,
 )
+from pruna_nb.batch.lookups import Lookups
 from pruna_nb.batch.owners import is_at_work
 from pruna_nb.errors import CacheError
 from pruna_nb.files.owned import is_media_name
-from pruna_nb.origins import canonical_origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from pruna_nb.batch.rescue import Held
     from pruna_nb.settings import Settings
 
 _KEPT_SECONDS = 30 * 86400.0
 
 
-class Journal:
+class Journal(Lookups):
     """The journal of one cache folder, for one service.
 
     Parameters
@@ -55,20 +55,24 @@ class Journal:
     account : str or None
         Whose predictions they are (`Settings.key_hash`): the service gives them to that account
         alone. None reads those of all accounts.
+    state_dir : Path or None
+        Where ids go that the cache folder does not take; see `rescue`.
     """
 
-    def __init__(self, folder: Path, origin: str, account: str | None = None) -> None:
-        origin = canonical_origin(origin)
-        self.folder, self.origin, self.account = folder, origin, account
-        self.database = database_of(folder)
-        # Entries of releases that noted no account count as everybody's.
-        self._ours = "origin = ?" if account is None else "origin = ? AND account IN (?, '')"
-        self._our_values = (origin,) if account is None else (origin, account)
+    def __init__(
+        self,
+        folder: Path,
+        origin: str,
+        account: str | None = None,
+        state_dir: Path | None = None,
+    ) -> None:
+        super().__init__(folder, origin, account)
+        self._places = rescue.places(state_dir) if state_dir else []
 
     @classmethod
     def of(cls, settings: Settings) -> Journal:
         """Return the journal of the settings' cache folder, service and account."""
-        return cls(settings.cache_dir, settings.origin, settings.key_hash)
+        return cls(settings.cache_dir, settings.origin, settings.key_hash, settings.state_dir)
 
     def intend(
         self,
@@ -120,7 +124,7 @@ class Journal:
         """Note what became of an entry.
 
         The whole entry is written, so that nothing is lost if the file was made anew; what
-        the disk does not take now is kept in memory, and written before the next run.
+        the disk does not take now is kept elsewhere, and written before the next run.
 
         Raises
         ------
@@ -138,7 +142,7 @@ class Journal:
         except CacheError:
             # What could not be noted as delivered stays sent: it is fetched again, at no cost.
             if state != "delivered":
-                self._remember(changed, known=False)
+                self._hold([changed], known=False)
             raise
         return changed
 
@@ -189,69 +193,19 @@ class Journal:
         try:
             return changed if self.database.together(write, durable=True) else None
         except CacheError:
-            self._remember(changed, known=False)
+            self._hold([changed], known=False)
             raise
 
-    def knows_other(self, prediction_id: str, key: str) -> bool:
-        """Whether an id is known here for another request, of the same service and account."""
-        return bool(
-            self.database.execute(
-                f"SELECT 1 FROM prediction WHERE prediction_id = ? AND key <> ? "  # noqa: S608 - ours
-                f"AND {self._ours} LIMIT 1",
-                (prediction_id, key, *self._our_values),
-            )
-        )
+    def hold(self, entries: Iterable[Entry]) -> None:
+        """Keep entries that were written before, should their file be gone.
 
-    def requests_by_id(self, ids: Iterable[str]) -> dict[str, Recorded]:
-        """Return what predictions were asked for, by their ids, as far as that is known.
-
-        The journal is asked first, for it knows service and account: those that are open,
-        delivered, failed, canceled, expired and lost. What it has forgotten (after 30 days) the
-        cache knows, as long as it keeps the output.
-
-        Parameters
-        ----------
-        ids : iterable of str
-            The service's names; 100,000 take about a second.
+        They are written before the next run if they are missing then, and are open again if what
+        they were delivered as is missing: what was paid for can be fetched for a day.
         """
-        found: dict[str, Recorded] = {}
-        wanted = sorted(set(ids))
-        sql = (
-            "SELECT prediction_id, model, request, state, key FROM prediction "  # noqa: S608 - ours
-            f"WHERE {self._ours} AND request IS NOT NULL AND prediction_id IN ({{}})"
-        )
-        for rows in self.database.select_in(sql, wanted, self._our_values):
-            for name, model, request, state, key in rows:
-                found[name] = Recorded(model, json.loads(request), state, key)
-        missing = [name for name in wanted if name not in found]
-        sql = "SELECT prediction_id, key, value FROM item WHERE prediction_id IN ({})"
-        for rows in self.database.select_in(sql, missing):
-            for name, key, value in rows:
-                kept = json.loads(value)
-                if self._is_ours(kept):
-                    found[name] = Recorded(kept["model"], kept["input"], "delivered", key)
-        return found
+        self._hold(entries, known=True)
 
-    def _is_ours(self, kept: dict[str, Any]) -> bool:
-        """Whether an output was made by our service and account, or does not say by which."""
-        origin, account = kept.get("origin", self.origin), kept.get("account") or ""
-        return canonical_origin(origin) == self.origin and (
-            not self.account or account in {self.account, ""}
-        )
-
-    def hold(self, entry: Entry) -> None:
-        """Keep an entry in memory that was written before, should its file be gone.
-
-        It is written before the next run if it is missing then, and it is open again if what
-        it was delivered as is missing: what was paid for can be fetched for a day.
-        """
-        self._remember(entry, known=True)
-
-    def _remember(self, entry: Entry, *, known: bool) -> None:
-        with _UNSAVED_LOCK:
-            waiting = _UNSAVED.setdefault(self.folder, {})
-            if not known or entry.entry not in waiting:
-                waiting[entry.entry] = (entry, known)
+    def _hold(self, entries: Iterable[Entry], *, known: bool) -> None:
+        rescue.hold(self.folder, entries, known=known, places=self._places, save=self.catch_up)
 
     def _write(self, entry: Entry) -> None:
         values, durable = values_of(entry), entry.state in DURABLE
@@ -259,26 +213,50 @@ class Journal:
             self.database.change(INSERT, values, durable=durable)
 
     def catch_up(self) -> None:
-        """Write what the disk did not take before.
+        """Write what the disk did not take before, in this process or in one that is gone.
+
+        What another cache folder did not take is written here too, and kept for that folder: who
+        was told to choose another one takes up in it what was paid for.
 
         Raises
         ------
         CacheError
-            If the disk does not take it now either: it stays in memory.
+            If the disk does not take it now either: it stays where it was.
         """
-        with _UNSAVED_LOCK:
-            waiting = dict(_UNSAVED.get(self.folder, {}))
-        for name, (entry, known) in waiting.items():
-            if known:
-                self._restore(entry)
-            else:
-                self._write(entry)
-            with _UNSAVED_LOCK:
-                if _UNSAVED[self.folder].get(name) == (entry, known):
-                    del _UNSAVED[self.folder][name]
+        for held in rescue.held(self.folder):
+            self._write_late(held)
+            rescue.saved(self.folder, held)
+        for held in rescue.held_for_others(self.folder):
+            self._write_once(held.entry)
+        for path, folder, entries in rescue.files(self._places):
+            if folder != self.folder:
+                for held in entries:
+                    self._write_once(held.entry)
+                continue
+            for held in entries:
+                self._write_late(held)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def _write_late(self, held: Held) -> None:
+        """Write an entry that this folder should hold, unless it has gone on meanwhile."""
+        entry, values = held.entry, values_of(held.entry)
+        if held.known:
+            self._restore(entry)
+        elif not self.database.change(
+            UPDATE_LATE, (*values, entry.entry, entry.state), durable=True
+        ):
+            self._write_once(entry)
+            self.database.change(
+                "UPDATE prediction SET prediction_id = ? WHERE entry = ? AND prediction_id IS NULL",
+                [entry.prediction_id, entry.entry],
+            )
+
+    def _write_once(self, entry: Entry) -> bool:
+        return bool(self.database.change(INSERT, values_of(entry), durable=True))
 
     def _restore(self, entry: Entry) -> None:
-        if self.database.change(INSERT, values_of(entry), durable=True):
+        if self._write_once(entry):
             return
         now = self.look(entry.entry)
         if now is None or now.state != "delivered" or now.media is None:
@@ -321,34 +299,6 @@ class Journal:
             [state, why, time.time(), entry.entry, entry.run, entry.state],
         )
 
-    def delivered(self, keys: Iterable[str]) -> dict[str, Entry]:
-        """Return what was delivered last for requests, to be fetched again: its file may be gone.
-
-        What was made with ``cache="off"`` is not among them: it was not to be kept.
-        """
-        found: dict[str, Entry] = {}
-        sql = (
-            f"SELECT {COLUMNS} FROM prediction "  # noqa: S608 - ours
-            f"WHERE {self._ours} AND state = 'delivered' AND reusable AND key IN ({{}})"
-        )
-        for rows in self.database.select_in(sql, sorted(keys), self._our_values):
-            for entry in (Entry(*row) for row in rows):
-                last = found.get(entry.key)
-                fetchable = entry.prediction_id or entry.generation_url
-                if fetchable and (last is None or entry.sent_at > last.sent_at):
-                    found[entry.key] = entry
-        return found
-
-    def elsewhere(self) -> dict[str, Entry]:
-        """Return what is open of other accounts at this service, by key: theirs to fetch."""
-        if not self.account:
-            return {}
-        found = self._select(
-            "state IN ('intent', 'sent') AND origin = ? AND account NOT IN (?, '')",
-            *self._our_values,
-        )
-        return {entry.key: entry for entry in found}
-
     def take_up(self, entry: Entry, run: str) -> Entry | None:
         """Make an id of a run that is gone this run's own; None if another was quicker."""
         changed = self.database.change(
@@ -358,10 +308,6 @@ class Journal:
         )
         return replace(entry, run=run, state="sent") if changed else None
 
-    def look(self, entry: str) -> Entry | None:
-        """Give an entry as it stands now; None if it was taken back."""
-        return next(iter(self._select("entry = ?", entry)), None)
-
     def open_of(self, key: str) -> Entry | None:
         """Give the open entry of a request, settled if its run is gone."""
         found = self._select(
@@ -370,20 +316,6 @@ class Journal:
         if not found:
             return None
         return self._settled(found[0], at_work=is_at_work(self.folder, found[0].run))
-
-    def lost(self) -> dict[str, list[Entry]]:
-        """Return what was lost on the way and was not sent again since, by key."""
-        return self._by_key("lost")
-
-    def expired(self) -> dict[str, list[Entry]]:
-        """Return what expired before it was fetched and was not sent again since, by key."""
-        return self._by_key("expired")
-
-    def _by_key(self, state: State) -> dict[str, list[Entry]]:
-        found: dict[str, list[Entry]] = {}
-        for entry in self._select(f"state = '{state}' AND {self._ours}", *self._our_values):
-            found.setdefault(entry.key, []).append(entry)
-        return found
 
     def resent(self, key: str) -> None:
         """Note that what was lost or expired under a key is now sent again, as was announced."""
@@ -405,13 +337,3 @@ class Journal:
             "WHERE updated_at < ? AND state NOT IN ('intent', 'sent', 'lost', 'expired')",
             [time.time() - _KEPT_SECONDS],
         )
-
-    def _select(self, where: str, *values: Any) -> list[Entry]:
-        sql = f"SELECT {COLUMNS} FROM prediction WHERE {where}"  # noqa: S608 - ours
-        rows = self.database.execute(sql, values)
-        return [Entry(*row) for row in rows]
-
-
-_UNSAVED: dict[Path, dict[str, tuple[Entry, bool]]] = {}
-"""By folder and entry: what has to be written, and whether it was written before."""
-_UNSAVED_LOCK = threading.Lock()

@@ -19,6 +19,7 @@ from pruna_nb import errors
 from pruna_nb.api.calls import Calls
 from pruna_nb.api.certificates import check_authorities
 from pruna_nb.api.client import TIME_OUT_SECONDS
+from pruna_nb.batch import rescue
 from pruna_nb.batch.cache import Cache
 from pruna_nb.batch.job import Job, Outcome, Status
 from pruna_nb.batch.journal import Journal
@@ -318,8 +319,8 @@ class Run:
     def _removal(self) -> errors.CacheError:
         return errors.CacheError(
             f"The cache folder {str(self.settings.cache_dir)!r} was removed while the run was "
-            "using it. Nothing more was sent. Run again in this session: what was paid for is "
-            "fetched again, at no cost."
+            "using it. Nothing more was sent. Run again: what was paid for is fetched again, at "
+            "no cost."
         )
 
     def _hold_open_work(self) -> None:
@@ -327,16 +328,18 @@ class Run:
 
         What was delivered too: the folder may be going still, and the files after this look.
         """
+        entries = []
         for key, job in self._jobs.items():
             outcome = self.outcomes.get(key)
             if job.entry is None or job.entry.state != "sent":
                 continue
             if outcome is not None and outcome.status not in {"pending", "succeeded"}:
                 continue
-            self.journal.hold(job.entry)
+            entries.append(job.entry)
             if outcome is not None and outcome.output and not Path(outcome.output).exists():
                 why = "its file was removed with the cache folder: run again to fetch it"
                 self.outcomes[key] = replace(outcome, status="pending", output=None, error=why)
+        self.journal.hold(entries)
 
     def _crashed(self, error: BaseException) -> None:
         """End by an error of the disk or the account, or one that is nobody's row."""
@@ -359,6 +362,9 @@ class Run:
                 if self._is_removed():
                     self.error = self._removal()
                 self._hold_open_work()
+            if isinstance(self.error, errors.CacheError):
+                said = " ".join(filter(None, [str(self.error), rescue.told(self.journal.folder)]))
+                self.error = errors.CacheError(said)
             if self.owner is not None:
                 with contextlib.suppress(OSError):  # the folder may be gone
                     self.owner.leave()

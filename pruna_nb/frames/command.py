@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pruna_nb.arguments import Problems
-from pruna_nb.batch import interrupts
+from pruna_nb.batch import interrupts, rescue
 from pruna_nb.batch.options import read_options
 from pruna_nb.batch.words import counted
 from pruna_nb.catalog import read_model
@@ -159,10 +159,11 @@ def generate_table(command: Command, *, escape_formulas: bool = True) -> int:
     if command.folder is None:
         say(frame.pruna.estimate(**call))
         return 0
-    prefix = command.options["prefix"]
-    results = _Results(command.read, command.fitted, command.folder, escape_formulas, prefix)
+    prefix, kept = command.options["prefix"], call.get("cache") != "off"
+    results = _Results(command.read, command.fitted, command.folder, escape_formulas, prefix, kept)
     try:
-        made = frame.pruna.generate(**call, **command.options)
+        with rescue.also_in(command.folder.folder.absolute()):
+            made = frame.pruna.generate(**call, **command.options)
     except (PrunaError, KeyboardInterrupt) as error:
         part = getattr(error, "frame", None)
         if part is not None:
@@ -189,6 +190,8 @@ class _Results:
     escape_formulas : bool
     prefix : str
         What the results' columns begin with.
+    kept : bool
+        Whether the cache keeps the outputs for another run.
     """
 
     read: pd.DataFrame
@@ -196,6 +199,7 @@ class _Results:
     folder: OutFolder
     escape_formulas: bool
     prefix: str
+    kept: bool
 
     def hand_over(self, made: pd.DataFrame) -> None:
         """Write all, whole, also where Ctrl-C is pressed.
@@ -203,7 +207,7 @@ class _Results:
         Raises
         ------
         InputError
-            If the folder takes it no more; what was made is in the cache.
+            If the folder takes it no more; what was to be kept is in the cache.
         """
         escape = self.escape_formulas
         with interrupts.noted():
@@ -217,7 +221,9 @@ class _Results:
                 msg = f"--out {self.folder.folder} cannot be written any more: {error}"
                 failure = InputError(msg)
                 failure.add_note(
-                    "What was made is in the cache: run again, and it costs nothing more."
+                    "What was delivered is in the cache: run again, and it is not paid for again."
+                    if self.kept
+                    else "It was not to be kept (--cache off): another run pays for it again."
                 )
                 raise failure from error
 

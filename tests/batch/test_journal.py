@@ -16,8 +16,7 @@ import portalocker
 import pytest
 
 from pruna_nb.api.media import Stored
-from pruna_nb.batch import journal as journals
-from pruna_nb.batch import owners
+from pruna_nb.batch import owners, rescue
 from pruna_nb.batch.cache import Cache
 from pruna_nb.batch.entries import Recorded
 from pruna_nb.batch.journal import Journal
@@ -32,8 +31,8 @@ REQUEST = {"prompt": "a"}
 
 @pytest.fixture
 def journal(tmp_path, monkeypatch):
-    monkeypatch.setattr(journals, "_UNSAVED", {})
-    return Journal(tmp_path / "kept", HERE)
+    monkeypatch.setattr(rescue, "_FOLDERS", {})
+    return Journal(tmp_path / "kept", HERE, state_dir=tmp_path / "state")
 
 
 @pytest.fixture
@@ -236,19 +235,19 @@ def test_what_the_disk_does_not_take_is_written_before_the_next_run(journal):
         "id-1",
         "id-2",
     }
-    assert {journal.folder: {}} == journals._UNSAVED
+    assert rescue._FOLDERS == {}
 
 
 def test_an_entry_whose_file_is_gone_comes_back_from_memory(journal):
     sent = journal.note(intend(journal), "sent", prediction_id="id")
-    journal.hold(sent)
+    journal.hold([sent])
     shutil.rmtree(journal.folder)
     assert set(journal.open_work()) == {"a"}
 
 
 def test_a_held_entry_does_not_bring_back_what_has_ended_since(journal):
     sent = journal.note(intend(journal), "sent", prediction_id="id")
-    journal.hold(sent)
+    journal.hold([sent])
     name = f"ab/ab{'0' * 62}.jpg"
     (journal.folder / "media" / "ab").mkdir(parents=True)
     (journal.folder / "media" / name).write_bytes(b"a picture")
@@ -260,14 +259,14 @@ def test_a_held_entry_does_not_bring_back_what_has_ended_since(journal):
 def test_a_held_entry_is_open_again_if_what_it_was_delivered_as_is_gone(journal):
     sent = journal.note(intend(journal), "sent", prediction_id="id", generation_url="there")
     journal.note(sent, "delivered", media="x")
-    journal.hold(sent)
+    journal.hold([sent])
     found = journal.open_work()["a"]
     assert (found.state, found.prediction_id, found.generation_url) == ("sent", "id", "there")
 
 
 def test_an_entry_from_memory_does_not_push_out_another_runs_open_request(journal, owner):
     sent = journal.note(intend(journal), "sent", prediction_id="mine")
-    journal.hold(sent)
+    journal.hold([sent])
     shutil.rmtree(journal.folder)
     other = intend(journal, "a", owner.name)
     assert other is not None

@@ -224,7 +224,8 @@ import sys, time
 import pandas as pd
 import pruna_nb
 from tests.helpers.runs import planned, prompts
-pruna_nb.configure(api_key="k", base_url=sys.argv[1], cache_dir=sys.argv[2], state_dir=sys.argv[3])
+settings = dict(zip(["api_key", "base_url", "cache_dir", "state_dir"], sys.argv[1:]))
+pruna_nb.configure(**settings)
 run = planned(prompts(50))
 run.start()
 while run.in_flight < 5:
@@ -236,7 +237,7 @@ def test_a_python_that_ends_in_mid_run_waits_for_the_ids_that_are_on_the_wire(se
     service.configure(latency=0.4)
     folders = [str(tmp_path / "cache"), str(tmp_path / "state")]
     subprocess.run(
-        [sys.executable, "-c", LEAVING, service.url, *folders],
+        [sys.executable, "-c", LEAVING, "test-key", service.url, *folders],
         cwd=Path(__file__).parents[2],
         check=True,
         timeout=120,

@@ -25,6 +25,8 @@ class Service(Server):
         Whether it finds a prediction, by its id, when it is asked for its status.
     delivers : bool
         Whether it gives outputs; 410 otherwise.
+    answers : int or None
+        How many POSTs it answers before it holds the answers back until `go_on` is set.
     finished : bool
         Whether predictions are finished when they are asked for.
     """
@@ -35,6 +37,7 @@ class Service(Server):
         self.days = 0.0
         self.finds = lambda _: True
         self.delivers = self.finished = True
+        self.answers, self.go_on = None, threading.Event()
         self.questions = Counter()
         self._owners = {}
         self._jpeg = picture()
@@ -59,6 +62,9 @@ class Service(Server):
                 made = f"id-{len(self.posts)}"
                 self.posts.append((json.loads(asked.body)["input"]["prompt"], made))
                 self._owners[made] = key
+                held = self.answers is not None and len(self.posts) > self.answers
+            if held:
+                self.go_on.wait(60)
             return 201, {"id": made, "model": "p-image"}
         if "/delivery/" in asked.path:
             if not self.delivers:
