@@ -287,23 +287,25 @@ def _exact(value: object) -> Decimal | None:
     return Decimal(text)
 
 
-def whole(name: str, value: object, *, least: int = 1) -> int:
+def whole(name: str, value: object, *, least: int | None = 1, most: int | None = None) -> int:
     """Return a whole number; 2.0 and numpy's are taken.
 
     Raises
     ------
     InputError
-        If it is no whole number, or too small.
+        If it is no whole number, too small or too large.
     """
     number = _number(value)
     try:
-        if number is not None and number == int(number) and number >= least:
-            return int(number)
+        if number is not None and number == int(number):
+            right = int(number)
+            if (least is None or right >= least) and (most is None or right <= most):
+                return right
     except (OverflowError, ValueError):  # infinity, and what is not a number
         pass
-    raise InputError(
-        f"{name} must be a whole number of {least} or more; {described(value)} was given."
-    )
+    allowed = "" if least is None else f" of {least} or more"
+    allowed = allowed if most is None else f" of {least} to {most:,}"
+    raise InputError(f"{name} must be a whole number{allowed}; {described(value)} was given.")
 
 
 def text(name: str, value: object) -> str:

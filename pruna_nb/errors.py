@@ -74,7 +74,9 @@ class PrunaError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what `pickle` and `copy` make the error of, whatever its ``__init__`` takes."""
-        return _remade, (type(self), self.args), self.__dict__
+        made = super().__reduce__()
+        args, state = made[1], made[2:]
+        return _remade, (type(self), args), *state
 
 
 def _remade(kind: type[PrunaError], args: tuple[Any, ...]) -> PrunaError:

@@ -115,7 +115,7 @@ def stranger(
     near = near_names(name, [*model.fields, *also, *options])
     if _OTHERS_SAY.get(name) in (*model.fields, *options):
         near = [_OTHERS_SAY[name]]
-    elif not model.known and not meant(name, options, alike=_VERY_NEAR):
+    elif not model.known and not meant(name, OPTION_NAMES, alike=_VERY_NEAR):
         return None
     instead = f" Did you mean {' or '.join(near)}?" if near else ""
     if not model.known:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from pruna_nb.catalog import total_usd, usd_text
 from pruna_nb.console import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pruna_nb.batch.interrupts import Interrupt
     from pruna_nb.batch.run import Run
@@ -58,12 +59,12 @@ def stopping(run: Run) -> Iterator[Interrupt]:
 
 def _watch(run: Run, interrupt: Interrupt, *, shown: bool) -> None:
     run.start()
-    with _bar(run, shown=shown and not interrupt.came) as bar:
+    with contextlib.closing(_Bar(run, shown=shown and not interrupt.came)) as bar:
         while not interrupt.came and not run.join(_LOOK_SECONDS):
-            _update(bar, run)
+            bar.update()
         if interrupt.came:
             run.interrupt()
-        _update(bar, run)
+        bar.update()
 
 
 def closing_line(run: Run) -> str:
@@ -164,37 +165,59 @@ def seconds_left(run: Run) -> float:
     return max(usual / 10, run.last_sent_at + usual - time.monotonic())
 
 
-@contextlib.contextmanager
-def _bar(run: Run, *, shown: bool) -> Iterator[Any]:
-    if not shown:
-        yield None
-        return
-    from tqdm.auto import tqdm
+class _Bar:
+    """A run's bar. One that cannot be drawn is left out: what it tells of was paid for.
 
-    plan = run.plan
-    with tqdm(
-        total=len(plan.requests),
-        initial=plan.count("hit") + plan.count("skip"),
-        desc=plan.model.name,
-        unit="row",
-        mininterval=0.25,
-        bar_format="{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
-    ) as bar:
-        yield bar
+    It cannot where there is no stderr (pythonw, a service), where that was closed, and where the
+    notebook's widgets are not whole.
+    """
 
+    def __init__(self, run: Run, *, shown: bool) -> None:
+        self._run = run
+        self._bar: Any = None
+        if shown and sys.stderr is not None:
+            self._drawn(self._open)
 
-def _update(bar: Any, run: Run) -> None:
-    if bar is None:
-        return
-    counts = row_counts(run)
-    text = (
-        f"{counts['new']:,} new, {counts['cached']:,} cached, {counts['failed']:,} failed, "
-        f"{cost_text(run)}"
-    )
-    if run.refusals:
-        text += f", {run.refusals} refused"
-    left = 0.0 if run.done else seconds_left(run)
-    if left:  # nothing is known of it before the first output
-        text += f", {duration(left)} left"
-    bar.set_postfix_str(text, refresh=False)
-    bar.update(counts.total() - counts["pending"] - bar.n)
+    def update(self) -> None:
+        """Show where the run stands."""
+        if self._bar is not None:
+            self._drawn(self._show)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            self._drawn(self._bar.close)
+
+    def _drawn(self, draw: Callable[[], object]) -> None:
+        try:
+            draw()
+        except Exception as error:  # noqa: BLE001 - tqdm, ipywidgets and streams fail in any way
+            self._bar = None
+            LOG.warning("The bar cannot be shown (%s); the run goes on.", type(error).__name__)
+
+    def _open(self) -> None:
+        from tqdm.auto import tqdm
+
+        plan = self._run.plan
+        self._bar = tqdm(
+            total=len(plan.requests),
+            initial=plan.count("hit") + plan.count("skip"),
+            desc=plan.model.name,
+            unit="row",
+            mininterval=0.25,
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
+        )
+
+    def _show(self) -> None:
+        run, counts = self._run, row_counts(self._run)
+        text = (
+            f"{counts['new']:,} new, {counts['cached']:,} cached, {counts['failed']:,} failed, "
+            f"{cost_text(run)}"
+        )
+        if run.refusals:
+            text += f", {run.refusals} refused"
+        left = 0.0 if run.done else seconds_left(run)
+        if left:  # nothing is known of it before the first output
+            text += f", {duration(left)} left"
+        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.update(counts.total() - counts["pending"] - self._bar.n)

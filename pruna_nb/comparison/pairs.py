@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.arguments import listed, whole
 from pruna_nb.errors import InputError
 from pruna_nb.show.text import counted
 from pruna_nb.templates import is_missing, name_of, plain_number
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
     from pruna_nb.comparison.variants import Variant
     from pruna_nb.templates import Template
+
+
+_SEEDS_AT_MOST = 10_000
+"""Whoever gives a seed of their own as `seeds` means that one, not as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,7 @@ def make_rows(
     keys = {key for item in items if not isinstance(item, str) for key in item}
     templates = {variant.name: variant.template(keys) for variant in variants}
     if problems := _problems(variants, templates, items, axes, seed_values):
-        raise InputError("; ".join(problems), problems)
+        raise InputError(_told(problems), problems)
     used = {name for template in templates.values() if template for name in template.names}
     used.discard("prompt")
     rows: dict[tuple[str, str], Row] = {}
@@ -303,18 +307,25 @@ def _is_one(prompts: object) -> bool:
     return isinstance(prompts, (str, bytes, Mapping)) or not isinstance(prompts, Iterable)
 
 
-def _read_seeds(seeds: int | Iterable[int] | None) -> list[int | None]:
+def _told(problems: Sequence[str]) -> str:
+    if len(problems) == 1:
+        return problems[0]
+    return listed("these variants cannot be compared; nothing was sent:", problems)
+
+
+def _read_seeds(seeds: object) -> list[int | None]:
+    """Return the seeds: how many is any whole number, which is anything that holds some."""
     if seeds is None:
         return [None]
-    if isinstance(seeds, bool) or (isinstance(seeds, int) and seeds < 1):
-        msg = f"seeds must be a number from 1 on, a list of seeds, or None; {seeds!r} was given"
-        raise InputError(msg)
-    given = list(range(1, seeds + 1)) if isinstance(seeds, int) else list(seeds)
-    if not given or any(isinstance(each, bool) or not hasattr(each, "__index__") for each in given):
-        msg = f"seeds must be whole numbers, at least one; {seeds!r} was given"
-        raise InputError(msg)
-    # a column's or an array's whole numbers are none of Python's own
-    return [*dict.fromkeys(map(operator.index, given))]
+    many = isinstance(seeds, Iterable) and getattr(seeds, "ndim", 1) != 0
+    if not many or isinstance(seeds, (str, bytes, Mapping)):
+        how_many = "seeds (how many, or a list of seeds, or None)"
+        return list(range(1, whole(how_many, seeds, most=_SEEDS_AT_MOST) + 1))
+    given: Iterable[object] = seeds  # type: ignore[assignment]
+    read = [whole("seeds: each", seed, least=None) for seed in given]
+    if not read:
+        raise InputError("seeds must be whole numbers, at least one; none was given")
+    return [*dict.fromkeys(read)]
 
 
 def _settings(

@@ -19,7 +19,7 @@ import pandas as pd
 
 from pruna_nb.arguments import Problems
 from pruna_nb.catalog import usd_text
-from pruna_nb.errors import BudgetError, InputError, PrunaError
+from pruna_nb.errors import BudgetError, InputError
 from pruna_nb.frames.columns import column, optional_column
 from pruna_nb.frames.earlier import is_failure, missing_outputs, told_by
 from pruna_nb.frames.gather import gather, row_name
@@ -229,7 +229,7 @@ class _Again:
             )
         for replay in again:
             back = partial(_put_back, work, replay.places, prefix=prefix, source="", attrs=False)
-            with _frame_of_error(back):
+            with _frame_of_error(work, back):
                 done = generate(replay.table, replay.call, self._options_now(), refill=True)
             self._spent_usd += float(done["cost_usd"].sum())
             work = back(done)
@@ -242,7 +242,7 @@ class _Again:
             if isinstance(label, str) and label in steps:
                 work = self._mended(work, label, call.prefix, places)
         back = partial(_put_back, work, places, prefix=call.prefix, source=call.prefix)
-        with _frame_of_error(back):
+        with _frame_of_error(work, back):
             done = generate(work.iloc[places], call, self._options_now(), refill=True)
         self._spent_usd += float(done[call.prefix + "cost_usd"].sum())
         return back(done)
@@ -282,7 +282,7 @@ class _Again:
                     _set(out, name, {place: values[place] for place in missing}, made[source].dtype)
             return out
 
-        with _frame_of_error(with_made):
+        with _frame_of_error(frame, with_made):
             made = self.run(blank, step, missing)
         return with_made(made)
 
@@ -301,14 +301,16 @@ def _check_budget(estimates: list[Estimate], max_cost_usd: Decimal | None) -> No
 
 
 @contextlib.contextmanager
-def _frame_of_error(whole: Callable[[pd.DataFrame], pd.DataFrame]) -> Iterator[None]:
-    """Let an error, or an interrupt, carry all rows in place of those that were worked on."""
+def _frame_of_error(
+    before: pd.DataFrame, whole: Callable[[pd.DataFrame], pd.DataFrame]
+) -> Iterator[None]:
+    """Let what ends a run carry all rows in place of those that were worked on."""
     try:
         yield
-    except (PrunaError, KeyboardInterrupt) as error:
+    except BaseException as error:
         part = getattr(error, "frame", None)
-        if part is not None:
-            error.frame = whole(part)  # type: ignore[union-attr]
+        # None where nothing was sent; what earlier steps made is there all the same.
+        error.frame = before if part is None else whole(part)  # type: ignore[attr-defined]
         raise
 
 

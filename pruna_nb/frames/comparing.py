@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pruna_nb.arguments import Problems
-from pruna_nb.batch.options import RunOptions, read_options
-from pruna_nb.catalog import exact, find_model, near_names, total_usd, usd_text
-from pruna_nb.comparison.build import build
+from pruna_nb.arguments import Problems, listed
+from pruna_nb.batch.options import RunOptions, read_options, stranger
+from pruna_nb.catalog import exact, find_model, near_names, read_model, total_usd, usd_text
+from pruna_nb.comparison.build import NOT_COMPARED, build
 from pruna_nb.errors import BudgetError, InputError
-from pruna_nb.frames.call import read_call
+from pruna_nb.frames.call import is_several, read_call, several
 from pruna_nb.frames.cells import plain_cells
+from pruna_nb.frames.gather import gather
 from pruna_nb.frames.generate import estimate, generate
 from pruna_nb.frames.results import RESULT_COLUMNS
 from pruna_nb.settings import current
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from pruna_nb.arguments import Amount
+    from pruna_nb.catalog import Model
     from pruna_nb.comparison.comparison import Comparison
     from pruna_nb.frames.call import Call
 
@@ -90,60 +92,85 @@ def compare(
     """
     problems = Problems()
     options = read_options(problems, max_cost_usd=max_cost_usd, progress=progress)
-    problems.check()
+    named = read_model(model, problems).name
     return build(
         variants,
-        generate=_generator(options),
+        generate=_generator(options, problems),
         cache_dir=current().cache_dir,
         seeds=seeds,
         prompts=prompts,
-        model=model,
+        model=named,
         score=score,
         to_frame=lambda rows, columns: pd.DataFrame(rows, columns=columns),
-        **fields,
+        problems=problems,
+        **{name: several(value) if is_several(value) else value for name, value in fields.items()},
     )
 
 
 def _generator(
-    options: RunOptions,
+    options: RunOptions, problems: Problems
 ) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
     def run(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        asked = _by_model(requests)
+        asked = _by_model(requests, problems)
+        problems.check(NOT_COMPARED)
         _check_budget(asked, options.max_cost_usd)
         each = replace(options, max_cost_usd=None)
-        outcomes: list[dict[str, Any]] = [{} for _ in requests]
-        for places, frame, call in asked:
-            made = generate(frame, call, each)
+        outcomes = [dict(_NOT_SENT) for _ in requests]
+
+        def put(places: list[int], made: pd.DataFrame) -> None:
             columns = {name: plain_cells(made[name]) for name in RESULT_COLUMNS}
             for row, place in enumerate(places):
                 outcomes[place] = {name: cells[row] for name, cells in columns.items()}
+
+        for places, frame, call in asked:
+            try:
+                put(places, generate(frame, call, each))
+            except BaseException as error:
+                if (part := getattr(error, "frame", None)) is not None:
+                    put(places, part)
+                error.frame = pd.DataFrame(outcomes)  # type: ignore[attr-defined]
+                raise
         return outcomes
 
     return run
 
 
-def _by_model(requests: list[dict[str, Any]]) -> _Asked:
+_NOT_SENT = {
+    "output": None, "status": "pending", "error": "not sent", "seconds": 0.0, "cost_usd": 0.0,
+    "cached": False, "prediction_id": None,
+}  # fmt: skip
+
+
+def _by_model(requests: list[dict[str, Any]], problems: Problems) -> _Asked:
     """Make a frame and a call of the requests of each model; all are checked before any runs."""
+    models: dict[str, Model] = {}
     places: dict[str, list[int]] = {}
     for place, request in enumerate(requests):
-        places.setdefault(str(request["model"]), []).append(place)
+        name = str(request["model"])
+        if name not in models:
+            models[name] = read_model(request["model"], problems)
+        places.setdefault(name, []).append(place)
     given = {
-        model: list(dict.fromkeys(name for place in mine for name in requests[place]))
-        for model, mine in places.items()
+        models[name].name: list(dict.fromkeys(field for place in mine for field in requests[place]))
+        for name, mine in places.items()
     }
-    _check_fields(given)
+    with problems.noted():
+        _check_fields(given)
     asked: _Asked = []
-    for model, mine in places.items():
-        names = [name for name in given[model] if name != "model"]
+    for name, mine in places.items():
+        model = models[name]
+        fields = [field for field in given[model.name] if field != "model"]
+        if model.known:
+            fields = [field for field in fields if field in model.fields]
         # The index says in an error which row of the comparison is meant.
         columns = {
-            name: pd.Series([requests[place].get(name) for place in mine], mine, dtype="object")
-            for name in names
+            field: pd.Series([requests[place].get(field) for place in mine], mine, dtype="object")
+            for field in fields
         }
-        problems = Problems()
-        call = read_call(model, problems, fields={f"{name}_col": name for name in names})
-        problems.check()
-        asked.append((mine, pd.DataFrame(columns, index=mine), call))
+        frame = pd.DataFrame(columns, index=mine)
+        call = read_call(model, problems, fields={f"{field}_col": field for field in fields})
+        gather(frame, call, current().service, problems)
+        asked.append((mine, frame, call))
     return asked
 
 
@@ -151,27 +178,34 @@ def _check_fields(given: Mapping[str, Sequence[str]]) -> None:
     """Refuse a field that a model does not take, in words about variants, not about columns."""
     problems = []
     for name, fields in given.items():
-        known = find_model(name).fields
-        # Nothing is known of the fields of a model that is not in the catalogue.
-        strange = [field for field in fields if known and field not in {"model", *known}]
-        problems += [f"{name} takes no {each}: {_advice(each, known, given)}" for each in strange]
+        model = find_model(name, unchecked=True)
+        for field in fields:
+            if field == "model" or field in model.fields:
+                continue
+            told = stranger(model, field, _OPTIONS)
+            if told is not None and not model.known:
+                problems.append(told)
+            elif told is not None:
+                problems.append(f"{name} takes no {field}: {_advice(field, model, given)}")
     if problems:
-        listed = "".join(f"\n  {each}" for each in problems)
-        msg = f"these variants cannot be compared; nothing was sent:{listed}"
+        msg = listed("these variants cannot be compared; nothing was sent:", problems)
         raise InputError(msg, problems)
 
 
-def _advice(field: str, known: Iterable[str], given: Mapping[str, Sequence[str]]) -> str:
+_OPTIONS = ("seeds", "prompts", "model", "score", "max_cost_usd", "progress")
+
+
+def _advice(field: str, model: Model, given: Mapping[str, Sequence[str]]) -> str:
     if field == "seed":
         return "without seeds in common, seeds=None makes one picture of each"
-    if others := [name for name in given if field in find_model(name).fields]:
+    if others := [name for name in given if field in find_model(name, unchecked=True).fields]:
         return (
             f"as {' and '.join(others)} does, set it for those variants alone, such as "
             f"{{'model': {others[0]!r}, {field!r}: ...}}, or leave it out"
         )
-    if near := near_names(field, known):
+    if near := near_names(field, [*model.fields, *_OPTIONS]):
         return f"did you mean {' or '.join(near)}?"
-    return f"it takes {', '.join(known)}"
+    return f"it takes {', '.join(model.fields)}"
 
 
 def _check_budget(asked: _Asked, max_cost_usd: Decimal | None) -> None:

@@ -9,8 +9,8 @@ from pruna_nb.arguments import MISTAKES, Problems
 from pruna_nb.batch import engine, interrupts, progress
 from pruna_nb.batch.words import counted
 from pruna_nb.catalog import usd_text
-from pruna_nb.errors import PrunaError
 from pruna_nb.frames.bulk import bulk
+from pruna_nb.frames.call import Call
 from pruna_nb.frames.expand import expand
 from pruna_nb.frames.gather import gather
 from pruna_nb.frames.ownership import check_own_columns
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pruna_nb.batch.options import RunOptions
     from pruna_nb.batch.plan import Plan
     from pruna_nb.batch.run import Run
-    from pruna_nb.frames.call import Call
     from pruna_nb.settings import Settings
 
 
@@ -179,17 +178,18 @@ def generate(
     PrunaError
         Of the account or the disk, which stops the run; what is done is kept, and the
         error's ``frame`` holds it.
-    KeyboardInterrupt
-        If it was interrupted; what is done is kept, and the interrupt's ``frame`` holds it too.
+    BaseException
+        Whatever else ends the run, such as `KeyboardInterrupt`, `SystemExit` or `MemoryError`:
+        what is done is kept, and its ``frame`` holds it too.
     """
     grown, run = begin(frame, call, options, problems, keep=keep, refill=refill)
     try:
         progress.wait(run, progress=options.progress)
-    except KeyboardInterrupt as interrupt:
-        interrupt.frame = so_far(grown, call, run, keep)  # type: ignore[attr-defined]
-        interrupt.add_note(_kept(run))
+        return finish(grown, call, run, keep=keep)
+    except BaseException as error:
+        if getattr(error, "frame", None) is None:
+            _carry(error, grown, call, run, keep)
         raise
-    return finish(grown, call, run, keep=keep)
 
 
 def so_far(grown: pd.DataFrame, call: Call, run: Run, keep: Collection[str]) -> pd.DataFrame:
@@ -202,14 +202,24 @@ def finish(
     grown: pd.DataFrame, call: Call, run: Run, *, keep: Collection[str] = ()
 ) -> pd.DataFrame:
     """Give the frame of a run that is over, or raise what ended it."""
-    out = so_far(grown, call, run, keep)
     error = run.crash or run.error
     if error is not None:
-        error.frame = out  # type: ignore[attr-defined]
-        if isinstance(error, PrunaError):
-            error.add_note(_kept(run))
+        _carry(error, grown, call, run, keep)
         raise error
-    return out
+    return so_far(grown, call, run, keep)
+
+
+def _carry(
+    error: BaseException, grown: pd.DataFrame, call: Call, run: Run, keep: Collection[str]
+) -> None:
+    """Let what ended a run carry the frame of what is done, and say how much that is."""
+    try:
+        frame = so_far(grown, call, run, keep)
+    except Exception as failure:  # noqa: BLE001 - what was paid for comes first
+        engine.LOG.error("The error's .frame has the results alone", exc_info=failure)
+        frame = with_results(grown[[]], engine.outcomes(run.plan, run), Call(call.model))
+    error.frame = frame  # type: ignore[attr-defined]
+    error.add_note(_kept(run))
 
 
 def _kept(run: Run) -> str:
