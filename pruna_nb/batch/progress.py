@@ -59,7 +59,7 @@ def stopping(run: Run) -> Iterator[Interrupt]:
 
 def _watch(run: Run, interrupt: Interrupt, *, shown: bool) -> None:
     run.start()
-    with contextlib.closing(_Bar(run, shown=shown and not interrupt.came)) as bar:
+    with contextlib.closing(Bar(run, shown=shown and not interrupt.came)) as bar:
         while not interrupt.came and not run.join(_LOOK_SECONDS):
             bar.update()
         if interrupt.came:
@@ -165,7 +165,7 @@ def seconds_left(run: Run) -> float:
     return max(usual / 10, run.last_sent_at + usual - time.monotonic())
 
 
-class _Bar:
+class Bar:
     """A run's bar. One that cannot be drawn is left out: what it tells of was paid for.
 
     It cannot where there is no stderr (pythonw, a service), where that was closed, and where the
@@ -174,32 +174,32 @@ class _Bar:
 
     def __init__(self, run: Run, *, shown: bool) -> None:
         self._run = run
-        self._bar: Any = None
+        self.drawn: Any = None
         if shown and sys.stderr is not None:
-            self._drawn(self._open)
+            self._try(self._open)
 
     def update(self) -> None:
         """Show where the run stands."""
-        if self._bar is not None:
-            self._drawn(self._show)
+        if self.drawn is not None:
+            self._try(self._show)
 
     def close(self) -> None:
         """Leave the bar as it is."""
-        if self._bar is not None:
-            self._drawn(self._bar.close)
+        if self.drawn is not None:
+            self._try(self.drawn.close)
 
-    def _drawn(self, draw: Callable[[], object]) -> None:
+    def _try(self, draw: Callable[[], object]) -> None:
         try:
             draw()
         except Exception as error:  # noqa: BLE001 - tqdm, ipywidgets and streams fail in any way
-            self._bar = None
+            self.drawn = None
             LOG.warning("The bar cannot be shown (%s); the run goes on.", type(error).__name__)
 
     def _open(self) -> None:
         from tqdm.auto import tqdm
 
         plan = self._run.plan
-        self._bar = tqdm(
+        self.drawn = tqdm(
             total=len(plan.requests),
             initial=plan.count("hit") + plan.count("skip"),
             desc=plan.model.name,
@@ -219,5 +219,5 @@ class _Bar:
         left = 0.0 if run.done else seconds_left(run)
         if left:  # nothing is known of it before the first output
             text += f", {duration(left)} left"
-        self._bar.set_postfix_str(text, refresh=False)
-        self._bar.update(counts.total() - counts["pending"] - self._bar.n)
+        self.drawn.set_postfix_str(text, refresh=False)
+        self.drawn.update(counts.total() - counts["pending"] - self.drawn.n)

@@ -656,9 +656,12 @@ def test_the_closing_line_counts_every_row_once(service, capsys):
     assert (counts["failed"], counts["lost"], counts["skipped"]) in {(1, 1, 1), (2, 1, 1)}
 
 
-def test_the_bar_counts_no_row_that_was_stopped(service):
+def test_the_bar_counts_no_row_that_was_stopped(service, monkeypatch):
     class Bar:
         n = 0
+
+        def __init__(self, **options):
+            self.total = options["total"]
 
         def set_postfix_str(self, text, *, refresh):
             del refresh
@@ -668,13 +671,15 @@ def test_the_bar_counts_no_row_that_was_stopped(service):
             self.n += change
 
     service.configure(latency=60)
-    run, bar = planned(prompts(5)), Bar()
+    monkeypatch.setattr("tqdm.auto.tqdm", Bar)
+    run = planned(prompts(5))
     run.start()
     run.cancel()
     assert run.join(20)
-    progress._update(bar, run)
-    assert bar.n == 0
-    assert "left" not in bar.text
+    bar = progress.Bar(run, shown=True)
+    bar.update()
+    assert (bar.drawn.total, bar.drawn.n) == (5, 0)
+    assert "left" not in bar.drawn.text
 
 
 def test_what_earlier_runs_lost_is_told_without_a_bar_too(service, caplog):
