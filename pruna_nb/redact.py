@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 MASK = "***"
 _ADDRESS = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
@@ -29,6 +30,22 @@ class Hidden(str):
 def redact_addresses(text: str) -> str:
     """Return a text with users, and signatures and tokens in queries, masked in its addresses."""
     return _ADDRESS.sub(_redacted, text) if "://" in text else text
+
+
+def redact_values(value: Any) -> Any:
+    """Return what a request holds with the same masked in what is an address, at any depth.
+
+    An address within a longer text stays: it may be a prompt's, which is to be sent again as it
+    was.
+    """
+    if isinstance(value, str):
+        return redact_addresses(value) if _ADDRESS.fullmatch(value.strip()) else value
+    if isinstance(value, dict):
+        return {name: redact_values(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        values = [redact_values(each) for each in value]
+        return values if isinstance(value, list) else tuple(values)
+    return value
 
 
 def _redacted(found: re.Match[str]) -> str:

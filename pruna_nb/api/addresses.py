@@ -13,7 +13,6 @@ from urllib3.util import Url, parse_url
 
 from pruna_nb.errors import ReplyError
 from pruna_nb.origins import is_loopback
-from pruna_nb.redact import redact_addresses
 
 _PORTS = {"http": 80, "https": 443}
 _NO_ADDRESS = re.compile(r"[\s\\\x00-\x1f\x7f\ud800-\udfff]")
@@ -44,7 +43,7 @@ def resolve(base_url: str, address: object) -> str:
     """
     if not isinstance(address, str) or not address or _NO_ADDRESS.search(address):
         message = (
-            f"The service gave an address that is none: {redact_addresses(str(address))[:200]!a}"
+            f"The service gave an address that is none: {str(address).partition('?')[0][:200]!a}"
         )
         raise ReplyError(message)
     if address.startswith("/") and not address.startswith("//"):
@@ -97,9 +96,8 @@ def _parse(address: str) -> Url:
     try:
         return parse_url(address)
     except LocationParseError:
-        message = (
-            f"The service gave an address that cannot be read: {redact_addresses(address)[:200]!r}"
-        )
+        shown = address.partition("?")[0][:200]
+        message = f"The service gave an address that cannot be read: {shown!r}"
         raise ReplyError(message) from None
 
 

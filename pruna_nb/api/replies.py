@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb import errors
 from pruna_nb.api.matching import difference
 from pruna_nb.api.moments import date_of, moment_of, retry_after, wait_text
+from pruna_nb.redact import redact_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -367,7 +368,7 @@ def _plain(value: object, most: int = _TEXT_AT_MOST) -> str:
     """Give what the service said as one line that a terminal, a file and a database can take.
 
     Control characters, marks that turn the direction of writing and halves of characters
-    become spaces.
+    become spaces, and signatures in addresses are masked.
     """
     if value is None:
         return ""
@@ -375,7 +376,8 @@ def _plain(value: object, most: int = _TEXT_AT_MOST) -> str:
         text = value if isinstance(value, str) else str(value)
     except RecursionError:
         return "(nested too deeply to show)"
-    return " ".join("".join(c if c.isprintable() else " " for c in text[: 2 * most]).split())[:most]
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 2 * most]).split())
+    return redact_addresses(line)[:most]
 
 
 def _identifier(value: object) -> str | None:

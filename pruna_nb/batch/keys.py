@@ -8,11 +8,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.api.files import Media, replace_media
+from pruna_nb.redact import MASK, redact_values
 
 if TYPE_CHECKING:
     from pruna_nb.catalog import Model
-
-MASK = "***"
 
 
 def request_key(service: str, model: Model, given: dict[str, Any]) -> str:
@@ -54,9 +53,13 @@ class Namer:
 
 
 def shown(model: Model, given: dict[str, Any]) -> dict[str, Any]:
-    """Give an input as it may be kept and shown: secrets masked, files by their SHA-256."""
+    """Return an input as it may be kept and shown: secrets masked, files by their SHA-256.
+
+    Signatures and tokens in addresses are secrets too. What is masked cannot be sent again from
+    the record: a run that goes on, or sends again, has the input itself in memory.
+    """
     secrets = _secrets(model)
-    plain = replace_media(given, _bytes_named)
+    plain = redact_values(replace_media(given, _bytes_named))
     return {name: MASK if name in secrets else value for name, value in plain.items()}
 
 

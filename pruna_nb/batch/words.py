@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pruna_nb.redact import redact_addresses
+
 if TYPE_CHECKING:
     from pruna_nb.errors import PrunaError
 
@@ -11,8 +13,8 @@ _AT_MOST = 1200
 
 
 def one_line(said: object) -> str:
-    """Give a text, or an error's, on one line."""
-    return " ".join(str(said).split())[:_AT_MOST]
+    """Return a text, or an error's, on one line, with what is secret in its addresses masked."""
+    return redact_addresses(" ".join(str(said).split()))[:_AT_MOST]
 
 
 def brief(error: PrunaError) -> str:

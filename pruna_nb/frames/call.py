@@ -16,6 +16,7 @@ from pruna_nb.batch.options import OPTION_NAMES, stranger
 from pruna_nb.catalog import NO_MODEL, find_model, read_model
 from pruna_nb.errors import InputError, UnknownModelError
 from pruna_nb.frames.cells import plain, unshared
+from pruna_nb.redact import redact_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,6 +104,7 @@ class Call:
         model = find_model(self.model, unchecked=True)  # a later release's, perhaps
         secret = any(model.fields[name].secret for name in self.constants if name in model.fields)
         # A label that is a tuple would come back from JSON as a list of labels.
+        secret = secret or redact_values(self.constants) != self.constants
         if secret or _SECRET in self.constants or any(type(x) is tuple for x in self.labels()):
             return None
         try:

@@ -10,10 +10,10 @@ import pandas as pd
 
 from pruna_nb.api.files import Media, is_address
 from pruna_nb.api.media import media_dir
-from pruna_nb.batch.keys import MASK
 from pruna_nb.catalog import find_model
 from pruna_nb.errors import UnknownModelError
 from pruna_nb.frames.call import Call
+from pruna_nb.redact import MASK
 from pruna_nb.settings import current
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ def _whole(record: Record) -> dict[str, Any] | None:
         field = fields.get(name)
         if value == MASK and (field is None or field.secret or field.media):
             return None
+        if is_address(value) and MASK in value:
+            return None
         found = _with_files(value) if field is None or field.media else value
         if found is None:
             return None
@@ -125,4 +127,4 @@ def _is_file(value: Any) -> bool:
     """Whether a field of files holds nothing that would be read from this machine by its name."""
     if isinstance(value, list):
         return all(_is_file(item) for item in value)
-    return isinstance(value, Media) or (is_address(value) and MASK not in value)
+    return isinstance(value, Media) or is_address(value)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from pruna_nb.errors import InputError
 from pruna_nb.files.kinds import HEAD_BYTES, sniff
 from pruna_nb.files.regular import open_regular
+from pruna_nb.redact import redact_addresses, redact_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -155,7 +156,11 @@ class Cell:
     note: str = ""
 
     def __post_init__(self) -> None:
-        """Take paths of every type, and refuse a status that nobody could show."""
+        """Take paths of every type, mask what is secret, refuse a status that nobody could show."""
+        object.__setattr__(self, "request", redact_values(dict(self.request)))
+        for name in ("caption", "alt", "error", "note"):
+            if getattr(self, name):
+                object.__setattr__(self, name, redact_addresses(getattr(self, name)))
         for name in ("path", "poster"):
             value = getattr(self, name)
             if value is not None:

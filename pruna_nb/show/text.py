@@ -11,6 +11,8 @@ import math
 import re
 import unicodedata
 
+from pruna_nb.redact import redact_addresses
+
 CAPTION_LIMIT = 140
 """Characters of a caption below a picture; its whole text is in the alt text."""
 
@@ -129,7 +131,7 @@ def plain(text: object, limit: int) -> str:
     whole = str(text)
     # a prompt of 100,000 characters is not worked through for the 140 that are shown
     head = whole[: 8 * limit]
-    seen = visible(head)
+    seen = visible(redact_addresses(head))
     return cut(seen + "…" if len(whole) > len(head) else seen, limit)
 
 
