@@ -145,7 +145,7 @@ class Calls:
             return now
         # What is not charged is the question; the prediction is, if there ever was one.
         now.prediction_id = prediction.id
-        if not now.account_wide:
+        if isinstance(now, errors.RateLimitError) or not now.account_wide:
             now.charged = "unknown" if isinstance(now, errors.NotFoundError) else "yes"
         raise now
 
@@ -194,7 +194,7 @@ class Calls:
             ) from None
         except errors.ApiError as error:
             error.prediction_id = prediction.id
-            if not error.account_wide:
+            if isinstance(error, errors.RateLimitError) or not error.account_wide:
                 error.charged = "yes"
             if isinstance(error, errors.ConnectionFailedError):
                 error.advice = errors.DeliveryError.default_advice

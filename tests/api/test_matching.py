@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +16,7 @@ from pruna_nb.api.matching import difference
 from pruna_nb.api.media import MediaStore
 from pruna_nb.api.replies import Prediction
 from pruna_nb.settings import current
-from tests.faults.servers import Server, Stream, reply
+from tests.faults.servers import Server, Stream, Twice, TwinServer, reply
 from tests.helpers.media import picture
 from tests.helpers.runs import prompts, work
 
@@ -160,29 +158,6 @@ def test_a_gateway_that_gives_one_id_to_all_rows_gives_one_row_a_picture():
     assert (statuses.count("succeeded"), statuses.count("lost")) == (1, 11)
     assert all("another request" in outcome.error for outcome in outcomes if outcome.error)
     assert dict(again.counts) == {"lost": 3}
-
-
-class Twice(bytes):
-    """An answer that is sent a second time after a while."""
-
-    later = 0.0
-
-
-class TwinServer(Server):
-    """Sends what is to be sent twice, while it may be serving the next request already."""
-
-    def _say(self, connection, answer):
-        goes_on = super()._say(connection, answer)
-        if isinstance(answer, Twice):
-            thread = threading.Thread(target=self._say_again, args=(connection, answer))
-            self._threads.append(thread)
-            thread.start()
-        return goes_on
-
-    def _say_again(self, connection, answer):
-        time.sleep(answer.later)
-        with contextlib.suppress(OSError):
-            connection.sendall(bytes(answer))
 
 
 @pytest.mark.parametrize("echo", [False, True])

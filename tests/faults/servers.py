@@ -7,6 +7,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from dataclasses import dataclass
 
 
@@ -156,6 +157,29 @@ def _read(file):
         headers[name.strip().lower()] = value.strip()
     length = int(headers.get("content-length", 0))
     return Asked(method, path, headers, file.read(length))
+
+
+class Twice(bytes):
+    """An answer that is sent a second time after a while."""
+
+    later = 0.0
+
+
+class TwinServer(Server):
+    """Sends what is to be sent twice, while it may be serving the next request already."""
+
+    def _say(self, connection, answer):
+        goes_on = super()._say(connection, answer)
+        if isinstance(answer, Twice):
+            thread = threading.Thread(target=self._say_again, args=(connection, answer))
+            self._threads.append(thread)
+            thread.start()
+        return goes_on
+
+    def _say_again(self, connection, answer):
+        time.sleep(answer.later)
+        with contextlib.suppress(OSError):
+            connection.sendall(bytes(answer))
 
 
 def free_port():
