@@ -40,7 +40,7 @@ _INTERRUPTED = 130
 """The exit code by Ctrl-C: 128 and the signal's number, as shells have it."""
 # Names that are words too ("the model", "a prompt") are meant only where something is set.
 _NAMED = re.compile(
-    r"\b(max_cost_usd|prompt_col|on_lost|(?:cache|model|prompt|samples|timeout|unchecked)(?==))"
+    r"\b(max_cost_usd|prompt_col|on_lost|(?:cache|model|prefix|prompt|samples|timeout|unchecked)(?==))"
     r"(=?)([^\s,.;)]*(?:\.\d+)?)"
 )
 

@@ -377,3 +377,19 @@ def test_a_finished_run_is_0_whatever_becomes_of_its_last_words(service, here, s
     assert done.returncode == 0, done.stderr
     assert service.charged == 1
     assert (here / "世界" / "out" / "0.jpg").is_file()
+
+
+def test_a_column_of_the_users_own_is_not_written_over_unseen(service, here, capsys):
+    (here / "p.csv").write_text("prompt,status,error\na fox,good,none of mine\n")
+    assert run("p.csv", "--prompt-col", "prompt") == 1
+    assert "--prefix" in capsys.readouterr().err
+    assert service.charged == 0
+    assert run("p.csv", "--prompt-col", "prompt", "--prefix", "made_") == 0
+    made = pd.read_csv("out/p.csv")
+    assert made.loc[0, ["status", "error", "made_status"]].tolist() == [
+        "good",
+        "none of mine",
+        "succeeded",
+    ]
+    assert run("out/p.csv", "--prompt-col", "prompt", "--prefix", "made_", out="o2") == 0
+    assert service.charged == 1
