@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
+import shutil
+import sys
 import tempfile
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.frames.tables_on_disk import read_table
+from pruna_nb.handover import EMULATOR_KEY
 from pruna_nb.settings import configure
 
 if TYPE_CHECKING:
@@ -42,7 +46,7 @@ def demo(out: str) -> int:
     with (
         running(limits=_PICTURE_LIMIT, latency=(0.3, 0.9)) as service,
         configure(
-            api_key="emulator",
+            api_key=EMULATOR_KEY,
             base_url=service.url,
             cache_dir=folder / "cache",
             limits=_PICTURE_LIMIT,
@@ -96,14 +100,28 @@ def use_emulator(**options: Any) -> Service:
     from pruna_nb.emulator import running
 
     session = contextlib.ExitStack()
-    atexit.register(session.close)
-    folder = session.enter_context(
-        tempfile.TemporaryDirectory(prefix="pruna_nb_", ignore_cleanup_errors=True)
-    )
+    atexit.register(_close_in, os.getpid(), session)
+    # Not a TemporaryDirectory: that removes the folder at the end of a forked child, too.
+    folder = tempfile.mkdtemp(prefix="pruna_nb_")
+    session.callback(shutil.rmtree, folder, ignore_errors=True)
     service = session.enter_context(running(**options))
     # Not undone at the end: the settings are the session's own.
-    configure(api_key="emulator", base_url=service.url, cache_dir=folder)
+    configure(api_key=EMULATOR_KEY, base_url=service.url, cache_dir=folder)
+    _end_idle_workers()
     return service
+
+
+def _close_in(pid: int, session: contextlib.ExitStack) -> None:
+    """Close a session in the process that began it: to a forked child it is its parent's."""
+    if os.getpid() == pid:
+        session.close()
+
+
+def _end_idle_workers() -> None:
+    """End joblib's workers of earlier calls, which would go on with the settings of before."""
+    loky = sys.modules.get("joblib.externals.loky")
+    if loky is not None:
+        loky.get_reusable_executor().shutdown(wait=True)
 
 
 def _show(pictures: Any) -> None:

@@ -51,6 +51,12 @@ _LAYERS: ContextVar[tuple[_Layer, ...]] = ContextVar("pruna_nb_settings", defaul
 _SESSION: dict[str, Any] = {}
 _UNDECIDED: list[Configured] = []
 _CHANGED = threading.Condition()
+_LISTENERS: list[Callable[[Mapping[str, Any]], None]] = []
+
+
+def on_change(listener: Callable[[Mapping[str, Any]], None]) -> None:
+    """Have a function told of the session's settings each time that they change."""
+    _LISTENERS.append(listener)
 
 
 class Configured:
@@ -71,6 +77,7 @@ class Configured:
                 _CHANGED.notify_all()
             else:
                 self._take_back()
+            _tell()
         outer = [layer for layer in _LAYERS.get() if layer.source is not self or layer.begins]
         _LAYERS.set((*outer, _Layer(self._changes, self, object(), begins=True)))
         return self
@@ -111,10 +118,18 @@ def change(changes: dict[str, Any]) -> Configured:
     with _CHANGED:
         _decide()
         _UNDECIDED.append(made)
+        _tell()
     layers = _LAYERS.get()
     if layers:  # else the settings of the with around it would hide those just set
         _LAYERS.set((*layers, _Layer(changes, made, layers[-1].block, begins=False)))
     return made
+
+
+def _tell() -> None:
+    """Tell of the session's settings, as they are if no ``with`` takes what is undecided."""
+    session = merge(_SESSION, [made._changes for made in _UNDECIDED])  # noqa: SLF001 - its own module
+    for listener in _LISTENERS:
+        listener(session)
 
 
 def in_force() -> list[Mapping[str, Any]]:
@@ -183,6 +198,7 @@ def reset() -> None:
         _SESSION.clear()
         _UNDECIDED.clear()
         _CHANGED.notify_all()
+        _tell()
     _LAYERS.set(())
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb import keyrings, scopes
 from pruna_nb.errors import MissingKeyError, SettingsError
+from pruna_nb.handover import Handover, hash_of
 from pruna_nb.origins import (
     DEFAULT_BASE_URL,
     canonical_origin,
@@ -36,6 +37,11 @@ _KEY_HELP = (
     "No API key. Set PRUNA_API_KEY, or call pruna_nb.login() or "
     "pruna_nb.configure(api_key=...). To try everything without a key, use the emulator: "
     "`pruna-nb demo`, or pruna_nb.use_emulator() in a notebook."
+)
+_KEY_NOT_HANDED = (
+    "No API key: the session that started this process has one of its own, which it hands to no "
+    "other process. Set the same one as PRUNA_API_KEY in the environment, or call "
+    "pruna_nb.configure(api_key=...) in this process."
 )
 
 
@@ -75,7 +81,7 @@ class Settings:
     def require_key(self) -> str:
         """Give the key, or raise `MissingKeyError` that says how to get one."""
         if self.api_key is None:
-            raise MissingKeyError(_KEY_HELP)
+            raise MissingKeyError(_KEY_NOT_HANDED if HANDOVER.is_other_key(None) else _KEY_HELP)
         return self.api_key
 
     @property
@@ -103,8 +109,7 @@ class Settings:
         """
         if self.api_key is None:
             return None
-        digest = hashlib.blake2b(self.api_key.encode(), digest_size=8, person=b"pruna_nb.journal")
-        return digest.hexdigest()
+        return hash_of(self.api_key)
 
 
 _origin = lru_cache(maxsize=64)(canonical_origin)
@@ -114,6 +119,8 @@ _ENVIRONMENT = {
     "cache_dir": "PRUNA_NB_CACHE_DIR",
     "state_dir": "PRUNA_NB_STATE_DIR",
 }
+HANDOVER = Handover(_ENVIRONMENT)
+scopes.on_change(HANDOVER.publish)
 
 
 def _default_dir(kind: str) -> Path:
@@ -141,12 +148,16 @@ def current(**overrides: Any) -> Settings:
     merged: dict[str, Any] = {name: value for name, value in given.items() if value}
     for name in _FOLDERS & merged.keys():
         merged[name] = _fixed_dir(merged[name])
-    merged = scopes.merge(merged, scopes.in_force())
+    mine = scopes.in_force()
+    merged = scopes.merge(merged, [HANDOVER.settings(), *mine])
     merged.update({name: value for name, value in overrides.items() if value is not None})
     clean = {name: _CLEAN[name](value) for name, value in merged.items()}
     if "api_key" not in clean:
         stored = keyrings.stored_key(clean.get("base_url", DEFAULT_BASE_URL))
         clean = _with_hidden_key({**clean, "api_key": stored})
+    chosen = any(changes.get("api_key") for changes in (overrides, *mine))
+    if not chosen and HANDOVER.is_other_key(clean["api_key"]):
+        clean["api_key"] = None  # never pay with another one than the session does
     return Settings(**clean)
 
 

@@ -20,6 +20,7 @@ from urllib.parse import unquote_to_bytes
 from pruna_nb.errors import InputError, TooLargeError
 from pruna_nb.files.checks import problem_of, type_of, whole_files
 from pruna_nb.files.regular import open_regular
+from pruna_nb.forks import renew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -309,6 +310,7 @@ class Uploader:
     ) -> None:
         self._send, self._clock = send, clock
         self._lock = threading.Lock()
+        renew_in_child(self)
         self._known: dict[str, tuple[Upload, float]] = {}
         self._sending: dict[str, threading.Lock] = {}
 

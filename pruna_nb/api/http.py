@@ -21,6 +21,7 @@ from pruna_nb.api.certificates import CA_VARIABLES, trusted_authorities
 from pruna_nb.api.connections import Exchange, Pools
 from pruna_nb.api.hidden import hide_in_bytes, hide_in_text
 from pruna_nb.api.replies import Reply
+from pruna_nb.forks import renew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -84,6 +85,7 @@ class Transport:
         self._pools: Pools | None = None
         self._pid = 0
         self._lock = threading.Lock()
+        renew_in_child(self)
 
     def __repr__(self) -> str:
         return f"Transport({self.settings.base_url!r})"

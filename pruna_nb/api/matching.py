@@ -17,6 +17,7 @@ from typing import Any
 
 from pruna_nb import catalog
 from pruna_nb.errors import LostAnswerError, ReplyError
+from pruna_nb.forks import renew_in_child
 
 _KEPT = 100_000
 """Answers that are remembered; the oldest are forgotten first."""
@@ -32,6 +33,7 @@ class Answered:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        renew_in_child(self)
         self._requests: dict[str, bytes] = {}
         self._outputs: dict[str, str | None] = {}
         self._doubted: set[str] = set()

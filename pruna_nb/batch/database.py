@@ -24,6 +24,8 @@ FILE_NAME = "pruna_nb.sqlite"
 _BUSY_SECONDS = 30.0
 _NAMES_AT_ONCE = 500
 """Names in one query; SQLite takes 999 and more."""
+_FORK_SECONDS = 2.0
+"""How long a fork waits for a statement that waits, in turn, for another process."""
 _OPEN_AT_MOST = 16
 """Cache folders that a process keeps open."""
 _LEFT: list[sqlite3.Connection] = []
@@ -43,7 +45,7 @@ class Database:
         self.folder = folder
         self.path = folder / FILE_NAME
         self._file_name = str(self.path)
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._commits = Commits(self.transaction, self._sync_log)
         self._folder_synced = False
         self._connection: sqlite3.Connection | None = None
@@ -156,7 +158,7 @@ class Database:
 
     @contextlib.contextmanager
     def _used(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
+        with self.lock:
             try:
                 yield self._open()
             except sqlite3.Error as error:
@@ -217,12 +219,12 @@ class Database:
 
     def close(self) -> None:
         """Close the connection; the next use opens a new one."""
-        with self._lock:
+        with self.lock:
             self._let_go()
 
     def forked(self) -> None:
         """Begin anew in a forked child, where another thread may have held the lock."""
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._commits = Commits(self.transaction, self._sync_log)
 
 
@@ -254,12 +256,31 @@ def database_of(folder: Path) -> Database:
         return _DATABASES[folder]
 
 
+_HELD: list[threading.RLock] = []
+
+
+def _before_fork() -> None:
+    """Wait until no thread is inside SQLite, whose own locks a child could never open."""
+    for database in list(_DATABASES.values()):
+        lock = database.lock
+        if lock.acquire(timeout=_FORK_SECONDS):
+            _HELD.append(lock)
+
+
+def _after_fork_in_parent() -> None:
+    while _HELD:
+        _HELD.pop().release()
+
+
 def _after_fork() -> None:
     global _DATABASES_LOCK  # noqa: PLW0603 - a fork may have left it locked
+    _HELD.clear()
     _DATABASES_LOCK = threading.Lock()
     for database in _DATABASES.values():
         database.forked()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork
+    )

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import logging
 import math
+import os
 import threading
 import time
 import weakref
@@ -353,6 +354,19 @@ class Run:
         self.crash = self.crash or error
         self._leave_lane("not sent: the run crashed")
 
+    def leave_to_parent(self) -> None:
+        """Be over in a forked child: the run's threads are its parent's, where it goes on."""
+        self._lock = threading.Lock()
+        self.schedule.leave_to_parent()
+        self.error = errors.PrunaError(
+            f"This run is at work in process {os.getppid()}, from which this one was forked. "
+            "It goes on there, and its results are there; here nothing was sent."
+        )
+        self.on_the_wire = 0
+        self.ended_at = time.monotonic()
+        self._over = threading.Event()
+        self._over.set()
+
     def _close(self) -> None:
         while not self.schedule.join(3600.0):
             pass
@@ -376,6 +390,16 @@ class Run:
 
 
 _RUNNING: weakref.WeakSet[Run] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for run in list(_RUNNING):
+        run.leave_to_parent()
+    _RUNNING.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @atexit.register

@@ -134,6 +134,12 @@ class Schedule(Generic[T]):
             self._stopped = True
             self._changed.notify_all()
 
+    def leave_to_parent(self) -> None:
+        """Be over in a forked child, which has none of the threads, and perhaps a closed lock."""
+        self._changed = threading.Condition()
+        self._lane.clear()
+        self._threads, self._stopped = [], True
+
     def join(self, seconds: float) -> bool:
         """Wait for all to be done, for so many seconds; tell whether it is."""
         end = time.monotonic() + seconds

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import threading
 import warnings
 from functools import lru_cache
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pruna_nb.arguments import described
 from pruna_nb.catalog.model import Model, Output, model_from_spec
 from pruna_nb.errors import InputError, SettingsError, UnknownModelError
+from pruna_nb.forks import renew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,6 +35,7 @@ _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
 _registered: dict[str, Model] = {}
 _warned: set[str] = set()
 _lock = threading.Lock()
+renew_in_child(sys.modules[__name__])
 
 
 class UnknownModelWarning(UserWarning):

@@ -50,6 +50,7 @@ class ProcessService(Service):
     """
 
     def __init__(self, options: Options, *, port: int, ledger: Path | None) -> None:
+        super().__init__()
         self._token = secrets.token_hex(24)
         self._accepted: list[dict[str, Any]] = []
         self._last: dict[str, Any] | None = None
@@ -93,6 +94,8 @@ class ProcessService(Service):
 
     def stop(self) -> None:
         """Stop it, and keep what it counted."""
+        if not self._is_ours():
+            return
         if self._child.poll() is None:
             self._last = dict(self._state())
             self._accepted = self.accepted
@@ -107,6 +110,8 @@ class ProcessService(Service):
 
     def kill(self) -> None:
         """End it at once; its ledger, if it has one, has what it counted."""
+        if not self._is_ours():
+            return
         self._child.kill()
         self._child.wait()
         self._close_pipes()

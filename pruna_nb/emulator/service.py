@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import threading
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
@@ -35,6 +36,13 @@ class Service(ABC):
     url: str
     port: int
 
+    def __init__(self) -> None:
+        self._owner = os.getpid()
+
+    def _is_ours(self) -> bool:
+        """Whether this process began it: to a forked child it is its parent's, which goes on."""
+        return os.getpid() == self._owner
+
     @property
     def charged(self) -> int:
         """How many predictions were accepted, those refused for the quota left out."""
@@ -64,7 +72,7 @@ class Service(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """Stop it, ending all connections; calling it again does nothing."""
+        """Stop it, ending all connections; again, or in a forked child, it does nothing."""
 
     @abstractmethod
     def kill(self) -> None:
@@ -96,6 +104,7 @@ class _LocalService(Service):
         from pruna_nb.emulator.core import Core
         from pruna_nb.emulator.server import HttpServer
 
+        super().__init__()
         self._core = Core(options, ledger=ledger)
         try:
             self._server = HttpServer(self._core, port)
@@ -118,7 +127,7 @@ class _LocalService(Service):
         self._core.configure(changes)
 
     def stop(self) -> None:
-        if self._is_stopped:
+        if self._is_stopped or not self._is_ours():
             return
         self._is_stopped = True
         self._server.stop()

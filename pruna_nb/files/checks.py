@@ -19,6 +19,7 @@ from pruna_nb.files.decode import (
     opened_clip,
 )
 from pruna_nb.files.kinds import HEAD_BYTES, MediaType, sniff
+from pruna_nb.forks import renew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,6 +94,7 @@ class WholeFiles:
         self._most = most
         self._known: dict[str, None] = {}
         self._lock = threading.Lock()
+        renew_in_child(self)
 
     def add(self, sha256: str) -> None:
         """Note a file."""
