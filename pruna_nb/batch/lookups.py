@@ -66,14 +66,16 @@ class Lookups:
         )
         for rows in self.database.select_in(sql, wanted, self._our_values):
             for name, model, request, state, key in rows:
-                found[name] = Recorded(model, json.loads(request), state, key)
+                if asked := _object_of(request):
+                    found[name] = Recorded(model, asked, state, key)
         missing = [name for name in wanted if name not in found]
         sql = "SELECT prediction_id, key, value FROM item WHERE prediction_id IN ({})"
         for rows in self.database.select_in(sql, missing):
             for name, key, value in rows:
-                kept = json.loads(value)
-                if self._is_ours(kept):
-                    found[name] = Recorded(kept["model"], kept["input"], "delivered", key)
+                kept = _object_of(value)
+                model, given = kept.get("model"), kept.get("input")
+                if isinstance(model, str) and isinstance(given, dict) and self._is_ours(kept):
+                    found[name] = Recorded(model, given, "delivered", key)
         return found
 
     def _is_ours(self, kept: dict[str, Any]) -> bool:
@@ -133,3 +135,12 @@ class Lookups:
         sql = f"SELECT {COLUMNS} FROM prediction WHERE {where}"  # noqa: S608 - ours
         rows = self.database.execute(sql, values)
         return [Entry(*row) for row in rows]
+
+
+def _object_of(text: object) -> dict[str, Any]:
+    """Return what was kept as a JSON object; empty where it is damaged, as by another program."""
+    try:
+        found = json.loads(text) if isinstance(text, str) else {}
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from pruna_nb import strict_json
 from pruna_nb.errors import CacheError, InputError
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Vote:
         return {"left": self.right, "right": self.left}.get(self.verdict)
 
 
+_YEAR_SECONDS = 366 * 86_400
 _TYPES = {"seconds": (int, float), "names_seen": (bool,)}
 
 
@@ -255,8 +257,8 @@ def _ends_with_newline(handle: int, end: int) -> bool:
 def _load(line: bytes) -> dict[str, Any] | None:
     """Read one line; None if it was not written whole."""
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
+        record = strict_json.loads(line)
+    except ValueError:
         return None
     return record if isinstance(record, dict) else None
 
@@ -278,7 +280,18 @@ def _is_vote(record: Mapping[str, Any]) -> bool:
         for each in fields(Vote)
         if each.name in record
     )
-    return required and typed and record["verdict"] in VERDICTS
+    return (
+        required
+        and typed
+        and record["verdict"] in VERDICTS
+        and record["left"] != record["right"]
+        and _is_duration(record.get("seconds", 0.0))
+    )
+
+
+def _is_duration(seconds: object) -> bool:
+    """Whether it is a time that somebody may have taken; a bool is a number to Python."""
+    return not isinstance(seconds, bool) and 0 <= seconds < _YEAR_SECONDS  # type: ignore[operator]
 
 
 def _now() -> str:

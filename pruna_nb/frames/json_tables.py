@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pruna_nb import strict_json
 from pruna_nb.errors import InputError
 from pruna_nb.frames.cells import plain
 from pruna_nb.frames.exact import column_of_values
@@ -33,8 +33,8 @@ def read_json_lines(text: str, name: str) -> pd.DataFrame:
         if not line.strip():
             continue
         try:
-            row = _parsed(line)
-        except (ValueError, RecursionError) as error:
+            row = strict_json.loads(line)
+        except ValueError as error:
             msg = f"{name}, line {number}, is not valid JSON: {str(error)[:200]}."
             raise InputError(msg) from None
         if not isinstance(row, dict):
@@ -56,8 +56,8 @@ def read_json(text: str, name: str) -> pd.DataFrame:
         If it is anything else.
     """
     try:
-        content = _parsed(text)
-    except (ValueError, RecursionError) as error:
+        content = strict_json.loads(text)
+    except ValueError as error:
         msg = f"{name} is not valid JSON: {str(error)[:200]}. Is it JSON Lines? Call it .jsonl."
         raise InputError(msg) from None
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
@@ -74,26 +74,6 @@ def write_json_lines(frame: pd.DataFrame) -> str:
 def write_json(frame: pd.DataFrame) -> str:
     """Return a frame as a list of objects."""
     return "[" + ",".join(f"\n {row}" for row in _rows(frame)) + "\n]\n"
-
-
-def _parsed(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_object, parse_constant=_number, parse_float=_number)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the name {twice!r} stands twice in one object")
-    return found
-
-
-def _number(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:40]} is not a number that JSON or a float can hold")
-    return number
 
 
 def _frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:

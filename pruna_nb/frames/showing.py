@@ -259,7 +259,9 @@ def sheet_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
         request = record.get("request") or {}
         given = request.get("input") or {}
         rest = {name: record.get(name) for name in ("status", "error", "caption", "file", "sha256")}
-        rows.append({"model": request.get("model"), **given, **rest})
+        row = {"model": None, **given, **rest}
+        row["model"] = request.get("model")  # an input may have a field of any name
+        rows.append(row)
     try:
         return pd.DataFrame(rows)
     except UnicodeEncodeError:  # half a character, which sheets of earlier versions may hold

@@ -8,9 +8,10 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb import strict_json
 from pruna_nb.errors import InputError
 from pruna_nb.files.regular import open_regular
 
@@ -137,28 +138,68 @@ def encode(records: Sequence[Mapping[str, Any]]) -> str:
     Lone surrogates of a prompt survive as escapes; ``<`` is one too, so that nothing in a prompt
     ends the page's element.
     """
-    content = json.dumps({KEY: 1, "cells": list(records)}, ensure_ascii=True)
+    content = json.dumps({KEY: _VERSION, "cells": list(records)}, ensure_ascii=True)
     return content.replace("<", "\\u003c")
 
 
-def decode(content: str, name: str) -> list[dict[str, Any]]:
-    """Read what `encode` wrote.
+def decode(content: object, name: str) -> list[dict[str, Any]]:
+    """Read what `encode` wrote; a sheet may come from anybody, and from a later release.
+
+    What a later release added to a cell is kept; what is missing is missing.
 
     Raises
     ------
     InputError
-        If it is anything else.
+        If it is anything else: with the file's name, and the cell's number.
     """
+    if not isinstance(content, str) or len(content) > _LIMIT:
+        what = "are not a text" if not isinstance(content, str) else f"have over {_LIMIT:,} signs"
+        raise InputError(f"{name}: its requests {what}, so they are not read")
     try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        message = f"{name}: its requests are damaged ({type(error).__name__})"
-        raise InputError(message) from error
-    cells = found.get("cells") if isinstance(found, dict) and KEY in found else None
-    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        message = f"{name}: its requests are not of a form that this version reads"
-        raise InputError(message)
+        found = strict_json.loads(content)
+    except ValueError as error:
+        raise InputError(f"{name}: its requests are damaged ({str(error)[:200]})") from None
+    version = found.get(KEY) if isinstance(found, dict) else None
+    cells = found.get("cells") if isinstance(found, dict) else None
+    if type(version) is not int or not isinstance(cells, list):
+        later = type(version) is int and version > _VERSION
+        whose = f": a later release of pruna_nb wrote them (version {version})" if later else ""
+        raise InputError(f"{name}: its requests are not of a form that this version reads{whose}")
+    for number, cell in enumerate(cells, start=1):
+        if wrong := _wrong_part(cell):
+            raise InputError(f"{name}: {wrong} of its picture {number} is damaged")
+        if cell.get("file") is not None:
+            cell["file"] = _inside(cell["file"])
     return cells
+
+
+_VERSION = 1
+_PARTS: dict[str, type] = {
+    "request": dict, "caption": str, "status": str, "error": str, "sha256": str, "file": str,
+    "row": str, "col": str,
+}  # fmt: skip
+
+
+def _wrong_part(cell: object) -> str | None:
+    """Name what is not of its type in a cell that was read; None if all is right."""
+    if not isinstance(cell, dict):
+        return "the record"
+    for name, kind in _PARTS.items():
+        if cell.get(name) is not None and not isinstance(cell[name], kind):
+            return f"the part {name!r}"
+    request = cell.get("request") or {}
+    if request.get("model") is not None and not isinstance(request["model"], str):
+        return "the model"
+    if request.get("input") is not None and not isinstance(request["input"], dict):
+        return "the input"
+    return None
+
+
+def _inside(file: str) -> str:
+    """Return a file's place as seen from the sheet: never one outside of its folder, as written."""
+    parts = PureWindowsPath(file)  # which knows both kinds of slashes
+    outside = parts.is_absolute() or parts.drive or parts.root or ".." in parts.parts
+    return parts.name if outside else file
 
 
 def with_comments(jpeg: bytes, content: str) -> bytes:
@@ -208,7 +249,7 @@ def read_sheet(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     return decode(content, target.name)
 
 
-def _from_picture(path: Path) -> str | None:
+def _from_picture(path: Path) -> object:
     from PIL import Image
 
     try:
@@ -219,9 +260,9 @@ def _from_picture(path: Path) -> str | None:
                 found = image.info.get(KEY)
                 return None if found is None else str(found)
             return _from_comments(getattr(image, "applist", []))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        message = f"{path.name}: cannot be read as a picture ({error})"
-        raise InputError(message) from error
+    except Exception as error:  # noqa: BLE001 - of a hostile file, Pillow's decoders raise anything
+        message = f"{path.name}: cannot be read as a picture ({str(error)[:200]})"
+        raise InputError(message) from None
 
 
 def _from_comments(segments: Sequence[tuple[str, bytes]]) -> str | None:

@@ -120,6 +120,14 @@ def test_a_line_that_a_crash_cut_short_swallows_no_later_vote(file, cut):
         b'{"action": "vote", "id": 3}',
         b'{"action": "vote", "id": "x", "pair": "p", "left": "a", "right": "b", "verdict": "no"}',
         b'{"action": "vote", "id": "x", "pair": 3, "left": "a", "right": "b", "verdict": "tie"}',
+        b'{"action": "vote", "id": "x", "pair": "p", "left": "a", "right": "a", "verdict": "tie"}',
+        *(
+            b'{"action": "vote", "id": "x", "pair": "p", "left": "a", "right": "b", '
+            b'"verdict": "tie", "seconds": ' + seconds + b"}"
+            for seconds in (b"NaN", b"1e999", b"-1", b"true", b"1" * 400, b"1" * 5000)
+        ),
+        b'{"action": "undo", "id": "x", "id": "y"}',
+        b'{"action": "vote", "id": "x", "more": ' + b"[" * 900 + b"]" * 900 + b"}",
         b'{"action": "dance", "id": "x"}',
         b"\xff\xfe",
         b"[" * 100_000,
