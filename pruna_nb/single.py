@@ -165,10 +165,10 @@ def generate(
     settings = current()
     request = Request(request_key(settings.service, known, given), given)
     plan = engine.prepare(known, [request], settings, options.cache)
-    engine.check_budget(plan, options.max_cost_usd)
     # Not with Try-Sync: its answer comes at the end and without an id, so that a process which
     # is killed meanwhile could not fetch what it paid for.
     run = Run(plan, settings, options)
+    run.budget.check(plan)
     progress.wait(run, progress=False)
     error = run.crash or run.error
     if error is not None:

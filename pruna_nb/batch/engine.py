@@ -10,12 +10,10 @@ from pruna_nb.batch.job import Outcome
 from pruna_nb.batch.journal import Journal
 from pruna_nb.batch.plan import make_plan
 from pruna_nb.batch.words import counted
-from pruna_nb.catalog import exact, total_usd, usd_text
-from pruna_nb.errors import BudgetError
+from pruna_nb.catalog import total_usd, usd_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from decimal import Decimal
 
     from pruna_nb.batch.cache import CacheMode
     from pruna_nb.batch.plan import Plan, Request
@@ -58,32 +56,6 @@ def prepare(
         elsewhere=among_wanted(journal.elsewhere()),
         stale=frozenset(key for key, entry in open_work.items() if entry.seems_old),
     )
-
-
-def check_budget(plan: Plan, max_cost_usd: Decimal | None) -> None:
-    """Refuse a plan that costs more than was allowed, or whose cost nobody knows.
-
-    Raises
-    ------
-    BudgetError
-        Nothing was sent.
-    """
-    if max_cost_usd is None or not plan.count("new"):
-        return
-    cost = plan.cost_usd()
-    if cost is None:
-        msg = (
-            f"The price of {plan.model.name} is not published for this input, so max_cost_usd="
-            f"{max_cost_usd} cannot be kept. Nothing was sent; leave max_cost_usd out to go on."
-        )
-        raise BudgetError(msg)
-    if exact(cost) > exact(max_cost_usd):
-        new = counted(plan.count("new"), "new prediction")
-        msg = (
-            f"{new} would cost {usd_text(cost)}, more than "
-            f"max_cost_usd={max_cost_usd}. Nothing was sent; raise it, or run fewer rows."
-        )
-        raise BudgetError(msg)
 
 
 def announcements(plan: Plan) -> list[str]:

@@ -21,6 +21,7 @@ from pruna_nb.api.calls import Calls
 from pruna_nb.api.certificates import check_authorities
 from pruna_nb.api.client import TIME_OUT_SECONDS
 from pruna_nb.batch import rescue
+from pruna_nb.batch.budget import Budget
 from pruna_nb.batch.cache import Cache
 from pruna_nb.batch.job import Job, Outcome, Status
 from pruna_nb.batch.journal import Journal
@@ -62,6 +63,8 @@ class Run:
         Whose key, address, folders and limits are in force.
     options : RunOptions
         How.
+    budget : Budget, optional
+        One that several runs share; by default its own, of the options' `max_cost_usd`.
 
     Notes
     -----
@@ -69,7 +72,13 @@ class Run:
     `counts`, `cost_usd`, `outcomes` and `latest`, which may be read at any time.
     """
 
-    def __init__(self, plan: Plan, settings: Settings, options: RunOptions) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        settings: Settings,
+        options: RunOptions,
+        budget: Budget | None = None,
+    ) -> None:
         from pruna_nb.batch.steps import Steps
 
         self.plan, self.settings, self.options = plan, settings, options
@@ -80,7 +89,7 @@ class Run:
         self.outcomes: dict[str, Outcome] = {}
         self.counts: Counter[str] = Counter()
         self.spent_usd = Decimal(0)
-        self._reserved_usd = Decimal(0)
+        self.budget = budget or Budget(options.max_cost_usd)
         self.unpriced = 0
         self.in_flight = 0
         self.on_the_wire = 0
@@ -213,23 +222,6 @@ class Run:
             self.on_the_wire += change
             if change > 0:
                 self.last_sent_at = time.monotonic()
-
-    def reserve(self, job: Job) -> bool:
-        """Set the price of a POST aside before it goes out; False if that is above the budget.
-
-        A plan is within its budget; what is sent again, its answer having been lost, may not be.
-        """
-        most, cost = self.options.max_cost_usd, exact(job.cost_usd or 0.0)
-        with self._lock:
-            if most is not None and self._reserved_usd + cost > most:
-                return False
-            self._reserved_usd += cost
-        return True
-
-    def release(self, job: Job) -> None:
-        """Give back what was set aside for a POST that did not go out, or was not accepted."""
-        with self._lock:
-            self._reserved_usd -= exact(job.cost_usd or 0.0)
 
     def stop_sending(self, error: errors.PrunaError) -> None:
         """Send nothing more, since it would only fail too; what is in flight is delivered."""

@@ -63,10 +63,10 @@ class Sending:
         let_next()  # the next one's intent then reaches the disk together with this one
         entry = None
         try:
-            if run.reserve(job):
+            if run.budget.reserve(job.cost_usd):
                 entry = self._claimed(job)
                 if entry is None:
-                    run.release(job)
+                    run.budget.release(job.cost_usd)
             else:
                 self._above_budget(job)
         finally:
@@ -106,11 +106,11 @@ class Sending:
     def _void(self, job: Job, entry: Entry) -> None:
         """Take back an intent whose POST was not accepted, and what was reserved for it."""
         self.run.journal.void(entry)
-        self.run.release(job)
+        self.run.budget.release(job.cost_usd)
 
     def _above_budget(self, job: Job) -> None:
         """Leave a request unsent: lost ones that were sent again have used up the budget."""
-        most = self.run.options.max_cost_usd
+        most = self.run.budget.most
         why = f"not sent: it would go above max_cost_usd={most}, with what may have been charged"
         if job.lost is None:
             self.run.settle(job, Outcome("pending", error=why))

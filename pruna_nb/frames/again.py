@@ -9,17 +9,16 @@ the arguments give; in a chain, from the step that failed.
 from __future__ import annotations
 
 import contextlib
-import math
 from dataclasses import replace
-from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from pruna_nb.arguments import Problems
-from pruna_nb.catalog import usd_text
-from pruna_nb.errors import BudgetError, InputError
+from pruna_nb.batch.budget import Budget
+from pruna_nb.catalog import cost_usd
+from pruna_nb.errors import InputError
 from pruna_nb.frames.columns import column, optional_column
 from pruna_nb.frames.earlier import is_failure, missing_outputs, told_by
 from pruna_nb.frames.gather import gather, row_name
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
     from pruna_nb.batch.options import RunOptions
     from pruna_nb.frames.call import Call
-    from pruna_nb.frames.generate import Estimate
     from pruna_nb.frames.records import Record
 
 _NAMED = 10
@@ -207,7 +205,7 @@ class _Again:
 
     def __init__(self, options: RunOptions) -> None:
         self._options = options
-        self._spent_usd = 0.0
+        self._budget = Budget(options.max_cost_usd)
 
     def run_all(
         self,
@@ -222,16 +220,15 @@ class _Again:
         parts = [(replay.table, replay.call) for replay in again]
         if call is not None:
             parts.append((frame.iloc[rest], call))
-        if len(parts) > 1:  # one alone is checked by its own run
-            _check_budget(
-                [estimate(*part, self._options) for part in parts],
-                self._options.max_cost_usd,
-            )
+        if self._budget.most is not None:
+            costs = [estimate(*part, self._options).cost_usd for part in parts]
+            if call is not None:
+                costs += self._costs_of_steps(frame, call, rest)
+            self._budget.check_costs(costs, "retry()")
         for replay in again:
             back = partial(_put_back, work, replay.places, prefix=prefix, source="", attrs=False)
             with _frame_of_error(work, back):
-                done = generate(replay.table, replay.call, self._options_now(), refill=True)
-            self._spent_usd += float(done["cost_usd"].sum())
+                done = self._generate(replay.table, replay.call)
             work = back(done)
         return work if call is None else self.run(work, call, rest)
 
@@ -243,23 +240,37 @@ class _Again:
                 work = self._mended(work, label, call.prefix, places)
         back = partial(_put_back, work, places, prefix=call.prefix, source=call.prefix)
         with _frame_of_error(work, back):
-            done = generate(work.iloc[places], call, self._options_now(), refill=True)
-        self._spent_usd += float(done[call.prefix + "cost_usd"].sum())
+            done = self._generate(work.iloc[places], call)
         return back(done)
 
-    def _options_now(self) -> RunOptions:
-        most = self._options.max_cost_usd
-        left = None if most is None else max(Decimal(0), most - Decimal(str(self._spent_usd)))
-        return replace(self._options, max_cost_usd=left)
+    def _generate(self, frame: pd.DataFrame, call: Call) -> pd.DataFrame:
+        return generate(frame, call, self._options, refill=True, budget=self._budget)
+
+    def _costs_of_steps(
+        self, frame: pd.DataFrame, call: Call, places: list[int]
+    ) -> list[float | None]:
+        """Return what the earlier steps cost that are made anew, and the call on what they give.
+
+        An estimate leaves out the rows whose input is not there yet.
+        """
+        costs: list[float | None] = []
+        waiting: set[int] = set()
+        steps = steps_of(frame)
+        for label in call.labels():
+            if isinstance(label, str) and label in steps:
+                missing = _failed_inputs(frame, label, places)
+                waiting.update(missing)
+                if missing:
+                    step = steps[label].settled()
+                    costs.append(estimate(frame.iloc[missing], step, self._options).cost_usd)
+                    costs += self._costs_of_steps(frame, step, missing)
+        return costs + [_price_of(frame, call, place) for place in sorted(waiting)]
 
     def _mended(
         self, frame: pd.DataFrame, label: str, prefix: str, places: list[int]
     ) -> pd.DataFrame:
         """Return the frame with the outputs of an earlier step that failed in some rows."""
-        cells = column(frame, label, "retry()")
-        told = zip(*(optional_column(frame, name) for name in told_by(frame, label)), strict=True)
-        is_bad = [is_failure(status, error) for status, error in told]
-        missing = [place for place in places if cells[place] is None and is_bad[place]]
+        missing = _failed_inputs(frame, label, places)
         if not missing:
             return frame
         steps = steps_of(frame)
@@ -290,14 +301,22 @@ class _Again:
 _BESIDE = "pruna_nb again "
 
 
-def _check_budget(estimates: list[Estimate], max_cost_usd: Decimal | None) -> None:
-    costs = [each.cost_usd for each in estimates]
-    known = math.fsum(cost for cost in costs if cost is not None)
-    if max_cost_usd is None or (None not in costs and known <= float(max_cost_usd) + 1e-9):
-        return
-    cost = "an unknown sum" if None in costs else usd_text(known)
-    msg = f"retry() would cost {cost}; max_cost_usd={max_cost_usd}. Nothing was sent."
-    raise BudgetError(msg)
+def _failed_inputs(frame: pd.DataFrame, label: str, places: list[int]) -> list[int]:
+    """Return the places whose output of an earlier step is missing since that step failed."""
+    cells = column(frame, label, "retry()")
+    told = zip(*(optional_column(frame, name) for name in told_by(frame, label)), strict=True)
+    is_bad = [is_failure(status, error) for status, error in told]
+    return [place for place in places if cells[place] is None and is_bad[place]]
+
+
+def _price_of(frame: pd.DataFrame, call: Call, place: int) -> float | None:
+    """Return the price of a row's request, some of whose files are not there yet."""
+    given = dict(call.constants)
+    for name, label in call.columns.items():
+        labels = label if isinstance(label, list) else [label]
+        cells = [column(frame, each, "retry()")[place] for each in labels]
+        given[name] = cells if isinstance(label, list) else cells[0]
+    return cost_usd(call.known_model(), {k: v for k, v in given.items() if v is not None})
 
 
 @contextlib.contextmanager

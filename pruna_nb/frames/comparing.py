@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from pruna_nb.arguments import Problems, listed
+from pruna_nb.batch.budget import Budget
 from pruna_nb.batch.options import RunOptions, read_options, stranger
-from pruna_nb.catalog import exact, find_model, near_names, read_model, total_usd, usd_text
+from pruna_nb.batch.words import counted
+from pruna_nb.catalog import find_model, near_names, read_model
 from pruna_nb.comparison.build import NOT_COMPARED, build
-from pruna_nb.errors import BudgetError, InputError
+from pruna_nb.errors import InputError
 from pruna_nb.frames.call import is_several, read_call, several
 from pruna_nb.frames.cells import plain_cells
 from pruna_nb.frames.gather import gather
@@ -21,7 +22,6 @@ from pruna_nb.settings import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from decimal import Decimal
 
     from pruna_nb.arguments import Amount
     from pruna_nb.catalog import Model
@@ -113,8 +113,10 @@ def _generator(
     def run(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
         asked = _by_model(requests, problems)
         problems.check(NOT_COMPARED)
-        _check_budget(asked, options.max_cost_usd)
-        each = replace(options, max_cost_usd=None)
+        budget = Budget(options.max_cost_usd)
+        estimates = [estimate(frame, call, RunOptions()) for _, frame, call in asked]
+        new = counted(sum(each.new for each in estimates), "new picture")
+        budget.check_costs([each.cost_usd for each in estimates], f"The comparison's {new}")
         outcomes = [dict(_NOT_SENT) for _ in requests]
 
         def put(places: list[int], made: pd.DataFrame) -> None:
@@ -124,7 +126,7 @@ def _generator(
 
         for places, frame, call in asked:
             try:
-                put(places, generate(frame, call, each))
+                put(places, generate(frame, call, options, budget=budget))
             except BaseException as error:
                 if (part := getattr(error, "frame", None)) is not None:
                     put(places, part)
@@ -206,19 +208,3 @@ def _advice(field: str, model: Model, given: Mapping[str, Sequence[str]]) -> str
     if near := near_names(field, [*model.fields, *_OPTIONS]):
         return f"did you mean {' or '.join(near)}?"
     return f"it takes {', '.join(model.fields)}"
-
-
-def _check_budget(asked: _Asked, max_cost_usd: Decimal | None) -> None:
-    estimates = [estimate(frame, call, RunOptions()) for _, frame, call in asked]
-    if max_cost_usd is None:
-        return
-    costs = [each.cost_usd for each in estimates]
-    total = total_usd(cost for cost in costs if cost is not None)
-    if None in costs or total > exact(max_cost_usd):
-        known = "an unknown sum" if None in costs else usd_text(total)
-        new, hits = (sum(getattr(each, name) for each in estimates) for name in ("new", "hits"))
-        msg = (
-            f"The comparison would cost {known} ({new:,} new, {hits:,} cached); "
-            f"max_cost_usd={max_cost_usd}. Nothing was sent."
-        )
-        raise BudgetError(msg)

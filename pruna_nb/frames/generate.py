@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pruna_nb.batch.budget import Budget
     from pruna_nb.batch.options import RunOptions
     from pruna_nb.batch.plan import Plan
     from pruna_nb.batch.run import Run
@@ -109,6 +110,7 @@ def begin(
     *,
     keep: Collection[str] = (),
     refill: bool = False,
+    budget: Budget | None = None,
 ) -> tuple[pd.DataFrame, Run]:
     """Check everything, plan, and make the run, which is not started yet.
 
@@ -126,6 +128,8 @@ def begin(
         Columns of an earlier step's results that stay, under another name.
     refill : bool
         Whether the results' columns are known to be a step's, which this call fills again.
+    budget : Budget, optional
+        One that several calls share; by default the options' own.
 
     Returns
     -------
@@ -143,8 +147,9 @@ def begin(
         if not refill:
             check_own_columns(now, call, problems, keep)
         grown, plan = _planned(now, call, options, settings, problems)
-        engine.check_budget(plan, options.max_cost_usd)
-        return grown, Run(plan, settings, options)
+        run = Run(plan, settings, options, budget)
+        run.budget.check(plan)
+        return grown, run
 
 
 def generate(
@@ -155,6 +160,7 @@ def generate(
     *,
     keep: Collection[str] = (),
     refill: bool = False,
+    budget: Budget | None = None,
 ) -> pd.DataFrame:
     """Run a call on a frame and give the new frame.
 
@@ -170,7 +176,7 @@ def generate(
         What was found wrong with the arguments before.
     keep : collection of str
         Columns of an earlier step's results that stay, under another name.
-    refill : bool
+    refill, budget
         As for `begin`.
 
     Raises
@@ -182,7 +188,7 @@ def generate(
         Whatever else ends the run, such as `KeyboardInterrupt`, `SystemExit` or `MemoryError`:
         what is done is kept, and its ``frame`` holds it too.
     """
-    grown, run = begin(frame, call, options, problems, keep=keep, refill=refill)
+    grown, run = begin(frame, call, options, problems, keep=keep, refill=refill, budget=budget)
     try:
         progress.wait(run, progress=options.progress)
         return finish(grown, call, run, keep=keep)

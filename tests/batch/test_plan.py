@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from pruna_nb import errors
 from pruna_nb.batch import engine
+from pruna_nb.batch.budget import Budget
 from pruna_nb.batch.cache import Hit
 from pruna_nb.batch.entries import Entry
 from pruna_nb.batch.plan import Request, make_plan
@@ -87,10 +89,21 @@ def test_every_key_is_worked_on_at_most_once_and_never_if_it_is_there(rows, hits
 
 def test_a_budget_that_suffices_to_the_cent_is_enough():
     made = plan(["a", "b"])
-    engine.check_budget(made, 0.01)
+    Budget(Decimal("0.01")).check(made)
     with pytest.raises(errors.BudgetError, match=r"2 new .* 0\.01 USD"):
-        engine.check_budget(made, 0.0099)
-    engine.check_budget(plan(["a"], hits=["a"]), 0.0)
+        Budget(Decimal("0.0099")).check(made)
+    Budget(Decimal(0)).check(plan(["a"], hits=["a"]))
+
+
+def test_a_budget_that_is_partly_spent_says_so_when_the_rest_is_too_little():
+    budget = Budget(Decimal("0.01"))
+    assert budget.reserve(0.005)
+    with pytest.raises(errors.BudgetError, match=r"Of it, 0\.005 USD is spent or may be"):
+        budget.check(plan(["a", "b"]))
+    budget.release(0.005)
+    budget.check(plan(["a", "b"]))
+    assert budget.reserve(0.01)
+    assert not budget.reserve(0.0001)
 
 
 def test_a_budget_cannot_be_kept_where_no_price_is_published():
@@ -102,8 +115,8 @@ def test_a_budget_cannot_be_kept_where_no_price_is_published():
         lost={},
     )
     with pytest.raises(errors.BudgetError, match="not published"):
-        engine.check_budget(unknown, 1.0)
-    engine.check_budget(unknown, None)
+        Budget(Decimal(1)).check(unknown)
+    Budget(None).check(unknown)
 
 
 def _fields(model):

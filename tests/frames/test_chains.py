@@ -163,9 +163,13 @@ def test_the_budget_of_a_retry_holds_for_all_its_steps_together(table, service):
     edited = table.pruna.generate("prompt", **QUIET).pruna.edit("edit", **QUIET)
     service.configure(faults={})
     # Three pictures at 0.005 USD, then three edits at 0.01 USD.
-    with pytest.raises(BudgetError):
-        edited.pruna.retry(max_cost_usd=0.04, **QUIET)
-    assert edited.pruna.retry(max_cost_usd=0.03, **QUIET)["status"].eq("succeeded").sum() == 3
+    charged = service.charged
+    with pytest.raises(BudgetError, match=r"retry\(\) would cost 0\.045 USD.*Nothing was sent"):
+        edited.pruna.retry(max_cost_usd=0.0449, **QUIET)
+    assert service.charged == charged
+    again = edited.pruna.retry(max_cost_usd=0.045, **QUIET)
+    assert again["status"].eq("succeeded").sum() == 3
+    assert service.charged == charged + 6
 
 
 def test_a_chain_that_was_read_from_csv_goes_on(table, service, tmp_path):
