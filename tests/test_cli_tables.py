@@ -140,6 +140,52 @@ def test_what_begins_a_formula_is_escaped_and_sent_as_it_was_when_read_again(ser
     assert sent(service) == ["'=x", "- a fox", "=A1 in neon"]
 
 
+@pytest.mark.parametrize("change", ["copy", "subset", "edit", "move"])
+def test_escaped_cells_come_back_wherever_their_rows_went(service, here, change):
+    (here / "p.csv").write_text("prompt,n\n=A1 in neon,-5\n'=x,1\n")
+    assert run("p.csv", "--prompt-col", "prompt", out="o1") == 0
+    table = here / "o1" / "p.csv"
+    if change == "copy":
+        table = shutil.copy(table, here / "copied.csv")
+    elif change == "subset":
+        pd.read_csv(table).head(1).to_csv("chosen.csv", index=False)
+        table = "chosen.csv"
+    elif change == "edit":
+        table.write_text(table.read_text().replace("-5", "-6"))
+    else:
+        shutil.move("o1", "moved")
+        table = "moved/p.csv"
+    assert run(table, "--prompt-col", "prompt", out="o2") == 0
+    assert sent(service) == ["'=x", "=A1 in neon"]
+
+
+def test_a_table_of_somebody_elses_keeps_its_apostrophes(service, here):
+    (here / "p.csv").write_text("prompt\n'=A1 in neon\n")
+    assert run("p.csv", "--prompt-col", "prompt") == 0
+    assert sent(service) == ["'=A1 in neon"]
+
+
+@pytest.mark.usefixtures("service")
+def test_a_command_that_was_killed_before_it_noted_its_files_knows_them_again(here):
+    (here / "p.csv").write_text("prompt\na fox\n")
+    assert run("p.csv", "--prompt-col", "prompt") == 0
+    before = {name: (here / "out" / name).read_bytes() for name in (".pruna_nb.json", "p.csv")}
+    (here / "p.csv").write_text("prompt\nan owl\n")
+    assert run("p.csv", "--prompt-col", "prompt") == 0
+    for name, content in before.items():
+        (here / "out" / name).write_bytes(content)
+    assert run("p.csv", "--prompt-col", "prompt") == 0
+    assert names("out") == [".pruna_nb.json", "0.jpg", "p.csv"]
+
+
+def test_a_cell_that_is_too_long_for_a_path_is_told(service, here, capsys):
+    (here / "p.csv").write_text(f"photo\n{'x' * 5000}\n")
+    assert run("p.csv", "--model", "p-image-edit", "--prompt", "x",
+               "--set", "images_col=photo") == 1  # fmt: skip
+    assert "row 0: The file 'xxx" in capsys.readouterr().err
+    assert service.charged == 0
+
+
 @pytest.mark.usefixtures("service")
 def test_outputs_are_found_from_any_folder(here, monkeypatch, tmp_path):
     (here / "p.csv").write_text("prompt\na fox\nan owl\n")

@@ -85,7 +85,9 @@ def prepare(
         if suffix == ".txt" and call["prompt"] is call["prompt_col"] is None:
             call["prompt_col"] = "prompt"
         with problems.noted():
-            frame = read_table(path, escaped=is_escaped(path))
+            frame = read_table(path)
+            if is_escaped(path, _some_outputs(frame)):
+                frame = read_table(path, escaped=True)
             fitted = fit_columns(frame, model, call, path)
         if out is not None:
             folder = _open_folder(out, path)
@@ -94,6 +96,12 @@ def prepare(
     problems.check()
     assert fitted is not None  # noqa: S101 - else there was a problem
     return Command(frame, fitted, folder, dict(options))
+
+
+def _some_outputs(frame: pd.DataFrame) -> list[Any]:
+    """Return an output of each column of outputs, if there are any."""
+    names = [name for name in map(str, frame.columns) if name.endswith("output")]
+    return [cell for name in names for cell in plain_cells(frame[name].dropna().head(1))]
 
 
 def _open_folder(out: str, table: Path) -> OutFolder:

@@ -139,9 +139,9 @@ class _Files:
         beside = self._folder / path
         if self._is_output:
             return str(beside)  # never another file of that name in the working folder
-        if not beside.exists():
+        if not _is_there(beside):
             return cell
-        if path.exists() and not path.samefile(beside):
+        if _is_there(path) and not path.samefile(beside):
             self._problems.append(
                 f"{self._label}, row {place}: {cell!r} is a file beside the table and another one "
                 "in the working folder; write the whole path of the one that is meant."
@@ -152,7 +152,7 @@ class _Files:
         """Return an output's path; where its folder was moved with the table, the new one."""
         number = self._ids[place]
         moved = self._folder / path.name
-        if self._is_output and not path.exists() and moved.exists():
+        if self._is_output and not _is_there(path) and _is_there(moved):
             path, cell = moved, str(moved)
         if number is None:
             return cell
@@ -165,3 +165,10 @@ class _Files:
                 f"({entry.prediction_id}, not {number}): run again what made this table."
             )
         return cell
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a text that is too long for a name
+        return False

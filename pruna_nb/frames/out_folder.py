@@ -21,7 +21,7 @@ from pruna_nb.errors import InputError
 from pruna_nb.frames.tables_on_disk import PACKED, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 MANIFEST: Final = ".pruna_nb.json"
 _FORMAT: Final = "pruna_nb files 1"
@@ -69,7 +69,7 @@ class OutFolder:
 
     def __init__(self, folder: str | Path, read: Path) -> None:
         self.folder = Path(folder).absolute()
-        self._read = os.path.relpath(read.absolute(), self.folder)
+        self._read = _way(self.folder, read)
         self._entries = entries_of(self.folder)
         self._made: dict[str, Entry] = {}
         suffix = suffixes_of(read)
@@ -86,12 +86,15 @@ class OutFolder:
         entry = Entry(digest, self.table.name, str(source), prediction_id or "")
         free = (name for name in _numbered(stem, source.suffix) if name not in self._made)
         for name in free:
-            here = self._digest_here(name)
-            if here == digest and name not in self._entries:
+            here, known = self._digest_here(name), self._entries.get(name)
+            if here == digest and known is None:
                 break  # somebody else's file with these very bytes will do, and stays theirs
+            is_ours = known is not None and known.table == self.table.name
+            if here == digest and is_ours:  # also where a command ended before it noted it
+                self._made[name] = entry
+                break
             if not os.path.lexists(self.folder / name) or self._is_replaceable(name, here):
-                if here != digest:
-                    self._write(name, lambda file: _copy(source, file))
+                self._write(name, lambda file: _copy(source, file))
                 self._made[name] = entry
                 break
         return self.folder / name
@@ -156,9 +159,10 @@ class OutFolder:
     def _digest_here(self, name: str) -> str | None:
         """Return the digest of a plain file in the folder; None for anything else, links too."""
         path = self.folder / name
-        if path.is_symlink() or not path.is_file():
+        try:
+            return None if path.is_symlink() or not path.is_file() else _digest(path)
+        except OSError:  # a file that we may not read is not ours
             return None
-        return _digest(path)
 
     def _write(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
         """Write a file whole, beside its place, and put it there in place of what was there."""
@@ -195,12 +199,33 @@ def entries_of(folder: Path) -> dict[str, Entry]:
     return {name: each for name, each in found.items() if name == Path(name).name}
 
 
-def is_escaped(table: Path) -> bool:
-    """Whether a command wrote this table with formulas escaped, also if it was edited since."""
+def is_escaped(table: Path, outputs: Iterable[object]) -> bool:
+    """Whether a command wrote a table's rows with formulas escaped.
+
+    Parameters
+    ----------
+    table : Path
+        It may have been edited since.
+    outputs : iterable
+        Cells of its outputs, which tell of rows that were copied into another table.
+    """
     with contextlib.suppress(InputError):
-        entry = entries_of(table.absolute().parent).get(table.name)
-        return entry is not None and entry.escaped
+        names = [table.absolute(), *(Path(each) for each in outputs if isinstance(each, str))]
+        for path in dict.fromkeys(names):
+            entries = entries_of(path.parent) if path.is_absolute() else {}
+            entry = entries.get(path.name)
+            if entry is not None:
+                written = entries.get(entry.table)
+                return written is not None and written.escaped
     return False
+
+
+def _way(folder: Path, table: Path) -> str:
+    """Return how a table is reached from a folder, which stays so where both are moved."""
+    try:
+        return os.path.relpath(table.absolute(), folder)
+    except ValueError:  # Windows: on another drive
+        return str(table.absolute())
 
 
 def suffixes_of(table: Path) -> str:
