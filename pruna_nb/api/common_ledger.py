@@ -14,9 +14,9 @@ import time
 import warnings
 from typing import TYPE_CHECKING, TypeVar
 
-from pruna_nb.api.folders import make_private
 from pruna_nb.api.holders import holder_of
 from pruna_nb.api.ledger import Ledger
+from pruna_nb.files.folders import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,7 +141,7 @@ class CommonLedger:
         if not self._told and self.path is not None:
             warnings.warn(
                 f"Limits are kept in this process alone: {self.path.parent} cannot be used "
-                f"({error.strerror or type(error).__name__}). It is tried again every "
+                f"({error.strerror or error}). It is tried again every "
                 f"{APART_SECONDS:g} s. If it stays so, set PRUNA_NB_STATE_DIR to another folder.",
                 RuntimeWarning,
                 stacklevel=2,

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from pruna_nb.api.folders import make_private
 from pruna_nb.errors import CacheError, DeliveryError
 from pruna_nb.files import owned
 from pruna_nb.files.checks import problem_of, type_of, whole_files
+from pruna_nb.files.folders import make_private
 from pruna_nb.files.kinds import BYTES, HEAD_BYTES
 from pruna_nb.files.regular import open_regular
 

@@ -9,11 +9,11 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pruna_nb.api.folders import make_private
 from pruna_nb.api.media import unwritable
 from pruna_nb.batch.commits import Commits
 from pruna_nb.batch.schema import apply_schema
 from pruna_nb.errors import CacheError
+from pruna_nb.files.folders import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

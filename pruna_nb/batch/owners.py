@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import portalocker
 
-from pruna_nb.api.folders import make_private
 from pruna_nb.api.media import unwritable
+from pruna_nb.errors import CacheError
+from pruna_nb.files.folders import make_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +42,8 @@ class Owner:
             make_private(self._path.parent)
             self._file: int | None = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
             portalocker.lock(self._file, portalocker.LOCK_EX | portalocker.LOCK_NB)
+        except CacheError:
+            raise
         except (OSError, portalocker.LockException) as error:
             reason = error if isinstance(error, OSError) else OSError(0, "it takes no locks")
             raise unwritable(folder, reason) from None

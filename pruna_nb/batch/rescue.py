@@ -21,9 +21,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.api.folders import make_private
 from pruna_nb.batch.entries import Entry
 from pruna_nb.errors import CacheError
+from pruna_nb.files.folders import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

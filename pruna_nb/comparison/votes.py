@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pruna_nb import strict_json
 from pruna_nb.errors import CacheError, InputError
+from pruna_nb.files.folders import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -216,12 +217,14 @@ def _append(path: Path, record: Mapping[str, Any]) -> None:
 
     line = json.dumps(record, ensure_ascii=True, allow_nan=False).encode() + b"\n"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(path.parent)
         with portalocker.Lock(f"{path}.lock", "ab", timeout=_LOCK_SECONDS):
             _append_line(path, line)
     except portalocker.LockException as error:
         msg = f"another process has held {path}.lock for {_LOCK_SECONDS:.0f} s"
         raise CacheError(msg) from error
+    except CacheError:
+        raise
     except OSError as error:
         msg = f"cannot write the vote to {path}: {error.strerror or error}"
         raise CacheError(msg) from error

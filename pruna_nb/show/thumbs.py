@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pruna_nb.files.folders import make_private
 from pruna_nb.files.owned import THUMB_MARK, THUMB_TAIL
 from pruna_nb.files.regular import open_regular
 from pruna_nb.show.decode import UnreadableError, load
@@ -179,7 +180,7 @@ class Thumbs:
 
     def _write(self, place: Path, thumb: Thumb) -> None:
         if place.parent not in self._folders:
-            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(place.parent)
             self._folders.add(place.parent)
         new = place.with_suffix(f".{os.getpid()}-{threading.get_ident()}.new")
         try:

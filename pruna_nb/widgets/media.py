@@ -14,7 +14,8 @@ import ipywidgets as w
 
 from pruna_nb.api.files import Media, is_address, to_media
 from pruna_nb.api.media import unwritable
-from pruna_nb.errors import InputError, PrunaError
+from pruna_nb.errors import CacheError, InputError, PrunaError
+from pruna_nb.files.folders import make_private
 from pruna_nb.show import Thumbs
 from pruna_nb.show.text import escaped
 from pruna_nb.widgets.rows import help_box, name_box
@@ -70,11 +71,13 @@ def keep_upload(content: bytes, folder: Path, kinds: tuple[str, ...]) -> str:
     path = folder / f"{hashlib.sha256(content).hexdigest()}{media.type.suffix}"
     try:
         if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(folder)
             part = folder / f"{uuid.uuid4().hex}.part"
             with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - for the mode
                 file.write(content)
             part.replace(path)
+    except CacheError:
+        raise
     except OSError as error:
         raise unwritable(folder, error) from None
     return str(path)
