@@ -19,7 +19,7 @@ from pruna_nb.arguments import Problems
 from pruna_nb.batch.budget import Budget
 from pruna_nb.catalog import cost_usd
 from pruna_nb.errors import InputError
-from pruna_nb.frames.columns import column, optional_column
+from pruna_nb.frames.columns import column, optional_column, places_of, with_columns
 from pruna_nb.frames.earlier import is_failure, missing_outputs, told_by
 from pruna_nb.frames.gather import gather, row_name
 from pruna_nb.frames.generate import estimate, generate
@@ -276,21 +276,23 @@ class _Again:
         steps = steps_of(frame)
         step = replace(steps[label], prefix=_BESIDE)
         # A step's results go into columns of their own, and from there to where they belong.
-        blank = frame.assign(**dict.fromkeys(map(_BESIDE.__add__, RESULT_COLUMNS)))
-        blank.attrs = dict(frame.attrs)
+        empty = pd.Series([None] * len(frame), index=frame.index, dtype=object)
+        blank = with_columns(frame, dict.fromkeys(map(_BESIDE.__add__, RESULT_COLUMNS), empty))
 
         def with_made(made: pd.DataFrame) -> pd.DataFrame:
             out = frame.copy()
             # The steps before it may have been made anew too.
             before = [name for name in steps if name not in {label, prefix + "output"}]
             names = [beside(step, name) for step in before for name in RESULT_COLUMNS]
-            sources = {name: name for name in names if name in made.columns}
+            sources = {name: name for name in names if places_of(made, name)}
             sources |= {beside(label, name): _BESIDE + name for name in RESULT_COLUMNS}
             sources |= {prefix + name: _BESIDE + name for name in ("status", "error")}
             for name, source in sources.items():
-                if name in out.columns:
-                    values = made[source].tolist()
-                    _set(out, name, {place: values[place] for place in missing}, made[source].dtype)
+                if places_of(out, name):
+                    cells = _cells(made, source)
+                    values = cells.tolist()
+                    some = {place: values[place] for place in missing}
+                    out = _with_cells(out, name, some, cells.dtype)
             return out
 
         with _frame_of_error(frame, with_made):
@@ -359,23 +361,26 @@ def _put_back(
     """
     out = frame.copy()
     for each in RESULT_COLUMNS:
-        name, made = prefix + each, done[source + each]
-        if name not in out.columns:
-            out[name] = pd.Series([None] * len(out), index=out.index, dtype=object)
-        _set(out, name, dict(zip(places, made.tolist(), strict=True)), made.dtype)
+        made = _cells(done, source + each)
+        some = dict(zip(places, made.tolist(), strict=True))
+        out = _with_cells(out, prefix + each, some, made.dtype)
     if attrs:
         out.attrs = dict(done.attrs)
     return out
 
 
-def _set(frame: pd.DataFrame, name: str, values: dict[int, Any], dtype: Any) -> None:
-    """Put values into some places of a column, whose index may have equal labels."""
-    cells: list[Any] = column(frame, name, "retry()")
+def _cells(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
+    return frame.iloc[:, places_of(frame, name)[0]]
+
+
+def _with_cells(frame: pd.DataFrame, name: str, values: dict[int, Any], dtype: Any) -> pd.DataFrame:
+    """Return a frame with values in some places of a column, which is empty if it is new."""
+    cells = optional_column(frame, name)
     for place, value in values.items():
         cells[place] = value
     if str(dtype) == "bool" and None in cells:  # rows that were never asked for
         dtype = "boolean"
-    frame[name] = pd.Series(cells, index=frame.index, dtype=dtype)
+    return with_columns(frame, {name: pd.Series(cells, index=frame.index, dtype=dtype)})
 
 
 def _bad_places(frame: pd.DataFrame, prefix: str, what_for: str) -> list[int]:

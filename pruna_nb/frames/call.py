@@ -16,10 +16,11 @@ from pruna_nb.batch.options import OPTION_NAMES, stranger
 from pruna_nb.catalog import NO_MODEL, find_model, read_model
 from pruna_nb.errors import InputError, UnknownModelError
 from pruna_nb.frames.cells import plain, unshared
+from pruna_nb.frames.columns import plain_label
 from pruna_nb.redact import redact_values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pruna_nb.arguments import Problems
     from pruna_nb.catalog import Model
@@ -103,14 +104,14 @@ class Call:
         """Give the call as JSON, for a frame's attrs; None if a constant is no JSON or secret."""
         model = find_model(self.model, unchecked=True)  # a later release's, perhaps
         secret = any(model.fields[name].secret for name in self.constants if name in model.fields)
-        # A label that is a tuple would come back from JSON as a list of labels.
         secret = secret or redact_values(self.constants) != self.constants
-        if secret or _SECRET in self.constants or any(type(x) is tuple for x in self.labels()):
+        if secret or _SECRET in self.constants:
             return None
+        values = {name: getattr(self, name) for name in _TYPES}
+        # A label that is a tuple would come back from JSON as a list of labels.
+        values["columns"] = _labels_by_field(self.columns, _packed)
         try:
-            spec: dict[str, Any] = json.loads(
-                json.dumps({name: getattr(self, name) for name in _TYPES})
-            )
+            spec: dict[str, Any] = json.loads(json.dumps(values))
         except (TypeError, ValueError, RecursionError):
             return None
         return spec
@@ -126,9 +127,10 @@ class Call:
         known = {name: unshared(spec[name]) for name in _TYPES if name in spec}
         if any(type(value) not in _TYPES[name] for name, value in known.items()):
             return None
-        labels = [label for each in known.get("columns", {}).values() for label in _listed(each)]
+        known["columns"] = _labels_by_field(known.get("columns", {}), _unpacked)
+        labels = [label for each in known["columns"].values() for label in _listed(each)]
         needs = known.get("needs", ())
-        if not all(isinstance(label, (str, int, float)) for label in labels):
+        if not all(isinstance(label, (str, int, float, tuple)) for label in labels):
             return None
         if not all(isinstance(name, str) for name in needs) or known.get("samples", 1) < 1:
             return None
@@ -150,6 +152,33 @@ _TYPES: dict[str, tuple[type, ...]] = {
 def _listed(given: Any) -> list[Any]:
     """Return what a field is read from as a list: one column, or several."""
     return given if isinstance(given, list) else [given]
+
+
+def _plain_labels(given: Any) -> Any:
+    """Return a column's label, or a list of several, in Python's own types."""
+    return [plain_label(each) for each in given] if isinstance(given, list) else plain_label(given)
+
+
+def _labels_by_field(columns: dict[str, Any], changed: Callable[[Any], Any]) -> dict[str, Any]:
+    return {
+        name: [changed(each) for each in given] if isinstance(given, list) else changed(given)
+        for name, given in columns.items()
+    }
+
+
+def _packed(label: Any) -> Any:
+    return {_LEVELS: list(label)} if isinstance(label, tuple) else label
+
+
+def _unpacked(label: Any) -> Any:
+    levels = label.get(_LEVELS) if isinstance(label, dict) else None
+    if isinstance(levels, list) and all(isinstance(each, (str, int, float)) for each in levels):
+        return tuple(levels)
+    return label
+
+
+_LEVELS = "levels"
+"""What a label of several levels is in a frame's attrs: an object with a list of them."""
 
 
 def read_prefix(prefix: object, problems: Problems) -> str:
@@ -181,7 +210,7 @@ def read_call(
     wrong: list[str] = []
     constants, columns = _read_fields(known, fields, wrong, unchecked=anyhow)
     if prompt_col is not None:
-        columns = {"prompt": prompt_col, **columns}
+        columns = {"prompt": _plain_labels(prompt_col), **columns}
     columns = _one_column_each(known, columns, wrong)
     if not anyhow:
         constants = _one_value_each(known, constants, wrong)
@@ -229,7 +258,7 @@ def _read_fields(
         if told is not None:
             wrong.append(told)
         elif is_column:
-            columns[base] = unshared(value)
+            columns[base] = _plain_labels(unshared(value))
         else:
             constants[name] = _plain_constant(model, name, value)
     return constants, columns

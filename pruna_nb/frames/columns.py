@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from pruna_nb.errors import ColumnError
 from pruna_nb.frames.cells import plain, plain_cells
 from pruna_nb.templates import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
-    import pandas as pd
+    from collections.abc import Collection, Hashable, Mapping
 
 
 def column(
@@ -58,6 +58,63 @@ def places_of(frame: pd.DataFrame, name: object) -> list[int]:
     """Return the places of the columns of a name: mostly one, or none."""
     wanted = plain_label(name)
     return [place for place, label in enumerate(frame.columns) if _same(plain_label(label), wanted)]
+
+
+def with_columns(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a new frame with some columns, in place of those of the same names or behind all.
+
+    Unlike `DataFrame.assign`, it keeps columns of several levels (a name is then the first, and
+    the others are empty), of categories, and of equal names.
+    """
+    out = frame.copy()
+    new: dict[str, Any] = {}
+    for name, values in columns.items():
+        found = places_of(frame, name)
+        if found:
+            cells: Any = pd.Series(values, index=frame.index)
+            out.isetitem(found[0], cells)
+        else:
+            new[name] = values
+    if new:
+        made = pd.DataFrame(new, index=frame.index)
+        made.columns = _index_like(frame.columns, list(new))
+        # Where there is no column yet, the frame's empty index of columns would say what they are.
+        labels = frame.columns.append(made.columns) if len(frame.columns) else made.columns
+        out = pd.concat([out, made], axis=1) if len(frame.columns) else made
+        out.columns = labels
+        out.index = frame.index.view()  # else renaming it would rename the frame's
+    out.attrs = dict(frame.attrs)
+    return out.set_flags(allows_duplicate_labels=frame.flags.allows_duplicate_labels)
+
+
+def without_columns(frame: pd.DataFrame, names: Collection[str]) -> pd.DataFrame:
+    """Return a frame without the columns of some names."""
+    gone = {place for name in names for place in places_of(frame, name)}
+    return frame.iloc[:, [place for place in range(frame.shape[1]) if place not in gone]]
+
+
+def with_names(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """Return a frame whose columns of some names go by other ones."""
+    labels = list(frame.columns)
+    for name, new in names.items():
+        for place in places_of(frame, name):
+            labels[place] = _padded(new, frame.columns.nlevels)
+    return frame.set_axis(_index_like(frame.columns, labels), axis=1)
+
+
+def _index_like(columns: pd.Index[Any], labels: list[Any]) -> pd.Index[Any]:
+    """Return labels as an index of as many levels as the frame's columns have."""
+    levels = columns.nlevels
+    if levels == 1:
+        flat: pd.Index[Any] = pd.Index(labels, name=columns.name, tupleize_cols=False)
+        return flat
+    padded = [_padded(label, levels) for label in labels]
+    return pd.MultiIndex.from_tuples(padded, names=columns.names)
+
+
+def _padded(label: Any, levels: int) -> Any:
+    """Return a name as a label of several levels, empty below the first, as pandas does it."""
+    return label if levels == 1 or isinstance(label, tuple) else (label, *[""] * (levels - 1))
 
 
 def plain_label(label: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.frames.columns import column, optional_column
+from pruna_nb.frames.columns import column, optional_column, places_of
 from pruna_nb.frames.ownership import is_step
 from pruna_nb.frames.results import FAILED, STATUSES, beside, steps_of
 
@@ -49,7 +49,7 @@ def is_output(frame: pd.DataFrame, label: object) -> bool:
     if not isinstance(label, str):
         return False
     return label in steps_of(frame) or (
-        label.endswith("output") and told_by(frame, label)[0] in frame.columns
+        label.endswith("output") and bool(places_of(frame, told_by(frame, label)[0]))
     )
 
 
@@ -88,7 +88,7 @@ def _rejected(frame: pd.DataFrame, label: str, statuses: list[Any]) -> list[bool
 def told_by(frame: pd.DataFrame, label: str) -> tuple[str, str]:
     """Name the columns of the status and the error that tell of a column of outputs."""
     kept = _KEPT.fullmatch(label)
-    if kept and beside(label, "status") not in frame.columns:
+    if kept and not places_of(frame, beside(label, "status")):
         # A frame of an earlier release: of a step that was replaced it has no status, but the
         # last step's tells what it found.
         label = kept[1]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pruna_nb.catalog.check import not_whole
-from pruna_nb.frames.columns import column
+from pruna_nb.frames.columns import column, plain_label, with_columns
 from pruna_nb.frames.gather import input_error, row_name
 from pruna_nb.frames.results import set_aside
 from pruna_nb.templates import plain_number
@@ -26,8 +26,8 @@ def expand(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
     - **Samples** repeat each row, with an index level "sample" (1, 2, ...) below the frame's
       own: every row is still told apart, ``out.loc[label]`` gives all samples of a row, and
       ``out.xs(1, level="sample")`` is the frame as it was. Samples of samples get the level
-      "sample2". Seeds are the same at each run: seed, seed + 1, ..., from 1 where no seed is
-      given.
+      "sample2", and so do those of a frame with a column "sample". Seeds are the same at each
+      run: seed, seed + 1, ..., from 1 where no seed is given.
     - **Drafts** without a seed get seed 1, since their final pass makes the same video only
       with the same seed.
 
@@ -42,7 +42,10 @@ def expand(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
 
 def _sampled(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
     numbers = np.tile(np.arange(1, call.samples + 1), len(frame))
-    grown = frame.iloc[np.repeat(np.arange(len(frame)), call.samples)].copy()
+    # With its samples, each row is told apart again; until then its labels are there several times.
+    strict = not frame.flags.allows_duplicate_labels
+    rows = frame.set_flags(allows_duplicate_labels=True)
+    grown = rows.iloc[np.repeat(np.arange(len(frame)), call.samples)].copy()
     if "seed" in call.columns:
         firsts = _whole_seeds(frame, call)
     else:
@@ -57,9 +60,10 @@ def _sampled(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
     ]
     levels = [grown.index.get_level_values(level) for level in range(grown.index.nlevels)]
     free = (f"sample{number}" if number > 1 else "sample" for number in count(1))
-    names = [*grown.index.names, next(name for name in free if name not in grown.index.names)]
+    taken = {*map(plain_label, grown.index.names), *map(plain_label, frame.columns)}
+    names = [*grown.index.names, next(name for name in free if name not in taken)]
     grown.index = pd.MultiIndex.from_arrays([*levels, numbers], names=names)
-    return _with_seeds(grown, call, seeds)
+    return _with_seeds(grown.set_flags(allows_duplicate_labels=not strict), call, seeds)
 
 
 def _with_draft_seeds(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
@@ -80,9 +84,7 @@ def _with_seeds(frame: pd.DataFrame, call: Call, seeds: list[int | None]) -> pd.
     own = call.columns.get("seed") == "seed"
     out = frame if own else set_aside(frame, ["seed"])[0]
     values: Any = pd.array(seeds, dtype="Int64") if None in seeds else seeds
-    made = out.assign(seed=values)
-    made.attrs = dict(out.attrs)
-    return made
+    return with_columns(out, {"seed": values})
 
 
 def _whole_seeds(frame: pd.DataFrame, call: Call) -> list[int | None]:

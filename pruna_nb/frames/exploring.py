@@ -18,7 +18,7 @@ from pruna_nb.frames import generate as verbs
 from pruna_nb.frames.call import Call, read_call, wrong_call
 from pruna_nb.frames.cells import plain
 from pruna_nb.frames.code import code_of
-from pruna_nb.frames.columns import column
+from pruna_nb.frames.columns import column, places_of, plain_label, with_columns
 from pruna_nb.frames.expand import expand
 from pruna_nb.frames.ownership import check_own_columns
 from pruna_nb.frames.results import with_results
@@ -100,7 +100,7 @@ class FrameTables:
         original = None if self._original is None else self._original()
         if original is None or self._frame is None:
             return ""
-        read = [label for label in call.labels() if label in self._frame.columns]
+        read = [label for label in call.labels() if places_of(self._frame, label)]
         if call.template is not None:
             read += template_labels(call.template, self._frame)
         return _name_of(original) if _is_unchanged(original, self._frame, read) else ""
@@ -113,11 +113,12 @@ class FrameTables:
         if self._frame is None:
             return pd.DataFrame(columns, index=pd.RangeIndex(len(spots)))
         rows = self._frame.iloc[[spot.row for spot in spots if spot.row is not None]]
-        return rows.assign(**{self._label(name): values for name, values in columns.items()})
+        rows = rows.set_flags(allows_duplicate_labels=True)  # a row may be there for each seed
+        return with_columns(rows, {self._label(name): cells for name, cells in columns.items()})
 
     def _label(self, name: str) -> str:
         """Name the column of an axis; one of the user's own by that name stays as it is."""
-        taken = () if self._frame is None else self._frame.columns
+        taken = () if self._frame is None else set(map(plain_label, self._frame.columns))
         free = (f"form{number}_{name}" if number > 1 else f"form_{name}" for number in count(1))
         return name if name not in taken else next(label for label in free if label not in taken)
 

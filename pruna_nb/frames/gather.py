@@ -12,7 +12,7 @@ from pruna_nb.batch.plan import Request
 from pruna_nb.catalog import check_input
 from pruna_nb.errors import InputError, TooLargeError
 from pruna_nb.frames.cells import fit, plain
-from pruna_nb.frames.columns import column
+from pruna_nb.frames.columns import column, label_text
 from pruna_nb.frames.earlier import is_output, missing_outputs
 from pruna_nb.frames.media import MediaReader
 from pruna_nb.frames.template import Filled, fill
@@ -251,7 +251,7 @@ def _lacking(model: Model, call: Call) -> list[str]:
 
 def _not_given(frame: pd.DataFrame, model: Model, missing: list[str]) -> InputError:
     ways = " ".join(f"Give {name}_col= (a column) or {name}=." for name in missing)
-    columns = ", ".join(map(repr, map(str, frame.columns[:20]))) or "none"
+    columns = ", ".join(map(repr, map(label_text, frame.columns[:20]))) or "none"
     msg = f"{model.name} needs {' and '.join(missing)}. {ways} The columns are: {columns}."
     return InputError(msg, [msg])
 

@@ -11,6 +11,7 @@ from pruna_nb.batch.words import counted
 from pruna_nb.catalog import usd_text
 from pruna_nb.frames.bulk import bulk
 from pruna_nb.frames.call import Call
+from pruna_nb.frames.columns import with_columns
 from pruna_nb.frames.expand import expand
 from pruna_nb.frames.gather import gather
 from pruna_nb.frames.ownership import check_own_columns
@@ -241,7 +242,7 @@ def _planned(
         frame = expand(frame, call)
     except MISTAKES as error:  # the rows are checked all the same, with any seed
         problems.add(error)
-        frame = frame.assign(seed=1)
+        frame = with_columns(frame, {"seed": 1})
     requests = gather(frame, call, settings.service, problems)
     problems.check()
     return frame, engine.prepare(call.known_model(), requests, settings, options.cache)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb.api.media import media_dir
 from pruna_nb.errors import InputError
 from pruna_nb.frames.cells import plain_cells
-from pruna_nb.frames.columns import column, places_of
+from pruna_nb.frames.columns import column, label_text, places_of
 from pruna_nb.frames.records import records_of, requests_by_id
 from pruna_nb.frames.results import RESULT_COLUMNS, STATUSES, beside, steps_of
 from pruna_nb.frames.template import template_labels
@@ -170,7 +170,7 @@ def _is_own_seed(frame: pd.DataFrame) -> bool:
     if any(call.columns.get("seed") == "seed" for call in steps.values()):
         return False
     seeds = column(frame, "seed", "samples or drafts")
-    outputs = [label for label in frame.columns if str(label).endswith("output")]
+    outputs = [label for label in frame.columns if label_text(label).endswith("output")]
     for label in {*steps, *outputs}:
         sent = [
             (record.input.get("seed"), seed)

@@ -16,6 +16,7 @@ import pandas as pd
 
 from pruna_nb.errors import InputError
 from pruna_nb.frames.call import ATTRS, Call
+from pruna_nb.frames.columns import places_of, with_columns, with_names, without_columns
 from pruna_nb.frames.template import rename_columns, template_labels
 
 if TYPE_CHECKING:
@@ -45,10 +46,7 @@ def with_results(
     if call.template is not None:
         read.update(template_labels(call.template, frame))
     base, names = set_aside(frame, [] if read.isdisjoint(results) else list(results))
-    kept = base.drop(columns=[name for name in results if name in base.columns])
-    made = pd.DataFrame(results, index=frame.index)
-    out = pd.concat([kept, made], axis=1) if len(kept.columns) else made
-    out.index = frame.index.view()  # else renaming it would rename the frame's
+    out = with_columns(without_columns(base, results), results)
     out.attrs = copy.deepcopy(base.attrs)
     _note(out, _renamed(call.settled(), frame, names))
     return out
@@ -59,17 +57,17 @@ def set_aside(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, 
 
     How the frame's outputs were made is told of the new names from then on.
     """
-    present = [name for name in names if name in frame.columns]
+    present = [name for name in names if places_of(frame, name)]
     if not present:
         return frame, {}
     free = (
         number
         for number in count(1)
-        if not any(f"step{number}_{name}" in frame.columns for name in present)
+        if not any(places_of(frame, f"step{number}_{name}") for name in present)
     )
     step = next(free)
     new = {name: f"step{step}_{name}" for name in present}
-    out = frame.rename(columns=new)
+    out = with_names(frame, new)
     steps = {
         new.get(name, name): _renamed(call, frame, new).as_attrs()
         for name, call in steps_of(frame).items()
@@ -114,7 +112,7 @@ def _note(out: pd.DataFrame, call: Call) -> None:
     """Write into a new frame's attrs how its outputs were made."""
     output = call.prefix + "output"
     steps: dict[str, Any] = {
-        name: step.as_attrs() for name, step in steps_of(out).items() if name in out.columns
+        name: step.as_attrs() for name, step in steps_of(out).items() if places_of(out, name)
     }
     steps[output] = call.as_attrs()
     out.attrs[ATTRS] = {name: step for name, step in steps.items() if step is not None}

@@ -10,7 +10,14 @@ import pandas as pd
 
 from pruna_nb.catalog import find_model
 from pruna_nb.errors import InputError
-from pruna_nb.frames.columns import column, optional_column, places_of
+from pruna_nb.frames.cells import plain_cells
+from pruna_nb.frames.columns import (
+    column,
+    label_text,
+    optional_column,
+    places_of,
+    plain_label,
+)
 from pruna_nb.frames.earlier import REMOVED
 from pruna_nb.frames.records import records_of
 from pruna_nb.frames.results import STATUSES, beside, steps_of
@@ -62,7 +69,7 @@ def _told_request(record: Record) -> dict[str, Any]:
 
 
 def _requests_of_columns(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    names = [str(name) for name in frame.columns if name in _FIELDS]
+    names = [name for name in _FIELDS if len(places_of(frame, name)) == 1]
     cells = [column(frame, name, "the grid") for name in names]
     return [
         {
@@ -82,7 +89,7 @@ def _requests_of_call(frame: pd.DataFrame, call: Call) -> list[dict[str, Any]]:
     columns = {
         name: label
         for name, label in call.columns.items()
-        if not isinstance(label, list) and label in frame.columns
+        if not isinstance(label, list) and len(places_of(frame, label)) == 1
     }
     cells = {name: column(frame, label, "the grid") for name, label in columns.items()}
     if call.template is not None and all(
@@ -122,7 +129,8 @@ def cells_of(
     statuses = optional_column(frame, beside(output_col, "status"))
     errors = optional_column(frame, beside(output_col, "error"))
     requests = requests_of(frame, output_col)
-    words = [_caption(request["input"], without={rows, cols}) for request in requests]
+    axes = {plain_label(rows), plain_label(cols)}
+    words = [_caption(request["input"], without=axes) for request in requests]
     if caption_col is not None:
         words = [(_text(value), "") for value in column(frame, caption_col, "caption_col")]
     row_values = None if rows is None else _axis(frame, rows, requests)
@@ -170,8 +178,8 @@ def frame_grid(
         columns=columns,
         size=size,
         max_bytes=max_bytes,
-        row_name=rows or "",
-        col_name=cols or "",
+        row_name="" if rows is None else label_text(rows),
+        col_name="" if cols is None else label_text(cols),
         title=title,
         thumbs_dir=thumbs_dir(),
         live=live,
@@ -204,16 +212,21 @@ def frame_table(
     output_col: str = "output",
 ) -> Table:
     """Show a frame with thumbnails among its columns; see ``df.pruna.table``."""
-    names = list(frame.columns) if columns is None else list(columns)
-    for name in names:
-        column(frame, name, "the table")
-    images = [str(name) for name in names if str(name).endswith(output_col)]
-    heads = [*map(str, names)]
+    places = list(range(frame.shape[1]))
+    if columns is not None:
+        for name in columns:
+            if not places_of(frame, name):
+                column(frame, name, "the table")  # raises
+        # Two columns of one name are both shown, as in frame[columns].
+        places = [place for name in columns for place in places_of(frame, name)]
+    heads = [label_text(frame.columns[place]) for place in places]
+    ending = label_text(output_col)
+    images = list(dict.fromkeys(head for head in heads if head.endswith(ending)))
     cells = [
-        _pictures(frame, str(name), heads)
-        if str(name) in images
-        else column(frame, name, "the table")
-        for name in names
+        _pictures(frame.iloc[:, sorted({place, *_once(frame)})], frame.columns[place], heads)
+        if head in images
+        else plain_cells(frame.iloc[:, place])
+        for head, place in zip(heads, places, strict=True)
     ]
     rows = [list(row) for row in zip(*cells, strict=True)] if cells else []
     html = table_html(
@@ -227,10 +240,16 @@ def frame_table(
     return Table(html, len(frame))
 
 
-def _pictures(frame: pd.DataFrame, name: str, heads: list[str]) -> list[Cell]:
+def _once(frame: pd.DataFrame) -> list[int]:
+    """Return the places of the columns whose names are there once."""
+    labels = list(map(plain_label, frame.columns))
+    return [place for place, label in enumerate(labels) if labels.count(label) == 1]
+
+
+def _pictures(frame: pd.DataFrame, name: Any, heads: list[str]) -> list[Cell]:
     """Make a column's cells, whose reasons are not said twice."""
     cells = cells_of(frame, output_col=name, caption_col=None, rows=None, cols=None)
-    if beside(name, "error") not in heads:
+    if label_text(beside(name, "error")) not in heads:
         return cells
     return [replace(cell, error=None) for cell in cells]
 
@@ -278,7 +297,7 @@ def _see_that_it_is_one(name: str, value: object) -> None:
 
 def _axis(frame: pd.DataFrame, name: str, requests: list[dict[str, Any]]) -> list[str]:
     """Give the values of an axis: a column's, an index level's, or a field's of the request."""
-    if name in frame.columns:
+    if places_of(frame, name):
         values = column(frame, name, "the grid's axes")
     elif name in frame.index.names:
         values = frame.index.get_level_values(name).tolist()
