@@ -1,4 +1,4 @@
-"""Key, address, folders and limits: the only reader of the environment.
+"""Key, address, folders and limits: the only reader of the package's own variables.
 
 A setting comes from, first found first: a ``with configure(...)`` around the call, `configure`,
 the environment, the default. A key that is in none is looked for in the system's keyring, where

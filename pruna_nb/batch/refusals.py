@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from pruna_nb.batch.run import Run
 
 _LIMITED_AT_MOST = 20
-_FORBIDDEN_AT_MOST = 10
-"""A 403 may be a firewall's that takes a prompt for an attack; so many in a row are no prompt's."""
+_FORBIDDEN = range(10, 200)
+"""How many 403 in a row are no prompt's doing, as a firewall's may be: as many as were accepted so
+far, within these bounds. Refused rows gather at the end of a run, where the others are done."""
 
 
 class Refusals:
@@ -30,6 +31,7 @@ class Refusals:
         self._lock = threading.Lock()
         self._limited = 0
         self._forbidden: Counter[str] = Counter()
+        self._allowed: Counter[str] = Counter()
 
     def answered(self) -> None:
         """Note that the service answered otherwise than with 429."""
@@ -39,6 +41,7 @@ class Refusals:
         """Note a success of an endpoint."""
         with self._lock:
             self._forbidden[endpoint] = 0
+            self._allowed[endpoint] += 1
 
     def limited(self, error: errors.RateLimitError) -> None:
         """Note a 429."""
@@ -56,7 +59,8 @@ class Refusals:
         with self._lock:
             self._forbidden[endpoint] += 1
             count = self._forbidden[endpoint]
-        if count < _FORBIDDEN_AT_MOST:
+            least = min(max(_FORBIDDEN.start, self._allowed[endpoint]), _FORBIDDEN.stop)
+        if count < least:
             self.run.schedule.go_on_elsewhere()
             return
         message = f"{count} requests in a row were refused, none was accepted between: "
