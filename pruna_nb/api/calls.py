@@ -223,8 +223,8 @@ class Calls:
 
     def _undelivered(self, url: str, reply: Reply, prediction: Prediction) -> errors.ApiError:
         error = replies.read_error(reply, time.time(), prediction_id=prediction.id)
-        refusals = (errors.AuthenticationError, errors.QuotaError)
-        if isinstance(error, refusals) and not same_origin(self.settings.base_url, url):
+        refused = error.account_wide or isinstance(error, errors.AuthenticationError)
+        if refused and not same_origin(self.settings.base_url, url):
             # Another host's 403, such as of a signature that ran out, says nothing of the account.
             text = f"The host of the output does not give it: {error.message}"
             return errors.DeliveryError(text, status=reply.status)

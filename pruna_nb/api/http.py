@@ -148,8 +148,8 @@ class Transport:
         """
         url = self.settings.base_url + path
         seconds = read_seconds or self.settings.timeout
-        with self._sent(method, url, seconds, headers=headers, data=data) as (answer, _):
-            body, problem = self._body_of(answer, seconds)
+        with self._sent(method, url, seconds, headers=headers, data=data) as (answer, connection):
+            body, problem = self._body_of(answer, connection, seconds)
             reply = self._reply(answer, body)
             # The status alone says what became of a request that was refused.
             if problem is not None and (reply.ok and not (keep_part and body)):
@@ -157,7 +157,7 @@ class Transport:
             return read(reply)
 
     def _body_of(
-        self, answer: HTTPResponse, seconds: float
+        self, answer: HTTPResponse, connection: Any, seconds: float
     ) -> tuple[bytes, errors.LostAnswerError | None]:
         """Return an answer's body, which has to be small, or its part and how it broke off."""
         body = bytearray()
@@ -168,6 +168,7 @@ class Transport:
                     message = f"The answer is larger than {MAX_REPLY_BYTES:,} bytes"
                     raise errors.ReplyError(message, status=answer.status)
         except _BROKEN as error:
+            connection.is_spoilt = True  # the rest may be still to come
             return self._safe(body), _lost(error, seconds)
         return self._safe(body), None
 
@@ -192,7 +193,7 @@ class Transport:
         with self._sent("GET", url, seconds) as (answer, connection):
             reply = self._reply(answer)
             if not reply.ok:
-                reply = self._reply(answer, self._body_of(answer, seconds)[0])
+                reply = self._reply(answer, self._body_of(answer, connection, seconds)[0])
             yield reply, self._pieces(answer, connection)
 
     def _pieces(self, answer: HTTPResponse, connection: Any) -> Iterator[bytes]:

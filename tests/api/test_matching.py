@@ -223,3 +223,30 @@ def test_an_output_cut_short_or_refused_half_way_closes_the_connection(tmp_path)
         with pytest.raises(errors.DeliveryError):
             calls.deliver(done, MediaStore(tmp_path))
         assert calls.deliver(done, MediaStore(tmp_path)).path.read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize("status", [201, 400])
+def test_an_answer_of_which_a_part_was_enough_closes_the_connection(status):
+    """Its rest may come when the next request is on its way."""
+    part = reply(status, b'{"id": "paid", "input": {"prompt', length=500)
+    answers = [part, reply(201, {"id": "next"})]
+    with Server(lambda _: answers.pop(0)) as server:
+        calls = calls_of(server, timeout=0.3)
+        if status == 201:
+            assert calls.create("p-image", LION).id == "paid"
+        else:
+            with pytest.raises(errors.BadRequestError):
+                calls.create("p-image", LION)
+        assert calls.create("p-image", {"prompt": "next"}).id == "next"
+        assert server.connections == 2
+
+
+def test_another_hosts_wait_of_hours_does_not_end_a_run(tmp_path):
+    with (
+        Server(lambda _: reply(429, b"", {"Retry-After": "7200"})) as other,
+        Server(lambda _: reply(404, {})) as server,
+    ):
+        done = Prediction("m", {}, "x", "succeeded", f"{other.url}/out.bin")
+        with pytest.raises(errors.DeliveryError) as caught:
+            calls_of(server).deliver(done, MediaStore(tmp_path))
+    assert not caught.value.account_wide
