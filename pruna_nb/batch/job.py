@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from pruna_nb.api.replies import Prediction
     from pruna_nb.batch.entries import Entry
-    from pruna_nb.errors import PrunaError
+    from pruna_nb.errors import Charged, PrunaError
 
 Status = Literal["succeeded", "failed", "canceled", "skipped", "lost", "pending"]
 
@@ -30,7 +31,8 @@ class Outcome:
     seconds : float
         From sending to the file on disk.
     cost_usd : float
-        What this run spent on it; NaN where nobody knows.
+        What this run spent on it, as far as that is known: its price once it was accepted, also
+        where its output is not here yet or expired; NaN where nobody knows.
     cached : bool
         Whether no new prediction was made for the row.
     prediction_id : str or None
@@ -110,6 +112,15 @@ class Job:
     def prediction_id(self) -> str | None:
         """The service's name for it, where there is one yet."""
         return self.prediction.id if self.prediction else None
+
+    def cost_if(self, charged: Charged) -> float:
+        """Return what this run spent on it in USD, as far as that is known; NaN where it is not.
+
+        An earlier run paid for what is taken up.
+        """
+        if self.resumed or charged == "no":
+            return 0.0
+        return math.nan if charged == "unknown" or self.cost_usd is None else self.cost_usd
 
     @property
     def age(self) -> float:

@@ -78,9 +78,14 @@ def closing_line(run: Run) -> str:
     end = run.ended_at or run.started_at
     rows = len(run.plan.requests)
     return (
-        f"{counted(rows, 'row')}: {', '.join(named)}; {cost_text(run)}; "
+        f"{counted(rows, 'row')}: {', '.join(named)}; {cost_text(run)}{_perhaps(run)}; "
         f"{duration(end - run.started_at)}{_undelivered(run)}"
     )
+
+
+def _perhaps(run: Run) -> str:
+    usd = run.perhaps_usd()
+    return f" (up to {usd_text(usd)} more for what failed or was lost)" if usd else ""
 
 
 def _undelivered(run: Run) -> str:
@@ -88,7 +93,7 @@ def _undelivered(run: Run) -> str:
     if not prices:
         return ""
     what = f"{counted(len(prices), 'prediction')} sent and not delivered"
-    return f". {what} ({price_text(prices)}): run again to fetch them at no new cost"
+    return f". {what} ({price_text(prices)} of it): run again to fetch them at no new cost"
 
 
 def price_text(prices: Sequence[float | None]) -> str:

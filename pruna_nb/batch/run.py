@@ -29,7 +29,7 @@ from pruna_nb.batch.keys import shown
 from pruna_nb.batch.owners import Owner
 from pruna_nb.batch.schedule import Schedule
 from pruna_nb.batch.words import brief, one_line
-from pruna_nb.catalog import cost_usd, exact
+from pruna_nb.catalog import cost_usd, exact, total_usd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +88,7 @@ class Run:
         self.time_out = options.timeout or TIME_OUT_SECONDS[plan.model.output]
         self.outcomes: dict[str, Outcome] = {}
         self.counts: Counter[str] = Counter()
-        self.spent_usd = Decimal(0)
+        self._spent = Decimal(0)
         self.budget = budget or Budget(options.max_cost_usd)
         self.unpriced = 0
         self.in_flight = 0
@@ -131,8 +131,8 @@ class Run:
 
     @property
     def cost_usd(self) -> float:
-        """What was spent so far; outputs of a price that is not published are in `unpriced`."""
-        return float(self.spent_usd)
+        """What was surely spent so far, in USD; `unpriced` outputs are not in it."""
+        return float(self._spent)
 
     @property
     def total(self) -> int:
@@ -197,7 +197,7 @@ class Run:
             self.outcomes[job.key] = outcome
             self.counts[outcome.status] += 1
             if not math.isnan(outcome.cost_usd):
-                self.spent_usd += exact(outcome.cost_usd)
+                self._spent += exact(outcome.cost_usd)
             elif outcome.status == "succeeded":
                 self.unpriced += 1
             if outcome.output is not None:
@@ -264,9 +264,9 @@ class Run:
         why, cost = "not sent", 0.0
         if job.prediction:
             why = "sent, and not delivered yet: run again to fetch it"
+            cost = job.cost_if("yes")
         elif job.on_the_wire:
             why = "its answer had not come when the run was stopped: run again to see"
-        if (job.prediction and not job.resumed) or job.on_the_wire:
             cost = math.nan
         return Outcome("pending", error=why, cost_usd=cost, prediction_id=job.prediction_id)
 
@@ -275,8 +275,15 @@ class Run:
         return [
             job.cost_usd
             for key, job in self._jobs.items()
-            if (outcome := self.outcome(key)).status == "pending" and math.isnan(outcome.cost_usd)
+            if (outcome := self.outcome(key)).status == "pending" and outcome.cost_usd != 0
         ]
+
+    def perhaps_usd(self) -> Decimal:
+        """Return what may have been charged beside `cost_usd`: for what failed or was lost."""
+        return total_usd(
+            (job.cost_usd or 0.0) * (job.resends + math.isnan(self.outcome(key).cost_usd))
+            for key, job in self._jobs.items()
+        )
 
     def _leave_lane(self, why: str) -> None:
         for job in self.schedule.clear_lane():
@@ -376,6 +383,11 @@ class Run:
                     self.owner.leave()
             self.calls.transport.close()
         finally:
+            left = [
+                self._unsettled(job) for key, job in self._jobs.items() if key not in self.outcomes
+            ]
+            with self._lock:  # sent and not waited for, since the run was stopped
+                self._spent += total_usd(x.cost_usd for x in left if not math.isnan(x.cost_usd))
             self.ended_at = time.monotonic()
             _RUNNING.discard(self)
             self._over.set()

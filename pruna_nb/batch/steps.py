@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -153,10 +152,11 @@ class Steps:
         state: Literal["canceled", "failed"] = (
             "canceled" if prediction.status == "canceled" else "failed"
         )
-        self.run.journal.note(_entry(job), state, error=error.message)
+        cost = {"cost_usd": 0.0} if error.charged == "no" else {}
+        self.run.journal.note(_entry(job), state, error=error.message, **cost)
         if error.account_wide:
             self.run.stop_sending(error)
-        self._landed(job, _bad(state, error, job))
+        self._landed(job, _bad(state, error, job, charged=error.charged))
 
     def _timed_out(self, job: Job) -> None:
         error = errors.PredictionTimeoutError(
@@ -198,11 +198,10 @@ class Steps:
 
         # Both or none: a kill between the two must not leave an output that seems not fetched.
         run.cache.database.together(keep)
-        spent = math.nan if cost is None else cost
+        job.cost_usd = cost
         self._landed(job, Outcome(
-            "succeeded", str(stored.path), seconds=seconds,
-            cost_usd=0.0 if job.resumed else spent, cached=job.resumed,
-            prediction_id=job.prediction_id,
+            "succeeded", str(stored.path), seconds=seconds, cost_usd=job.cost_if("yes"),
+            cached=job.resumed, prediction_id=job.prediction_id,
         ))  # fmt: skip
 
     def _cost_of(self, job: Job, stored: Stored) -> float | None:
@@ -394,8 +393,11 @@ def _entry(job: Job) -> Entry:
     return job.entry
 
 
-def _bad(status: Any, error: errors.ApiError, job: Job) -> Outcome:
+def _bad(
+    status: Any, error: errors.ApiError, job: Job, *, charged: errors.Charged = "yes"
+) -> Outcome:
+    """Return what became of a prediction that was accepted, and has no output here."""
     return Outcome(
-        status, error=one_line(error), seconds=job.age, cost_usd=0.0 if job.resumed else math.nan,
+        status, error=one_line(error), seconds=job.age, cost_usd=job.cost_if(charged),
         prediction_id=job.prediction_id, cause=error,
     )  # fmt: skip

@@ -80,7 +80,7 @@ def test_what_was_sent_and_is_not_here_is_told_with_its_price(service, frame):
     run.cancel()
     run.result()
     said = closing_line(run._run)
-    assert "3 pending; 0.00 USD" in said
+    assert "3 pending; 0.015 USD" in said
     assert said.endswith(
-        ". 3 predictions sent and not delivered (0.015 USD): run again to fetch them at no new cost"
+        ". 3 predictions sent and not delivered (0.015 USD of it): run again to fetch them at no new cost"
     )

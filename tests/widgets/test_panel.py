@@ -84,6 +84,6 @@ def test_a_panel_that_was_canceled_tells_what_was_paid_for_and_is_not_here(servi
     run.cancel()
     run.result(30)
     told = dict(facts(run._run))
-    assert (told["cost"], told["not delivered"]) == ("0.00 USD", "2, 0.01 USD")
+    assert (told["cost"], told["not delivered"]) == ("0.01 USD", "2, 0.01 USD")
     # Nothing was finished: what was never made has no rate.
     assert told["rate"] == "0 a minute"
