@@ -82,5 +82,6 @@ def test_what_was_sent_and_is_not_here_is_told_with_its_price(service, frame):
     said = closing_line(run._run)
     assert "3 pending; 0.015 USD" in said
     assert said.endswith(
-        ". 3 predictions sent and not delivered (0.015 USD of it): run again to fetch them at no new cost"
+        ". 3 predictions sent and not delivered (0.015 USD of it): "
+        "run again to fetch them at no new cost"
     )
