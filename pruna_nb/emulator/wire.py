@@ -8,6 +8,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
 
 from pruna_nb.catalog import Problem, check_input
 from pruna_nb.emulator.answers import error, invalid
@@ -17,8 +20,8 @@ from pruna_nb.emulator.guard import TooLargeError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import Message
 
     from pruna_nb.catalog import Model
 
@@ -69,8 +72,23 @@ async def upload_of(request: Request, most: int) -> AsyncIterator[UploadFile]:
     InvalidFileError
         If the multipart field ``content`` is missing or no file.
     """
-    async with request.form(max_files=1) as form:
-        yield _checked_upload(form.get("content"), most)
+    too_large: list[TooLargeError] = []
+
+    async def receive() -> Message:
+        # Older versions of starlette close what they spooled for this exception alone.
+        try:
+            return await request.receive()
+        except TooLargeError as problem:
+            too_large.append(problem)
+            raise MultiPartException(str(problem)) from problem
+
+    try:
+        async with Request(request.scope, receive).form(max_files=1) as form:
+            yield _checked_upload(form.get("content"), most)
+    except HTTPException:
+        if too_large:
+            raise too_large[0] from None
+        raise
 
 
 def _checked_upload(content: object, most: int) -> UploadFile:
