@@ -26,6 +26,7 @@ from pruna_nb.frames.generate import estimate, generate
 from pruna_nb.frames.records import records_of
 from pruna_nb.frames.replay import Replay, replays
 from pruna_nb.frames.results import RESULT_COLUMNS, beside, steps_of
+from pruna_nb.frames.snapshot import snapshot
 from pruna_nb.settings import current
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def retry(
     PrunaError
         Of the account or the disk; the error's ``frame`` holds what is done.
     """
-    problems = problems or Problems()
+    frame, problems = snapshot(frame), problems or Problems()
     places: list[int] = []
     with problems.noted():
         places = _bad_places(frame, prefix, "retry()")
@@ -119,7 +120,7 @@ def retry(
     for replay in again:
         gather(replay.table, replay.call, service, problems)
     problems.check()
-    return _Again(options).run_all(frame, prefix, again, call, rest) if places else frame.copy()
+    return _Again(options).run_all(frame, prefix, again, call, rest) if places else frame
 
 
 def _asked_before(
@@ -134,14 +135,24 @@ def _asked_before(
     """
     records = records_of(frame, prefix + "output")
     known = steps_of(frame).get(prefix + "output")
-    missing = [None] * len(frame) if known is None else missing_outputs(frame, known.settled())
-    again = replays(
-        frame.index, {place: records[place] for place in places if missing[place] is None}
-    )
-    found = {place for replay in again for place in replay.places}
-    rest = [place for place in places if place not in found]
+    again, rest = _by_record(frame, records, known, places)
     call = _call_of_rest(frame, prefix, known, records, rest) if rest else None
     return again, call, rest
+
+
+def _by_record(
+    frame: pd.DataFrame, records: Sequence[Record | None], known: Call | None, places: list[int]
+) -> tuple[list[Replay], list[int]]:
+    """Part rows into those whose record can be sent again, and the rest.
+
+    A row whose input is not there now, as the known call reads it, is not made of what it was: an
+    earlier step has to be made first, or the user took its output away.
+    """
+    missing = [None] * len(frame) if known is None else missing_outputs(frame, known.settled())
+    asked = {place: records[place] for place in places if missing[place] is None}
+    again = replays(frame.index, asked)
+    found = {place for replay in again for place in replay.places}
+    return again, [place for place in places if place not in found]
 
 
 def _call_of_rest(
@@ -216,7 +227,6 @@ class _Again:
         rest: list[int],
     ) -> pd.DataFrame:
         """Send records again, and run a call on the rest; all is checked before any is sent."""
-        work = frame
         parts = [(replay.table, replay.call) for replay in again]
         if call is not None:
             parts.append((frame.iloc[rest], call))
@@ -225,12 +235,14 @@ class _Again:
             if call is not None:
                 costs += self._costs_of_steps(frame, call, rest)
             self._budget.check_costs(costs, "retry()")
+        # First those that earlier steps have to be made for.
+        work = frame if call is None else self.run(frame, call, rest)
         for replay in again:
             back = partial(_put_back, work, replay.places, prefix=prefix, source="", attrs=False)
             with _frame_of_error(work, back):
                 done = self._generate(replay.table, replay.call)
             work = back(done)
-        return work if call is None else self.run(work, call, rest)
+        return work
 
     def run(self, frame: pd.DataFrame, call: Call, places: list[int]) -> pd.DataFrame:
         steps = steps_of(frame)
@@ -296,7 +308,8 @@ class _Again:
             return out
 
         with _frame_of_error(frame, with_made):
-            made = self.run(blank, step, missing)
+            again, rest = _by_record(blank, records_of(frame, label), step, missing)
+            made = self.run_all(blank, _BESIDE, again, step if rest else None, rest)
         return with_made(made)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pruna_nb.catalog import find_model
-from pruna_nb.errors import InputError
+from pruna_nb.errors import CacheError, InputError
 from pruna_nb.frames.cells import plain_cells
 from pruna_nb.frames.columns import (
     column,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from pruna_nb.frames.call import Call
     from pruna_nb.frames.records import Record
 
+LOG = logging.getLogger("pruna_nb")
+
 
 def thumbs_dir() -> Path:
     """Give the folder where thumbnails are kept."""
@@ -47,7 +50,12 @@ def requests_of(frame: pd.DataFrame, output_col: str = "output") -> list[dict[st
     the column stands in the frame's attrs. For all others the names of columns tell, of which
     those that are fields of a model count.
     """
-    kept = [None if each is None else _told_request(each) for each in records_of(frame, output_col)]
+    records: list[Record | None] = [None] * len(frame)
+    try:
+        records = records_of(frame, output_col)
+    except CacheError as error:  # a picture can be looked at without the folder that it came from
+        LOG.warning("The record cannot be read, so captions say what the frame says: %s", error)
+    kept = [None if each is None else _told_request(each) for each in records]
     if None not in kept:
         return [each for each in kept if each is not None]
     call = steps_of(frame).get(output_col)

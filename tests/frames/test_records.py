@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 import pruna_nb
+from pruna_nb.errors import CacheError
+from pruna_nb.frames import records
 from tests.frames.test_retry import WAYS
 from tests.show.looking import parsed
 
@@ -136,3 +138,12 @@ def test_a_grid_of_a_frame_needs_no_cache_folder(tmp_path):
     frame = pd.DataFrame({"output": ["a.png"], "prediction_id": ["x"], "prompt": ["a fox"]})
     assert "a fox" in frame.pruna.grid().html()
     assert not (tmp_path / "cache" / "pruna_nb.sqlite").exists()
+
+
+def test_a_record_that_cannot_be_read_hides_no_picture(out, monkeypatch, caplog):
+    def fails(ids):
+        raise CacheError("the database is locked")
+
+    monkeypatch.setattr(records, "requests_by_id", fails)
+    assert "a lion" in out.pruna.grid().html()
+    assert "the database is locked" in caplog.text

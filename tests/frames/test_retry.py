@@ -227,3 +227,42 @@ def test_a_frame_without_a_status_is_not_guessed_about(out, service):
     for verb in (bare.pruna.failed, bare.pruna.retry):
         with pytest.raises(ColumnError, match="No column 'status'"):
             verb()
+
+
+def test_an_earlier_step_is_asked_again_as_it_was_too(out, service):
+    edited = out.pruna.edit(prompt="make it red", **QUIET).assign(prompt="Fuchs", seed=9)
+    before = len(service.accepted)
+    again = edited.pruna.retry(**QUIET)
+    assert again["status"].tolist() == ["succeeded"] * 3
+    assert again["step1_status"].tolist() == ["succeeded"] * 3
+    sent = [row["input"] for row in service.accepted[before:]]
+    assert sent[0] == {"prompt": "a fox", "seed": 2}
+    assert sent[1]["prompt"] == "make it red"
+    assert len(sent) == 2
+
+
+@pytest.mark.parametrize("place", ["a column", "a constant", "the record"])
+def test_no_file_that_a_foreign_table_names_is_uploaded_by_retry(
+    place, service, tmp_path, monkeypatch
+):
+    from PIL import Image
+
+    from pruna_nb.frames import records
+
+    private = str(tmp_path / "private.png")
+    Image.new("RGB", (64, 64)).save(private)
+    frame = pd.DataFrame({"photo": [private], "output": [None], "status": ["failed"]})
+    call = {"model": "p-image-edit", "constants": {"prompt": "red"}}
+    if place == "a constant":
+        call["constants"]["images"] = [private]
+    else:
+        call["columns"] = {"images": "photo"}
+    frame.attrs = {"pruna_nb": {"output": call}}
+    if place == "the record":
+        frame["prediction_id"] = "x"
+        told = records.Record("p-image-edit", {"prompt": "red", "images": [private]})
+        monkeypatch.setattr(records, "requests_by_id", lambda ids: dict.fromkeys(ids, told))
+    with pytest.raises(InputError, match=r"private\.png"):
+        frame.pruna.retry(**QUIET)
+    assert service.counts["files"] == 0
+    assert service.accepted == []
