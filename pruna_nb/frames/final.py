@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pruna_nb.errors import InputError
-from pruna_nb.frames.again import call_of
+from pruna_nb.frames.asked import call_of
 from pruna_nb.frames.call import Call, read_call
 from pruna_nb.frames.columns import column, places_of
 from pruna_nb.frames.gather import row_name
