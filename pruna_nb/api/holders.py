@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _LOCKS = Path("/proc/locks")
 _LOCK = re.compile(
@@ -26,12 +30,16 @@ def holder_of(*paths: Path | str) -> str:
         Such as "process 4242, which is stopped (`kill -CONT 4242` lets it go on)"; "another
         process" where the system does not tell.
     """
-    pids = sorted(_pids({inode for path in paths if (inode := _inode(path)) is not None}))
-    stopped = [pid for pid in pids if is_stopped(pid)]
-    if stopped:
-        pid = stopped[0]
-        return f"process {pid}, which is stopped (`kill -CONT {pid}` lets it go on)"
+    pids = sorted(_pids(paths))
+    stopped = next(filter(is_stopped, pids), None)
+    if stopped is not None:
+        return f"process {stopped}, which is stopped (`kill -CONT {stopped}` lets it go on)"
     return " and ".join(f"process {pid}" for pid in pids) or "another process"
+
+
+def stopped_holder(*paths: Path | str) -> int | None:
+    """Return the process that holds a lock on one of some files and is stopped, if one does."""
+    return next(filter(is_stopped, sorted(_pids(paths))), None)
 
 
 def is_stopped(pid: int) -> bool:
@@ -50,10 +58,11 @@ def _inode(path: Path | str) -> int | None:
         return None
 
 
-def _pids(inodes: set[int]) -> set[int]:
+def _pids(paths: Iterable[Path | str]) -> set[int]:
     try:
         locks = _LOCKS.read_text()
     except OSError:
         return set()
+    inodes = {inode for path in paths if (inode := _inode(path)) is not None}
     found = {int(lock["pid"]) for lock in _LOCK.finditer(locks) if int(lock["inode"]) in inodes}
     return found - {0, os.getpid()}

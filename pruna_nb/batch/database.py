@@ -9,6 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pruna_nb.api.holders import holder_of
 from pruna_nb.api.media import unwritable
 from pruna_nb.batch.commits import Commits
 from pruna_nb.batch.schema import apply_schema
@@ -215,7 +216,10 @@ class Database:
                 "move it away, and a new one is made."
             )
             return CacheError(message)
-        return unwritable(self.folder, OSError(0, str(error)))
+        why = str(error)
+        if "locked" in why:
+            why += " by " + holder_of(self.path, f"{self._file_name}-shm", f"{self._file_name}-wal")
+        return unwritable(self.folder, OSError(0, why))
 
     def close(self) -> None:
         """Close the connection; the next use opens a new one."""

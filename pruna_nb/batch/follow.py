@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pruna_nb.api.holders import stopped_holder
 from pruna_nb.batch.job import Job, Outcome, Status
-from pruna_nb.batch.owners import is_at_work
+from pruna_nb.batch.owners import is_at_work, lock_of
 from pruna_nb.files.owned import is_media_name
 
 if TYPE_CHECKING:
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
     from pruna_nb.batch.run import Run
     from pruna_nb.batch.steps import Steps
 
+LOG = logging.getLogger("pruna_nb")
 _LOOK_SECONDS = 0.5
+_STOPPED_SECONDS = 2.0
+"""How often it is asked whether the process of a run that is waited for was stopped."""
 
 
 class Following:
@@ -32,6 +37,7 @@ class Following:
 
     def __init__(self, run: Run, steps: Steps) -> None:
         self.run, self.steps = run, steps
+        self._looked_at: dict[str, float] = {}
 
     def take_up(self, job: Job, entry: Entry) -> None:
         """Go on with an open request that the plan found."""
@@ -63,6 +69,7 @@ class Following:
             if not is_at_work(run.settings.cache_dir, entry.run):
                 self.follow(job)
                 return
+            self._tell_if_stopped(entry.run)
             moment = time.monotonic() + _LOOK_SECONDS
             look = partial(self._watch, job, name)
             run.schedule.at(moment, lambda: self.steps.guarded(job, look))
@@ -75,6 +82,23 @@ class Following:
             run.schedule.queue(job)
         else:
             self._lost(job, entry)
+
+    def _tell_if_stopped(self, owner: str) -> None:
+        """Say, once, that a run is waited for whose process was stopped: it could be for ever."""
+        now = time.monotonic()
+        if now < self._looked_at.get(owner, 0.0):
+            return
+        self._looked_at[owner] = now + _STOPPED_SECONDS
+        lock = lock_of(self.run.settings.cache_dir, owner)
+        pid = stopped_holder(lock)
+        if pid is not None:
+            self._looked_at[owner] = math.inf
+            LOG.warning(
+                "Process %d is sending rows that this run has too, and is stopped: they are waited "
+                "for. `kill -CONT %d` lets it go on; if it is ended, this run goes on with what it "
+                "sent. Its lock is %s",
+                pid, pid, lock,
+            )  # fmt: skip
 
     def _lost(self, job: Job, entry: Entry) -> None:
         why = f"{entry.state} in another run ({entry.error}): run again to send it anew"

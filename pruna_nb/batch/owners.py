@@ -37,7 +37,7 @@ class Owner:
 
     def __init__(self, folder: Path) -> None:
         self.name = uuid.uuid4().hex
-        self._path = _path(folder, self.name)
+        self._path = lock_of(folder, self.name)
         try:
             make_private(self._path.parent)
             self._file: int | None = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -80,7 +80,7 @@ def is_at_work(folder: Path, name: str) -> bool:
         if name in _OURS:
             return True
     try:
-        with _path(folder, name).open("r+b") as file:
+        with lock_of(folder, name).open("r+b") as file:
             portalocker.lock(file, portalocker.LOCK_EX | portalocker.LOCK_NB)
             portalocker.unlock(file)
     except FileNotFoundError:
@@ -89,11 +89,12 @@ def is_at_work(folder: Path, name: str) -> bool:
         # Too many open files, say: what is not known to be over must not be sent again.
         return True
     with contextlib.suppress(OSError):
-        _path(folder, name).unlink(missing_ok=True)
+        lock_of(folder, name).unlink(missing_ok=True)
     return False
 
 
-def _path(folder: Path, name: str) -> Path:
+def lock_of(folder: Path, name: str) -> Path:
+    """Return the file that a run has locked for as long as it is at work."""
     return folder / "runs" / f"{name}.lock"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -86,6 +87,11 @@ def until(condition):
         time.sleep(0.005)
 
 
+def line_with(text, stream):
+    """Read until a line that holds a text, and give that."""
+    return next((line.strip() for line in stream if text in line), "")
+
+
 def told_lost(folder, url):
     """Count the predictions that the journal says were lost on the way."""
     states = Counter(entry.state for entry in Journal(folder / "cache", url).entries())
@@ -122,6 +128,110 @@ def _statuses(out):
     return Counter(json.loads(out.strip().splitlines()[-1].replace("'", '"')))
 
 
+def stopped_process(rows=12):
+    """Stop a process with rows under way; another one with the same rows waits, and says so."""
+    with (
+        emulator.running(fast=True, latency=0.5) as service,
+        place(service.url) as (folder, environment),
+    ):
+        stopped = started(FRAME, environment, rows)
+        until(lambda: service.charged >= rows)
+        stopped.send_signal(signal.SIGSTOP)
+        waiting = started(FRAME, environment, rows)
+        told = line_with("is stopped", waiting.stderr).partition(":")[0]
+        stopped.send_signal(signal.SIGCONT)
+        done = [_statuses(finished(child)[0])["succeeded"] for child in (stopped, waiting)]
+        sees = re.sub(r"Process \d+", "Process …", told)
+        twice = max(0, service.charged - rows)
+        return Result(rows, rows - min(done), twice, told_lost(folder, service.url), sees)
+
+
+SPELLINGS = ("http://127.0.0.1:{}", "http://localhost:{}/v1/", "HTTP://LOCALHOST.:{}")
+
+
+def spelt_in_three_ways(rows=24):
+    """Run the same rows under three spellings of one address, within one limit."""
+    with emulator.running(fast=True, limits={"p-image": (rows, 60.0)}) as service:
+        done = []
+        with place(service.url) as (folder, environment):
+            for spelling in SPELLINGS:
+                environment["PRUNA_API_URL"] = spelling.format(service.port)
+                out, _ = finished(started(FRAME, environment, rows))
+                done.append(_statuses(out)["succeeded"])
+            told = told_lost(folder, service.url)
+        sees = f"{' and '.join(map(str, done))} succeeded; {service.refused} refused"
+        twice = max(0, service.charged - rows)
+        return Result(rows, rows - min(done), twice, told, sees, refused=service.refused)
+
+
+POOL_UNDER_A_RUN = """
+import multiprocessing, sys, time
+import pandas as pd
+import pruna_nb
+rows = int(sys.argv[1])
+frame = pd.DataFrame({"prompt": [f"thing {number}" for number in range(rows)]})
+run = frame.pruna.generate("prompt", progress=False, background=True)
+while run.frame["status"].eq("succeeded").sum() < 2:
+    time.sleep(0.01)
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    made = pool.map(pruna_nb.generate, [f"of the pool {number}" for number in range(4)])
+assert all(output.path.exists() for output in made)
+print(run.result()["status"].value_counts().to_dict())
+"""
+
+
+def forked_pool(rows=40):
+    """Fork a pool whose workers make pictures under a run in the background."""
+    with (
+        emulator.running(fast=True, latency=(0.2, 0.6)) as service,
+        place(service.url) as (folder, environment),
+    ):
+        out, problem = finished(started(POOL_UNDER_A_RUN, environment, rows))
+        done = _statuses(out)["succeeded"] if out else 0
+        sees = f"{done} of the run and 4 of the pool succeeded" if out else problem[-200:]
+        twice = max(0, service.charged - rows - 4)
+        told = told_lost(folder, service.url)
+        return Result(rows + 4, rows - done, twice, told, sees)
+
+
+CROWDED = """
+import resource, sys, threading, time
+import pandas as pd
+import pruna_nb
+rows = int(sys.argv[1])
+frame = pd.DataFrame({"prompt": [f"thing {number}" for number in range(rows)]})
+pruna_nb.configure(limits={"p-image": (10, 0.5)})
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+def crowd():
+    time.sleep(0.6)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (8, hard))
+    time.sleep(0.6)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+pruna_nb.generate("first")
+threading.Thread(target=crowd).start()
+try:
+    frame.pruna.generate("prompt", progress=False)
+except pruna_nb.PrunaError as error:
+    print(f"raises {type(error).__name__}")
+time.sleep(1.3)
+print(frame.pruna.generate("prompt", progress=False)["status"].value_counts().to_dict())
+"""
+
+
+def crowded(rows=40):
+    """Let a process open no more files for a while in mid-run (EMFILE); run again after it."""
+    with (
+        emulator.running(fast=True, latency=(0.1, 0.3), limits={"p-image": (10, 0.5)}) as service,
+        place(service.url) as (folder, environment),
+    ):
+        out, _ = finished(started(CROWDED, environment, rows))
+        done = _statuses(out)["succeeded"]
+        sees = out.splitlines()[0] if len(out.splitlines()) > 1 else "all succeeded at once"
+        twice = max(0, service.charged - rows - 1)
+        told = told_lost(folder, service.url)
+        return Result(rows, rows - done, twice, told, sees, refused=service.refused)
+
+
 def _by(number, **more):
     return lambda: ended_by(number, **more)[0]
 
@@ -135,5 +245,9 @@ CASES = [
         _by(signal.SIGKILL, code=ONE_BY_ONE, rows=4, at=2),
         at_most_twice=1,
     ),
+    Case("a process that was stopped (SIGSTOP) with the same rows", stopped_process),
+    Case("one service under three spellings", spelt_in_three_ways),
+    Case("a pool forked under a run", forked_pool),
+    Case("too many open files in mid-run", crowded, at_most_twice=32),
 ]
 """Every fault of a whole process that is ended or forked."""

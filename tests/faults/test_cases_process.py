@@ -6,12 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from pruna_nb import emulator
+from pruna_nb import emulator, errors
+from pruna_nb.batch import database
+from pruna_nb.batch.database import database_of
 from tests.faults import cases_process
-from tests.faults.cases_process import FRAME, ONE_BY_ONE, finished, place, started, until
+from tests.faults.cases_process import FRAME, ONE_BY_ONE, finished, line_with, place, started, until
 from tests.faults.proxy import SlowProxy
 
 pytestmark = [
@@ -69,6 +72,52 @@ def test_the_command_line_writes_its_table_before_a_signal_ends_it(number, tmp_p
         again = subprocess.run(command, env=environment, check=True, capture_output=True)
         assert b"40 rows" in again.stdout
         assert service.charged == 40
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="needs Linux, to see who has a lock")
+def test_a_run_that_waits_for_a_stopped_process_says_so_and_goes_on_when_that_does(tmp_path):
+    with (
+        emulator.running(fast=True, latency=1.0) as service,
+        place(service.url) as (_, environment),
+    ):
+        stopped = started(FRAME, environment, 6)
+        until(lambda: service.charged >= 6)
+        stopped.send_signal(signal.SIGSTOP)
+        waiting = started(FRAME, environment, 6)
+        told = line_with("is stopped", waiting.stderr)
+        assert told.startswith(f"Process {stopped.pid} is sending rows that this run has too")
+        stopped.send_signal(signal.SIGCONT)
+        for child in (stopped, waiting):
+            out, _ = finished(child)
+            assert out == "{'succeeded': 6}\n"
+        assert service.charged == 6
+
+
+LOCKING = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="needs Linux, to see who has a lock")
+def test_a_database_that_a_stopped_process_has_locked_names_the_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.1)
+    ours = database_of(tmp_path / "cache")
+    ours.execute("SELECT 1")
+    with subprocess.Popen(
+        [sys.executable, "-c", LOCKING, str(ours.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as child:
+        assert child.stdout.readline() == b"locked\n"
+        child.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
+        with pytest.raises(errors.CacheError, match=f"process {child.pid}, which is stopped"):
+            ours.change("DELETE FROM prediction WHERE entry = ?", ["none"])
+        child.kill()
 
 
 OWN_WAY = """
@@ -146,3 +195,12 @@ def test_a_script_can_keep_what_is_done_and_clean_up_when_it_is_ended():
         assert out.splitlines() == ["40 stopped by SIGTERM", "cleaned up"]
         assert "Traceback" not in said
         assert child.returncode == 143
+
+
+@pytest.mark.parametrize("case", cases_process.CASES[4:], ids=lambda case: case.name)
+def test_no_row_is_lost_and_none_is_paid_for_twice_in_silence(case):
+    found = case.run()
+    assert found.lost <= case.lost, found
+    assert found.paid_twice <= case.at_most_twice, found
+    assert found.paid_twice <= found.told, found
+    assert found.refused == 0, found
