@@ -204,3 +204,104 @@ def test_a_file_of_the_wrong_kind_is_refused_by_row_before_it_is_paid_for(photos
     ):
         frame.pruna.edit(prompt="x", images=archive)
     assert (service.charged, service.counts["files"]) == (0, 0)
+
+
+# -------------------------------------------------------- captions beside pictures
+
+NFC, NFD = "caf\u00e9", "cafe\u0301"
+
+
+def folder_of(folder, *names):
+    folder.mkdir()
+    for name in names:
+        if name.lower().endswith(".txt"):
+            (folder / name).write_text(f"of {name}", encoding="utf-8")
+        else:
+            Image.new("RGB", (8, 8)).save(folder / name, "JPEG")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("picture", "caption"),
+    [
+        ("a.jpg", "a.txt"),
+        ("A.JPG", "a.txt"),
+        ("a.jpg", "A.TXT"),
+        ("a.jpg", "a.Txt"),
+        ("a.jpg", "a.jpg.txt"),
+        ("a.JPG", "A.jpg.TXT"),
+        (f"{NFD}.jpg", f"{NFC}.txt"),
+        (f"{NFC}.jpg", f"{NFD}.txt"),
+        (f"{NFD.upper()}.jpg", f"{NFC}.jpg.txt"),
+        ("a.b.jpg", "a.b.txt"),
+    ],
+)
+def test_a_caption_is_found_whatever_case_and_form_its_name_has(picture, caption, tmp_path):
+    path = pruna_nb.folder_to_zip(folder_of(tmp_path / "photos", picture, caption))
+    assert texts(path) == {f"{Path(picture).stem}.txt": f"of {caption}"}
+
+
+@pytest.mark.parametrize("name", [f"{NFC}.jpg", NFD, f"{NFD.upper()}.JPG"])
+def test_captions_by_name_are_found_in_the_same_way(name, tmp_path):
+    folder = folder_of(tmp_path / "photos", f"{NFD}.jpg")
+    assert texts(pruna_nb.folder_to_zip(folder, {name: "a tok place"})) == {
+        f"{NFD}.txt": "a tok place"
+    }
+
+
+def test_where_two_names_differ_by_case_alone_each_has_its_own_caption(tmp_path):
+    folder = folder_of(tmp_path / "photos", "a.jpg", "A.jpg", "a.txt", "A.txt")
+    assert texts(pruna_nb.folder_to_zip(folder)) == {"a.txt": "of a.txt", "A.txt": "of A.txt"}
+
+
+def test_texts_that_belong_to_no_picture_or_to_one_that_has_one_are_told(tmp_path):
+    folder = folder_of(
+        tmp_path / "photos", "a.jpg", "a.txt", "a.jpg.txt", "b.txt", "README.TXT", ".hidden.txt"
+    )
+    with pytest.raises(InputError) as raised:
+        pruna_nb.folder_to_zip(folder)
+    said = raised.value.problems
+    assert len(said) == 3
+    assert "README.TXT belongs to no picture" in said[0]
+    assert "a.jpg.txt and a.txt are captions of one picture" in said[1]
+    assert "b.txt belongs to no picture" in said[2]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("caf\u00e9".encode("cp1252"), "a.txt is not valid UTF-8"),
+        ("caf\u00e9".encode("utf-16"), "a.txt is not valid UTF-8 .*UTF-16"),
+        ("cafe".encode("utf-16-le"), "a.txt is not valid UTF-8 text .*NUL"),
+        (b"\xff", "a.txt is not valid UTF-8"),
+    ],
+)
+def test_a_text_in_another_encoding_names_its_file(data, words, tmp_path):
+    folder = folder_of(tmp_path / "photos", "a.jpg", "b.jpg", "b.txt")
+    (folder / "a.txt").write_bytes(data)
+    with pytest.raises(InputError, match=words):
+        pruna_nb.folder_to_zip(folder)
+    (folder / "a.txt").write_bytes("caf\u00e9".encode("utf-8-sig"))
+    assert texts(pruna_nb.folder_to_zip(folder))["a.txt"] == "caf\u00e9"
+
+
+def test_half_a_character_in_a_caption_is_told_with_its_picture_or_row(tmp_path):
+    folder = folder_of(tmp_path / "photos", "a.jpg")
+    with pytest.raises(InputError, match="'a' holds half a character"):
+        pruna_nb.folder_to_zip(folder, {"a": "x\ud83d"})
+    frame = pd.DataFrame(
+        {"output": [str(folder / "a.jpg")], "words": pd.Series(["x\ud83d"], dtype=object)}
+    )
+    with pytest.raises(InputError, match="row 0: the caption holds half a character"):
+        frame.pruna.to_zip(tmp_path / "x.zip", caption_col="words")
+
+
+def test_a_damaged_picture_is_told_before_it_is_packed(tmp_path):
+    folder = folder_of(tmp_path / "photos", "a.jpg", "b.jpg")
+    (folder / "b.jpg").write_bytes((folder / "a.jpg").read_bytes()[:-20])
+    with pytest.raises(InputError, match=r"b\.jpg is JPG .* cannot be decoded \(cut short\)"):
+        pruna_nb.folder_to_zip(folder)
+    with pytest.raises(InputError, match=r"row 1: .*b\.jpg is JPG"):
+        pd.DataFrame({"output": [folder / "a.jpg", folder / "b.jpg"]}).pruna.to_zip(
+            tmp_path / "x.zip"
+        )

@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
-from pruna_nb.show import Thumbs
+from pruna_nb.show import Cell, Grid, Thumbs
 from pruna_nb.show import thumbs as module
 from pruna_nb.show.decode import load
+from tests.helpers.media import clip, iso, picture
 from tests.show.looking import encoded, photo
 
 
@@ -289,3 +290,51 @@ def test_a_damaged_video_says_so(tmp_path):
     pytest.importorskip("av")
     (tmp_path / "a.mp4").write_bytes(b"\0\0\0\x20ftypisom" + b"\0" * 100)
     assert one(str(tmp_path / "a.mp4")).error.startswith(("damaged", "unreadable"))
+
+
+ODD = {
+    "a pipe": os.mkfifo,
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+    "a folder": lambda path: path.mkdir(),
+    "nothing": lambda path: path.write_bytes(b""),
+    "a text": lambda path: path.write_bytes(b"not a picture"),
+    "half a picture": lambda path: path.write_bytes(picture("PNG")[:-40]),
+    "a HEIC": lambda path: path.write_bytes(iso(b"heic", b"mif1")),
+    "an archive": lambda path: path.write_bytes(b"PK\x03\x04"),
+    "an empty video": lambda path: path.write_bytes(iso(b"isom")),
+    "a link to itself": lambda path: path.symlink_to(path),
+    "a picture of too many pixels": lambda path: path.write_bytes(bomb(50_000, 50_000)),
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names")
+@pytest.mark.parametrize("suffix", [".png", ".mp4", ""])
+def test_a_file_that_is_none_to_be_shown_fails_neither_a_grid_nor_a_page(suffix, tmp_path):
+    good = tmp_path / f"good{suffix or '.png'}"
+    good.write_bytes(clip() if suffix == ".mp4" else picture("PNG"))
+    paths = [good]
+    for number, make in enumerate(ODD.values()):
+        paths.append(tmp_path / f"{number}{suffix}")
+        make(paths[-1])
+    thumbs = Thumbs(tmp_path / "thumbs").make([str(path) for path in paths], 64)
+    assert thumbs[0].webp
+    assert all(thumb.error for thumb in thumbs[1:])
+    grid = Grid([Cell(path, "words") for path in paths])
+    assert "words" in grid.html()
+    for name, full in (("a.html", "folder"), ("b.html", "inline"), ("c.png", "none")):
+        assert grid.save(tmp_path / name, full=full)
+
+
+def test_a_heic_says_that_it_is_one(tmp_path):
+    path = tmp_path / "photo.heic"
+    path.write_bytes(iso(b"mif1", b"heic"))
+    assert one(str(path)).error == "HEIC: cannot be shown"
+
+
+def test_a_kept_thumbnail_that_became_a_pipe_is_not_waited_for(tmp_path):
+    (tmp_path / "a.png").write_bytes(picture("PNG"))
+    Thumbs(tmp_path / "thumbs").make([str(tmp_path / "a.png")], 64)
+    (kept,) = (tmp_path / "thumbs").rglob("*.webp")
+    kept.unlink()
+    os.mkfifo(kept)
+    assert Thumbs(tmp_path / "thumbs").make([str(tmp_path / "a.png")], 64)[0].webp
