@@ -94,20 +94,10 @@ def test_a_videos_structure_is_told_also_without_pyav(format_, codec, monkeypatc
 
 
 def test_a_streamed_mp4_is_whole():
-    import av
-
-    buffer = io.BytesIO()
-    options = {"movflags": "frag_keyframe+empty_moov"}
-    with (
-        av.open(io.BytesIO(clip())) as source,
-        av.open(buffer, "w", format="mp4", options=options) as target,
-    ):
-        stream = target.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(source.streams.video[0]):
-            if packet.dts is not None:
-                packet.stream = stream
-                target.mux(packet)
-    assert problem(buffer.getvalue()) is None
+    data = clip(movflags="frag_keyframe+empty_moov")
+    assert b"moof" in data
+    assert problem(data) is None
+    assert problem(data[: data.index(b"moof") - 4]) is not None
 
 
 def head():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import io
 import struct
@@ -12,9 +13,20 @@ import av
 import numpy as np
 from PIL import Image
 
+AVIF = base64.b64decode(
+    "AAAAIGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZk1BMUIAAADrbWV0YQAAAAAAAAAhaGRscgAAAAAAAAAAcGljdAAA"
+    "AAAAAAAAAAAAAAAAAAAOcGl0bQAAAAAAAQAAAB5pbG9jAAAAAEQAAAEAAQAAAAEAAAETAAAAJAAAAChpaW5mAAAA"
+    "AAABAAAAGmluZmUCAAAAAAEAAGF2MDFDb2xvcgAAAABqaXBycAAAAEtpcGNvAAAAFGlzcGUAAAAAAAAACAAAAAgA"
+    "AAAQcGl4aQAAAAADCAgIAAAADGF2MUOBAAwAAAAAE2NvbHJuY2x4AAEADQAGgAAAABdpcG1hAAAAAAAAAAEAAQQB"
+    "AoMEAAAALG1kYXQSAAoIGAi/aICGg0IyFhxHh4Xd0000wsAAAJA1jjx/Soil6m0="
+)
+"""Eight by eight pixels: not every Pillow writes this format."""
+
 
 def picture(format_="JPEG", size=(96, 64), seed=0):
     """Give a picture of noise, so that every part of the file holds something."""
+    if format_ == "AVIF":
+        return AVIF
     noise = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), dtype="uint8")
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, format_)
@@ -27,10 +39,10 @@ def box(name, content):
 
 
 @functools.cache
-def clip(format_="mp4", codec="mpeg4", frames=4):
+def clip(format_="mp4", codec="mpeg4", frames=4, **options):
     """Give a video of a few frames of 64 x 48 pixels, half a second at most."""
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format=format_) as container:
+    with av.open(buffer, "w", format=format_, options=options) as container:
         stream = container.add_stream(codec, rate=8)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         frame = av.VideoFrame.from_image(Image.new("RGB", (64, 48), "teal"))
