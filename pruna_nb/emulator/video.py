@@ -12,6 +12,7 @@ import av
 from PIL import Image, ImageOps
 
 from pruna_nb.emulator.pictures import MOST_PIXELS
+from pruna_nb.files.kinds import READERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
 
     from pruna_nb.emulator.sizes import Size
 
-_READERS: Final = {
-    "mp4": "mp4",
-    "webm": "matroska",
-    "mpeg": "mp3",
-    "flac": "flac",
-    "ogg": "ogg",
-    "wav": "wav",
-}
-"""ffmpeg's reader for the second part of each content type that is taken."""
 _VIEWS: Final = 8
 _ZOOM: Final = 0.06
 
@@ -113,7 +105,7 @@ def first_frame(path: Path, content_type: str = "video/mp4") -> Image.Image:
 
 def _opened(path: Path, content_type: str) -> InputContainer:
     """Open a file with the one reader that suits it; others would follow playlists and lists."""
-    return av.open(str(path), format=_READERS[content_type.partition("/")[2]])
+    return av.open(str(path), format=READERS[content_type])
 
 
 def _frame(picture: Image.Image, view: int) -> Any:

@@ -13,6 +13,8 @@ import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from pruna_nb.files.kinds import READERS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -301,10 +303,6 @@ def png_of(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-_DEMUXERS = {".mp4": "mov", ".mov": "mov", ".m4a": "mov", ".webm": "matroska", ".mkv": "matroska"}
-"""Demuxers by suffix: FFmpeg's own guess may read a playlist, and what that names."""
-
-
 @contextlib.contextmanager
 def opened_clip(file: BinaryIO, kind: MediaType) -> Iterator[Any]:
     """Open a video or a sound with PyAV.
@@ -320,13 +318,13 @@ def opened_clip(file: BinaryIO, kind: MediaType) -> Iterator[Any]:
     """
     import av
 
-    demuxer = _DEMUXERS.get(kind.suffix)
+    reader = READERS[kind.content_type]
     try:
-        clip = av.open(file, "r", format=demuxer)
+        clip = av.open(file, "r", format=reader)
     except UnicodeDecodeError:
         # Titles that are not UTF-8: PyAV before 19 raises, unless it is given this, which 19 lacks.
         file.seek(0)
-        clip = av.open(file, "r", format=demuxer, metadata_encoding="latin-1")
+        clip = av.open(file, "r", format=reader, metadata_encoding="latin-1")
     with clip:
         try:
             yield clip

@@ -82,6 +82,19 @@ MKV = MediaType("video", ".mkv", "video/x-matroska", _AS_MP4)
 OGV = MediaType("video", ".ogv", "video/ogg", _AS_MP4)
 AIFF = MediaType("audio", ".aiff", "audio/aiff", "Convert it to WAV or MP3 first.")
 
+READERS = {
+    **dict.fromkeys(("video/mp4", "video/quicktime", "audio/mp4"), "mov"),
+    **dict.fromkeys(("video/webm", "audio/webm", "video/x-matroska"), "matroska"),
+    **dict.fromkeys(("video/ogg", "audio/ogg"), "ogg"),
+    "video/x-msvideo": "avi",
+    "audio/mpeg": "mp3",
+    "audio/aac": "aac",
+    "audio/flac": "flac",
+    "audio/wav": "wav",
+    "audio/aiff": "aiff",
+}
+"""FFmpeg's reader of each content type: its own guess may take a playlist, and what that names."""
+
 _STARTS = (
     (b"\xff\xd8\xff", JPEG),
     (b"\x89PNG\r\n\x1a\n", PNG),
