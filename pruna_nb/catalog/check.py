@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pruna_nb.catalog.registry import near_names
+from pruna_nb.catalog.unicode import broken_at, broken_words
 from pruna_nb.templates import EXACT
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def check_input(
         elif model.known and not unchecked:
             problems.append(_unknown_field(model, name))
         elif (place := broken_at(value)) is not None:
-            problems.append(Problem(name, _broken(*place), "text"))
+            problems.append(Problem(name, broken_words(*place), "text"))
     if unchecked or not model.known:
         return problems
     problems.extend(
@@ -164,7 +165,7 @@ def _checker(model: Model, field: Field, *, types_only: bool) -> Callable[[Any],
         if value is None:
             return Problem(field.name, f"None was given; {needed}.", "null")
         if (place := broken_at(value)) is not None:
-            text = "the value (a secret) is not text" if field.secret else _broken(*place)
+            text = "the value (a secret) is not text" if field.secret else broken_words(*place)
             return Problem(field.name, text, "text")
         for test in tests:
             problem = test(value)
@@ -304,44 +305,6 @@ def _conditions(model: Model) -> tuple[Callable[[Mapping[str, Any]], list[Proble
         return test
 
     return tuple(rule(other, value, names) for (other, value), names in groups.items())
-
-
-def broken_at(value: object) -> tuple[str, int] | None:
-    r"""Return where text holds half a character, as text does that was cut inside an emoji.
-
-    UTF-8 has no bytes for it (a lone surrogate), so no service, file or database takes it whole.
-
-    Returns
-    -------
-    tuple of str and int, or None
-        The text, and the place in it; of a list or a dict, of the first such text within.
-
-    Examples
-    --------
-    >>> broken_at("a fox \ud83e"), broken_at(["a fox", "größe"])
-    (('a fox \ud83e', 6), None)
-    """
-    if isinstance(value, str):
-        if not value.isascii():
-            try:
-                value.encode()
-            except UnicodeEncodeError as error:
-                return value, error.start
-        return None
-    parts: list[object] = []
-    if isinstance(value, (list, tuple)):
-        parts = list(value)
-    elif isinstance(value, dict):
-        parts = [*value, *value.values()]
-    return next((found for part in parts if (found := broken_at(part)) is not None), None)
-
-
-def _broken(text: str, place: int) -> str:
-    shown = ascii(text[max(0, place - 20) : place + 1])
-    return (
-        f"holds half a character at position {place + 1} ({shown}), as text does that was cut "
-        "inside an emoji; it is not valid Unicode. Correct the text."
-    )
 
 
 def _unknown_field(model: Model, name: object) -> Problem:
