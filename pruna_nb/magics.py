@@ -23,10 +23,12 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
-from pruna_nb.arguments import Problems
+from pruna_nb.arguments import Problems, listed
 from pruna_nb.batch.options import read_options
-from pruna_nb.catalog import find_model, near_names
+from pruna_nb.catalog import near_names, read_model
+from pruna_nb.console import say
 from pruna_nb.errors import InputError, PrunaError, UnknownModelError
+from pruna_nb.show.grids import SIZE_AT_LEAST, SIZE_AT_MOST
 from pruna_nb.show.text import counted
 from pruna_nb.templates import BRACES, is_missing, parse
 from pruna_nb.widgets.ask import Ask, parse_prompts
@@ -115,18 +117,18 @@ class Arguments:
         The model's, in the types that it takes.
     """
 
-    def __init__(self, line: str) -> None:
-        try:
-            words = shlex.split(line)
-        except ValueError as error:
-            raise InputError(f"The options cannot be read: {error}.") from None
-        pairs = _joined(_pairs(words))
+    def __init__(self, line: str, problems: Problems | None = None) -> None:
+        found = Problems() if problems is None else problems
+        pairs: list[tuple[str, Any]] = []
+        with found.noted():
+            pairs = _joined(_pairs(line))
         self.options = {name: value for name, value in pairs if name in _OPTIONS}
         self.unchecked = "unchecked" in self.options
-        self.model = find_model(self.options.get("model") or "p-image", unchecked=self.unchecked)
+        named = self.options.get("model") or "p-image"
+        self.model = read_model(named, found, unchecked=self.unchecked)
         self.fields: dict[str, Any] = {}
         names = [name for name, _ in pairs]
-        problems = [
+        wrong = [
             f"--{_dashed(name)} is given twice."
             for name in dict.fromkeys(names)
             if names.count(name) > 1 and not self._is_list(name)
@@ -135,15 +137,24 @@ class Arguments:
             if name in _OPTIONS:
                 if (text is None) != (name in _SWITCHES) or text == "":
                     verb = "takes no" if name in _SWITCHES else "needs a"
-                    problems.append(f"--{_dashed(name)} {verb} value.")
+                    wrong.append(f"--{_dashed(name)} {verb} value.")
                 continue
             field = self.model.fields.get(name)
             if field is None and self.model.known and not self.unchecked:
-                problems.append(_unknown(self.model, name))
+                wrong.append(_unknown(self.model, name))
             else:
-                self._take(field, name, text, problems)
-        if problems:
-            raise InputError(" ".join(problems), problems)
+                self._take(field, name, text, wrong)
+        self.out = self.options.get("out") or OUT
+        if not self.out.isidentifier() or keyword.iskeyword(self.out):
+            wrong.append(f"--out {self.out!r} is no variable's name.")
+        self.max_cost_usd = self._number("max_cost_usd", math.inf, wrong)
+        # The grid is shown when all is paid for: what it would refuse is refused here.
+        self.size = int(self._number("size", SIZE_AT_MOST, wrong, least=SIZE_AT_LEAST) or 256)
+        if wrong:
+            head = "The options of %%pruna are wrong; nothing was sent:"
+            found.add(InputError(wrong[0] if len(wrong) == 1 else listed(head, wrong), wrong))
+        if problems is None:
+            found.check()
 
     def _is_list(self, name: str) -> bool:
         field = self.model.fields.get(name)
@@ -165,22 +176,21 @@ class Arguments:
             kinds = [type(each) for each in (field.choices if field is not None else ())]
             self.fields[name] = text if str in kinds else _number(text, kind)
 
-    def out(self) -> str:
-        """Give the name of the variable for the frame."""
-        name = self.options.get("out") or OUT
-        if not name.isidentifier() or keyword.iskeyword(name):
-            raise InputError(f"--out {name!r} is no variable's name.")
-        return name
-
-    def number(self, name: str) -> float | None:
-        """Give one of the magic's own options, all of which are above zero, as a number."""
+    def _number(
+        self, name: str, most: float, wrong: list[str], *, least: float = 0.0
+    ) -> float | None:
+        """Return one of the magic's own options, all of which are above zero, as a number."""
         text = self.options.get(name)
-        if text is None:
+        if not text:  # told already, where it was given without a value
             return None
         value = _number(text, "number")
         # A limit that is no number holds nothing back: no sum is above it.
         if isinstance(value, str) or not 0 < value < math.inf:
-            raise InputError(f"--{_dashed(name)} takes a number above 0, not {text!r}.")
+            wrong.append(f"--{_dashed(name)} takes a number above 0, not {text!r}.")
+            return None
+        if not least <= value <= most:
+            wrong.append(f"--{_dashed(name)} {text} is out of range: {least:,} to {most:,}.")
+            return None
         return float(value)
 
 
@@ -189,8 +199,12 @@ def _told(error: PrunaError) -> list[str]:
     return [f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())]
 
 
-def _pairs(words: Sequence[str]) -> list[tuple[str, Any]]:
+def _pairs(line: str) -> list[tuple[str, Any]]:
     """Give options with their values; None for one that has none."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise InputError(f"The options cannot be read: {error}.") from None
     pairs: list[tuple[str, Any]] = []
     for word in words:
         if word.startswith("--"):
@@ -273,7 +287,7 @@ class PrunaMagics(Magics):
 
             return costs(self.began_at)
         if word in {"", "help", "-h", "--help"}:
-            print(_USAGE)  # noqa: T201 - what was asked for
+            say(_USAGE)
             return None
         raise UsageError(f"%pruna {word[:40]}: there are %pruna models and %pruna cost.\n{_USAGE}")
 
@@ -281,53 +295,56 @@ class PrunaMagics(Magics):
         from pruna_nb.frames import generate as verbs
         from pruna_nb.frames.exploring import FrameTables
 
-        arguments = Arguments(line)
-        out = arguments.out()
-        cost = arguments.number("max_cost_usd")
-        size = int(arguments.number("size") or 256)
-        shell: Any = self.shell
-        ask = ask_of(arguments, cell, shell.user_ns)
         problems = Problems()
+        arguments = Arguments(line, problems)
+        out = arguments.out
+        shell: Any = self.shell
         options = read_options(
-            problems, max_cost_usd=cost, progress="quiet" not in arguments.options
+            problems,
+            max_cost_usd=arguments.max_cost_usd,
+            progress="quiet" not in arguments.options,
         )
+        ask = ask_of(arguments, cell, shell.user_ns, problems)
         problems.check()
         tables = FrameTables(options=options, unchecked=arguments.unchecked)
         if "estimate" in arguments.options:
-            print(tables.estimate(ask))  # noqa: T201 - what was asked for
+            say(tables.estimate(ask))
             return None
         try:
             frame = verbs.generate(tables.table(ask), tables.call(ask), options)
-        except (PrunaError, KeyboardInterrupt) as error:
+        except BaseException as error:
             part = getattr(error, "frame", None)
             if part is not None:
                 shell.user_ns[out] = part
             raise
         shell.user_ns[out] = frame
         title = f"{counted(len(frame), 'row')}; the frame is in {out}"
-        return grid_of(ask, frame, size=size, title=title)
+        return grid_of(ask, frame, size=arguments.size, title=title)
 
 
-def ask_of(arguments: Arguments, cell: str, variables: Mapping[str, Any]) -> Ask:
-    """Give what a cell asks for.
+def ask_of(
+    arguments: Arguments, cell: str, variables: Mapping[str, Any], problems: Problems
+) -> Ask:
+    """Return what a cell asks for; of use only if nothing was noted.
 
-    Raises
-    ------
-    InputError
-        If a value does not fit, a variable is missing, or there is no prompt.
+    It is noted that a value does not fit, that a variable is missing, or that there is no prompt.
     """
     from pruna_nb.frames.exploring import axes_of
 
-    prompts = [fill_prompt(prompt, variables) for prompt in parse_prompts(cell)]
+    prompts = []
+    for prompt in parse_prompts(cell):
+        with problems.noted():
+            prompts.append(fill_prompt(prompt, variables))
     model = arguments.model
-    if "prompt" in arguments.fields:
-        raise InputError("--prompt is no option here: prompts stand below, one a line.")
-    if not prompts and ("prompt" in model.required or not model.known):
-        raise InputError(f"{model.name} needs a prompt: write one a line below %%pruna.")
-    given = {"prompt": prompts or None, **arguments.fields}
-    problems = Problems()
+    fields = dict(arguments.fields)
+    if fields.pop("prompt", None) is not None:
+        msg = "--prompt is no option here: prompts stand below, one a line."
+        problems.add(InputError(msg))
+    if not cell.strip() and ("prompt" in model.required or not model.known):
+        msg = f"{model.name} needs a prompt: write one a line below %%pruna."
+        problems.add(InputError(msg))
+    given = {"prompt": prompts or None, **fields}
     axes, shared = axes_of(model, given, problems, unchecked=arguments.unchecked)
-    problems.check()
     return Ask(model, axes, shared)
 
 

@@ -25,6 +25,9 @@ _NOTE = f"{SMALL}{FAINT}margin:10px 0 0;text-align:left"
 _NOTES_BYTES = 900
 _ORDER: tuple[Status, ...] = ("succeeded", "failed", "lost", "canceled", "skipped", "pending")
 
+SIZE_AT_LEAST, SIZE_AT_MOST = 16, 4096
+"""Pixels of the box that each picture of a grid fits into."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -297,7 +300,7 @@ def grid(
     <Grid: 1 picture: 1 pending>
     """
     _check("columns", columns, 1, 100)
-    _check("size", size, 16, 4096)
+    _check("size", size, SIZE_AT_LEAST, SIZE_AT_MOST)
     _check("page_size", page_size, 1, 100_000)
     _check("max_bytes", max_bytes, 4_000, 2**40)
     made = Grid(
