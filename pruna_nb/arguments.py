@@ -94,7 +94,7 @@ class Problems:
             return reader(*given, **more)
         return instead
 
-    def check(self, subject: str = "This call cannot be made") -> None:
+    def check(self, subject: str = "This call cannot be made; nothing was sent") -> None:
         """Raise what was noted, as one error.
 
         Parameters
@@ -117,7 +117,7 @@ class Problems:
         kind = kinds.pop() if len(kinds) == 1 else InputError
         if kind is TooLargeError:
             kind = InputError
-        error = kind(listed(f"{subject}; nothing was sent:", lines))
+        error = kind(listed(f"{subject}:", lines))
         error.problems = lines
         raise error from None
 

@@ -7,17 +7,20 @@ the environment, the default. A key that is in none is looked for in the system'
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb import keyrings, scopes
-from pruna_nb.errors import MissingKeyError, SettingsError
+from pruna_nb import arguments, keyrings, scopes
+from pruna_nb.arguments import Problems
+from pruna_nb.errors import InputError, MissingKeyError, SettingsError
 from pruna_nb.handover import Handover, hash_of
 from pruna_nb.origins import (
     DEFAULT_BASE_URL,
@@ -29,8 +32,9 @@ from pruna_nb.origins import (
 from pruna_nb.redact import Hidden
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
+    from pruna_nb.arguments import Seconds
     from pruna_nb.scopes import Configured
 
 _KEY_HELP = (
@@ -147,11 +151,11 @@ def current(**overrides: Any) -> Settings:
     given = _with_hidden_key({name: os.environ.get(var) for name, var in _ENVIRONMENT.items()})
     merged: dict[str, Any] = {name: value for name, value in given.items() if value}
     for name in _FOLDERS & merged.keys():
-        merged[name] = _fixed_dir(merged[name])
+        merged[name] = _fixed_dir(name, merged[name])
     mine = scopes.in_force()
     merged = scopes.merge(merged, [HANDOVER.settings(), *mine])
     merged.update({name: value for name, value in overrides.items() if value is not None})
-    clean = {name: _CLEAN[name](value) for name, value in merged.items()}
+    clean = _read(merged)
     if "api_key" not in clean:
         stored = keyrings.stored_key(clean.get("base_url", DEFAULT_BASE_URL))
         clean = _with_hidden_key({**clean, "api_key": stored})
@@ -192,7 +196,7 @@ def configure(
     state_dir: str | Path | None = None,
     limits: Mapping[str, tuple[int, float]] | None = None,
     workers: int | None = None,
-    timeout: float | None = None,
+    timeout: Seconds | None = None,
     max_output_bytes: int | None = None,
 ) -> Configured:
     """Set the session's settings; in a ``with``, its own thread's or task's, for its length.
@@ -209,7 +213,8 @@ def configure(
         The service's address, with or without ``/v1``; else ``PRUNA_API_URL``. Plain http is
         taken for this machine alone.
     cache_dir : path, optional
-        Where outputs are kept; else ``PRUNA_NB_CACHE_DIR``, else the user's cache folder.
+        Where outputs are kept; else ``PRUNA_NB_CACHE_DIR``, else the user's cache folder. A
+        folder of this machine, or one that is mounted; no address such as ``s3://``.
     state_dir : path, optional
         Where this machine's processes keep their common limits; else ``PRUNA_NB_STATE_DIR``.
     limits : mapping of str to (int, float), optional
@@ -230,7 +235,7 @@ def configure(
     Raises
     ------
     SettingsError
-        If a value is wrong; nothing is changed then.
+        If values are wrong: all of them in one error; nothing is changed then.
 
     Examples
     --------
@@ -241,7 +246,7 @@ def configure(
     """
     given = _with_hidden_key(locals())
     api_key = given["api_key"]
-    clean = {name: _CLEAN[name](value) for name, value in given.items() if value is not None}
+    clean = _read(given)
     return scopes.change(clean)
 
 
@@ -270,68 +275,121 @@ def _clean_key(value: object) -> Hidden:
     return value
 
 
-def _clean_limits(value: Mapping[str, tuple[int, float]]) -> Mapping[str, tuple[int, float]]:
+def _clean_limits(value: object) -> Mapping[str, tuple[int, float]]:
+    if not isinstance(value, Mapping):
+        message = (
+            "limits must be a dict of (requests, seconds) by model, such as "
+            f'{{"p-image": (250, 60.0)}}; {arguments.described(value)} was given.'
+        )
+        raise SettingsError(message)
     clean: dict[str, tuple[int, float]] = {}
-    for name, limit in dict(value).items():
+    for name, limit in value.items():
         try:
-            requests, seconds = int(limit[0]), float(limit[1])
-        except (TypeError, ValueError, IndexError):
-            requests, seconds = 0, 0.0
-        if requests < 1 or not 0 < seconds < float("inf"):
+            requests, per = limit
+            number = arguments.whole("requests", requests)
+            seconds = arguments.seconds("seconds", per)
+        except (TypeError, ValueError):  # both of the package's errors are ValueErrors
+            number, seconds = 0, None
+        if seconds is None:
             message = (
                 f"limits[{name!r}] must be (requests, seconds), both above 0, such as "
-                f"(250, 60.0); {limit!r} was given."
+                f"(250, 60.0); {repr(limit)[:60]} was given."
             )
             raise SettingsError(message)
-        clean[str(name)] = (requests, seconds)
+        clean[str(name)] = (number, seconds)
     return MappingProxyType(clean)
 
 
-def _clean_number(name: str, low: float, high: float, kind: type) -> Any:
-    def clean(value: object) -> Any:
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not low <= value <= high:  # type: ignore[operator]
-            message = f"{name} must be a number from {low:g} to {high:g}; {value!r} was given."
-            raise SettingsError(message)
-        return kind(value)
+def _clean_number(name: str, low: int, high: int) -> Callable[[object], int]:
+    def clean(value: object) -> int:
+        try:
+            return arguments.whole(name, value, least=low, most=high)
+        except InputError as error:
+            raise SettingsError(str(error)) from None
 
     return clean
 
 
-def _clean_dir(value: str | Path) -> Path:
-    return Path(value).expanduser().absolute()
+def _clean_timeout(value: object) -> float:
+    seconds = arguments.seconds("timeout", value)
+    if seconds is None or not _TIME_OUT_AT_LEAST <= seconds <= _TIME_OUT_AT_MOST:
+        allowed = f"{_TIME_OUT_AT_LEAST:g} to {_TIME_OUT_AT_MOST:g}"
+        given = arguments.described(value)
+        raise SettingsError(f"timeout must be {allowed} seconds; {given} was given.")
+    return seconds
+
+
+_TIME_OUT_AT_LEAST, _TIME_OUT_AT_MOST = 0.001, 86_400.0
+# Of two letters and more: C: is a drive. `Path` makes one slash of two.
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+
+
+def _clean_dir(name: str) -> Callable[[object], Path]:
+    def clean(value: object) -> Path:
+        where = f"{name} ({_ENVIRONMENT[name]} in the environment)"
+        text = os.fspath(value) if isinstance(value, os.PathLike) else value
+        if not isinstance(text, str) or not text.strip() or "\0" in text:
+            given = arguments.described(value)
+            raise SettingsError(f"{where} must be a folder's path; {given} was given.")
+        if address := _ADDRESS.match(text.strip()):
+            # The rest is not shown: such addresses may hold keys.
+            message = (
+                f"{where} must be a folder of this machine; an address, {address[1]}://..., was "
+                "given, which is not supported. Mount it and give the folder."
+            )
+            raise SettingsError(message)
+        try:
+            return Path(text).expanduser().absolute()
+        except (RuntimeError, OSError) as error:  # no such user's home, no folder to stand in
+            raise SettingsError(f"{where} cannot be used: {error}.") from None
+
+    return clean
 
 
 _FOLDERS = {"cache_dir", "state_dir"}
 _FIXED_DIRS: dict[str, Path] = {}
 
 
-def _fixed_dir(value: str) -> Path:
+def _fixed_dir(name: str, value: str) -> Path:
     """Return a folder of the environment as it was meant when it was first seen.
 
     A program that goes to another folder must not leave its cache, and its journal, behind.
     """
-    return _FIXED_DIRS.setdefault(value, _clean_dir(value))
+    if value not in _FIXED_DIRS:
+        _FIXED_DIRS.setdefault(value, _clean_dir(name)(value))
+    return _FIXED_DIRS[value]
 
 
 for _name in _FOLDERS:
     if os.environ.get(_ENVIRONMENT[_name]):
-        _fixed_dir(os.environ[_ENVIRONMENT[_name]])
+        with contextlib.suppress(SettingsError):  # it is told where it is used
+            _fixed_dir(_name, os.environ[_ENVIRONMENT[_name]])
 
 
 _CLEAN: dict[str, Any] = {
     "api_key": _clean_key,
     "base_url": clean_base_url,
-    "cache_dir": _clean_dir,
-    "state_dir": _clean_dir,
+    "cache_dir": _clean_dir("cache_dir"),
+    "state_dir": _clean_dir("state_dir"),
     "limits": _clean_limits,
-    "workers": _clean_number("workers", 1, 128, int),
-    "timeout": _clean_number("timeout", 0.001, 86400, float),
-    "max_output_bytes": _clean_number("max_output_bytes", 1, 2**63, int),
+    "workers": _clean_number("workers", 1, 128),
+    "timeout": _clean_timeout,
+    "max_output_bytes": _clean_number("max_output_bytes", 1, 2**63),
 }
 
 
 def override(settings: Settings, **changes: Any) -> Settings:
     """Give settings with some of them changed and checked; None means "as it is"."""
-    clean = {name: _CLEAN[name](value) for name, value in changes.items() if value is not None}
-    return replace(settings, **clean)
+    return replace(settings, **_read(changes))
+
+
+def _read(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check settings, but for None; all that are wrong are told in one error."""
+    problems = Problems()
+    clean: dict[str, Any] = {}
+    for name, value in given.items():
+        if value is not None:
+            with problems.noted():
+                clean[name] = _CLEAN[name](value)
+    problems.check("These settings cannot be used; nothing was changed")
+    return clean

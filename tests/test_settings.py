@@ -9,7 +9,10 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -245,3 +248,53 @@ def test_a_relative_folder_of_the_environment_is_fixed_when_it_is_first_seen(tmp
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert current().cache_dir == tmp_path / "kept"
     assert current().state_dir == tmp_path / "state"
+
+
+ADDRESSES = ["s3://bucket/a", "gs://bucket", "memory://a", "file:///tmp/a", "https://a.example/b",
+             " s3://bucket", "abfs+ssl://a", Path("s3://bucket/a"), "S3:/bucket"]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", ADDRESSES, ids=str)
+@pytest.mark.parametrize("name", ["cache_dir", "state_dir"])
+def test_a_folder_that_is_an_address_is_refused_and_not_made_here(
+    address, name, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.SettingsError, match=f"{name} .* must be a folder of this machine"):
+        configure(**{name: address})
+    monkeypatch.setenv(f"PRUNA_NB_{name.upper()}", str(address))
+    with pytest.raises(errors.SettingsError, match=f"PRUNA_NB_{name.upper()} in the environment"):
+        settings.current()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_rest_of_an_address_is_not_shown():
+    with pytest.raises(errors.SettingsError) as raised:
+        configure(cache_dir="s3://AKIA77:sesame@bucket/a")
+    assert "s3://" in str(raised.value)
+    assert "sesame" not in str(raised.value)
+
+
+@pytest.mark.parametrize("value", [1, b"a", ["a"], "", "a\0b", "~nobody-of-that-name/a", True])
+def test_what_is_no_path_is_refused(value):
+    with pytest.raises(errors.SettingsError, match="cache_dir"):
+        configure(cache_dir=value)
+
+
+def test_all_settings_that_are_wrong_are_told_in_one_error():
+    with pytest.raises(errors.SettingsError) as raised:
+        configure(workers=True, timeout="60", limits=5, max_output_bytes=1.5, cache_dir="s3://a")
+    assert len(raised.value.problems) == 5
+    assert str(raised.value).startswith("These settings cannot be used; nothing was changed:")
+
+
+@pytest.mark.parametrize("limit", [5, "ab", (0, 60), (250, 0), (250,), (250, float("nan")), None])
+def test_a_limit_that_is_none_is_refused(limit):
+    with pytest.raises(errors.SettingsError, match=r"limits\['p-image'\] must be"):
+        configure(limits={"p-image": limit})
+
+
+def test_what_other_libraries_make_is_taken_as_a_setting():
+    with configure(workers=np.int64(5), timeout=timedelta(seconds=7), max_output_bytes=1e6):
+        now = settings.current()
+    assert (now.workers, now.timeout, now.max_output_bytes) == (5, 7.0, 1_000_000)

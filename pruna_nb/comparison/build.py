@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pruna_nb.comparison.scores import Score
     from pruna_nb.comparison.variants import Variant
 
-NOT_COMPARED = "these variants cannot be compared"
+NOT_COMPARED = "these variants cannot be compared; nothing was sent"
 _WHOLE = 1_000_000
 """Pixels: a box into which any picture fits at its full size."""
 
