@@ -149,7 +149,7 @@ def described(value: object) -> str:
     """
     if isinstance(value, _PLAIN):
         try:
-            shown = repr(value)
+            shown = str(value) if isinstance(value, Decimal) else repr(value)
         except ValueError:  # Python writes no whole number of more than 4,300 digits
             return "a number too long to show"
         return shown if len(shown) <= _SHOWN_AT_MOST else f"{shown[:_SHOWN_AT_MOST]}…"

@@ -6,14 +6,15 @@ import argparse
 import getpass
 import io
 import json
-import math
 import os
 import re
 import sys
+from decimal import Decimal, InvalidOperation
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.arguments import Problems
+from pruna_nb.arguments import Problems, whole
+from pruna_nb.batch.options import read_options
 from pruna_nb.catalog import find_model
 from pruna_nb.console import say
 from pruna_nb.errors import InputError, PrunaError, UnknownModelError
@@ -138,26 +139,26 @@ def _add_generate(commands: Any) -> None:
         "(hf_api_token=-); may be repeated",
     )  # fmt: skip
     make.add_argument(
-        "--samples", type=int, default=1, metavar="N", help="outputs for each row (default: 1)"
+        "--samples", type=_number, default=1, metavar="N", help="outputs for each row (default: 1)"
     )
     make.add_argument(
         "--out", default="out", metavar="FOLDER", help="for files and table (default: out)"
     )
     make.add_argument(
-        "--max-cost", "--max-cost-usd", type=_usd, metavar="USD", help="refuse to start above it"
+        "--max-cost", "--max-cost-usd", type=_number, metavar="USD", help="refuse to start above it"
     )
     make.add_argument(
-        "--cache", choices=("use", "refresh", "off"), default="use",
+        "--cache", metavar="{use,refresh,off}", default="use",
         help="take outputs that are there (the default), or pay for new ones and keep them for "
         "later runs, or not",
     )  # fmt: skip
     make.add_argument(
-        "--on-lost", choices=("report", "resend"), default="report",
+        "--on-lost", metavar="{report,resend}", default="report",
         help="what to do when an answer was lost, which may have been charged: say so in its row "
         "(the default), or send it again at once",
     )  # fmt: skip
     make.add_argument(
-        "--timeout", type=float, metavar="SECONDS", help="a prediction may take (default: 10 "
+        "--timeout", type=_number, metavar="SECONDS", help="a prediction may take (default: 10 "
         "minutes for pictures, an hour for videos)",
     )  # fmt: skip
     make.add_argument(
@@ -188,22 +189,31 @@ def _generate(asked: argparse.Namespace) -> int:
 
     problems = Problems()
     fields = _fields(asked, problems)
+    samples = problems.read(whole, "samples", asked.samples, instead=1)
+    how = read_options(
+        problems,
+        cache=asked.cache,
+        on_lost=asked.on_lost,
+        timeout=asked.timeout,
+        max_cost_usd=asked.max_cost,
+        progress=not asked.quiet,
+    )
     is_misused = bool(problems)
     call = {
         "model": asked.model,
         "prompt_col": asked.prompt_col,
         "prompt": asked.prompt,
-        "samples": asked.samples,
+        "samples": samples,
         "unchecked": asked.unchecked,
-        "cache": asked.cache,
+        "cache": how.cache,
         **fields,
     }
     options = {
         "prefix": asked.prefix,
-        "on_lost": asked.on_lost,
-        "timeout": asked.timeout,
-        "max_cost_usd": asked.max_cost,
-        "progress": not asked.quiet,
+        "on_lost": how.on_lost,
+        "timeout": how.timeout,
+        "max_cost_usd": how.max_cost_usd,
+        "progress": how.progress,
     }
     try:
         out = None if asked.dry_run else asked.out
@@ -216,16 +226,12 @@ def _generate(asked: argparse.Namespace) -> int:
     return generate_table(command, escape_formulas=asked.escape_formulas)
 
 
-def _usd(text: str) -> float:
-    """Read a budget; "nan" would be one that nothing exceeds."""
+def _number(text: str) -> Decimal | str:
+    """Read a number; what is none is told with all else that is wrong."""
     try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0.0 <= value < math.inf:
-        msg = f"{text!r} is no amount of USD; give a number of 0 or more, such as 20 or 0.50"
-        raise argparse.ArgumentTypeError(msg)
-    return value
+        return Decimal(text)
+    except InvalidOperation:
+        return text
 
 
 def _fields(asked: argparse.Namespace, problems: Problems) -> dict[str, Any]:

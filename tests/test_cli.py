@@ -216,7 +216,7 @@ def test_a_budget_that_is_no_amount_is_refused(service, prompts, capsys, budget)
     with pytest.raises(SystemExit) as refused:
         cli.main(["generate", str(prompts), "--prompt-col", "prompt", "--max-cost", budget])
     assert refused.value.code == 2
-    assert f"{budget!r} is no amount of USD" in capsys.readouterr().err
+    assert "--max-cost must be 0 USD or more" in capsys.readouterr().err
     assert service.charged == 0
 
 
@@ -369,3 +369,17 @@ def test_a_port_that_is_taken_is_named(service, capsys):
 def test_a_limit_that_is_no_number_is_no_traceback(capsys):
     assert cli.main(["emulator", "--limit", "p-image", "many", "60"]) == 1
     assert "'many' is no number" in capsys.readouterr().err
+
+
+def test_all_options_that_are_wrong_are_told_at_once(service, prompts, capsys):
+    command = ["generate", str(prompts), "--prompt-col", "promt", "--max-cost", "nan", "--cache",
+               "us", "--on-lost", "resent", "--timeout", "soon", "--samples", "2.5", "--model",
+               "p-imag", "--set", "seed"]  # fmt: skip
+    with pytest.raises(SystemExit) as refused:
+        cli.main(command)
+    assert refused.value.code == 2
+    told = capsys.readouterr().err
+    for part in ("--max-cost must", "'us' was given", "Did you mean 'resend'", "'soon' was given",
+                 "2.5 was given", "no model 'p-imag'", "'promt'", "--set takes FIELD"):  # fmt: skip
+        assert part in told, part
+    assert service.charged == 0

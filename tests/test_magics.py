@@ -205,3 +205,21 @@ def test_a_hostile_prompt_is_text_in_the_grid(pruna):
     html = pruna("", "<script>alert(1)</script> for $5 and $6").html()
     assert "<script" not in html
     assert "mathjax_ignore" in html
+
+
+@pytest.mark.parametrize("size", ["5000", "15", "4097", "0.5"])
+def test_a_size_that_the_grid_does_not_take_is_told_before_anything_is_sent(pruna, service, size):
+    with pytest.raises(UsageError, match="out of range"):
+        pruna(f"--quiet --size {size}", "a cow")
+    assert service.charged == 0
+
+
+def test_all_mistakes_of_a_cell_are_told_at_once(pruna, service):
+    line = "--model p-image --size 5000 --max-cost-usd nan --out 1st --sede 1 --aspect-ratio 17:9"
+    with pytest.raises(UsageError) as raised:
+        pruna(line, "a {colour} cow\na {size} cow")
+    told = str(raised.value)
+    for part in ("--size 5000", "--max-cost-usd takes", "'1st'", "--seed?", "'17:9'", "'colour'",
+                 "'size'"):  # fmt: skip
+        assert part in told, part
+    assert service.charged == 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from pruna_nb import catalog, errors
+from pruna_nb import arguments, catalog, errors
 from pruna_nb.api import files, replies, retry
 from pruna_nb.api.calls import Calls
 from pruna_nb.api.certificates import check_authorities
@@ -15,14 +17,16 @@ from pruna_nb.api.hidden import masked
 from pruna_nb.api.media import MediaStore, media_dir
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.throttle import throttle_for
+from pruna_nb.arguments import Problems
 from pruna_nb.redact import Hidden
 from pruna_nb.settings import current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from types import TracebackType
 
     from pruna_nb.api.throttle import Throttle
+    from pruna_nb.arguments import Seconds
     from pruna_nb.settings import Settings
 
 TIME_OUT_SECONDS = {"image": 600.0, "video": 3600.0, "zip": 6 * 3600.0, "unknown": 3600.0}
@@ -72,7 +76,7 @@ class Client:
         api_key: str | None = None,
         base_url: str | None = None,
         *,
-        timeout: float | None = None,
+        timeout: Seconds | None = None,
         limits: Mapping[str, tuple[int, float]] | None = None,
     ) -> None:
         api_key = Hidden(api_key) if isinstance(api_key, str) else api_key
@@ -140,8 +144,14 @@ class Client:
             As `pruna_nb.errors` draws them. Only what proves that nothing was accepted (no
             connection, 429, 503) was tried again.
         """
-        known = catalog.find_model(model, unchecked=unchecked)
-        given = checked(known, dict(input), unchecked=unchecked)
+        problems = Problems()
+        anyhow = problems.read(arguments.switch, "unchecked", unchecked, instead=False)
+        sync = problems.read(arguments.switch, "sync", sync, instead=False)
+        known = catalog.read_model(model, problems, unchecked=anyhow)
+        given: dict[str, Any] = {}
+        with problems.noted():
+            given = checked(known, _as_input(input), unchecked=anyhow)
+        problems.check()
         wire = files.replace_media(given, self.uploader.url)
         throttle = self._throttle(known.name, catalog.limit_for(known))
         made = self._create(throttle, lambda: self.calls.create(known.name, wire, sync=sync))
@@ -155,12 +165,12 @@ class Client:
         prediction : Prediction or str
             One that `create` gave, or its id.
         """
-        asked = Prediction("", {}, prediction) if isinstance(prediction, str) else prediction
+        asked = _as_prediction(prediction)
         if asked.id is None:
             return asked
         return self._read("status", lambda: self.calls.status(asked))
 
-    def wait(self, prediction: Prediction | str, *, timeout: float | None = None) -> Prediction:
+    def wait(self, prediction: Prediction | str, *, timeout: Seconds | None = None) -> Prediction:
         """Wait until a prediction is finished.
 
         Parameters
@@ -177,8 +187,11 @@ class Client:
         PredictionTimeoutError
             If it did not end in that time; it goes on, and can be waited for again.
         """
-        asked = Prediction("", {}, prediction) if isinstance(prediction, str) else prediction
-        seconds = self._time_out(asked.model) if timeout is None else timeout
+        problems = Problems()
+        given = problems.read(arguments.seconds, "timeout", timeout, zero=True, instead=None)
+        asked = problems.read(_as_prediction, prediction, instead=Prediction("", {}, ""))
+        problems.check("This cannot be waited for")
+        seconds = self._time_out(asked.model) if given is None else given
         end = time.monotonic() + seconds
         pause = _POLL_FIRST
         while not asked.finished:
@@ -215,6 +228,9 @@ class Client:
         DeliveryError
             If the output could not be fetched whole.
         """
+        prediction = _as_prediction(prediction)
+        if to is not None and not isinstance(to, (str, os.PathLike)):
+            raise errors.InputError(f"to= must be a folder; {arguments.described(to)} was given.")
         if prediction.status != "succeeded":
             msg = f"The prediction is {prediction.status}; wait() for it, then deliver() it."
             raise errors.InputError(msg)
@@ -284,16 +300,42 @@ def checked(model: catalog.Model, given: dict[str, Any], *, unchecked: bool) -> 
     InputError
         With every problem.
     """
-    ready = {
-        name: _as_media(model, name, value, unchecked=unchecked) if name in model.fields else value
-        for name, value in given.items()
-        if value is not None
-    }
-    problems = catalog.check_input(model, ready, unchecked=unchecked)
-    if problems:
-        lines = "; ".join(str(problem) for problem in problems)
-        raise errors.InputError(f"{model.name} does not take this input: {lines}", problems)
+    ready: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        ready[name] = value
+        if name in model.fields:
+            try:
+                ready[name] = _as_media(model, name, value, unchecked=unchecked)
+            except arguments.MISTAKES as error:
+                wrong[name] = f"{name}: {arguments.lines_of(error)[0]}"
+    found = catalog.check_input(model, ready, unchecked=unchecked)
+    lines = [*wrong.values(), *(str(each) for each in found if each.field not in wrong)]
+    if lines:
+        head = f"{model.name} does not take this input"
+        several = arguments.listed(f"{head}; nothing was sent:", lines)
+        raise errors.InputError(several if len(lines) > 1 else f"{head}: {lines[0]}", lines)
     return ready
+
+
+def _as_input(given: object) -> dict[str, Any]:
+    if isinstance(given, Mapping) and all(isinstance(name, str) for name in given):
+        return dict(given)
+    msg = f"input must be a dict of the model's fields; {arguments.described(given)} was given."
+    raise errors.InputError(msg)
+
+
+def _as_prediction(given: object) -> Prediction:
+    if isinstance(given, Prediction):
+        return given
+    if isinstance(given, str) and given.strip():
+        return Prediction("", {}, str(given))
+    msg = (
+        f"prediction must be what create() gave, or an id; {arguments.described(given)} was given."
+    )
+    raise errors.InputError(msg)
 
 
 def _as_media(model: catalog.Model, name: str, value: Any, *, unchecked: bool) -> Any:

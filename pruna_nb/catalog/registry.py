@@ -105,7 +105,7 @@ def find_model(name: str, *, unchecked: bool = False) -> Model:
     model = _look_up(name)
     if model is not None:
         return model
-    if not _PLAIN_NAME.fullmatch(name):
+    if name != NO_MODEL and not _PLAIN_NAME.fullmatch(name):
         msg = f"{name!r} can be no model's name: letters, digits, '-', '.', '_' and '/' are allowed"
         raise UnknownModelError(msg)
     if not unchecked:
@@ -205,7 +205,7 @@ def register_model(
     return model
 
 
-NO_MODEL = "no-such-model"
+NO_MODEL = "(no such model)"
 """Stands for a model that could not be found, while the rest of a call is checked."""
 
 
@@ -228,7 +228,7 @@ def read_model(model: object, problems: Problems, *, unchecked: bool = False) ->
         if not isinstance(model, str):
             given = f"{described(model)} was given"
             raise InputError(f"model must be a model's name, such as 'p-image'; {given}.")
-        return find_model(str(model), unchecked=unchecked)
+        return find_model(str(model), unchecked=unchecked or model == NO_MODEL)
     return find_model(NO_MODEL, unchecked=True)
 
 

@@ -193,7 +193,7 @@ class PrunaFrame(MediaVerbs, LaterVerbs):
         *,
         model: str = "p-image",
         prompt: str | None = None,
-        max_cost_usd: float | None = None,
+        max_cost_usd: Amount | None = None,
         unchecked: bool = False,
         **fields: Any,
     ) -> Form:

@@ -21,8 +21,10 @@ from pruna_nb.errors import InputError, PrunaError
 from pruna_nb.frames.call import read_call
 from pruna_nb.frames.cells import plain, plain_cells
 from pruna_nb.frames.fitting import Fitted, fit_columns
+from pruna_nb.frames.gather import gather
 from pruna_nb.frames.out_folder import OutFolder, is_escaped
 from pruna_nb.frames.tables_on_disk import kind_of, read_table, write_table
+from pruna_nb.settings import current
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +94,7 @@ def prepare(
         if out is not None:
             folder = _open_folder(out, path)
     if fitted is None or problems:  # the run, which finds the rest, is not reached
-        _check_arguments(call, options, problems)
+        _check_arguments(frame if fitted is None else fitted.frame, call, options, problems)
     problems.check()
     assert fitted is not None  # noqa: S101 - else there was a problem
     return Command(frame, fitted, folder, dict(options))
@@ -116,13 +118,13 @@ def _open_folder(out: str, table: Path) -> OutFolder:
 
 
 def _check_arguments(
-    call: Mapping[str, Any], options: Mapping[str, Any], problems: Problems
+    frame: pd.DataFrame, call: Mapping[str, Any], options: Mapping[str, Any], problems: Problems
 ) -> None:
-    """Note what is wrong with the arguments alone."""
+    """Note what is wrong with the arguments, and with the rows where there are some."""
     asked = ("prompt_col", "prompt", "samples", "unchecked")
     fields = {name: call[name] for name in call if name not in {*asked, "model", "cache"}}
     how = {name: value for name, value in options.items() if name != "prefix"}
-    read_call(
+    read = read_call(
         call["model"],
         problems,
         **{name: call[name] for name in asked},
@@ -130,6 +132,8 @@ def _check_arguments(
         fields=fields,
     )
     read_options(problems, cache=call["cache"], **how)
+    if len(frame.columns) and read.samples == 1 and not read.drafts():  # else seeds are added
+        gather(frame, read, current().service, problems)
 
 
 def check_folder(out: str) -> None:

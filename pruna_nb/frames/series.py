@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pruna_nb.arguments import Amount, Seconds
+    from pruna_nb.batch.cache import CacheMode
+    from pruna_nb.batch.options import OnLost
     from pruna_nb.frames.accessor import PrunaFrame
+    from pruna_nb.frames.background import BackgroundRun
     from pruna_nb.frames.generate import Estimate
     from pruna_nb.widgets.form import Form
 
@@ -24,7 +28,55 @@ class PrunaSeries:
 
         return PrunaFrame(self._series.to_frame(name)), name
 
-    def generate(self, **arguments: Any) -> Any:
+    @overload
+    def generate(
+        self,
+        *,
+        model: str = "p-image",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[False] = False,
+        **fields: Any,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def generate(
+        self,
+        *,
+        model: str = "p-image",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[True],
+        **fields: Any,
+    ) -> BackgroundRun: ...
+
+    def generate(
+        self,
+        *,
+        model: str = "p-image",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: bool = False,
+        **fields: Any,
+    ) -> pd.DataFrame | BackgroundRun:
         """Make an output of each prompt; the arguments are those of ``df.pruna.generate``.
 
         Returns
@@ -33,14 +85,66 @@ class PrunaSeries:
             The prompts and the results' columns, with the Series' index.
         """
         frame, name = self._frame()
-        return frame.generate(name, **arguments)
+        # Which of the two it gives is told by `background`, as mypy cannot see here.
+        run: Any = frame.generate
+        made: pd.DataFrame | BackgroundRun = run(
+            name,
+            model=model,
+            samples=samples,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+            unchecked=unchecked,
+            prefix=prefix,
+            background=background,
+            **fields,
+        )
+        return made
 
-    def explore(self, **arguments: Any) -> Form:
+    def explore(
+        self,
+        *,
+        model: str = "p-image",
+        max_cost_usd: Amount | None = None,
+        unchecked: bool = False,
+        **fields: Any,
+    ) -> Form:
         """Try some of the prompts in a form; the arguments are those of ``df.pruna.explore``."""
         frame, name = self._frame()
-        return frame.explore(name, **arguments)
+        return frame.explore(
+            name, model=model, max_cost_usd=max_cost_usd, unchecked=unchecked, **fields
+        )
 
-    def estimate(self, **arguments: Any) -> Estimate:
+    def estimate(
+        self,
+        *,
+        model: str = "p-image",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: bool = False,
+        **fields: Any,
+    ) -> Estimate:
         """Say what `generate` would run and cost with the same arguments; sends nothing."""
         frame, name = self._frame()
-        return frame.estimate(name, **arguments)
+        return frame.estimate(
+            name,
+            model=model,
+            samples=samples,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+            unchecked=unchecked,
+            prefix=prefix,
+            background=background,
+            **fields,
+        )

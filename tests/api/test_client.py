@@ -432,3 +432,36 @@ def test_many_threads_share_one_client(service, client):
         thread.join()
     assert len(set(paths)) == 16
     assert time.monotonic() - began < 60
+
+
+def test_all_that_is_wrong_with_a_prediction_is_told_before_it_is_sent(service):
+    client = pruna_nb.Client()
+    wrong = {"aspect_ration": "1:1", "seed": "x"}
+    with pytest.raises(errors.InputError) as raised:
+        client.create("p-image", wrong, sync="no", unchecked="no")
+    assert len(raised.value.problems) == 5  # the prompt is missing too
+    for given in (None, "a fox", [("prompt", "a")], {1: "a"}):
+        with pytest.raises(errors.InputError, match="input must be a dict"):
+            client.create("p-image", given)
+    for model in (None, ["p-image"], float("nan")):
+        with pytest.raises(errors.InputError, match="model must be a model's name"):
+            client.create(model, {"prompt": "a fox"})
+    assert service.charged == 0
+
+
+@pytest.mark.parametrize("timeout", ["60", -1, True, float("nan"), [60]])
+def test_a_time_to_wait_that_is_none_is_refused(service, timeout):
+    with pytest.raises(errors.SettingsError, match="timeout must be"):
+        pruna_nb.Client().wait("p1", timeout=timeout)
+    with pytest.raises(errors.SettingsError, match="timeout must be"):
+        pruna_nb.Client(timeout=timeout)
+    assert sum(service.counts.values()) == 0
+
+
+@pytest.mark.parametrize("prediction", [None, 1, {"id": "p1"}, ""])
+def test_what_is_no_prediction_is_refused(service, prediction):
+    client = pruna_nb.Client()
+    for call in (client.status, client.wait, client.deliver):
+        with pytest.raises(errors.InputError, match="prediction must be what create"):
+            call(prediction)
+    assert sum(service.counts.values()) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from datetime import timedelta
 from decimal import Decimal
@@ -177,3 +178,68 @@ def test_a_form_tells_all_its_mistakes_at_once(frame):
 def test_a_comparison_reads_its_budget_as_the_others_do(value):
     with pytest.raises(SettingsError, match="max_cost_usd must be 0 USD or more"):
         pruna_nb.compare(["a fox", "a hen"], seeds=1, max_cost_usd=value, **QUIET)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "taken"),
+    [(np.int64(2), [1, 2]), (2.0, [1, 2]), (np.array([3, 5]), [3, 5]), (pd.Series([3.0, 5.0]),
+     [3, 5]), (range(3, 5), [3, 4]), ((3, 5), [3, 5]), ({3}, [3]), (iter([3]), [3]),
+     (np.float32(1), [1]), (pd.Index([7]), [7])],
+)  # fmt: skip
+@pytest.mark.usefixtures("service")
+def test_seeds_are_taken_whatever_holds_them(seeds, taken):
+    made = pruna_nb.compare(["a fox", "a hen"], seeds, **QUIET)
+    assert sorted({row["seed"] for row in made.rows}) == taken
+
+
+@pytest.mark.usefixtures("nothing_is_sent")
+@pytest.mark.parametrize(
+    "seeds", ["1,2", b"1", 0, -1, 2.5, True, math.nan, [], ["1"], [1, 0.5], [True], {"a": 1},
+              12_345_678, np.array([]), pd.NA, object]
+)  # fmt: skip
+def test_seeds_that_are_none_are_refused(seeds):
+    with pytest.raises(InputError, match="seeds"):
+        pruna_nb.compare(["a fox", "a hen"], seeds, **QUIET)
+
+
+@pytest.mark.usefixtures("service")
+@pytest.mark.parametrize("several", [np.array, pd.Series, tuple, list, iter])
+def test_an_axis_of_a_comparison_is_taken_whatever_holds_it(several):
+    ratios = several(["1:1", "16:9"])
+    assert len(pruna_nb.compare(["a fox", "a hen"], 1, aspect_ratio=ratios, **QUIET).rows) == 4
+
+
+@pytest.mark.usefixtures("nothing_is_sent")
+def test_a_comparison_tells_all_its_mistakes_at_once():
+    with pytest.raises(InputError) as raised:
+        pruna_nb.compare(
+            {"one": {"prompt": "a fox", "seed": 3}, "two": "a hen"}, seeds=2, max_cost_usd="5",
+            progress="no", score=3,
+        )  # fmt: skip
+    told = "\n".join(raised.value.problems)
+    for part in ("max_cost_usd", "progress", "score", "variant 'one' sets seed"):
+        assert part in told, part
+    with pytest.raises(InputError) as raised:
+        pruna_nb.compare(["p-image", "flux-dev"], 1, prompt="a", max_cost=3, aspect_ratio="16:10")
+    assert "max_cost" in str(raised.value)
+    assert "max_cost_usd" in str(raised.value)
+    assert "'16:10'" in str(raised.value)
+
+
+@pytest.mark.usefixtures("nothing_is_sent")
+@pytest.mark.parametrize("model", [None, 1, ["p-image"], math.nan])
+def test_a_comparison_with_what_is_no_model_is_refused(model):
+    for variants in (["a fox", "a hen"], [{"prompt": "a", "model": model}, "a hen"]):
+        with pytest.raises(PrunaError, match="model must be a model's name"):
+            pruna_nb.compare(variants, 1, **({"model": model} if variants[0] == "a fox" else {}))
+
+
+@pytest.mark.parametrize(
+    "verb", ["generate", "edit", "upscale", "animate", "finalize", "estimate", "retry"]
+)
+def test_completion_shows_the_options_of_every_verb(frame, verb):
+    for holder in (frame.pruna, frame["prompt"].pruna):
+        if hasattr(holder, verb):
+            names = inspect.signature(getattr(holder, verb)).parameters
+            assert {"cache", "on_lost", "max_cost_usd", "progress", "timeout", "prefix"} <= {*names}
+            assert "arguments" not in names
