@@ -204,3 +204,34 @@ def test_no_row_is_lost_and_none_is_paid_for_twice_in_silence(case):
     assert found.paid_twice <= case.at_most_twice, found
     assert found.paid_twice <= found.told, found
     assert found.refused == 0, found
+
+
+CELL = """
+import pandas as pd
+import pruna_nb
+frame = pd.DataFrame({"prompt": [f"thing {number}" for number in range(40)]})
+frame.pruna.generate("prompt", progress=False)
+"""
+
+
+def test_a_kernel_that_is_told_to_end_ends_by_itself_and_loses_nothing():
+    from jupyter_client.manager import start_new_kernel
+
+    with (
+        emulator.running(fast=True, latency=(0.1, 0.4)) as service,
+        SlowProxy(service.port, 0.2) as proxy,
+        place(proxy.url) as (_, environment),
+    ):
+        manager, client = start_new_kernel(env=environment)
+        try:
+            kernel = manager.provisioner.process
+            client.execute(CELL)
+            until(lambda: service.charged >= 8)
+            kernel.send_signal(signal.SIGTERM)
+            until(lambda: kernel.poll() is not None)
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
+        out, _ = finished(started(FRAME, environment, 40))
+        assert out == "{'succeeded': 40}\n"
+        assert service.charged == 40
