@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from pruna_nb.errors import CacheError, DeliveryError
 from pruna_nb.files import owned
 from pruna_nb.files.checks import problem_of, type_of, whole_files
-from pruna_nb.files.folders import make_private
+from pruna_nb.files.folders import make_private, sync_folder
 from pruna_nb.files.kinds import BYTES, HEAD_BYTES
 from pruna_nb.files.regular import open_regular
 
@@ -153,6 +153,8 @@ class MediaStore:
             except FileNotFoundError:  # the first with this beginning
                 place.parent.mkdir(exist_ok=True, mode=0o700)
                 part.replace(place)
+                sync_folder(self.folder)
+            sync_folder(place.parent)
         except BaseException as error:
             with contextlib.suppress(OSError):  # the folder may be gone
                 part.unlink(missing_ok=True)

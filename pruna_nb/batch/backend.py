@@ -18,6 +18,7 @@ from joblib.memory import FIRST_LINE_TEXT
 
 from pruna_nb.batch.database import Database, database_of
 from pruna_nb.batch.frozen import prediction
+from pruna_nb.batch.records import INSERT_ITEM, item_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,18 +68,7 @@ class SqliteStore(StoreBackendMixin, StoreBackendBase):
     def dump_item(self, call_id: Sequence[str], item: Any, verbose: int = 1) -> None:
         """Keep an entry's value, in place of what it was before."""
         del verbose
-        now = time.time()
-        self.database.change(
-            _INSERT,
-            [
-                call_id[-1],
-                item["key"],
-                *(item.get(name) for name in _COLUMNS),
-                now,
-                now,
-                json.dumps(item),
-            ],
-        )
+        self.database.change(_INSERT, item_values(call_id[-1], item, time.time()))
 
     def clear_item(self, call_id: Sequence[str]) -> None:
         """Forget an entry."""
@@ -147,10 +137,6 @@ class SqliteStore(StoreBackendMixin, StoreBackendBase):
         raise OSError(msg)
 
 
-_COLUMNS = ("media", "size", "mtime_ns", "seconds", "prediction_id", "model")
-_NAMES = ("args_id", "key", *_COLUMNS, "created_at", "used_at", "value")
-_INSERT = (
-    f"INSERT OR REPLACE INTO item ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - names of ours
-)
+_INSERT = f"INSERT OR REPLACE {INSERT_ITEM}"
 
 register_store_backend(NAME, SqliteStore)

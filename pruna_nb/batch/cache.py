@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pruna_nb.api.media import MediaStore, media_dir, sha256_of
+from pruna_nb.batch import records
 from pruna_nb.batch.database import FILE_NAME, database_of
 from pruna_nb.files.owned import is_media_name
 
@@ -143,6 +144,7 @@ class Cache:
             "content_type": stored.type.content_type,
             "created_at": time.time(),
         }
+        records.write(self.folder, value)
         from joblib import hash as hash_of
 
         # What `call(key, value)` does, without looking through the function's signature each time:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import threading
@@ -10,17 +11,22 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pruna_nb.api.holders import holder_of
-from pruna_nb.api.media import unwritable
+from pruna_nb.api.media import media_dir, unwritable
+from pruna_nb.batch import records
 from pruna_nb.batch.commits import Commits
+from pruna_nb.batch.damage import is_damage, is_damaged, move_aside, read_journal
 from pruna_nb.batch.schema import apply_schema
+from pruna_nb.batch.words import counted
 from pruna_nb.errors import CacheError
-from pruna_nb.files.folders import make_private
+from pruna_nb.files.folders import make_private, sync_folder
+from pruna_nb.files.owned import media_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 T = TypeVar("T")
+LOG = logging.getLogger("pruna_nb")
 FILE_NAME = "pruna_nb.sqlite"
 _BUSY_SECONDS = 30.0
 _NAMES_AT_ONCE = 500
@@ -31,6 +37,10 @@ _OPEN_AT_MOST = 16
 """Cache folders that a process keeps open."""
 _LEFT: list[sqlite3.Connection] = []
 """Connections of a forked parent: closing them here would take away its locks."""
+
+
+class DamagedError(CacheError):
+    """The file is damaged: the next use moves it aside, and makes one of what lies beside it."""
 
 
 class Database:
@@ -51,6 +61,9 @@ class Database:
         self._folder_synced = False
         self._connection: sqlite3.Connection | None = None
         self._opened_as: tuple[int, int, int] | None = None
+        self._seems_damaged = False
+        self._aside: Path | None = None
+        self._unknown = ""
 
     def execute(self, sql: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and give its rows.
@@ -137,12 +150,8 @@ class Database:
             os.fsync(log)
         finally:
             os.close(log)
-        if not self._folder_synced and hasattr(os, "O_DIRECTORY"):
-            folder = os.open(self.folder, os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        if not self._folder_synced:
+            sync_folder(self.folder)
         self._folder_synced = True
 
     @contextlib.contextmanager
@@ -174,6 +183,23 @@ class Database:
         if self._connection is not None and self._identity() == self._opened_as:
             return self._connection
         self._let_go()
+        if self._seems_damaged:
+            self._seems_damaged = False
+            if is_damaged(self.path):
+                self._aside = move_aside(self.path)
+        try:
+            connection = self._connect()
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            self._aside = move_aside(self.path)
+            connection = self._connect()
+        if self._unknown:
+            message, self._unknown = self._unknown, ""
+            raise CacheError(message)
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
         make_private(self.folder)
         # Made for the user alone. One that is there is not opened: closing it again would drop the
         # locks that SQLite has on it in this process, under another spelling of the path, say.
@@ -185,13 +211,42 @@ class Database:
         try:
             _use_wal(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
-            apply_schema(connection, self.path)
+            apply_schema(connection, self.path, self._fill)
         except BaseException:
             connection.close()
             raise
         self._connection, self._opened_as = connection, self._identity()
         self._folder_synced = False
         return connection
+
+    def _fill(self, connection: sqlite3.Connection) -> None:
+        """Put into a new file what lies beside it, and what a damaged one still gives; say so.
+
+        Where that leaves pictures of which nothing is known, the next use is an error, once: they
+        would be paid for again before anybody read a warning.
+        """
+        aside, self._aside = self._aside, None
+        outputs = records.restore(self.folder, connection)
+        noted = 0 if aside is None else read_journal(aside, connection)
+        if aside is None and not outputs:
+            return
+        what = "was missing" if aside is None else f"was damaged, and is kept as {str(aside)!r}"
+        read = "" if aside is None else f", {counted(noted, 'prediction')} that could still be read"
+        message = (
+            f"The index {str(self.path)!r} {what}. Made anew: {counted(outputs, 'output')} by the "
+            f"records beside the media{read}. A prediction that only the old index knew as sent "
+            "and not fetched is not known any more: its row would be sent, and charged, again."
+        )
+        (known,) = connection.execute("SELECT count(DISTINCT media) FROM item").fetchone()
+        unknown = sum(1 for _ in media_files(media_dir(self.folder))) - known
+        if aside is not None and (unknown > 0 or not outputs):
+            files = counted(max(0, unknown), "media file")
+            self._unknown = (
+                f"{message} Of {files} in the folder it is not known what they were asked for. "
+                "Nothing was sent; run again to go on without them."
+            )
+        else:
+            LOG.warning(message)
 
     def _let_go(self) -> None:
         connection, self._connection = self._connection, None
@@ -210,12 +265,14 @@ class Database:
         return os.getpid(), stat.st_dev, stat.st_ino
 
     def _cannot(self, error: sqlite3.Error) -> CacheError:
-        if "malformed" in str(error) or "not a database" in str(error):
+        if is_damage(error):
+            self._let_go()
+            self._seems_damaged = True
             message = (
-                f"{str(self.path)!r} is damaged ({error}). The media files beside it are whole; "
-                "move it away, and a new one is made."
+                f"{str(self.path)!r} is damaged ({error}). Run again: it is moved aside, and a new "
+                "one is made by the records beside the media files, at no cost."
             )
-            return CacheError(message)
+            return DamagedError(message)
         why = str(error)
         if "locked" in why:
             why += " by " + holder_of(self.path, f"{self._file_name}-shm", f"{self._file_name}-wal")

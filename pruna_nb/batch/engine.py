@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from pruna_nb.batch.cache import Cache
+from pruna_nb.batch.database import DamagedError
 from pruna_nb.batch.job import Outcome
 from pruna_nb.batch.journal import Journal
 from pruna_nb.batch.plan import make_plan
@@ -35,6 +36,15 @@ def prepare(
     CacheError
         If the cache folder cannot be used.
     """
+    try:
+        return _prepare(model, requests, settings, cache)
+    except DamagedError:  # it is moved aside at the next use, and made anew
+        return _prepare(model, requests, settings, cache)
+
+
+def _prepare(
+    model: Model, requests: Sequence[Request], settings: Settings, cache: CacheMode
+) -> Plan:
     keys = list(dict.fromkeys(request.key for request in requests if request.key is not None))
     hits = Cache(settings.cache_dir).find(keys) if cache == "use" else {}
     journal = Journal.of(settings)

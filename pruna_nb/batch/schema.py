@@ -8,6 +8,7 @@ from pruna_nb.errors import CacheError
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
     from pathlib import Path
 
 VERSION = 1
@@ -64,7 +65,9 @@ _INDEXES = (
 )
 
 
-def apply_schema(connection: sqlite3.Connection, path: Path) -> None:
+def apply_schema(
+    connection: sqlite3.Connection, path: Path, fill: Callable[[sqlite3.Connection], None]
+) -> None:
     """Make the tables, or bring those of an earlier version to this one, in place.
 
     Parameters
@@ -73,6 +76,8 @@ def apply_schema(connection: sqlite3.Connection, path: Path) -> None:
         In autocommit mode.
     path : Path
         The database's file, for messages.
+    fill : callable
+        Puts what is known into a database that is new, before any other process sees it.
 
     Raises
     ------
@@ -86,12 +91,15 @@ def apply_schema(connection: sqlite3.Connection, path: Path) -> None:
         version = _version_of(connection)
         if not 0 <= version <= VERSION:
             raise _other_version(path, f"its schema has version {version}, this one {VERSION}")
+        is_new = not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
         for statement in _differences(connection, path):
             connection.execute(statement)
         if version < VERSION:
             for statement in _INDEXES:
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
+        if is_new:
+            fill(connection)
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:

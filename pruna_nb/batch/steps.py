@@ -190,7 +190,7 @@ class Steps:
                     "model": run.plan.model.name, "input": run.request_of(job),
                     "prediction_id": job.prediction_id, "seconds": seconds,
                     "cost_usd": cost, "origin": run.journal.origin,
-                    "account": run.journal.account,
+                    "account": run.journal.account, "entry": _entry(job).entry,
                 })  # fmt: skip
             run.journal.note(
                 _entry(job), "delivered", media=run.cache.name_of(stored), cost_usd=cost

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pruna_nb.api.media import media_dir, sha256_of, unwritable
+from pruna_nb.batch import records
 from pruna_nb.batch.database import database_of
 from pruna_nb.errors import InputError
 from pruna_nb.files.owned import (
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-__all__ = ["CacheInfo", "clear", "info", "prune", "verify"]
+__all__ = ["CacheInfo", "clear", "info", "prune", "rebuild", "verify"]
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
 _YOUNG_SECONDS = 3600.0
@@ -151,6 +153,7 @@ def verify() -> list[str]:
         database.change("DELETE FROM item WHERE media IS ?", [name])
         if path is not None and is_marked(media):
             path.unlink(missing_ok=True)
+            records.forget(folder, name)
     return bad
 
 
@@ -170,6 +173,28 @@ def clear() -> int:
     database_of(folder).change("DELETE FROM item")
     freed = _drop_unnamed(folder, young_too=True)
     return freed + sum(_unlink(file) for file in _thumbnails(folder))
+
+
+def rebuild() -> int:
+    """Put outputs into the index that it lacks, by the records beside the media files.
+
+    A run does it by itself where the index (``pruna_nb.sqlite``) is missing or damaged; this also
+    writes the records of outputs that an earlier release kept without.
+
+    Returns
+    -------
+    int
+        The outputs that the index has more; none of them was paid for again.
+    """
+    folder = current().cache_dir
+    if not folder.is_dir():
+        return 0
+    database = database_of(folder)
+    for media, value in database.execute("SELECT media, value FROM item"):
+        if is_media_name(media) and not records.is_there(folder, media):
+            records.write(folder, json.loads(value))
+    with database.transaction() as connection:
+        return records.restore(folder, connection)
 
 
 def _seconds(value: str | float | timedelta) -> float:
@@ -243,6 +268,7 @@ def _drop_unnamed(folder: Path, *, young_too: bool = False) -> int:
             continue
         if delivered is None or (name in delivered and sha256_of(file) == file.stem):
             freed += _unlink(file)
+            records.forget(folder, name)
     return freed
 
 

@@ -47,6 +47,21 @@ def make_private(folder: Path) -> None:
     check_private(folder)
 
 
+def sync_folder(folder: Path | str) -> None:
+    """Return when the names in a folder are on the disk, so that they outlive a loss of power.
+
+    A file's own sync does not cover the name that a rename gives it. Windows has no such call, and
+    writes names through.
+    """
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def check_private(folder: Path) -> None:
     """See that nobody else can put anything into a folder; say so where a group can.
 

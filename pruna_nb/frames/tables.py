@@ -60,9 +60,9 @@ def journal() -> pd.DataFrame:
     DataFrame
         One row a prediction, in the order of sending: ``sent_at`` (UTC), ``model``, ``state``
         ("intent", "sent", "delivered", "failed", "canceled", "expired", "lost", or "resent":
-        lost, and sent again at the user's word), ``prediction_id``, ``cost_usd`` (the price;
+        lost or expired, and sent again since), ``prediction_id``, ``cost_usd`` (the price;
         NaN if not published), ``error``, ``media`` (the file below the cache's media folder),
-        ``request`` (its input while it is open or lost), ``origin`` (the service's address)
+        ``request`` (its input, secrets masked), ``origin`` (the service's address)
         and ``key``.
     """
     from pruna_nb.batch.entries import Entry

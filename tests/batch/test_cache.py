@@ -269,10 +269,14 @@ def test_a_file_where_the_folder_should_be_is_a_clear_error(tmp_path):
         Cache(tmp_path / "cache").find(["a"])
 
 
-def test_a_database_that_is_none_says_that_the_media_are_whole(tmp_path):
-    (tmp_path / "pruna_nb.sqlite").write_bytes(b"this is no database at all" * 100)
-    with pytest.raises(CacheError, match="media files beside it are whole"):
+def test_a_database_of_which_nothing_can_be_made_anew_is_an_error_once(tmp_path):
+    content = b"this is no database at all" * 100
+    (tmp_path / "pruna_nb.sqlite").write_bytes(content)
+    with pytest.raises(CacheError, match=r"was damaged, and is kept as .*Nothing was sent"):
         Cache(tmp_path).find(["a"])
+    assert Cache(tmp_path).find(["a"]) == {}
+    (aside,) = tmp_path.glob("pruna_nb.sqlite.damaged-*")
+    assert aside.read_bytes() == content
 
 
 NOTE = "CREATE TABLE IF NOT EXISTS note (func_id TEXT PRIMARY KEY, code TEXT)"

@@ -260,6 +260,27 @@ def files_deleted(service, first, stack):
         Path(path).unlink()
 
 
+def index_deleted(service, first, stack):
+    """Delete the database, and leave the media and what lies beside them."""
+    del service, first, stack
+    folder = pruna_nb.settings.current().cache_dir
+    database_of(folder).close()
+    for file in folder.glob(f"{FILE_NAME}*"):
+        file.unlink()
+
+
+def index_damaged(service, first, stack):
+    """Write over the database's pages."""
+    del service, first, stack
+    folder = pruna_nb.settings.current().cache_dir
+    database_of(folder).close()
+    path = folder / FILE_NAME
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (size - 4096))
+
+
 def expired(service, first, stack):
     """Let the service's 24 hours pass: 404, and its Date says so."""
     del first, stack
@@ -282,6 +303,8 @@ CASES = [
     Case("status 404 for a while, in a later run", run_twice(not_found_for_a_while)),
     Case("another account's key in between", run_twice(another_key)),
     Case("media files deleted", run_twice(files_deleted, first_finishes=True)),
+    Case("index deleted", run_twice(index_deleted, first_finishes=True)),
+    Case("index damaged", run_twice(index_damaged, first_finishes=True)),
     Case(
         "24 hours over at the service, unfetched",
         run_twice(expired, after=expired_then_again),
