@@ -362,12 +362,12 @@ from pruna_nb.batch.database import database_of
 database = database_of(Path(sys.argv[1]))
 database.execute("CREATE TABLE note (func_id TEXT PRIMARY KEY, code TEXT)")
 database.change("INSERT INTO note VALUES ('parent', 'x')")
-database._lock.acquire()  # as if another thread had it at the moment of the fork
+database.lock.acquire()  # as if another thread had it at the moment of the fork
 pid = os.fork()
 if pid == 0:
     database.change("INSERT INTO note VALUES ('child', 'x')")
     os._exit(0 if database.execute("SELECT count(*) FROM note") == [(2,)] else 1)
-database._lock.release()
+database.lock.release()
 assert os.waitpid(pid, 0)[1] == 0
 database.change("INSERT INTO note VALUES ('again', 'x')")
 assert database.execute("SELECT count(*) FROM note") == [(3,)]
