@@ -340,8 +340,14 @@ class Comparison:
         cached = sum(bool(each.get("cached")) for each in self._outcomes)
         made = [f"{cached:,} cached"] if cached else []
         costs = [each["cost_usd"] for each in self._outcomes if "cost_usd" in each]
-        if costs and not any(map(math.isnan, costs)):
-            made.append(usd_text(total_usd(costs)))
+        # A failed picture's cost and that of a model without a price are not known: NaN, or None.
+        known = [cost for cost in costs if cost is not None and not math.isnan(cost)]
+        if known:
+            unknown = len(costs) - len(known)
+            more = f" and {unknown:,} of a cost that is not known" if unknown else ""
+            made.append(f"{usd_text(total_usd(known))}{more}")
+        elif costs:
+            made.append("cost not known")
         aside = f" ({', '.join([*bad, *made])})" if bad or made else ""
         judged = len(self._book.standing())
         return [

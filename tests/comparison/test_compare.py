@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from decimal import Decimal
 
 import numpy as np
@@ -206,3 +207,26 @@ class TestItemsOfATable:
         with pytest.raises(InputError, match=r"item 1 of prompts: {n:d} in the template"):
             compare({"a": "{n:d}", "b": "{n:d}!"}, prompts=[{"n": 1}, {"n": "x"}])
         assert service.charged == 0
+
+
+@pytest.mark.parametrize(
+    ("variants", "faults", "cost"),
+    [
+        (["a fox", "a hen"], {"failed": {"first": 1}}, "0.005 USD and 1 of a cost that is not"),
+        (["p-image", "wan-t2v"], {}, "0.005 USD and 1 of a cost that is not known"),
+        (["wan-t2v", {"model": "sketch-9"}], {}, "cost not known"),
+    ],
+)
+def test_a_comparison_shows_itself_also_where_a_cost_is_not_known(
+    service, variants, faults, cost, tmp_path
+):
+    service.configure(faults=faults, extra_models=["sketch-9"])
+    prompt = {} if "a fox" in variants else {"prompt": "a fox"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        made = pruna_nb.compare(variants, 1, progress=False, **prompt)
+    assert cost in repr(made)
+    assert cost in made._repr_html_()
+    assert made.grid()._repr_html_()
+    assert made.grid().save(tmp_path / "sheet.png")
+    assert made.result().sentence
