@@ -13,7 +13,8 @@ within a name, and names that nothing fills.
 Values are written as the table shows them: whole numbers without a point also where a gap made
 their column float (1920, not 1920.0), other numbers as Python writes them, dates as
 ``2024-05-01 00:00:00`` (``{day:%d %B}`` takes the format of `datetime.strftime`), decimals with all
-their digits. A list, a dict, bytes or a picture is no text, and is refused.
+their digits. A number that stands as text (``1.10``) takes a number's format. A list, a dict, bytes
+or a picture is no text, and is refused, and so is a float whose last digits are lost.
 """
 
 from __future__ import annotations
@@ -33,7 +34,13 @@ if TYPE_CHECKING:
 BRACES: Final = "Write {{ and }} for braces that are meant as such."
 EXACT: Final = 2**53
 """From here on a float no longer tells neighbouring whole numbers apart."""
+NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+"""Text that says a number, in digits as programs write them."""
 _BRACE = re.compile(r"[{}]")
+# A format's sign, zeros, grouping and type: all that only a number takes, or text takes otherwise.
+_FORMAT = re.compile(
+    r"(?:.?[<>=^])?([-+ ]?)z?#?(0?)\d*([,_]?)(?:\.\d+)?([bcdeEfFgGnoxX%]?)", re.DOTALL
+)
 _SHOWN = 100
 
 
@@ -226,6 +233,16 @@ def value_text(value: Any, spec: str = "") -> str:
     if is_missing(value):
         raise ValueError("it is empty")
     value = plain_number(value)
+    if isinstance(value, str):
+        value = _formatted_as(value, spec)
+    elif isinstance(value, float) and value.is_integer() and spec[-1:] not in tuple("eEfFgGn%"):
+        # A whole number of that size in a column of floats is an ID beside a gap: 2**60 is
+        # 1.152921504606847e+18 there, and its neighbours too.
+        msg = (
+            "a float of 2**53 or more has lost the last digits of a whole number; keep the column "
+            'whole (dtype "Int64"), or choose a format such as :g'
+        )
+        raise ValueError(msg)
     if isinstance(value, int) and not isinstance(value, bool):
         try:
             return format(value, spec)
@@ -236,6 +253,18 @@ def value_text(value: Any, spec: str = "") -> str:
         msg = f"it is of type {kind}; text, numbers and dates fit"
         raise TypeError(msg)
     return format(value, spec)
+
+
+def _formatted_as(value: str, spec: str) -> str | int | Decimal:
+    """Return text that is to be written in a number's format as the number that it says."""
+    found = _FORMAT.fullmatch(spec)
+    if found is None or not any(found.groups()):
+        return value
+    text = value.strip()
+    if not NUMBER.fullmatch(text):
+        raise ValueError("it is not a number")
+    number = Decimal(text)
+    return int(number) if number == number.to_integral_value() else number
 
 
 def _placeholder(

@@ -48,12 +48,39 @@ def sent(service, field="prompt"):
         ("d.jsonl", '{"sku": "007", "price": "2024-05-01"}\n', ["label 007 at 2024-05-01"]),
         ("d.jsonl", '{"sku": 1, "price": 7}\n{"sku": 2}\n', ["label 1 at 7"]),
         ("d.json", '[{"sku": "NA", "price": 9007199254740993}]', ["label NA at 9007199254740993"]),
+        ("d.csv", "sku,price\n1,1.0\n2,2.5\n", ["label 1 at 1.0", "label 2 at 2.5"]),
+        ("d.csv", "sku,price\n1.0,2.0\n", ["label 1.0 at 2.0"]),
+        # pandas wrote 1920 so, beside a cell that is empty
+        ("d.csv", "sku,price\n1,1920.0\n2,\n", ["label 1 at 1920"]),
     ],
 )  # fmt: skip
 def test_a_template_gets_the_cells_as_they_stand(service, here, name, contents, prompts):
     (here / name).write_text(contents)
     assert run(name, "--prompt", "label {sku} at {price}") == 0
     assert sent(service) == prompts
+
+
+@pytest.mark.parametrize(
+    ("price", "format_", "prompt"),
+    [
+        ("1.10", ":.2f", "1.10"),
+        ("3", ":.2f", "3.00"),
+        ("1.0", ":05.1f", "001.0"),
+        ("07", ":03", "007"),
+    ],
+)
+def test_a_number_that_stays_text_takes_a_format(service, here, price, format_, prompt):
+    (here / "d.csv").write_text(f"price\n{price}\n1.10\n007\n")
+    assert run("d.csv", "--prompt", f"for {{price{format_}}}") == 0
+    assert f"for {prompt}" in sent(service)
+    assert (here / "out" / "d.csv").read_text().splitlines()[1].startswith(f"{price},")
+
+
+def test_a_column_for_a_template_and_a_field_is_read_by_each_in_its_way(service, here):
+    (here / "d.csv").write_text("n\n1.0\n2.0\n")
+    assert run("d.csv", "--prompt", "version {n}", "--set", "seed_col=n") == 0
+    assert sent(service) == ["version 1.0", "version 2.0"]
+    assert sent(service, "seed") == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ class TestValues:
             (-0.0, "", "0"),
             (3.5, "", "3.5"),
             (np.float32(0.1), "", "0.1"),
-            (1e20, "", "1e+20"),
+            (1e20, "g", "1e+20"),
             (2**60, "", str(2**60)),
             (math.inf, "", "inf"),
             (True, "", "True"),
@@ -143,6 +143,13 @@ class TestValues:
             (dt.date(2024, 5, 1), "", "2024-05-01"),
             (np.str_("a"), "", "a"),
             (Color.RED, "", "red"),
+            ("1.10", ".2f", "1.10"),
+            ("2.675", ".2f", "2.68"),
+            ("007", "", "007"),
+            ("7", "03d", "007"),
+            ("7", "05", "00007"),
+            ("1000000", ",", "1,000,000"),
+            ("Bob", ">5", "  Bob"),
         ],
     )
     def test_a_value_is_written_as_its_table_shows_it(self, value, spec, text):
@@ -152,6 +159,17 @@ class TestValues:
     def test_what_is_no_text_is_refused(self, value):
         with pytest.raises(InputError, match=r"\{a\} in the template does not suit .*of type"):
             filled("{a}", a=value)
+
+    @pytest.mark.parametrize("spec", [".2f", "03d", "05", ",", "+"])
+    def test_text_that_is_no_number_takes_no_format_of_numbers(self, spec):
+        with pytest.raises(InputError, match="does not suit 'n/a'"):
+            filled(f"{{a:{spec}}}", a="n/a")
+
+    @pytest.mark.parametrize("spec", ["", ",", "03d"])
+    @pytest.mark.parametrize("value", [2.0**53, float(2**60 + 1), np.float64(1e20)])
+    def test_a_whole_number_that_lost_its_last_digits_is_refused(self, value, spec):
+        with pytest.raises(InputError, match="last digits"):
+            filled(f"{{a:{spec}}}", a=value)
 
     @pytest.mark.parametrize("value", MISSING, ids=repr)
     def test_a_missing_value_is_never_a_word(self, value):

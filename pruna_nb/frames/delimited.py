@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LINES_SHOWN = 10
+_SEPARATORS = (";", "\t", "|", ",")
+"""What parts cells, in one country's spreadsheets or another's."""
 _LONGEST_CELL = 1 << 30  # pictures may stand in cells as data URIs; the csv module's is 131,072
 _BEGINS_FORMULA = re.compile(r"'*[=+\-@\t\r].", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
@@ -49,6 +51,11 @@ def read_delimited(text: str, name: str, separator: str, *, escaped: bool) -> pd
     if escaped:
         records = [(line, [_unescaped(cell) for cell in fields]) for line, fields in records]
     head = column_names(records[0][1], name)
+    other = next((each for each in _SEPARATORS if len(head) == 1 and each in head[0]), None)
+    if other is not None:
+        kinds = "tabs; call it .tsv" if other == "\t" else f"{other!r}; save it with commas"
+        msg = f"{name} has one column called {head[0]!r}: it seems to be separated by {kinds}."
+        raise InputError(msg)
     # Among several columns, a line of spaces is an empty line, not a row that lacks cells.
     rows = [row for row in records[1:] if len(head) == 1 or "".join(row[1]).strip() or row[1][1:]]
     wrong = [(line, len(fields)) for line, fields in rows if len(fields) != len(head)]

@@ -17,6 +17,7 @@ import pandas as pd
 
 from pruna_nb.errors import InputError
 from pruna_nb.frames.cells import plain
+from pruna_nb.templates import NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pruna_nb.catalog import Field
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
-_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _LARGEST = 2**63 - 1
 _FLAGS = {"True": True, "False": False}
 
@@ -115,7 +115,7 @@ def fit_text(field: Field, value: Any) -> Any:
         return _FLAGS.get(text.capitalize(), value)
     if field.type == "array":
         return _list(text, value)
-    if not _DECIMAL.fullmatch(text):
+    if not NUMBER.fullmatch(text):
         return value
     number = Decimal(text)
     return int(number) if number == number.to_integral_value() else float(number)
@@ -134,7 +134,7 @@ def _number(cell: str) -> int | float | None:
     if _WHOLE.fullmatch(cell):
         number = int(cell) if len(cell) < 20 else _LARGEST + 1  # noqa: PLR2004 - digits of 2**63
         return number if abs(number) <= _LARGEST else None
-    if not _DECIMAL.fullmatch(cell):
+    if not NUMBER.fullmatch(cell):
         return None
     value = float(cell)
     return value if math.isfinite(value) and repr(value) == cell else None

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.errors import InputError
 from pruna_nb.frames.cells import plain_cells
-from pruna_nb.frames.exact import column_of_values, fit_text
+from pruna_nb.frames.exact import cell_text, column_of_values, fit_text
 from pruna_nb.frames.out_folder import entries_of
+from pruna_nb.frames.tables_on_disk import is_delimited
 from pruna_nb.frames.template import template_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
@@ -74,7 +75,10 @@ def fit_columns(frame: pd.DataFrame, model: Model, call: Mapping[str, Any], tabl
     fitted = Fitted(frame, dict(call), [], [])
     uses = Counter(label for argument, label in call.items() if argument.endswith("_col"))
     if call.get("prompt") is not None:
-        uses.update(template_labels(call["prompt"], frame))
+        named = template_labels(call["prompt"], frame)
+        uses.update(named)
+        if is_delimited(table):
+            frame = _as_written(frame, named, fitted.changed)
     out = frame
     problems: list[str] = []
     for argument, label in call.items():
@@ -99,6 +103,23 @@ def fit_columns(frame: pd.DataFrame, model: Model, call: Mapping[str, Any], tabl
     if problems:
         raise InputError("Nothing was sent:\n  " + "\n  ".join(problems[:_ROWS_SHOWN]), problems)
     return replace(fitted, frame=out)
+
+
+def _as_written(frame: pd.DataFrame, labels: Iterable[Any], changed: list[str]) -> pd.DataFrame:
+    """Return a table with text where a template would write 1.0, as a cell stands, as 1.
+
+    Whole numbers beside a gap are left alone: there pandas writes .0 that nobody else wrote.
+    """
+    for label in labels:
+        if label not in frame.columns or frame[label].dtype != "float64":
+            continue
+        cells = plain_cells(frame[label])
+        whole = [cell.is_integer() for cell in cells if cell is not None]
+        if any(whole) and not (all(whole) and None in cells):
+            texts = [cell_text(cell) for cell in cells]
+            frame = frame.assign(**{label: column_of_values(texts).set_axis(frame.index)})
+            changed.append(label)
+    return frame
 
 
 class _Files:

@@ -127,6 +127,11 @@ def kind_of(path: Path) -> tuple[str, bool]:
     return suffix, packed
 
 
+def is_delimited(path: Path) -> bool:
+    """Whether a table's cells are text that something parts, as in CSV and TSV."""
+    return kind_of(path)[0] in _SEPARATORS
+
+
 def _content(file: Path) -> bytes:
     content = file.read_bytes()
     return gzip.decompress(content) if file.suffix.lower() == PACKED else content

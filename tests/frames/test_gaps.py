@@ -158,11 +158,16 @@ class TestLargeNumbers:
         generate(frame, "prompt", seed_col="n", samples=2)
         assert asked("seed") == [2**53 + 1, 2**53 + 2]
 
-    def test_a_large_whole_number_in_a_template_has_no_digits_that_nobody_wrote(
-        self, generate, asked
+    def test_a_large_whole_number_beside_a_gap_is_refused_in_a_template(
+        self, generate, asked, service
     ):
-        generate(pd.DataFrame({"n": [1e20, 2.0**53]}), prompt="{n} stars")
-        assert sorted(asked("prompt")) == ["1e+20 stars", "9007199254740992.0 stars"]
+        full = pd.DataFrame({"id": [2**60, 2**60 + 1, 7]})
+        with pytest.raises(InputError, match=r"row 0.*last digits") as raised:
+            generate(full.reindex(range(4)), prompt="post {id}")
+        assert len(raised.value.problems) == 2
+        assert service.charged == 0
+        generate(full.astype("Int64").reindex(range(4)), prompt="post {id}")
+        assert sorted(asked("prompt")) == [f"post {2**60}", f"post {2**60 + 1}", "post 7"]
 
     @pytest.mark.parametrize("samples", [1, 2])
     def test_seeds_with_a_fraction_are_refused_all_at_once(self, samples, generate, service):

@@ -84,6 +84,8 @@ def test_any_text_comes_back_from_csv(escaped, cells):
         ('a,b\n1,2\n"a" fox,3\n', ["line 3", "quote"]),
         ('prompt\n"a fox\nan owl\n"a hen"\n', ["line 2", "quote"]),
         ("a,b,a\n1,2,3\n", ["more than one column called 'a'"]),
+        ("prompt;seed\na fox;1\n", ["'prompt;seed'", "';'", "commas"]),
+        ("prompt\tseed\na fox\t1\n", ["tabs", ".tsv"]),
         ("", ["is empty"]),
         (b"a,b\n1,2\n\xff,3\n", ["line 3", "UTF-8"]),
         (b"a,b\n1,2\n3,\x004\n", ["line 3", "NUL"]),
