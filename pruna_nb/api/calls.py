@@ -39,6 +39,13 @@ FILE_SECONDS = 1800.0
 _REDIRECTS = 3
 _REDIRECT = range(300, 400)
 _WORDS = frozenset({"application/json", "application/problem+json", "text/html"})
+_PASSING = (
+    errors.RateLimitError,
+    errors.ServerError,
+    errors.UnavailableError,
+    errors.LostAnswerError,
+)
+"""Answers that end nothing: what they are about is asked again anyway."""
 _ELSEWHERE = frozenset({301, 302, 307, 308})
 """Redirects that say of a POST that it was not taken here."""
 
@@ -126,19 +133,23 @@ class Calls:
 
         Its id is asked for at the service's own address, whatever address the answer gave.
         """
-        name = quote(str(prediction.id), safe="")
+        path = "/v1/predictions/status/" + quote(str(prediction.id), safe="")
 
-        def read(reply: Reply) -> Prediction | errors.ApiError:
+        def read(reply: Reply) -> tuple[Prediction | errors.ApiError, bool]:
             self.clock.read(reply.headers)
             if not reply.ok:
-                return replies.read_error(reply, time.time(), prediction_id=prediction.id)
-            now = replies.read_status(reply, prediction)
-            if now.generation_url:
-                self.answered.check_output(now.id, now.generation_url)
-            return now
+                error = replies.read_error(reply, time.time(), prediction_id=prediction.id)
+                return error, reply.is_first or isinstance(error, _PASSING)
+            now, names_id = replies.read_status(reply, prediction)
+            return now, reply.is_first or names_id or not now.finished
 
+        now: Prediction | errors.ApiError
         try:
-            now = self.transport.ask("GET", f"/v1/predictions/status/{name}", read)
+            now, is_certain = self.transport.ask("GET", path, read, kept=True)
+            if not is_certain:
+                # On a connection that is kept, an end that names no id may be a second, late
+                # answer about another prediction.
+                now, _ = self.transport.ask("GET", path, read)
         except errors.ApiError as error:
             now = error
         if isinstance(now, replies.Prediction):

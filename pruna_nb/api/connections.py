@@ -6,8 +6,10 @@ They stand on urllib3's own, with HTTP and HTTPS, direct and through proxies ali
   class of an exception: a request of which none went out may be sent again, no other.
 - Every read of an answer (status line, interim answers, headers, chunk sizes, body, trailers)
   keeps to one clock.
-- A connection that gave more bytes than its answer has is not used again: what is left over would
-  be taken for the next answer.
+- A connection serves one request that pays for something or fetches it: an answer that came twice
+  would be taken for the next request's. Those that ask how far a prediction is may share them,
+  and each knows whether it was the first one; one that gave more bytes than its answer has is
+  not used again.
 - The key is put into the request where it is written to the socket, so that neither the
   variables of a library's frames nor its debug output ever hold it.
 """
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import ssl
 import time
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -24,6 +27,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPHeaderDict, HTTPResponse, PoolManager
 from urllib3.exceptions import NewConnectionError
 from urllib3.util.connection import create_connection
+from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.wait import wait_for_read
 
 from pruna_nb.api.addresses import public_addresses
@@ -152,6 +156,7 @@ class _Watched(_Connection):
     debuglevel = 0  # http.client's own output would show what a service repeats
     auto_open = 0
     _exchange: Exchange | None = None
+    is_first = True
     is_spoilt = False
     idle_since = 0.0
 
@@ -163,7 +168,8 @@ class _Watched(_Connection):
     def open_for(self, exchange: Exchange, pool: Any) -> None:
         """Connect, through a proxy's tunnel where one is due, if that is not done yet."""
         self._exchange, self.is_spoilt = None, False
-        if self.sock is not None:
+        self.is_first = self.sock is None
+        if not self.is_first:
             return
         self.timeout = CONNECT_SECONDS
         self.clock.restart(CONNECT_SECONDS)
@@ -225,13 +231,13 @@ class _Watched(_Connection):
 
 
 class _CleanPool(_Pool):
-    """A pool that gives out connections which are silent, and were idle for no long time."""
+    """A pool that gives out new connections, or ones that are silent and were not idle for long."""
 
-    def take(self) -> Any:
-        """Return a connection, open or not."""
+    def take(self, *, kept: bool) -> Any:
+        """Return a connection: one that is not open yet, unless one that was kept will do."""
         connection: Any = self._get_conn()
-        idle = time.monotonic() - connection.idle_since
-        if connection.sock is not None and (idle > _IDLE_SECONDS or not connection.is_reusable()):
+        is_idle = time.monotonic() - connection.idle_since > _IDLE_SECONDS
+        if connection.sock is not None and (not kept or is_idle or not connection.is_reusable()):
             connection.close()
         return connection
 
@@ -248,6 +254,18 @@ def _watched_pool(base: type[Any]) -> type[Any]:
     """Derive our pool and connection from one of urllib3's: direct, or through a SOCKS proxy."""
     connection = type("Connection", (_Watched, base.ConnectionCls), {})
     return type("Pool", (_CleanPool, base), {"ConnectionCls": connection})
+
+
+def _share_authorities(pool: Any) -> None:
+    """Read the authorities once for a pool: urllib3 reads them for each connection (18 ms)."""
+    proxy = pool.proxy
+    if pool.scheme != "https" or (proxy is not None and proxy.scheme == "https"):
+        return  # nothing to read, or also needed for the connection to the proxy
+    if pool.conn_kw.get("ssl_context") is None:
+        context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+        context.load_verify_locations(pool.ca_certs, pool.ca_cert_dir)
+        pool.conn_kw["ssl_context"] = context
+    pool.ca_certs = pool.ca_cert_dir = None
 
 
 def _watch(manager: PoolManager) -> PoolManager:
@@ -275,6 +293,7 @@ class Pools(HTTPAdapter):
         if origin != known or pool.pool is None:
             pool = self.get_connection_with_tls_context(request, verify, proxies)
             self.cert_verify(pool, str(request.url), verify, None)  # type: ignore[no-untyped-call]
+            _share_authorities(pool)
             self._last = origin, pool
         return pool
 

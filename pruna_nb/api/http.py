@@ -121,6 +121,7 @@ class Transport:
         data: object = None,
         read_seconds: float | None = None,
         keep_part: bool = False,
+        kept: bool = False,
     ) -> T:
         """Ask the service, receive its whole answer, up to 8 MiB, and read it.
 
@@ -136,6 +137,9 @@ class Transport:
         keep_part : bool
             Give the part of an answer that breaks off, if it was to be one of success: it may
             begin with the id of paid work.
+        kept : bool
+            Whether a connection may be used that carried other requests: a late second answer to
+            one of those is then taken for this one's, unless ``Reply.is_first`` is looked at.
 
         Raises
         ------
@@ -148,9 +152,10 @@ class Transport:
         """
         url = self.settings.base_url + path
         seconds = read_seconds or self.settings.timeout
-        with self._sent(method, url, seconds, headers=headers, data=data) as (answer, connection):
+        with self._sent(method, url, seconds, headers=headers, data=data, kept=kept) as sent:
+            answer, connection = sent
             body, problem = self._body_of(answer, connection, seconds)
-            reply = self._reply(answer, body)
+            reply = self._reply(answer, body, is_first=connection.is_first)
             # The status alone says what became of a request that was refused.
             if problem is not None and (reply.ok and not (keep_part and body)):
                 raise problem
@@ -175,12 +180,12 @@ class Transport:
     def _safe(self, body: bytes | bytearray) -> bytes:
         return hide_in_bytes(bytes(body), self.settings.require_key())
 
-    def _reply(self, answer: HTTPResponse, body: bytes = b"") -> Reply:
+    def _reply(self, answer: HTTPResponse, body: bytes = b"", *, is_first: bool = True) -> Reply:
         key = self.settings.require_key()
         headers = CaseInsensitiveDict(
             {name: hide_in_text(value, key) for name, value in answer.headers.items()}
         )
-        return Reply(answer.status, headers, body)
+        return Reply(answer.status, headers, body, is_first)
 
     @contextlib.contextmanager
     def download(self, url: str) -> Iterator[tuple[Reply, Iterator[bytes]]]:
@@ -226,6 +231,7 @@ class Transport:
         *,
         headers: Mapping[str, str] | None = None,
         data: object = None,
+        kept: bool = False,
     ) -> Iterator[tuple[HTTPResponse, Any]]:
         """Send a request; give its answer, whose head is there, and the connection it is on."""
         exchange, problem = self._exchange_with(url), None
@@ -233,7 +239,7 @@ class Transport:
             request = _PlainRequest()
             request.prepare(method, url, headers={**_HEADERS, **(headers or {})}, data=data)
             pool, target = self._way_to(url, request, exchange)
-            connection, answer = _asked(pool, exchange, request, target, seconds)
+            connection, answer = _asked(pool, exchange, request, target, seconds, kept=kept)
         except _BROKEN as error:
             problem = _way_error(error, exchange, url, seconds)
         if problem is not None:  # raised out here, so that it does not hold on to its cause
@@ -300,10 +306,16 @@ def _as_it_is(reply: Reply) -> Reply:
 
 
 def _asked(
-    pool: Any, exchange: Exchange, request: requests.PreparedRequest, target: str, seconds: float
+    pool: Any,
+    exchange: Exchange,
+    request: requests.PreparedRequest,
+    target: str,
+    seconds: float,
+    *,
+    kept: bool,
 ) -> tuple[Any, HTTPResponse]:
     """Send a request on one of a pool's connections, which is closed if that fails."""
-    connection = pool.take()
+    connection = pool.take(kept=kept)
     try:
         connection.open_for(exchange, pool)
         chunked = request.body is not None and "Content-Length" not in request.headers

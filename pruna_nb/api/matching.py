@@ -16,7 +16,7 @@ from hashlib import blake2b
 from typing import Any
 
 from pruna_nb import catalog
-from pruna_nb.errors import LostAnswerError, ReplyError
+from pruna_nb.errors import LostAnswerError
 from pruna_nb.forks import renew_in_child
 
 _KEPT = 100_000
@@ -35,8 +35,6 @@ class Answered:
         self._lock = threading.Lock()
         renew_in_child(self)
         self._requests: dict[str, bytes] = {}
-        self._outputs: dict[str, str | None] = {}
-        self._doubted: set[str] = set()
 
     def claim(self, given: str, model: str, request: dict[str, Any]) -> None:
         """Note what a request was answered with: its id, or its output where it has no id.
@@ -50,36 +48,14 @@ class Answered:
         digest = blake2b(text.encode(), digest_size=16).digest()
         with self._lock:
             known = self._requests.setdefault(given, digest)
-            _forget_oldest(self._requests)
+            if len(self._requests) > _KEPT:
+                del self._requests[next(iter(self._requests))]
         if known != digest:
             message = (
                 "The answer names the prediction of another request of this session, so it is not "
                 "this one's"
             )
             raise LostAnswerError(message)
-
-    def check_output(self, prediction_id: str | None, address: str) -> None:
-        """Note the address of a prediction's output.
-
-        Raises
-        ------
-        ReplyError
-            If it was another prediction's, the first time: what is asked for again on another
-            connection and stays so is true (a service may have one picture for all refusals).
-        """
-        with self._lock:
-            known = self._outputs.setdefault(address, prediction_id)
-            _forget_oldest(self._outputs)
-            if known == prediction_id or str(prediction_id) in self._doubted:
-                return
-            self._doubted.add(str(prediction_id))
-        message = "The status names the output of another prediction; it is asked for again"
-        raise ReplyError(message, charged="yes", prediction_id=prediction_id)
-
-
-def _forget_oldest(kept: dict[str, Any]) -> None:
-    if len(kept) > _KEPT:
-        del kept[next(iter(kept))]
 
 
 def difference(body: dict[str, Any], model: str, request: dict[str, Any]) -> str | None:

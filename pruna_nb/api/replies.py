@@ -68,11 +68,16 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer of the service: its status, headers and (bounded) body."""
+    """An answer of the service: its status, headers and (bounded) body.
+
+    ``is_first`` tells whether it is the first answer on its connection: a later one may be a second
+    answer to an earlier request.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(default=b"", repr=False)
+    is_first: bool = True
 
     @property
     def ok(self) -> bool:
@@ -138,8 +143,8 @@ def _salvaged(reply: Reply) -> dict[str, Any]:
     return {"id": found[1].decode("utf-8", "replace")}
 
 
-def read_status(reply: Reply, prediction: Prediction) -> Prediction:
-    """Read where a prediction stands.
+def read_status(reply: Reply, prediction: Prediction) -> tuple[Prediction, bool]:
+    """Read where a prediction stands, and whether the answer names it by its id.
 
     Raises
     ------
@@ -155,9 +160,9 @@ def read_status(reply: Reply, prediction: Prediction) -> Prediction:
         raise errors.ReplyError(message, charged="yes", prediction_id=prediction.id)
     status = _word(body.get("status"))
     if status in UNFINISHED:
-        return replace(prediction, status=status)
+        return replace(prediction, status=status), told is not None
     if status in FINISHED:
-        return _ended(prediction, body)
+        return _ended(prediction, body), told is not None
     message = f"The status {_plain(body.get('status'), 80)!r} is none of the known ones"
     raise errors.ReplyError(message, charged="yes", prediction_id=prediction.id)
 

@@ -250,14 +250,18 @@ def test_a_prediction_that_is_redirected_was_not_accepted_and_says_where_to_look
     assert caught.value.charged == "no"
 
 
+def len_of_body(reply):
+    return len(reply.body)
+
+
 def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch):
     with Server(lambda _: reply(200, {})) as server, transport_to(server.url) as transport:
         for _ in range(3):
-            transport.request("GET", "/v1/x")
+            transport.ask("GET", "/v1/x", len_of_body, kept=True)
         assert server.connections == 1
         monkeypatch.setattr(connections, "_IDLE_SECONDS", -1.0)
         for _ in range(3):
-            transport.request("GET", "/v1/x")
+            transport.ask("GET", "/v1/x", len_of_body, kept=True)
         assert server.connections == 4
 
 
@@ -265,7 +269,7 @@ def test_a_refused_or_failed_answer_leaves_the_connection_usable():
     with Server(lambda _: reply(500, {"error": {}})) as server:
         with transport_to(server.url) as transport:
             for _ in range(5):
-                transport.request("GET", "/v1/x")
+                transport.ask("GET", "/v1/x", len_of_body, kept=True)
         assert server.connections == 1
 
 

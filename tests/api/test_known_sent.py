@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
 
 import pytest
@@ -12,8 +13,12 @@ from pruna_nb.api import connections
 from pruna_nb.api.calls import Calls
 from pruna_nb.api.client import Client
 from pruna_nb.api.http import Transport
+from pruna_nb.api.media import MediaStore
+from pruna_nb.api.replies import Prediction
+from pruna_nb.files.kinds import PNG
 from pruna_nb.settings import current
 from tests.faults.servers import Hang, Reset, Server, Stream, free_port, reply
+from tests.helpers.media import picture
 from tests.helpers.tls import TLSFront, TunnelProxy, make_certificate
 
 KEY = "sk-a-very-secret-key"
@@ -95,9 +100,12 @@ def test_an_early_answer_is_passed_over(way, certificate, monkeypatch):
     with Server(answer) as server, way_to(server, way, certificate, monkeypatch) as (url, _):
         calls = calls_of(url)
         ids = [calls.create("p-image", {"prompt": str(number)}).id for number in range(3)]
+        for _ in range(2):
+            first = calls.transport.ask("GET", "/x", lambda reply: reply.is_first, kept=True)
+            assert not first
         calls.transport.close()
     assert ids == ["id-1", "id-2", "id-3"]
-    assert server.connections == 1
+    assert server.connections == 3
 
 
 @pytest.mark.parametrize("status", [302, 400, 403, 407, 502, 503])
@@ -161,11 +169,33 @@ def test_a_connection_is_kept_on_every_way(way, certificate, monkeypatch):
         way_to(server, way, certificate, monkeypatch) as (url, proxy),
     ):
         transport = calls_of(url).transport
-        for _ in range(4):
-            transport.request("GET", "/v1/x")
+        first = [
+            transport.ask("GET", "/v1/x", lambda reply: reply.is_first, kept=True) for _ in range(4)
+        ]
         transport.close()
+    assert first == [True, False, False, False]
     assert server.connections == 1
     assert [asked.headers["apikey"] for asked in server.asked] == [KEY] * 4
     if proxy is not None:
         assert len(proxy.asked) == 1
         assert KEY.encode() not in proxy.asked[0]
+
+
+def test_what_pays_or_fetches_has_a_connection_of_its_own(tmp_path):
+    answers = {
+        "/v1/files": reply(201, {"urls": {"get": "/v1/files/f"}}),
+        "/out": reply(200, picture("JPEG")),
+    }
+
+    def answer(asked):
+        return answers.get(asked.path) or reply(201, {"id": f"id-{len(server.asked)}"})
+
+    with Server(answer) as server:
+        calls = calls_of(server.url)
+        done = Prediction("p-image", {}, "x", "succeeded", "/out")
+        for number in range(2):
+            calls.create("p-image", {"prompt": str(number)})
+            calls.deliver(done, MediaStore(tmp_path), "image")
+            calls.upload(io.BytesIO(b"x"), 1, PNG, "name")
+        calls.transport.close()
+    assert server.connections == len(server.asked) == 6

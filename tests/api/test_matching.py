@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from pathlib import Path
@@ -114,16 +115,44 @@ def test_a_status_of_another_prediction_is_asked_for_again(body):
     assert server.connections == 2
 
 
-def test_a_status_that_names_another_predictions_output_is_asked_for_again_once():
-    """What stays so is taken: a service may have one picture for all that it refuses."""
-    done = {"status": "succeeded", "generation_url": "/same.jpg"}
-    with Server(lambda _: reply(200, done)) as server:
-        calls = calls_of(server)
-        assert calls.status(Prediction("p-image", {}, "one")).generation_url == "/same.jpg"
-        with pytest.raises(errors.ReplyError, match="another prediction"):
-            calls.status(Prediction("p-image", {}, "two"))
-        assert calls.status(Prediction("p-image", {}, "two")).generation_url == "/same.jpg"
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, {"status": "succeeded", "generation_url": "/other.jpg"}),
+        (200, {"status": "failed", "error": "no"}),
+        (404, {}),
+        (410, {}),
+        (401, {}),
+    ],
+)
+def test_an_end_on_a_connection_that_others_used_is_asked_for_on_a_new_one(status, body):
+    done = {"status": "succeeded", "generation_url": "/own.jpg"}
+    answers = [reply(200, {"status": "starting"}), reply(status, body), reply(200, done)]
+    with Server(lambda _: answers.pop(0)) as server:
+        calls, asked = calls_of(server), Prediction("p-image", {}, "one")
+        assert calls.status(asked).status == "starting"
+        assert calls.status(asked).generation_url == "/own.jpg"
         assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, {"status": "processing"}),
+        (200, {"status": "succeeded", "generation_url": "/own.jpg", "id": "one"}),
+        (429, {}),
+        (500, {}),
+        (504, {}),
+    ],
+)
+def test_what_ends_nothing_or_names_its_id_is_believed_on_a_kept_connection(status, body):
+    answers = [reply(200, {"status": "starting"}), reply(status, body)]
+    with Server(lambda _: answers.pop(0)) as server:
+        calls, asked = calls_of(server), Prediction("p-image", {}, "one")
+        calls.status(asked)
+        with contextlib.suppress(errors.ApiError):
+            calls.status(asked)
+        assert (server.connections, len(server.asked)) == (1, 2)
 
 
 @pytest.mark.parametrize("sync", [False, True])
@@ -160,21 +189,26 @@ def test_a_gateway_that_gives_one_id_to_all_rows_gives_one_row_a_picture():
     assert dict(again.counts) == {"lost": 3}
 
 
-@pytest.mark.parametrize("echo", [False, True])
+@pytest.mark.parametrize("kind", ["create", "status", "out", "all"])
 @pytest.mark.parametrize("seconds", [0.0, 0.002, 0.02])
-def test_a_second_answer_that_comes_late_gives_no_row_anothers_picture(seconds, echo):
+def test_a_second_answer_that_comes_late_gives_no_row_anothers_picture(seconds, kind):
     rows, lock, ids = prompts(40), threading.Lock(), {}
 
     def answer(asked):
+        name = "create" if asked.method == "POST" else asked.path.split("/")[-2]
+        if kind not in {name, "all"}:
+            return first(asked)
+        twice = Twice(first(asked))
+        twice.later = seconds
+        return twice
+
+    def first(asked):
         if asked.method == "POST":
             request = json.loads(asked.body)["input"]
             with lock:
                 name = f"id-{len(ids)}"
                 ids[name] = rows.index(request["prompt"])
-            told = {"input": request, "model": "p-image"} if echo else {}
-            twice = Twice(reply(201, {"id": name, **told}))
-            twice.later = seconds
-            return twice
+            return reply(201, {"id": name})
         name = asked.path.rsplit("/", 1)[-1]
         if "status" in asked.path:
             return reply(200, {"status": "succeeded", "generation_url": f"/v1/out/{name}"})
@@ -186,9 +220,8 @@ def test_a_second_answer_that_comes_late_gives_no_row_anothers_picture(seconds, 
     ):
         _, outcomes = work(rows)
     for number, outcome in enumerate(outcomes):
-        assert outcome.status in {"succeeded", "lost"}
-        if outcome.status == "succeeded":
-            assert Path(outcome.output).read_bytes() == picture("JPEG", (16, 16), seed=number)
+        assert outcome.status == "succeeded"
+        assert Path(outcome.output).read_bytes() == picture("JPEG", (16, 16), seed=number)
 
 
 def test_bytes_that_come_with_an_answer_and_are_none_of_it_close_the_connection():

@@ -73,7 +73,7 @@ def test_any_answer_to_a_new_prediction_is_a_prediction_or_a_named_error(reply):
 @given(replies_of_any_kind)
 def test_any_answer_about_a_status_is_a_prediction_or_a_named_error(reply):
     try:
-        found = replies.read_status(reply, ASKED)
+        found = replies.read_status(reply, ASKED)[0]
     except errors.ApiError:
         return
     assert found.id == "abc"
@@ -185,7 +185,7 @@ def test_a_failed_prediction_tells_its_code_wherever_it_stands(code):
         {"status": "failed", "error": "it went wrong", "code": code},
         {"status": "failed", "error": "it went wrong", "message": f"Prediction failed: {code}"},
     ):
-        error = replies.ended_badly(replies.read_status(of(200, body), ASKED))
+        error = replies.ended_badly(replies.read_status(of(200, body), ASKED)[0])
         assert type(error) is errors.PredictionFailedError
         assert error.code == code
         assert "it went wrong" in str(error)
@@ -194,7 +194,7 @@ def test_a_failed_prediction_tells_its_code_wherever_it_stands(code):
 
 def test_a_spent_quota_concerns_the_whole_account_however_it_is_told():
     body = {"status": "failed", "error": "QUOTA_EXCEEDED: no credit"}
-    ended = replies.ended_badly(replies.read_status(of(200, body), ASKED))
+    ended = replies.ended_badly(replies.read_status(of(200, body), ASKED)[0])
     told = replies.read_error(of(429, {"error": {"code": "QUOTA_EXCEEDED"}}), NOW)
     paid = replies.read_error(of(402, {"error": {"code": "PAYMENT_REQUIRED"}}), NOW)
     for error in (ended, told, paid):
