@@ -24,6 +24,7 @@ from pruna_nb.api.moments import ServiceClock
 from pruna_nb.api.multipart import Multipart
 from pruna_nb.api.retry import OUTPUT_TOO_LARGE
 from pruna_nb.catalog import find_model
+from pruna_nb.files.kinds import SVG, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -228,7 +229,6 @@ class Calls:
                     continue
                 if not reply.ok:
                     raise self._undelivered(url, reply, prediction)
-                _check_kind(reply)
                 return self._write(reply, chunks, file)
         raise errors.DeliveryError("The output's address leads from one to the next without end")
 
@@ -247,6 +247,8 @@ class Calls:
         if told is not None and told > most:
             raise _too_large(told, most)
         for chunk in chunks:
+            if not size:
+                _check_kind(reply, chunk)
             size += len(chunk)
             if size > most:
                 raise _too_large(size, most)
@@ -308,10 +310,13 @@ def _refusal(reply: Reply) -> errors.ApiError:
     return error
 
 
-def _check_kind(reply: Reply) -> None:
-    """Raise DeliveryError for an answer of words: another request's, or a gateway's page."""
+def _check_kind(reply: Reply, start: bytes) -> None:
+    """Raise DeliveryError for an answer of words: another request's, or a gateway's page.
+
+    Media under a header that is wrong are taken: the bytes say what they are.
+    """
     kind = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind in _WORDS:
+    if kind in _WORDS and sniff(start) in {None, SVG}:
         raise errors.DeliveryError(f"The output's address gives {kind}, which is no media")
 
 

@@ -67,8 +67,8 @@ def _as_bytes(array: Any) -> Any:
             )
             raise ValueError(message)
         return (array >> 8).astype("uint8")
-    low, high = _RANGES.get(kind, (1, 0))
-    if not (array.min() >= low and array.max() <= high):  # also for NaN
+    low, high = _RANGES.get(kind, (0, 0))
+    if kind not in _RANGES or not (array.min() >= low and array.max() <= high):  # also for NaN
         message = (
             f"An array of {array.dtype} is no picture unless it goes from 0 to 255, as floats from "
             "0 to 1 (and without NaN), or as uint16 from 0 to 65535."

@@ -6,7 +6,6 @@ import os
 import re
 import threading
 import zipfile
-import zlib
 from typing import TYPE_CHECKING, BinaryIO
 
 from pruna_nb.files import clips, kinds
@@ -19,12 +18,12 @@ from pruna_nb.files.decode import (
     opened_clip,
 )
 from pruna_nb.files.kinds import HEAD_BYTES, MediaType, sniff
+from pruna_nb.files.png import problem_of_chunks
 from pruna_nb.forks import renew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_BLOCK = 1 << 20
 _UNPACKED_AT_MOST = 100
 """How many times its own size a zip may unpack to; 100 MB are always allowed."""
 _UNKNOWN_LENGTH = 0xFFFFFFFF
@@ -127,7 +126,7 @@ def _check_image(file: BinaryIO, kind: MediaType) -> str | None:
     file.seek(0)
     with opened(file) as image:
         # A JPEG is decoded at an eighth of its size: its bytes are still read to the end.
-        image.draft("RGB", (image.width // 8, image.height // 8))
+        image.draft("RGB", (max(1, image.width // 8), max(1, image.height // 8)))
         image.load()
     return None
 
@@ -163,25 +162,8 @@ _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 
 
 def _check_png(file: BinaryIO, kind: MediaType) -> str | None:
-    """Walk a PNG's chunks to its end, each with its checksum."""
     del kind
-    file.seek(8)
-    while True:
-        head = file.read(8)
-        if len(head) < 8:  # noqa: PLR2004 - a length and a name
-            return "cut short"
-        left, name = int.from_bytes(head[:4], "big"), head[4:]
-        checksum = zlib.crc32(name)
-        while left:
-            block = file.read(min(left, _BLOCK))
-            if not block:
-                return "cut short"
-            checksum = zlib.crc32(block, checksum)
-            left -= len(block)
-        if file.read(4) != checksum.to_bytes(4, "big"):
-            return f"a wrong checksum in its chunk {name!r}"
-        if name == b"IEND":
-            return None
+    return problem_of_chunks(file)
 
 
 def _check_riff(file: BinaryIO, kind: MediaType) -> str | None:
@@ -265,10 +247,9 @@ def _check_zip(file: BinaryIO, kind: MediaType) -> str | None:
     del kind
     size = file.seek(0, os.SEEK_END)
     with zipfile.ZipFile(file) as archive:
-        members = archive.infolist()
-        if not members:
-            return "it holds no files"
-        unpacked = sum(member.file_size for member in members)
+        unpacked = sum(member.file_size for member in archive.infolist())
+        if not unpacked:
+            return "it holds no files with content"
         if unpacked > _UNPACKED_AT_MOST * (size + 1_000_000):
             return f"its {size:,} bytes would unpack to {unpacked:,}"
         bad = archive.testzip()

@@ -25,6 +25,13 @@ class DamagedError(ValueError):
     """The file's structure is not whole; the message says what is wrong."""
 
 
+class CutShortError(DamagedError):
+    """The file, or a part of it, ends before its time."""
+
+    def __init__(self, message: str = "cut short") -> None:
+        super().__init__(message)
+
+
 @dataclass
 class Clip:
     """What a container tells of itself.
@@ -67,7 +74,7 @@ class _Boxes:
                 raise DamagedError("too many boxes")
             head = self.read(at, 16)
             if len(head) < _BOX_HEAD:
-                raise DamagedError("cut short")
+                raise CutShortError
             size, name = struct.unpack_from(">I4s", head)
             start = at + _BOX_HEAD
             if size == 1 and len(head) == 16:  # noqa: PLR2004 - with a long length
@@ -79,8 +86,18 @@ class _Boxes:
                 raise DamagedError("a box without a length")
             at += size
             if at > end:
-                raise DamagedError("cut short")
+                raise CutShortError
             yield _Box(name, start, at)
+
+    def outermost(self) -> tuple[list[_Box], bool]:
+        """Return the boxes of the file itself, and whether they fill it."""
+        found: list[_Box] = []
+        try:
+            for box in self.inside(0, self.size):
+                found.append(box)  # noqa: PERF402 - those before the damage count
+        except CutShortError:
+            return found, False
+        return found, True
 
     def find(self, box: _Box, *names: bytes) -> _Box | None:
         """Find a box by its way down from another one."""
@@ -98,9 +115,15 @@ class _Boxes:
         self.file.seek(at)
         return self.file.read(count)
 
+    def number(self, at: int) -> int:
+        """Read a number of 32 bits."""
+        return int.from_bytes(self.read(at, 4), "big")
+
 
 def read_mp4(file: BinaryIO) -> Clip:
-    """Read the tracks of an mp4 or mov file: its boxes fill it, and its samples are in it.
+    """Read the tracks of an mp4 or mov file, whose samples must be in it.
+
+    Bytes behind its boxes, as some writers and servers leave them, are passed over.
 
     Raises
     ------
@@ -108,7 +131,20 @@ def read_mp4(file: BinaryIO) -> Clip:
         If it is cut short, or has no index, or its index leads outside of the file.
     """
     boxes = _Boxes(file)
-    top = list(boxes.inside(0, boxes.size))
+    top, is_filled = boxes.outermost()
+    streamed = any(box.name == b"moof" for box in top)
+    try:
+        clip = _read_movie(boxes, top)
+    except DamagedError:
+        if is_filled:
+            raise
+        raise CutShortError from None
+    if streamed and not is_filled:  # what follows may have been a fragment
+        raise CutShortError
+    return clip
+
+
+def _read_movie(boxes: _Boxes, top: list[_Box]) -> Clip:
     movie = next((box for box in top if box.name == b"moov"), None)
     data = [box for box in top if box.name == b"mdat"]
     if movie is None or not data:
@@ -142,7 +178,7 @@ def _track_number(boxes: _Boxes, track: _Box) -> int:
     if head is None:
         return 0
     long = boxes.read(head.begin, 1) == b"\x01"
-    return int.from_bytes(boxes.read(head.begin + (20 if long else 12), 4), "big")
+    return boxes.number(head.begin + (20 if long else 12))
 
 
 def _samples(boxes: _Boxes, track: _Box, data: list[_Box]) -> int:
@@ -152,25 +188,45 @@ def _samples(boxes: _Boxes, track: _Box, data: list[_Box]) -> int:
         return 0
     parts = {box.name: box for box in boxes.inside(table.begin, table.end)}
     sizes = parts.get(b"stsz") or parts.get(b"stz2")
-    count = int.from_bytes(boxes.read(sizes.begin + 8, 4), "big") if sizes else 0
+    count = boxes.number(sizes.begin + 8) if sizes else 0
     for name, width in ((b"stco", 4), (b"co64", 8)):
         if name in parts:
             begin = parts[name].begin
-            chunks = int.from_bytes(boxes.read(begin + 4, 4), "big")
+            chunks = boxes.number(begin + 4)
             if begin + 8 + chunks * width > parts[name].end:
-                raise DamagedError("its index is cut short")
+                raise CutShortError("its index is cut short")
             content = boxes.read(begin + 8, min(chunks * width, _TABLE_AT_MOST))
             places = [
                 int.from_bytes(content[at : at + width], "big")
                 for at in range(0, len(content), width)
             ]
-            if count and not all(_lies_in(place, data) for place in places):
+            lengths = [1] * len(places)
+            if places and len(places) == chunks:
+                lengths[-1] = max(1, _last_chunk_bytes(boxes, parts))
+            within = [_lies_in(data, *each) for each in zip(places, lengths, strict=True)]
+            if count and not all(within):
                 raise DamagedError("its index leads to what is not in the file")
     return count
 
 
-def _lies_in(place: int, data: list[_Box]) -> bool:
-    return any(box.begin <= place < box.end for box in data)
+def _last_chunk_bytes(boxes: _Boxes, parts: dict[bytes, _Box]) -> int:
+    """Return the length of a track's last chunk; 0 where its samples' lengths are not listed."""
+    sizes, chunks = parts.get(b"stsz"), parts.get(b"stsc")
+    if sizes is None or chunks is None:
+        return 0
+    alike, count = boxes.number(sizes.begin + 4), boxes.number(sizes.begin + 8)
+    end = sizes.begin + 12 + 4 * count
+    # The last entry says how many samples there are in each chunk from some chunk on.
+    entries = boxes.number(chunks.begin + 4)
+    samples = min(boxes.number(chunks.begin + 12 * entries), count)
+    if alike or end > sizes.end or samples > _TABLE_AT_MOST // 4:
+        return 0
+    content = boxes.read(end - 4 * samples, 4 * samples)
+    return sum(size for (size,) in struct.iter_unpack(">I", content))
+
+
+def _lies_in(data: list[_Box], place: int, length: int) -> bool:
+    return any(box.begin <= place and place + length <= box.end for box in data)
 
 
 def _count_fragments(boxes: _Boxes, part: _Box, numbers: dict[int, str], clip: Clip) -> None:
@@ -179,10 +235,10 @@ def _count_fragments(boxes: _Boxes, part: _Box, numbers: dict[int, str], clip: C
         if run.name != b"traf":
             continue
         head = boxes.find(run, b"tfhd")
-        number = int.from_bytes(boxes.read(head.begin + 4, 4), "big") if head else 0
+        number = boxes.number(head.begin + 4) if head else 0
         for box in boxes.inside(run.begin, run.end):
             if box.name == b"trun":
-                count = int.from_bytes(boxes.read(box.begin + 4, 4), "big")
+                count = boxes.number(box.begin + 4)
                 clip.add(numbers.get(number) or None, count)
 
 
@@ -229,8 +285,11 @@ def read_webm(file: BinaryIO) -> Clip:
         name, size = _element(file)
         after = end if size == _UNKNOWN else file.tell() + size
         if after > end:
-            raise DamagedError("cut short")
-        if name == _SEGMENT or (name == _CLUSTER and (size == _UNKNOWN or not blocks)):
+            raise CutShortError
+        if name == _SEGMENT:
+            end = after  # a writer or a server may have left bytes behind it
+            continue
+        if name == _CLUSTER and (size == _UNKNOWN or not blocks):
             continue  # its elements come next
         if name == _TRACKS:
             kinds += _track_types(file, after)
@@ -269,11 +328,11 @@ def _number(file: BinaryIO, most: int) -> tuple[int, int]:
     """Read a number of a variable width, with the bit that marks it, and its width in bytes."""
     first = file.read(1)
     if not first:
-        raise DamagedError("cut short")
+        raise CutShortError
     width = 9 - first[0].bit_length()
     if width > most:
         raise DamagedError("an element without a length")
     rest = file.read(width - 1)
     if len(rest) < width - 1:
-        raise DamagedError("cut short")
+        raise CutShortError
     return int.from_bytes(first + rest, "big"), width

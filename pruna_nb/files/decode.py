@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pruna_nb.files.kinds import READERS
+from pruna_nb.files.png import without_long_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,7 +100,7 @@ def pixel_limit() -> int:
 
 
 @contextlib.contextmanager
-def opened(file: BinaryIO | str) -> Iterator[Image.Image]:
+def opened(file: BinaryIO) -> Iterator[Image.Image]:
     """Open a picture of one of `FORMATS`; its pixels are decoded within, when it is its turn.
 
     Raises
@@ -112,7 +113,7 @@ def opened(file: BinaryIO | str) -> Iterator[Image.Image]:
     from PIL import Image
 
     try:
-        image = Image.open(file, formats=formats())
+        image = Image.open(without_long_texts(file), formats=formats())
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         message = f"it has more than {pixel_limit():,} pixels, more than is safe to decode"
         raise TooManyPixelsError(message) from None

@@ -71,6 +71,7 @@ HEIF = MediaType(
 )
 CR3 = MediaType("image", ".cr3", "image/x-canon-cr3", "Develop the raw file to JPEG or PNG first.")
 CR2 = MediaType("image", ".cr2", "image/x-canon-cr2", "Develop the raw file to JPEG or PNG first.")
+RAW = MediaType("image", ".raw", "image/x-raw", "Develop the raw file to JPEG or PNG first.")
 JXL = MediaType("image", ".jxl", "image/jxl", _AS_PNG)
 JP2 = MediaType("image", ".jp2", "image/jp2", _AS_PNG)
 PSD = MediaType("image", ".psd", "image/vnd.adobe.photoshop", _AS_PNG)
@@ -116,6 +117,8 @@ _STARTS = (
 _RIFF = {b"WEBP": WEBP, b"WAVE": WAV, b"AVI ": AVI}
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _CR2_MARK = b"CR"
+_SUBFILE_TYPE, _SUB_PICTURES, _DNG_VERSION = 254, 330, 50706
+"""Tags of a TIFF's first directory."""
 _SVG = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*|<!DOCTYPE svg[^>]*>\s*)*<svg\b",
     re.DOTALL,
@@ -170,12 +173,29 @@ def _sniff_marks(head: bytes) -> MediaType | None:
     if start == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return AIFF
     if start in _TIFF_STARTS:
-        return CR2 if head[8:10] == _CR2_MARK else TIFF
+        return CR2 if head[8:10] == _CR2_MARK else RAW if _is_raw(head) else TIFF
     if start == b"\x1aE\xdf\xa3":
         return MKV if b"matroska" in head[:64] else WEBM
     if start == b"OggS":
         return OGV if b"theora" in head[:64] else OGG
     return next((kind for mark, kind in _STARTS if head.startswith(mark)), None)
+
+
+def _is_raw(head: bytes) -> bool:
+    """Whether a TIFF is a raw file (DNG, NEF, ARW): of its sort, or with a thumbnail in front.
+
+    Pillow opens the thumbnail, and would take it for the picture.
+    """
+    order: Literal["little", "big"] = "little" if head[:1] == b"I" else "big"
+
+    def number(at: int, width: int) -> int:
+        return int.from_bytes(head[at : at + width], order)
+
+    begin = number(4, 4)
+    entries = range(begin + 2, begin + 2 + 12 * number(begin, 2), 12)
+    tags = {number(at, 2): number(at + 8, 4) for at in entries if at + 12 <= len(head)}
+    is_thumbnail = tags.get(_SUBFILE_TYPE, 0) & 1 and _SUB_PICTURES in tags
+    return bool(is_thumbnail) or _DNG_VERSION in tags
 
 
 def _sniff_boxes(head: bytes) -> MediaType | None:
@@ -184,7 +204,9 @@ def _sniff_boxes(head: bytes) -> MediaType | None:
     while at + _BOX_HEAD <= len(head):
         size, name = int.from_bytes(head[at : at + 4], "big"), head[at + 4 : at + 8]
         if name == b"ftyp":
-            return _of_brands(head[at + 8 : at + max(size, 12)])
+            kind = _of_brands(head[at + 8 : at + max(size, 12)])
+            # A movie's boxes begin with other ones: a picture of a brand that is not known.
+            return HEIF if kind is MP4 and head[at + size + 4 : at + size + 8] == b"meta" else kind
         if name in _OLD_MOVIE:
             return MOV  # QuickTime files of before 2001 have no list of brands
         if name not in _FILLERS or size < _BOX_HEAD:

@@ -16,7 +16,7 @@ from PIL import Image, ImageFile
 from pruna_nb.files import checks, decode, kinds
 from pruna_nb.files.checks import problem_of, type_of
 from pruna_nb.files.regular import open_regular
-from tests.helpers.media import box, clip, picture, sound, zip_of
+from tests.helpers.media import box, clip, picture, sound
 
 PICTURES = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"]
 CLIPS = [("mp4", "mpeg4"), ("mov", "mpeg4"), ("webm", "libvpx")]
@@ -146,11 +146,6 @@ def test_a_sound_without_sound_is_damaged():
 )
 def test_a_sound_in_a_videos_container_is_a_sound(format_, codec, content_type):
     assert type_of(io.BytesIO(sound(format_, codec))).content_type == content_type
-
-
-def test_an_empty_archive_is_damaged():
-    assert problem(zip_of({"a": b"b"})) is None
-    assert problem(zip_of({})) == "it holds no files"
 
 
 def bomb(side):
