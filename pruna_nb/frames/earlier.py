@@ -96,8 +96,12 @@ def told_by(frame: pd.DataFrame, label: str) -> tuple[str, str]:
 
 
 def _why(status: object, error: object) -> str:
-    if str(status) not in STATUSES - {"succeeded"}:
-        return _NOTHING if status is None else REMOVED
+    if status is None:
+        return _NOTHING
+    if status not in STATUSES:
+        return f"its status is {status!r}"
+    if status == "succeeded":
+        return REMOVED
     text = "" if error is None else " ".join(str(error).split())
     word = STEP_FAILED if is_failure(status, error) else _SKIPPED
     inner = _INNER.search(text)

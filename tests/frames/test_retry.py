@@ -216,6 +216,25 @@ def test_an_edit_that_failed_is_not_tried_again_where_its_picture_was_taken_away
     assert len(service.accepted) == 2
 
 
+@pytest.mark.parametrize("rejected", [["a"], ["a", "b"]])
+@pytest.mark.parametrize("prefix", ["", "night_"])
+def test_an_edit_that_failed_is_not_tried_again_where_its_picture_was_rejected(
+    rejected, prefix, generate, service
+):
+    made = generate(pd.DataFrame({"prompt": ["a", "b", "c"]}, index=list("abc")), "prompt")
+    service.configure(faults={"failed": {"first": 3}})
+    edited = made.pruna.edit(prompt="at night", prefix=prefix, **QUIET)
+    service.configure(faults={})
+    first = "status" if prefix else "step1_status"
+    edited.loc[rejected, first] = "rejected"
+    charged = service.charged
+    again = edited.pruna.retry(prefix=prefix, **QUIET)
+    assert service.charged - charged == 3 - len(rejected)
+    assert (again.loc[rejected, f"{prefix}status"] == "skipped").all()
+    assert again.loc[rejected, f"{prefix}error"].str.contains("rejected").all()
+    assert again.loc[rejected, first.replace("status", "output")].notna().all()
+
+
 @pytest.mark.parametrize("status", ["failed", "canceled", "lost", "pending"])
 def test_every_status_without_an_output_is_retried(status, out, service):
     out.loc[1, "status"] = status
