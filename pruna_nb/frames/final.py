@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pruna_nb.errors import InputError
+from pruna_nb.arguments import described, listed
+from pruna_nb.errors import ColumnError, InputError
 from pruna_nb.frames.asked import call_of
 from pruna_nb.frames.call import Call, read_call
+from pruna_nb.frames.cells import fit
 from pruna_nb.frames.columns import column, places_of
 from pruna_nb.frames.gather import row_name
+from pruna_nb.frames.records import records_of
 from pruna_nb.frames.results import steps_of
+from pruna_nb.frames.template import fill
+from pruna_nb.redact import MASK
 from pruna_nb.templates import is_missing
 
 if TYPE_CHECKING:
@@ -144,7 +150,8 @@ def final_call(
     ------
     InputError
         If the frame does not say how its drafts were made and the changes don't either, if
-        they were no drafts, or if rows have no seed: a final would be another video then.
+        they were no drafts, or if rows have no seed or cells that are not what their drafts were
+        made of: a final would be another video then.
     """
     call = _draft_call(frame, prefix, changes, problems)
     model = call.known_model()
@@ -158,6 +165,7 @@ def final_call(
     if "seed" not in constants:
         columns.setdefault("seed", "seed")
         _check_seeds(frame, columns["seed"])
+    _check_as_drafted(frame, prefix, call, {name.removesuffix("_col") for name in changes})
     return replace(call, columns=columns, constants={**constants, **final})
 
 
@@ -199,3 +207,33 @@ def _check_seeds(frame: pd.DataFrame, label: Any) -> None:
             "draft a final is another video."
         )
         raise InputError(msg, [msg])
+
+
+def _check_as_drafted(frame: pd.DataFrame, prefix: str, call: Call, changed: set[str]) -> None:
+    """Refuse cells that were edited since the drafts were made, unless a change names them."""
+    fields = call.known_model().fields
+    now: dict[str, list[Any]] = {}
+    with contextlib.suppress(ColumnError, InputError):  # the run tells which column is missing
+        for name, label in call.columns.items():
+            if name in fields and not fields[name].media and not isinstance(label, list):
+                cells = column(frame, label, f"{name}_col")
+                now[name] = [fit(fields[name], cell) for cell in cells]
+        if call.template is not None:
+            now["prompt"] = [each.prompt for each in fill(call.template, frame)]
+    wrong = [
+        f"{row_name(frame.index, place)}: {name} is {described(cells[place])}, and its draft was "
+        f"made of {described(record.input[name])}"
+        for place, record in enumerate(records_of(frame, prefix + "output"))
+        for name, cells in now.items()
+        if record is not None
+        and name not in {*changed, "draft"}
+        and cells[place] is not None
+        and record.input.get(name, cells[place]) not in (cells[place], MASK)
+    ]
+    if wrong:
+        head = (
+            "The frame was edited since its drafts were made, so these finals would be other "
+            "videos. Undo that, or name the column to send what it says now, such as "
+            'finalize(prompt_col="prompt"). Nothing was sent:'
+        )
+        raise InputError(listed(head, wrong), wrong)

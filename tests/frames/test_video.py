@@ -147,6 +147,38 @@ def test_a_draft_that_was_taken_out_has_no_final(drafts, service):
     assert drafts.pruna.finalize(**QUIET).index.tolist() == ["w", "b"]
 
 
+@pytest.mark.parametrize(
+    ("edited", "says"),
+    [({"prompt": "storms"}, "prompt is 'storms'.*made of 'waves'"), ({"seed": 8}, "seed is 8.*1")],
+)
+def test_a_cell_that_was_edited_since_its_draft_makes_no_final_unasked(
+    edited, says, drafts, service, asked
+):
+    charged = service.charged
+    changed = drafts.copy()
+    for name, value in edited.items():
+        changed.loc["w", name] = value
+    with pytest.raises(InputError, match=rf"row 'w': {says}"):
+        changed.pruna.finalize(**QUIET)
+    changed.pruna.finalize(["c"], **QUIET)
+    assert service.charged == charged + 1
+    named = {f"{name}_col": name for name in edited}
+    changed.pruna.finalize(["w"], **named, **QUIET)
+    name, value = next(iter(edited.items()))
+    assert asked(name)[-1] == value
+
+
+def test_the_columns_of_a_drafts_template_are_not_edited_unseen_either(service):
+    frame = pd.DataFrame({"a": ["waves"], "n": [7]})
+    drafts = frame.pruna.generate(
+        prompt="{a} {n}", model="p-video", draft=True, duration=1, **QUIET
+    )
+    assert len(drafts.astype({"n": float}).pruna.finalize(**QUIET)) == 1
+    with pytest.raises(InputError, match="prompt is 'waves 8'"):
+        drafts.assign(n=8).pruna.finalize(**QUIET)
+    assert service.charged == 2
+
+
 def test_a_mask_chooses_what_pandas_chooses_with_it_after_sorting(drafts, service):
     mask = drafts.assign(rank=[3, 1, 2]).sort_values("rank")["rank"] == 3
     with warnings.catch_warnings():
