@@ -30,7 +30,7 @@ from pruna_nb.console import say
 from pruna_nb.errors import InputError, PrunaError, UnknownModelError
 from pruna_nb.show.grids import SIZE_AT_LEAST, SIZE_AT_MOST
 from pruna_nb.show.text import counted
-from pruna_nb.templates import BRACES, is_missing, parse
+from pruna_nb.templates import BRACES, is_empty, parse
 from pruna_nb.widgets.ask import Ask, parse_prompts
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _variable(name: str, variables: Mapping[str, Any]) -> Any:
         meant = f" Did you mean {' or '.join(near)}?" if near else ""
         raise InputError(f"The notebook has no variable {name!r}.{meant} {BRACES}")
     value = variables[name]
-    if is_missing(value):
+    if is_empty(value):
         raise InputError(f"The variable {name!r} is empty ({value!r}); give it a value.")
     return value
 

@@ -191,6 +191,17 @@ def is_missing(value: object) -> bool:
         return False
 
 
+def is_empty(value: object) -> bool:
+    """Whether a value leaves nothing to write into a template: missing, or blank text.
+
+    Examples
+    --------
+    >>> is_empty(None), is_empty(" "), is_empty("nan"), is_empty(0)
+    (True, True, False, False)
+    """
+    return not value.strip() if isinstance(value, str) else is_missing(value)
+
+
 def name_of(label: object) -> str:
     """Return what a template calls a column, an item's key or a variable.
 

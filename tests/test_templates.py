@@ -219,3 +219,14 @@ class TestOneDialect:
         with pytest.raises(refused):
             fill_prompt(template, self.VALUES)
         assert service.charged == 0
+
+    @pytest.mark.parametrize("blank", [*MISSING, "", " ", "\n"], ids=repr)
+    def test_what_leaves_nothing_to_write_is_sent_by_none(self, service, blank):
+        row = {"a": "pots", "b": blank}
+        made = pd.DataFrame([row]).pruna.generate(prompt="{a} {b}", progress=False)
+        assert made["status"].tolist() == ["skipped"]
+        with pytest.raises(InputError, match="item 0 of prompts is empty where {b}"):
+            pruna_nb.compare(["{a} {b}", "{a}, {b}"], prompts=[row], progress=False)
+        with pytest.raises(InputError, match="'b' is empty"):
+            fill_prompt("{a} {b}", row)
+        assert service.charged == 0

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb.arguments import listed, whole
 from pruna_nb.errors import InputError
 from pruna_nb.show.text import counted
-from pruna_nb.templates import is_missing, name_of, plain_number
+from pruna_nb.templates import is_empty, is_missing, name_of, plain_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -280,7 +280,7 @@ def _read_items(
         raise InputError(msg)
     items: list[Mapping[str, Any] | str] = []
     for number, item in enumerate(prompts):
-        if is_missing(item):
+        if is_empty(item):
             msg = f"item {number} of prompts is empty; leave it out, such as with .dropna()"
             raise InputError(msg)
         if not isinstance(item, (str, Mapping)) or not item:
@@ -374,7 +374,7 @@ def _problems(
                 problems.append(
                     f"{name}: {where} must fill {braces} (double braces are meant as such)"
                 )
-            if empty := [each for each, value in values.items() if value is None]:
+            if empty := [each for each, value in values.items() if is_empty(value)]:
                 problems.append(
                     f"{where} is empty where {_braces(empty)} is needed: fill it in, or leave the "
                     "item out"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pruna_nb.errors import ColumnError, InputError
 from pruna_nb.frames.columns import column, label_text
-from pruna_nb.templates import BRACES, parse
+from pruna_nb.templates import BRACES, is_empty, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +59,7 @@ def fill(template: str, frame: pd.DataFrame) -> list[Filled]:
     rows = zip(*cells, strict=True) if cells else (() for _ in range(len(frame)))
     filled = []
     for row in rows:
-        empty = [name for name, value in zip(names, row, strict=True) if _is_empty(value)]
+        empty = [name for name, value in zip(names, row, strict=True) if is_empty(value)]
         if empty:
             filled.append(Filled(empty=f"column {empty[0]!r} of the template is empty"))
             continue
@@ -88,7 +88,3 @@ def _cells(frame: pd.DataFrame, labels: Mapping[str, Any], name: str) -> list[An
             raise
         msg = f"{error} {BRACES}"
         raise ColumnError(msg) from None
-
-
-def _is_empty(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
