@@ -225,7 +225,7 @@ class TestOneDialect:
         row = {"a": "pots", "b": blank}
         made = pd.DataFrame([row]).pruna.generate(prompt="{a} {b}", progress=False)
         assert made["status"].tolist() == ["skipped"]
-        with pytest.raises(InputError, match="item 0 of prompts is empty where {b}"):
+        with pytest.raises(InputError, match=r"item 0 of prompts is empty where \{b\}"):
             pruna_nb.compare(["{a} {b}", "{a}, {b}"], prompts=[row], progress=False)
         with pytest.raises(InputError, match="'b' is empty"):
             fill_prompt("{a} {b}", row)
