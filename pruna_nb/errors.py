@@ -24,7 +24,7 @@
         ├── UnavailableError         503
         ├── ConnectionFailedError    no connection: nothing was sent
         │   └── UntrustedCertificateError  the certificate is not trusted: nothing was sent
-        ├── LostAnswerError          sent, and no answer came: 504, a reset, a time-out
+        ├── LostAnswerError          sent, and no answer came: 504, 408, a reset, a time-out
         ├── ReplyError               an answer that cannot be understood
         ├── PredictionFailedError    the prediction ended as failed
         ├── PredictionCanceledError  the prediction ended as canceled
@@ -194,7 +194,7 @@ class ApiError(PrunaError):
 class BadRequestError(ApiError):
     """400: the service does not take this request."""
 
-    default_advice = "Mend the input and run the row again."
+    default_advice = "Correct the input and run the row again."
 
 
 class AuthenticationError(ApiError):
@@ -251,7 +251,7 @@ class ValidationError(ApiError):
         As the service gave them: ``type``, ``field`` and ``description`` each.
     """
 
-    default_advice = "Mend the fields named and run the row again."
+    default_advice = "Correct the fields named and run the row again."
 
     def __init__(
         self, message: str, *, invalid_fields: Sequence[dict[str, Any]] = (), **more: Any
@@ -326,7 +326,7 @@ class PredictionFailedError(ApiError):
     """The prediction ended as failed."""
 
     default_charged: Charged = "unknown"
-    default_advice = "Mend the input, or run the row again."
+    default_advice = "Correct the input, or run the row again."
 
 
 class PredictionCanceledError(ApiError):

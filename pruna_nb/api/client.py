@@ -203,7 +203,7 @@ class Client:
             pause = min(pause * _POLL_GROWTH, _POLL_LONGEST)
             asked = self.status(asked)
         if asked.status != "succeeded":
-            raise replies.ended_badly(asked)
+            raise replies.ended_badly(asked, asked.input)
         return asked
 
     def deliver(self, prediction: Prediction, to: str | Path | None = None) -> Path:

@@ -344,7 +344,7 @@ def _way_error(
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return errors.UntrustedCertificateError(
-                f"The certificate of {where} is not trusted: {cause.verify_message}",
+                f"The certificate of {where} is not trusted: {cause.verify_message.rstrip('.')}",
                 advice="If your network's proxy or your service has an authority of its own, name "
                 f"its file, such as {CA_VARIABLES[0]}=/path/to/ca.pem, and run again.",
             )

@@ -199,11 +199,18 @@ def _code_and_text(body: dict[str, Any]) -> tuple[str | None, str]:
     return (_plain(code, 80) if code else None), text
 
 
-def ended_badly(prediction: Prediction) -> errors.ApiError:
-    """Make the error of a prediction that failed or was canceled."""
-    details: dict[str, Any] = {"code": prediction.code, "prediction_id": prediction.id}
+def ended_badly(prediction: Prediction, given: Mapping[str, Any]) -> errors.ApiError:
+    """Make the error of a prediction that failed or was canceled.
+
+    A code that a text of the input ``given`` begins with is no code: the service repeats the text.
+    """
+    code = prediction.code
+    texts = (value.strip() for value in given.values() if isinstance(value, str))
+    if code and any(text.startswith(code) for text in texts):
+        code = None
+    details: dict[str, Any] = {"code": code, "prediction_id": prediction.id}
     text = prediction.error or f"The prediction was {prediction.status}"
-    if prediction.code == "QUOTA_EXCEEDED":
+    if code == "QUOTA_EXCEEDED":
         return errors.QuotaError(text, **details)
     if prediction.status == "canceled":
         return errors.PredictionCanceledError(text, **details)
@@ -264,6 +271,10 @@ _BY_STATUS: dict[int, type[errors.ApiError]] = {
     429: errors.RateLimitError,
     503: errors.UnavailableError,
     504: errors.LostAnswerError,
+    # A gateway's words for "it took too long": what it passed on before may have been accepted.
+    408: errors.LostAnswerError,
+    460: errors.LostAnswerError,
+    499: errors.LostAnswerError,
 }
 
 
@@ -271,11 +282,11 @@ _WAIT_TOLD = 60.0
 """Seconds that a refusal asks to wait, from which on its message says so."""
 _FORBIDDEN = 403
 _ACCOUNT_CODES = frozenset({
-    "UNAUTHORIZED", "UNAUTHENTICATED", "FORBIDDEN", "INVALID_API_KEY", "API_KEY_INVALID",
+    "UNAUTHORIZED", "UNAUTHENTICATED", "INVALID_API_KEY", "API_KEY_INVALID",
     "ACCOUNT_SUSPENDED", "ACCOUNT_DISABLED",
 })  # fmt: skip
 """Codes with which a 403 is about the account; without one it may be about this row's prompt,
-such as a firewall's."""
+such as a firewall's. FORBIDDEN is the status once more, and says nothing."""
 
 
 def read_error(reply: Reply, now: float, *, prediction_id: str | None = None) -> errors.ApiError:

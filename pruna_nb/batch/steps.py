@@ -148,7 +148,7 @@ class Steps:
             self.deliver(job)
             return
         secrets = secrets_in(self.run.plan.model, job.input)
-        error = hide_in_error(replies.ended_badly(prediction), secrets)
+        error = hide_in_error(replies.ended_badly(prediction, job.input), secrets)
         state: Literal["canceled", "failed"] = (
             "canceled" if prediction.status == "canceled" else "failed"
         )

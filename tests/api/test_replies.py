@@ -78,7 +78,7 @@ def test_any_answer_about_a_status_is_a_prediction_or_a_named_error(reply):
         return
     assert found.id == "abc"
     if found.status == "failed":
-        replies.ended_badly(found).message.encode()
+        replies.ended_badly(found, {}).message.encode()
 
 
 @given(replies_of_any_kind)
@@ -185,7 +185,7 @@ def test_a_failed_prediction_tells_its_code_wherever_it_stands(code):
         {"status": "failed", "error": "it went wrong", "code": code},
         {"status": "failed", "error": "it went wrong", "message": f"Prediction failed: {code}"},
     ):
-        error = replies.ended_badly(replies.read_status(of(200, body), ASKED)[0])
+        error = replies.ended_badly(replies.read_status(of(200, body), ASKED)[0], {})
         assert type(error) is errors.PredictionFailedError
         assert error.code == code
         assert "it went wrong" in str(error)
@@ -194,7 +194,7 @@ def test_a_failed_prediction_tells_its_code_wherever_it_stands(code):
 
 def test_a_spent_quota_concerns_the_whole_account_however_it_is_told():
     body = {"status": "failed", "error": "QUOTA_EXCEEDED: no credit"}
-    ended = replies.ended_badly(replies.read_status(of(200, body), ASKED)[0])
+    ended = replies.ended_badly(replies.read_status(of(200, body), ASKED)[0], {})
     told = replies.read_error(of(429, {"error": {"code": "QUOTA_EXCEEDED"}}), NOW)
     paid = replies.read_error(of(402, {"error": {"code": "PAYMENT_REQUIRED"}}), NOW)
     for error in (ended, told, paid):
@@ -209,10 +209,13 @@ def test_a_spent_quota_concerns_the_whole_account_however_it_is_told():
         (401, errors.AuthenticationError, "no"),
         (403, errors.AuthenticationError, "no"),
         (404, errors.NotFoundError, "no"),
+        (408, errors.LostAnswerError, "unknown"),
         (409, errors.BadRequestError, "no"),
         (410, errors.ExpiredError, "no"),
         (413, errors.TooLargeError, "no"),
         (429, errors.RateLimitError, "no"),
+        (460, errors.LostAnswerError, "unknown"),
+        (499, errors.LostAnswerError, "unknown"),
         (500, errors.ServerError, "unknown"),
         (503, errors.UnavailableError, "no"),
         (504, errors.LostAnswerError, "unknown"),

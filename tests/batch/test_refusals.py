@@ -55,6 +55,7 @@ def worked(refuse, rows, **options):
     [
         FIREWALL,
         reply(403, {"error": {"code": "CONTENT_BLOCKED", "message": "not this"}}),
+        reply(403, {"error": {"code": "FORBIDDEN", "message": "request blocked"}}),
         reply(403, {"error": {"message": "code UNAUTHORIZED: QUOTA_EXCEEDED"}}),
         reply(403),
     ],
@@ -88,7 +89,7 @@ def test_a_key_that_may_do_nothing_ends_the_run_after_some_rows_and_says_so():
 
 
 def test_a_403_whose_code_is_about_the_account_ends_the_run_at_once():
-    refused = reply(403, {"error": {"code": "FORBIDDEN", "message": "no access"}})
+    refused = reply(403, {"error": {"code": "INVALID_API_KEY", "message": "no access"}})
     run, _, server = worked(lambda text: refused, prompts(100))
     assert isinstance(run.error, errors.AuthenticationError)
     assert len(server.asked) <= 4
@@ -120,6 +121,24 @@ def test_a_failure_that_repeats_a_prompt_with_a_code_in_it_is_its_rows_alone(bod
     assert [outcome.status for outcome in outcomes].count("failed") == 1
     if not ends:
         assert [outcome.status for outcome in outcomes].count("succeeded") == 7
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        {"error": "QUOTA_EXCEEDED: a neon sign"},
+        {"error": "QUOTA_EXCEEDED: a neon sign is not allowed", "message": "Prediction failed"},
+        {"message": "Prediction failed: QUOTA_EXCEEDED: a neon sign"},
+    ],
+)
+def test_a_prompt_that_begins_with_a_code_ends_no_run_where_it_is_repeated(failed):
+    def refuse(text):
+        return reply(200, {"status": "failed", **failed}) if "status/id-3" in text else None
+
+    run, outcomes, _ = worked(refuse, [f"QUOTA_EXCEEDED: a neon sign {n}" for n in range(8)])
+    assert run.error is None
+    (row,) = [outcome for outcome in outcomes if outcome.status == "failed"]
+    assert "It may have been charged" in row.error
 
 
 @pytest.mark.parametrize(
