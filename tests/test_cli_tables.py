@@ -225,6 +225,17 @@ def test_outputs_are_found_from_any_folder(here, monkeypatch, tmp_path):
     assert page.count("data:image") >= 2
 
 
+def test_outputs_are_found_when_the_working_folder_is_gone(service, here, monkeypatch):
+    (here / "visit").mkdir()
+    (here / "p.csv").write_text("prompt\na fox\n")
+    monkeypatch.chdir(here / "visit")
+    assert run("../p.csv", "--prompt-col", "prompt", out="../out") == 0
+    monkeypatch.chdir(here)
+    (here / "visit").rmdir()
+    assert pd.read_csv("out/p.csv")["output"].tolist() == [str(here / "out" / "0.jpg")]
+    assert Path(pd.read_csv("out/p.csv")["output"][0]).is_file()
+
+
 def test_a_chain_edits_the_tables_own_files_and_no_others(service, here):
     (here / "p.csv").write_text("prompt\na fox\n")
     assert run("p.csv", "--prompt-col", "prompt", out="o1") == 0

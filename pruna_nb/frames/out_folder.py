@@ -68,7 +68,9 @@ class OutFolder:
     """
 
     def __init__(self, folder: str | Path, read: Path) -> None:
-        self.folder = Path(folder).absolute()
+        # A way through a folder that may go away, such as a/../out, leads nowhere then.
+        path = Path(folder)
+        self.folder = path.resolve() if ".." in path.parts else path.absolute()
         self._read = _way(self.folder, read)
         self._entries = entries_of(self.folder)
         self._made: dict[str, Entry] = {}

@@ -73,8 +73,8 @@ def check_own_columns(
     ways = f"Rename them: df.rename(columns={{{renamed}}})"
     if takes_prefix and "seed" not in names:  # a column of seeds has no prefix
         ways += ', or give prefix="x_", with which the results are called x_output and so on'
-    what = "columns of your own, which the results would replace: they have the same names"
-    problem = f"{listed}: {what}. {ways}."
+    what = "are columns" if len(names) > 1 else "is a column"
+    problem = f"{listed} {what} of your own, which the results would replace. {ways}."
     problems.add(InputError(f"{problem} Nothing was sent.", [problem]))
 
 
