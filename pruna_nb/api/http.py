@@ -242,6 +242,9 @@ class Transport:
             connection, answer = _asked(pool, exchange, request, target, seconds, kept=kept)
         except _BROKEN as error:
             problem = _way_error(error, exchange, url, seconds)
+            proxy = select_proxy(url, self._proxies_of(url))
+            if proxy and type(problem) is errors.ConnectionFailedError:
+                problem.advice = _proxy_advice(proxy)
         if problem is not None:  # raised out here, so that it does not hold on to its cause
             raise problem
         is_whole = False
@@ -354,6 +357,15 @@ def _way_error(
     refused = re.search(r"Tunnel connection failed: (\d+)", " ".join(map(str, causes)))
     why = f"the proxy answers {refused[1]}" if refused else type(causes[-1]).__name__
     return errors.ConnectionFailedError(f"No connection to {where} ({why})")
+
+
+def _proxy_advice(proxy: str) -> str:
+    """Return what to do where no connection came about through a proxy; it may have a password."""
+    where = proxy.rpartition("@")[2]
+    advice = f"Check the network, and the proxy {where!r} that the environment names (HTTPS_PROXY)"
+    if proxy.lower().startswith("socks"):
+        return f"{advice}; for SOCKS proxies: pip install 'requests[socks]'."
+    return f"{advice}, or leave it out for the service (NO_PROXY)."
 
 
 def _lost(error: BaseException, seconds: float) -> errors.LostAnswerError:

@@ -24,6 +24,12 @@ _KEPT = 100_000
 _NOT_WORDS = re.compile(r"[\W_]+")
 _LONG = 40
 """Characters from which a text that begins another is that other, cut short."""
+_CUT = re.compile(r"(\.{3}|\u2026|\[\.{3}\]|[\[(<]truncated[\])>])\s*$", re.IGNORECASE)
+"""How a text ends that says itself that it is cut short."""
+_REDACTED = re.compile(
+    r"[\[<({*]+\s*(redacted|hidden|masked|removed|omitted)\s*[\]>)}*]+", re.IGNORECASE
+)
+"""What stands for a text that is not repeated."""
 _REWRITES = ("prompt_upsampling", "enhance_prompt")
 """Fields by which a service is asked to write a prompt anew."""
 
@@ -103,6 +109,10 @@ def _is_same_prompt(echo: dict[str, Any], request: dict[str, Any], model: str) -
     if not (isinstance(told, str) and isinstance(asked, str)):
         return True
     one, other = _words(told), _words(asked)
+    if _REDACTED.fullmatch(told.strip()):
+        return True
+    if (cut := _CUT.search(told)) and other.startswith(_words(told[: cut.start()])):
+        return True
     if not one or not other or f" {one} " in f" {other} " or f" {other} " in f" {one} ":
         return True
     if min(len(one), len(other)) >= _LONG and (one.startswith(other) or other.startswith(one)):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _EPOCH = 1e9
 """A RateLimit-Reset above this many seconds is a moment, not a length."""
+_EPOCH_MS = 1e12
+"""And one above this is a moment in milliseconds."""
 
 
 def moment_of(value: object) -> float | None:
@@ -69,6 +71,8 @@ def _wait(text: str | None, now: float) -> float | None:
         return None if moment is None else max(0.0, moment - now)
     if not math.isfinite(seconds):
         return None
+    if _EPOCH_MS < seconds < 10 * _EPOCH_MS:
+        seconds /= 1000
     return max(0.0, seconds - now if seconds > _EPOCH else seconds)
 
 
@@ -96,6 +100,7 @@ class ServiceClock:
         return date + time.monotonic() - read_at
 
 
+_LONGEST_TOLD = 10 * 366 * 86400.0
 _UNITS = ((86400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
 
 
@@ -107,6 +112,8 @@ def wait_text(seconds: float) -> str:
     >>> wait_text(90), wait_text(7200), wait_text(3 * 86400 + 7)
     ('1.5 minutes', '2 hours', '3 days')
     """
+    if seconds >= _LONGEST_TOLD:
+        return "more than 10 years"
     size, unit = next((each for each in _UNITS if seconds >= each[0]), _UNITS[-1])
     count = f"{seconds / size:,.1f}".removesuffix(".0")
     return f"{count} {unit}{'' if count == '1' else 's'}"

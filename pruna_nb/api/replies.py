@@ -68,16 +68,12 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer of the service: its status, headers and (bounded) body.
-
-    ``is_first`` tells whether it is the first answer on its connection: a later one may be a second
-    answer to an earlier request.
-    """
+    """An answer of the service: its status, headers and (bounded) body."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(default=b"", repr=False)
-    is_first: bool = True
+    is_first: bool = True  # on its connection: a later one may be a second answer to another
 
     @property
     def ok(self) -> bool:
@@ -205,8 +201,7 @@ def ended_badly(prediction: Prediction, given: Mapping[str, Any]) -> errors.ApiE
     A code that a text of the input ``given`` begins with is no code: the service repeats the text.
     """
     code = prediction.code
-    texts = (value.strip() for value in given.values() if isinstance(value, str))
-    if code and any(text.startswith(code) for text in texts):
+    if code and any(isinstance(v, str) and v.strip().startswith(code) for v in given.values()):
         code = None
     details: dict[str, Any] = {"code": code, "prediction_id": prediction.id}
     text = prediction.error or f"The prediction was {prediction.status}"
@@ -272,9 +267,7 @@ _BY_STATUS: dict[int, type[errors.ApiError]] = {
     503: errors.UnavailableError,
     504: errors.LostAnswerError,
     # A gateway's words for "it took too long": what it passed on before may have been accepted.
-    408: errors.LostAnswerError,
-    460: errors.LostAnswerError,
-    499: errors.LostAnswerError,
+    **dict.fromkeys((408, 460, 499), errors.LostAnswerError),
 }
 
 

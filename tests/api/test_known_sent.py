@@ -120,10 +120,23 @@ def test_a_tunnel_that_the_proxy_refuses_proves_that_nothing_was_sent(status, mo
     assert all(KEY.encode() not in head for head in proxy.asked)
 
 
-def test_a_proxy_that_is_not_there_proves_that_nothing_was_sent(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
-    with pytest.raises(errors.ConnectionFailedError):
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        ("http://user:hunter2@127.0.0.1:9", "127.0.0.1:9"),
+        ("socks5://127.0.0.1:9", r"requests\[socks\]"),
+        ("htp://proxy.example", "proxy.example"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_named_and_proves_that_nothing_was_sent(
+    proxy, words, monkeypatch
+):
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(errors.ConnectionFailedError, match=words) as caught:
         calls_of(AWAY).create("p-image", {"prompt": "a"})
+    assert "HTTPS_PROXY" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.charged == "no"
 
 
 def test_a_proxy_that_says_nothing_is_given_up_and_proves_that_nothing_was_sent(monkeypatch):

@@ -58,6 +58,11 @@ def test_what_a_service_puts_differently_is_no_difference(body):
         ("a lion\ud800", "a lion?"),
         ("x " * 3000, "x " * 500),
         ("a lion " * 9 + "savannah", "a lion " * 9 + "sav"),
+        ("a lion at night", "a lion at n..."),
+        ("a lion at night", "a lion\u2026"),
+        ("a lion at night", "A LION AT [truncated]"),
+        ("a lion at night", "[REDACTED]"),
+        ("a lion at night", "*** hidden ***"),
     ],
 )  # fmt: skip
 def test_a_prompt_that_is_written_otherwise_is_the_same(sent, echo):
@@ -78,6 +83,8 @@ def test_a_prompt_that_the_service_may_write_anew_is_not_compared():
         {"model": "something-else"},
         {"model": "p-image", "input": {**LION, "prompt": "a fox"}},
         {"input": {"prompt": "a lion at noon"}},
+        {"input": {"prompt": "a lion at noon..."}},
+        {"input": {"prompt": "a redacted letter"}},
         {"input": {**LION, "seed": 8}},
     ],
 )

@@ -115,6 +115,7 @@ def test_any_headers_give_a_length_of_time_or_none(head):
         ({"RateLimit-Reset": "12"}, 12.0),
         ({"RateLimit-Reset": "0.5"}, 0.5),
         ({"RateLimit-Reset": str(int(NOW) + 30)}, 30.0),  # some servers give the moment
+        ({"RateLimit-Reset": str(int(NOW + 30) * 1000)}, 30.0),  # and some in milliseconds
         ({"Retry-After": "7"}, 7.0),
         ({"retry-after": formatdate(NOW + 42, usegmt=True)}, 42.0),
         ({"Retry-After": formatdate(NOW - 42, usegmt=True)}, 0.0),

@@ -146,7 +146,7 @@ def test_a_prompt_that_begins_with_a_code_ends_no_run_where_it_is_repeated(faile
     [
         ({"Retry-After": "7200"}, "2 hours"),
         ({"RateLimit-Reset": "86400"}, "1 day"),
-        ({"Retry-After": "9e9"}, "days"),
+        ({"Retry-After": "9e9"}, "more than 10 years"),
         ({"Retry-After": formatdate(time.time() + 3 * 86400, usegmt=True)}, "days"),
         (
             {
