@@ -21,7 +21,7 @@ from pruna_nb.catalog import cost_usd
 from pruna_nb.errors import InputError
 from pruna_nb.frames.asked import asked_before, by_record, check_models
 from pruna_nb.frames.columns import column, optional_column, places_of, with_columns
-from pruna_nb.frames.earlier import is_failure, is_output, missing_outputs, told_by
+from pruna_nb.frames.earlier import is_failure, told_by
 from pruna_nb.frames.gather import gather
 from pruna_nb.frames.generate import estimate, generate
 from pruna_nb.frames.records import records_of
@@ -94,7 +94,7 @@ def retry(
         with problems.noted():
             _check_inputs_are_there(call)
         # Before any earlier step is paid for: a row that lacks its output is skipped here.
-        gather(_rows(frame, call, rest), call, service, problems)
+        gather(frame.iloc[rest], call, service, problems)
     for replay in again:
         gather(replay.table, replay.call, service, problems)
     problems.check()
@@ -119,7 +119,7 @@ class _Again:
         """Send records again, and run a call on the rest; all is checked before any is sent."""
         parts = [(replay.table, replay.call) for replay in again]
         if call is not None:
-            parts.append((_rows(frame, call, rest), call))
+            parts.append((frame.iloc[rest], call))
         if self._budget.most is not None:
             costs = [estimate(*part, self._options).cost_usd for part in parts]
             if call is not None:
@@ -142,7 +142,7 @@ class _Again:
                 work = self._mended(work, label, call.prefix, places)
         back = partial(_put_back, work, places, prefix=call.prefix, source=call.prefix)
         with _frame_of_error(work, back):
-            done = self._generate(_rows(work, call, places), call)
+            done = self._generate(work.iloc[places], call)
         return back(done)
 
     def _generate(self, frame: pd.DataFrame, call: Call) -> pd.DataFrame:
@@ -204,23 +204,6 @@ class _Again:
 
 
 _BESIDE = "pruna_nb again "
-
-
-def _rows(frame: pd.DataFrame, call: Call, places: list[int]) -> pd.DataFrame:
-    """Return some rows, without the outputs of an earlier step that the user rejected.
-
-    What is a word of the user's own as a status is told by all rows, not by some.
-    """
-    rejected = missing_outputs(frame, call)
-    rows = frame.iloc[places]
-    for label in call.labels():
-        if is_output(frame, label):
-            cells = [
-                None if rejected[place] else cell
-                for place, cell in zip(places, column(rows, label, "retry()"), strict=True)
-            ]
-            rows = with_columns(rows, {label: pd.Series(cells, index=rows.index, dtype=object)})
-    return rows
 
 
 def _failed_inputs(frame: pd.DataFrame, label: str, places: list[int]) -> list[int]:

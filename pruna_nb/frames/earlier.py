@@ -78,9 +78,9 @@ def missing_outputs(frame: pd.DataFrame, call: Call) -> list[str | None]:
 
 
 def _rejected(frame: pd.DataFrame, label: str, statuses: list[Any]) -> list[bool]:
-    """Return which rows have a status that no step leaves, beside others that one left."""
+    """Return which rows of a step have a status that no step leaves."""
     words = [status is not None and str(status) not in STATUSES for status in statuses]
-    if any(words) and is_step(frame, label) and not STATUSES.isdisjoint(map(str, statuses)):
+    if any(words) and is_step(frame, label):
         return words
     return [False] * len(frame)
 
@@ -96,12 +96,8 @@ def told_by(frame: pd.DataFrame, label: str) -> tuple[str, str]:
 
 
 def _why(status: object, error: object) -> str:
-    if status is None:
-        return _NOTHING
-    if status not in STATUSES:
-        return f"its status is {status!r}"
-    if status == "succeeded":
-        return REMOVED
+    if str(status) not in STATUSES - {"succeeded"}:
+        return _NOTHING if status is None else REMOVED
     text = "" if error is None else " ".join(str(error).split())
     word = STEP_FAILED if is_failure(status, error) else _SKIPPED
     inner = _INNER.search(text)

@@ -216,7 +216,16 @@ def test_an_edit_that_failed_is_not_tried_again_where_its_picture_was_taken_away
     assert len(service.accepted) == 2
 
 
-@pytest.mark.parametrize("rejected", [["a"], ["a", "b"]])
+def test_rows_that_were_rejected_are_skipped_also_without_others_beside_them(generate, service):
+    made = generate(pd.DataFrame({"prompt": ["a", "b"]}), "prompt").assign(status="rejected")
+    for rows in (made, made.head(1)):
+        edited = rows.pruna.edit(prompt="at night", prefix="night_", **QUIET)
+        assert set(edited["night_status"]) == {"skipped"}
+        assert edited["status"].tolist() == rows["status"].tolist()
+    assert len(service.accepted) == 2
+
+
+@pytest.mark.parametrize("rejected", [["a"], ["a", "b"], ["a", "b", "c"]])
 @pytest.mark.parametrize("prefix", ["", "night_"])
 def test_an_edit_that_failed_is_not_tried_again_where_its_picture_was_rejected(
     rejected, prefix, generate, service
