@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.api.files import FILE_BYTES_AT_MOST, Media
 from pruna_nb.errors import InputError, TooLargeError
+from pruna_nb.templates import is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ _MEMBER_BYTES = 256
 """More than what the archive itself takes for a member of a common name."""
 _PAIR = re.compile(r"(?P<root>.+)_(?:start\d*|end)")
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+_OTHER_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".jxl"})
 
 
 def folder_to_zip(
@@ -58,9 +60,9 @@ def folder_to_zip(
     Raises
     ------
     InputError
-        If there is no such folder, it holds no pictures, one of them is damaged, a caption or a
-        ``.txt`` file belongs to none of them or is not UTF-8, or a picture before an edit has
-        none after it; all problems at once.
+        If there is no such folder, it holds no pictures, one of them is damaged or of another
+        format, a caption or a ``.txt`` file belongs to none of them or is no text in UTF-8, or a
+        picture before an edit has none after it; all problems at once.
     TooLargeError
         If it would be larger than the 100 MB that the service takes.
 
@@ -87,18 +89,29 @@ def folder_to_zip(
         msg = f"{str(place)!r} holds no pictures ({', '.join(_SUFFIXES)})."
         raise InputError(msg)
     roots = _roots(pictures)
-    problems = _unpaired(pictures, roots)
+    problems = _left_out(place) + _unpaired(pictures, roots)
     names = _Names(roots)
     words = _beside(place, names, problems)
     words |= _captions(captions, names, problems)
     if isinstance(captions, str):
-        words = dict.fromkeys(roots.values(), captions) | words
+        told = {root: text for root, text in words.items() if text.strip()}
+        words = dict.fromkeys(roots.values(), captions) | told
     members: list[tuple[str, Media | str]] = [*_pictures(pictures, problems)]
     members += [(f"{root}.txt", words[root]) for root in names.roots if root in words]
     if problems:
         msg = f"{str(place)!r} cannot be packed: {' '.join(problems)}"
         raise InputError(msg, problems)
     return write_zip(members, place.with_name(f"{place.absolute().name}.zip") if to is None else to)
+
+
+def _left_out(folder: Path) -> list[str]:
+    """Name pictures of other formats, which a training that is paid for would be without."""
+    return [
+        f"{path.name} is not of the formats that trainers take ({', '.join(_SUFFIXES)}): convert "
+        "it, or move it away."
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in _OTHER_SUFFIXES and path.is_file() and path.name[0] != "."
+    ]
 
 
 def _pictures(paths: Iterable[Path], problems: list[str]) -> Iterator[tuple[str, Media]]:
@@ -273,9 +286,15 @@ def _captions(captions: Any, names: _Names, problems: list[str]) -> dict[str, st
         root = names.root(os.path.basename(str(name)))  # noqa: PTH119 - as Path would, at less
         if root is None:
             problems.append(f"The caption of {str(name)[:100]!r} belongs to no picture there.")
-        elif isinstance(text, str) and text.strip():
+        elif isinstance(text, str):
             problems += caption_problems(text, f"The caption of {str(name)[:100]!r}")
-            words[root] = text
+            if words.get(root, text) != text:
+                problems.append(f"{str(name)[:100]!r} gives a second caption to one picture.")
+            if text.strip():
+                words[root] = text
+        elif not is_missing(text):
+            kind = type(text).__name__
+            problems.append(f"The caption of {str(name)[:100]!r} is no text, but {kind}.")
     return words
 
 

@@ -124,8 +124,7 @@ class MediaStore:
             except FileNotFoundError:  # the first of this cache
                 is_new = not self.folder.exists()
                 make_private(path.parent)
-                if is_new:
-                    owned.mark(self.folder)
+                owned.mark(self.folder if is_new else path.parent)
                 return path, open(path, "xb", opener=_opened_private)
         except OSError as error:
             raise unwritable(self.folder, error) from None
@@ -164,11 +163,14 @@ class MediaStore:
         return Stored(place, sha256, stat.st_size, stat.st_mtime_ns, kind)
 
     def sweep(self) -> None:
-        """Delete what processes that were killed left half."""
+        """Delete what processes that were killed left half, in a folder that the cache made."""
         long_ago = time.time() - _PART_SECONDS
-        if self.folder.is_symlink() or (self.folder / "parts").is_symlink():
+        parts = self.folder / "parts"
+        if self.folder.is_symlink() or parts.is_symlink():
             return
-        for part in (self.folder / "parts").glob("*.part"):
+        if not (owned.is_marked(self.folder) or owned.is_marked(parts)):
+            return
+        for part in parts.glob("*.part"):
             with contextlib.suppress(OSError):
                 if owned.is_part_name(part.name) and part.lstat().st_mtime < long_ago:
                     part.unlink()

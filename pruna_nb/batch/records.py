@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb.api.media import media_dir, unwritable
 from pruna_nb.batch.entries import INSERT, Entry, values_of
 from pruna_nb.files.folders import make_private
-from pruna_nb.files.owned import is_media_name
+from pruna_nb.files.owned import is_media_name, leads_through_no_link
+from pruna_nb.files.regular import open_regular
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
+_NO_WAITING = getattr(os, "O_NONBLOCK", 0)
+"""A pipe in the place of a record is an error, and not waited for."""
 _KEY = re.compile("[0-9a-f]{64}")
 _ITEM_COLUMNS = ("media", "size", "mtime_ns", "seconds", "prediction_id", "model")
 _ITEM_NAMES = ("args_id", "key", *_ITEM_COLUMNS, "created_at", "used_at", "value")
@@ -62,7 +65,8 @@ def write(folder: Path, item: Mapping[str, Any]) -> None:
 
 
 def _open_to_append(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINKS, 0o600)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINKS | _NO_WAITING
+    return os.open(path, flags, 0o600)
 
 
 def is_there(folder: Path, media: str) -> bool:
@@ -72,8 +76,10 @@ def is_there(folder: Path, media: str) -> bool:
 
 def forget(folder: Path, media: str) -> None:
     """Delete the record of a media file, by its name below the media folder."""
-    with contextlib.suppress(OSError):
-        _path(folder, media).unlink(missing_ok=True)
+    path = _path(folder, media)
+    if leads_through_no_link(path.parent.parent, f"{path.parent.name}/{path.name}"):
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _path(folder: Path, media: str) -> Path:
@@ -133,7 +139,8 @@ def _read_all(folder: Path) -> Iterator[dict[str, Any]]:
         if path.is_symlink() or path.parent.is_symlink():
             continue
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            with open_regular(path) as file:
+                lines = file.read().decode().splitlines()
         except (OSError, ValueError):
             continue
         for line in lines:

@@ -262,6 +262,17 @@ def test_what_a_killed_process_left_half_is_swept_away_a_day_later(tmp_path):
     MediaStore(tmp_path / "missing").sweep()
 
 
+def test_a_folder_that_was_there_before_is_not_swept(tmp_path):
+    theirs = tmp_path / "media" / "parts" / f"123-{'a' * 32}.part"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("a download of somebody's")
+    os.utime(theirs, (0, 0))
+    store = MediaStore(tmp_path / "media")
+    store.open_part()[1].close()
+    store.sweep()
+    assert theirs.exists()
+
+
 def test_what_is_kept_has_reached_the_disk_before_it_counts(tmp_path, monkeypatch):
     """A machine that loses its power must not leave an empty file that counts as delivered."""
     order = []

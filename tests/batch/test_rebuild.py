@@ -164,6 +164,24 @@ def test_what_is_cleared_is_gone_from_the_records_too(service):
     assert planned(prompts(ROWS)).plan.hits == {}
 
 
+def test_a_pipe_in_the_place_of_a_record_is_not_waited_for(service):
+    work(["one"])
+    (record,) = (folder() / "records").glob("*/*.jsonl")
+    record.unlink()
+    os.mkfifo(record)
+    lose_index()
+    assert planned(["one"]).plan.count("hit") == 0
+
+
+def test_a_record_is_not_deleted_through_a_link(service, tmp_path):
+    work(["one"])
+    (record,) = (folder() / "records").glob("*/*.jsonl")
+    theirs = shutil.move(record.parent, tmp_path / "theirs")
+    record.parent.symlink_to(theirs)
+    pruna_nb.cache.clear()
+    assert [path.name for path in theirs.iterdir()] == [record.name]
+
+
 def test_a_record_holds_no_key_and_is_the_users_alone(service):
     work(["a"])
     paths = list((folder() / "records").rglob("*"))

@@ -69,6 +69,38 @@ def test_one_caption_is_that_of_each_picture_without_its_own(photos):
     assert texts(path) == {"a.txt": "a tok red", "b.txt": "a tok colour", "c.txt": "a tok colour"}
 
 
+@pytest.mark.parametrize("blank", ["", " \n"])
+def test_a_text_of_nothing_is_no_caption_of_its_own(photos, blank):
+    (photos / "a.txt").write_text(blank)
+    assert texts(pruna_nb.folder_to_zip(photos, "a tok colour"))["a.txt"] == "a tok colour"
+
+
+@pytest.mark.parametrize(
+    ("captions", "words"),
+    [
+        ({"a.png": 5}, "'a.png' is no text, but int"),
+        ({"a.png": b"one"}, "'a.png' is no text, but bytes"),
+        ({"a.png": ["one"]}, "'a.png' is no text, but list"),
+        ({"a.png": "one", "A.PNG": "two"}, "'A.PNG' gives a second caption"),
+    ],
+)
+def test_a_caption_that_would_be_left_out_is_named(captions, words, photos):
+    with pytest.raises(InputError, match=words):
+        pruna_nb.folder_to_zip(photos, captions)
+
+
+def test_a_missing_caption_or_the_same_one_twice_is_no_mistake(photos):
+    given = {"a.png": "one", "a": "one", "b.jpg": None, "c": float("nan")}
+    assert texts(pruna_nb.folder_to_zip(photos, given)) == {"a.txt": "one"}
+
+
+@pytest.mark.parametrize("name", ["d.HEIC", "d.gif", "d.tiff", "d.avif"])
+def test_a_picture_of_another_format_is_named_since_the_training_would_be_without_it(name, photos):
+    (photos / name).write_bytes(b"whatever")
+    with pytest.raises(InputError, match=rf"{name} is not of the formats that trainers take"):
+        pruna_nb.folder_to_zip(photos)
+
+
 def test_pairs_for_the_trainer_of_edits_share_one_caption(tmp_path):
     for name in ("x_start.png", "x_start2.png", "x_end.png"):
         Image.new("RGB", (8, 8)).save(tmp_path / name)
