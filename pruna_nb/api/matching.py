@@ -30,6 +30,7 @@ _REDACTED = re.compile(
     r"[\[<({*]+\s*(redacted|hidden|masked|removed|omitted)\s*[\]>)}*]+", re.IGNORECASE
 )
 """What stands for a text that is not repeated."""
+_RATIO = re.compile(r"[0-9]+:[0-9]+")
 _REWRITES = ("prompt_upsampling", "enhance_prompt")
 """Fields by which a service is asked to write a prompt anew."""
 
@@ -89,7 +90,11 @@ def difference(body: dict[str, Any], model: str, request: dict[str, Any]) -> str
         return f"its prompt is {str(echo['prompt'])[:80]!r}, not {str(request['prompt'])[:80]!r}"
     if not _is_same_seed(echo.get("seed"), request.get("seed")):
         return f"its seed is {echo['seed']}, not {request['seed']}"
-    return None
+    told, asked = echo.get("aspect_ratio"), request.get("aspect_ratio")
+    if told != asked and all(_RATIO.fullmatch(str(each)) for each in (told, asked)):
+        return f"its aspect ratio is {told}, not {asked}"
+    others = [name for name in request if not _are_same_files(echo.get(name), request[name])]
+    return f"its {others[0]!r} is another file" if others else None
 
 
 def _is_same_model(told: str, model: str) -> bool:
@@ -131,6 +136,16 @@ def _may_be_rewritten(echo: dict[str, Any], request: dict[str, Any], model: str)
         echo.get(name) or request.get(name, name in fields and fields[name].default)
         for name in _REWRITES
     )
+
+
+def _are_same_files(told: object, asked: object) -> bool:
+    """Compare the names of uploaded files; an address elsewhere may be a copy of the file."""
+    if isinstance(told, list) and isinstance(asked, list) and len(told) == len(asked):
+        return all(map(_are_same_files, told, asked))
+    if not (isinstance(told, str) and isinstance(asked, str) and "://" in asked):
+        return True
+    one, other = (text.partition("?")[0].rpartition("/") for text in (told, asked))
+    return one[0] != other[0] or one[2] == other[2]
 
 
 def _is_same_seed(told: object, asked: object) -> bool:

@@ -69,6 +69,25 @@ def test_a_prompt_that_is_written_otherwise_is_the_same(sent, echo):
     assert difference({"input": {"prompt": echo}}, "p-image", {"prompt": sent}) is None
 
 
+FILE = "https://service.example/v1/files/one"
+
+
+@pytest.mark.parametrize(
+    ("echo", "is_same"),
+    [
+        ({"images": [FILE], "aspect_ratio": "16:9"}, True),
+        ({"images": [f"{FILE}?token=x"]}, True),
+        ({"images": ["https://store.example/inputs/7f"], "aspect_ratio": "custom"}, True),
+        ({"images": FILE, "aspect_ratio": None}, True),
+        ({"images": ["https://service.example/v1/files/two"]}, False),
+        ({"images": [FILE], "aspect_ratio": "9:16"}, False),
+    ],
+)
+def test_files_and_aspect_ratios_of_another_request_are_a_difference(echo, is_same):
+    asked = {"prompt": "make it night", "images": [FILE], "aspect_ratio": "16:9"}
+    assert (difference({"input": echo}, "p-image-edit", asked) is None) == is_same
+
+
 def test_a_prompt_that_the_service_may_write_anew_is_not_compared():
     body = {"input": {"prompt": "a majestic feline of the savannah"}}
     assert difference(body, "p-image", {"prompt": "a lion", "prompt_upsampling": True}) is None
