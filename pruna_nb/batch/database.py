@@ -8,6 +8,7 @@ import os
 import sqlite3
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pruna_nb.api.holders import holder_of
@@ -163,7 +164,8 @@ class Database:
                 yield connection
                 connection.execute("COMMIT")
             finally:
-                if connection.in_transaction:
+                # A file that was found damaged inside was closed there, which ended it.
+                if connection is self._connection and connection.in_transaction:
                     connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
@@ -211,7 +213,8 @@ class Database:
         try:
             _use_wal(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
-            apply_schema(connection, self.path, self._fill)
+            upgrade = partial(records.write_missing, self.folder)
+            apply_schema(connection, self.path, self._fill, upgrade)
         except BaseException:
             connection.close()
             raise

@@ -77,10 +77,11 @@ def closing_line(run: Run) -> str:
     named += [f"{counts[name]:,} {name}" for name in ("pending", "lost", "skipped") if counts[name]]
     end = run.ended_at or run.started_at
     rows = len(run.plan.requests)
-    return (
+    line = (
         f"{counted(rows, 'row')}: {', '.join(named)}; {cost_text(run)}{_perhaps(run)}; "
-        f"{duration(end - run.started_at)}{_undelivered(run)}"
+        f"{duration(end - run.started_at)}"
     )
+    return ". ".join(filter(None, [line, undelivered_text(run)]))
 
 
 def _perhaps(run: Run) -> str:
@@ -88,12 +89,13 @@ def _perhaps(run: Run) -> str:
     return f" (up to {usd_text(usd)} more for what failed or was lost)" if usd else ""
 
 
-def _undelivered(run: Run) -> str:
+def undelivered_text(run: Run) -> str:
+    """Say what a run sent and has not delivered, and what that costs; "" if there is nothing."""
     prices = run.undelivered()
     if not prices:
         return ""
     what = f"{counted(len(prices), 'prediction')} sent and not delivered"
-    return f". {what} ({price_text(prices)} of it): run again to fetch them at no new cost"
+    return f"{what} ({price_text(prices)} of it): run again to fetch them at no new cost"
 
 
 def price_text(prices: Sequence[float | None]) -> str:

@@ -69,9 +69,22 @@ def _open_to_append(path: Path) -> int:
     return os.open(path, flags, 0o600)
 
 
-def is_there(folder: Path, media: str) -> bool:
-    """Whether a media file has a record."""
-    return _path(folder, media).is_file()
+def write_missing(folder: Path, connection: sqlite3.Connection) -> None:
+    """Add the records of outputs that an earlier release kept without.
+
+    Raises
+    ------
+    CacheError
+        If the folder cannot be written.
+    """
+    rows = connection.execute("SELECT media, value FROM item").fetchall()
+    # Several requests may have given the same bytes: their lines are in one record.
+    names = {media for media, _ in rows if is_media_name(media)}
+    missing = {media for media in names if not _path(folder, media).is_file()}
+    for media, value in rows:
+        if media in missing:
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                write(folder, json.loads(value))
 
 
 def forget(folder: Path, media: str) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.batch.entries import Entry
+from pruna_nb.catalog import total_usd, usd_text
 from pruna_nb.errors import CacheError
 from pruna_nb.files.folders import make_private
 
@@ -199,9 +200,10 @@ def told(folder: Path) -> str:
 
 def _cost(entries: Sequence[Entry]) -> str:
     prices = [entry.cost_usd for entry in entries]
-    if None in prices:
+    known = [price for price in prices if price is not None]
+    if len(known) < len(prices):
         return "price not published"
-    return f"{sum(price for price in prices if price is not None):.2f} USD at most"
+    return f"{usd_text(total_usd(known))} at most"
 
 
 # ------------------------------------------------------------------------- files

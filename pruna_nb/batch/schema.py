@@ -66,7 +66,10 @@ _INDEXES = (
 
 
 def apply_schema(
-    connection: sqlite3.Connection, path: Path, fill: Callable[[sqlite3.Connection], None]
+    connection: sqlite3.Connection,
+    path: Path,
+    fill: Callable[[sqlite3.Connection], None],
+    upgrade: Callable[[sqlite3.Connection], None],
 ) -> None:
     """Make the tables, or bring those of an earlier version to this one, in place.
 
@@ -78,6 +81,8 @@ def apply_schema(
         The database's file, for messages.
     fill : callable
         Puts what is known into a database that is new, before any other process sees it.
+    upgrade : callable
+        Does beside a database of an earlier version what that version did not.
 
     Raises
     ------
@@ -100,6 +105,8 @@ def apply_schema(
         connection.execute(f"PRAGMA user_version = {VERSION}")
         if is_new:
             fill(connection)
+        elif version < VERSION:
+            upgrade(connection)
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:

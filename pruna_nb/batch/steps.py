@@ -172,6 +172,7 @@ class Steps:
         if slot is None:
             return
         run, throttle = self.run, self.throttles["delivery"]
+        run.cache.get_ready()
         try:
             stored = run.calls.deliver(_known(job), run.cache.store, run.plan.model.output)
         except errors.ApiError as error:
@@ -302,6 +303,7 @@ class Steps:
     def _gone(self, job: Job, error: errors.ApiError) -> None:
         """Settle what the service no longer has; what was announced before is sent anew."""
         run = self.run
+        error.advice = errors.ExpiredError.default_advice  # of a 404, too
         run.journal.note(_entry(job), "expired", error=error.message)
         if not job.may_buy or run.error or run.canceled or run.crash:
             self._landed(job, _bad("failed", error, job))

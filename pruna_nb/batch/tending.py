@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from dataclasses import dataclass
@@ -189,11 +188,8 @@ def rebuild() -> int:
     folder = current().cache_dir
     if not folder.is_dir():
         return 0
-    database = database_of(folder)
-    for media, value in database.execute("SELECT media, value FROM item"):
-        if is_media_name(media) and not records.is_there(folder, media):
-            records.write(folder, json.loads(value))
-    with database.transaction() as connection:
+    with database_of(folder).transaction() as connection:
+        records.write_missing(folder, connection)
         return records.restore(folder, connection)
 
 

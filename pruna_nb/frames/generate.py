@@ -226,7 +226,8 @@ def _carry(
         engine.LOG.error("The error's .frame has the results alone", exc_info=failure)
         frame = with_results(grown[[]], engine.outcomes(run.plan, run), Call(call.model))
     error.frame = frame  # type: ignore[attr-defined]
-    error.add_note(_kept(run))
+    for note in filter(None, (_kept(run), progress.undelivered_text(run))):
+        error.add_note(note)
 
 
 def _kept(run: Run) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from pruna_nb import errors
 from pruna_nb.batch import database
-from pruna_nb.batch.database import Database
+from pruna_nb.batch.database import DamagedError, Database
 
 INSERT = (
     "INSERT INTO prediction (entry, key, origin, model, run, state, sent_at, updated_at) "
@@ -116,3 +116,17 @@ def test_a_folder_that_is_gone_is_a_cache_error_not_a_write_on_the_disk(tmp_path
     base = Database(tmp_path / "cache")
     with pytest.raises(errors.CacheError, match="cannot be written"):
         base._sync_log()
+
+
+def test_damage_that_is_found_in_the_middle_of_a_transaction_is_named_as_damage(tmp_path):
+    database = Database(tmp_path)
+    name = "n" * 200
+    for number in range(200):
+        database.change(
+            "INSERT INTO item (args_id, key, value) VALUES (?, ?, '{}')", [f"{name}{number}"] * 2
+        )
+    database.close()
+    content = database.path.read_bytes()
+    database.path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    with pytest.raises(DamagedError, match="is damaged"):
+        database.together(lambda: database.change("DELETE FROM item"), durable=True)

@@ -127,6 +127,22 @@ def test_rebuild_brings_back_what_the_index_lacks_and_writes_records_that_are_mi
     assert planned(prompts(ROWS)).plan.count("hit") == ROWS
 
 
+def before_the_versions():
+    """Leave the folder as a release left it that wrote no version and no records."""
+    shutil.rmtree(folder() / "records")
+    database_of(folder()).execute("PRAGMA user_version = 0")
+    forget_connection()
+
+
+def test_outputs_of_an_earlier_release_get_their_records_when_its_index_is_first_opened(service):
+    work(prompts(ROWS))
+    before_the_versions()
+    assert planned(prompts(ROWS)).plan.count("hit") == ROWS
+    lose_index()
+    assert planned(prompts(ROWS)).plan.count("hit") == ROWS
+    assert service.charged == ROWS
+
+
 def test_an_output_whose_file_is_gone_is_not_brought_back(service):
     _, outcomes = work(prompts(ROWS))
     Path(outcomes[0].output).unlink()

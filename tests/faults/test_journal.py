@@ -11,6 +11,7 @@ import pytest
 import pruna_nb
 from pruna_nb import cli, settings
 from pruna_nb.batch import rescue
+from pruna_nb.catalog import exact, usd_text
 from tests.faults import cases_journal as cases
 from tests.faults.cases import prompts
 from tests.helpers.service import Service
@@ -56,6 +57,7 @@ def test_a_locked_database_ends_the_run_and_says_where_the_ids_are(orders):
     assert f"in '{file}', from which the next run takes" in words["raised"]
     count = int(re.search(r"(\d+) predictions? (?:was|were) sent and may be", words["raised"])[1])
     assert count == len(file.read_text().splitlines())
+    assert f"may be charged ({usd_text(exact(0.005) * count)} at most)" in words["raised"]
     assert "key-one" not in file.read_text()
     assert file.stat().st_mode & 0o077 == 0
     assert file.parent.stat().st_mode & 0o077 == 0
