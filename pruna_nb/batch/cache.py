@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from pruna_nb.api.media import MediaStore, media_dir, sha256_of
 from pruna_nb.batch import records
 from pruna_nb.batch.database import FILE_NAME, database_of
+from pruna_nb.files.decode import formats
 from pruna_nb.files.owned import is_media_name
+from pruna_nb.forks import importing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -154,10 +156,9 @@ class Cache:
 
     def get_ready(self) -> None:
         """Load what the first output needs, which takes half a second."""
-        from PIL import Image
-
-        Image.preinit()
-        self._cached()
+        with importing():
+            formats()
+            self._cached()
 
     def name_of(self, stored: Stored) -> str:
         """Name a media file relative to the media folder."""

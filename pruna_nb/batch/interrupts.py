@@ -12,16 +12,18 @@ Here they stop a run as Ctrl-C does, and end the process after that.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
 _ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+_is_under_way: Callable[[], bool] = bool
 _EXIT_CODE = 128
 """A shell reports a process that was ended by a signal as this and the signal's number."""
 
@@ -97,7 +99,7 @@ def noted() -> Iterator[Interrupt]:
         SIGHUP it is a `StoppedError`.
     """
     interrupt = Interrupt()
-    before = _take_over(interrupt)
+    before = _take_over(interrupt.note, (signal.SIGINT, *_ENDING))
     try:
         yield interrupt
     except KeyboardInterrupt:
@@ -115,18 +117,45 @@ def noted() -> Iterator[Interrupt]:
         raise interrupt.error()
 
 
-def _take_over(interrupt: Interrupt) -> dict[int, Any]:
-    """Have the signals noted that nobody else handles; return how they were handled."""
+def end_well(is_under_way: Callable[[], bool]) -> None:
+    """Have SIGTERM and SIGHUP end the process as an exit does while work goes on in threads.
+
+    The exit waits for the POSTs on the wire. Whoever has set a way of their own with a signal keeps
+    that, and once the work is done each does what it did before. Python lets the main thread alone
+    set this: from another one, nothing is changed.
+
+    Parameters
+    ----------
+    is_under_way : callable
+        Whether there is such work in this process, which may be a forked child by then.
+    """
+    global _is_under_way  # noqa: PLW0603 - as the system has one handler for each signal
+    _is_under_way = is_under_way
+    _take_over(_end, _ENDING)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    del frame
+    if _is_under_way():
+        _end_shell()
+        raise StoppedError(number)
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def _take_over(handle: Callable[[int, Any], None], numbers: Iterable[int]) -> dict[int, Any]:
+    """Handle the signals that nobody else handles; return how they were handled."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     before: dict[int, Any] = {}
-    for number in (signal.SIGINT, *_ENDING):
+    for number in numbers:
         handler = signal.getsignal(number)
-        ours = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
-        if handler is not ours:
+        if handler not in {signal.SIG_DFL, signal.default_int_handler, _end} or (
+            number == signal.SIGINT and handler is signal.SIG_DFL
+        ):
             continue
         try:
-            signal.signal(number, interrupt.note)
+            signal.signal(number, handle)
         except ValueError:  # an embedded Python, whose main thread is another one than it seems
             break
         before[number] = handler

@@ -396,6 +396,11 @@ class Run:
 _RUNNING: weakref.WeakSet[Run] = weakref.WeakSet()
 
 
+def is_any_under_way() -> bool:
+    """Whether a run of this process is at work."""
+    return bool(_RUNNING)
+
+
 def _after_fork() -> None:
     for run in list(_RUNNING):
         run.leave_to_parent()

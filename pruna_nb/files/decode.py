@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pruna_nb.files.kinds import READERS
 from pruna_nb.files.png import without_long_texts
+from pruna_nb.forks import importing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -317,7 +318,8 @@ def opened_clip(file: BinaryIO, kind: MediaType) -> Iterator[Any]:
     Exception
         Whatever FFmpeg raises on bytes from outside.
     """
-    import av
+    with importing():
+        import av
 
     reader = READERS[kind.content_type]
     try:

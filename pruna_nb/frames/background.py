@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pruna_nb.batch import interrupts, progress
+from pruna_nb.batch.run import is_any_under_way
 from pruna_nb.frames.generate import begin, finish, so_far
 
 if TYPE_CHECKING:
@@ -119,4 +120,5 @@ def generate_in_background(
         run.start()
         if interrupt.came:
             run.interrupt()
+    interrupts.end_well(is_any_under_way)
     return BackgroundRun(grown, call, run, keep=keep)

@@ -8,8 +8,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pruna_nb.batch import engine
+from pruna_nb.batch import engine, interrupts
 from pruna_nb.batch.job import Outcome
+from pruna_nb.batch.run import is_any_under_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,6 +76,7 @@ class Making:
     def start(self) -> None:
         """Begin; returns at once."""
         self._thread.start()
+        interrupts.end_well(is_any_under_way)
 
     def cancel(self) -> None:
         """Stop as soon as the steps under way end."""

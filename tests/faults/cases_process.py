@@ -30,6 +30,16 @@ frame = pd.DataFrame({"prompt": [f"thing {number}" for number in range(int(sys.a
 out = frame.pruna.generate("prompt", progress=False)
 print(out["status"].value_counts().to_dict())
 """
+BACKGROUND = """
+import sys, time
+import pandas as pd
+import pruna_nb
+frame = pd.DataFrame({"prompt": [f"thing {number}" for number in range(int(sys.argv[1]))]})
+run = frame.pruna.generate("prompt", progress=False, background=True)
+while not run.done:
+    time.sleep(0.01)
+print(run.result()["status"].value_counts().to_dict())
+"""
 ONE_BY_ONE = """
 import sys
 import pruna_nb

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,16 @@ from pruna_nb import emulator, errors
 from pruna_nb.batch import database
 from pruna_nb.batch.database import database_of
 from tests.faults import cases_process
-from tests.faults.cases_process import FRAME, ONE_BY_ONE, finished, line_with, place, started, until
+from tests.faults.cases_process import (
+    BACKGROUND,
+    FRAME,
+    ONE_BY_ONE,
+    finished,
+    line_with,
+    place,
+    started,
+    until,
+)
 from tests.faults.proxy import SlowProxy
 
 pytestmark = [
@@ -25,9 +35,11 @@ ENDING = [signal.SIGTERM, signal.SIGHUP]
 
 
 @pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
-@pytest.mark.parametrize("code", [FRAME, ONE_BY_ONE], ids=["frame", "single"])
+@pytest.mark.parametrize(
+    "code", [FRAME, BACKGROUND, ONE_BY_ONE], ids=["frame", "background", "single"]
+)
 def test_a_script_that_is_ended_from_outside_pays_for_no_row_twice(number, code):
-    rows, at = (40, 8) if code is FRAME else (4, 2)
+    rows, at = (4, 2) if code is ONE_BY_ONE else (40, 8)
     found, exit_code = cases_process.ended_by(number, code, rows, at)
     assert exit_code == 128 + number
     assert (found.lost, found.paid_twice, found.told) == (0, 0, 0), found
@@ -68,6 +80,7 @@ def test_the_command_line_writes_its_table_before_a_signal_ends_it(number, tmp_p
         _, said = finished(child)
         assert child.returncode == 128 + number
         assert "rows are done and kept; run again to go on." in said
+        assert re.search(r"\d+ predictions? sent and not delivered \(0\.\d+ USD of it\)", said)
         assert (tmp_path / "out" / "prompts.csv").is_file()
         again = subprocess.run(command, env=environment, check=True, capture_output=True)
         assert b"40 rows" in again.stdout
@@ -165,6 +178,72 @@ print([signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHU
 def test_after_a_run_signals_do_what_they_did_before():
     with emulator.running(fast=True) as service, place(service.url) as (_, environment):
         assert finished(started(RESTORED, environment)) == ("True\n", "")
+
+
+DONE = """
+import os, signal
+import pandas as pd
+import pruna_nb
+frame = pd.DataFrame({"prompt": ["a"]})
+frame.pruna.generate("prompt", progress=False, background=True).result()
+signal.raise_signal(signal.SIGTERM)
+"""
+IN_A_CHILD = """
+import multiprocessing, time
+import pandas as pd
+import pruna_nb
+frame = pd.DataFrame({"prompt": [f"thing {number}" for number in range(10)]})
+run = frame.pruna.generate("prompt", progress=False, background=True)
+child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+child.start()
+child.terminate()
+child.join()
+assert run.result()["status"].eq("succeeded").all()
+raise SystemExit(child.exitcode)
+"""
+
+
+@pytest.mark.parametrize("code", [DONE, IN_A_CHILD], ids=["when it is done", "in a forked child"])
+def test_a_signal_does_what_it_did_before_where_no_background_run_is_at_work(code):
+    with emulator.running(fast=True) as service, place(service.url) as (_, environment):
+        child = started(code, environment)
+        _, said = finished(child)
+        assert child.returncode == (-signal.SIGTERM if code is DONE else 256 - signal.SIGTERM), said
+
+
+FORKED_WHILE_LOADING = """
+import importlib.machinery, os, signal, sys, threading, time
+import pandas as pd
+import pruna_nb
+
+loading = threading.Event()
+
+class Slowly(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name == "PIL.ImageFile":
+            loading.set()
+            time.sleep(0.3)
+        return None
+
+sys.meta_path.insert(0, Slowly)
+frame = pd.DataFrame({"prompt": ["a", "b"]})
+run = frame.pruna.generate("prompt", progress=False, background=True)
+assert loading.wait(30)
+child = os.fork()
+if child == 0:
+    signal.alarm(20)  # ends a child that waits for ever
+    from PIL import Image
+    Image.init()
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+print(run.result()["status"].tolist().count("succeeded"), status)
+"""
+
+
+def test_a_child_that_is_forked_while_a_run_loads_its_modules_can_import_them():
+    with emulator.running(fast=True) as service, place(service.url) as (_, environment):
+        assert finished(started(FORKED_WHILE_LOADING, environment)) == ("2 0\n", "")
 
 
 CAUGHT = """
