@@ -66,8 +66,9 @@ class Problems:
         return bool(self._errors)
 
     def add(self, error: PrunaError) -> None:
-        """Note a mistake, or several that one error tells."""
-        self._errors.append(error)
+        """Note a mistake, or several that one error tells; what was noted before is told once."""
+        if (type(error), str(error)) not in [(type(each), str(each)) for each in self._errors]:
+            self._errors.append(error)
 
     def noted(self) -> Self:
         """Return what notes the mistake that ends a ``with`` block, and goes on after it."""

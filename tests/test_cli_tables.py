@@ -129,6 +129,14 @@ def test_a_ragged_table_sends_nothing(service, here, capsys):
     assert service.charged == 0
 
 
+@pytest.mark.parametrize("template", ["{price", "{}", "a }"])
+def test_a_template_that_cannot_be_read_is_told_once(service, here, capsys, template):
+    (here / "p.csv").write_text("price\n1\n")
+    assert run("p.csv", "--prompt", template) == 1
+    assert capsys.readouterr().err.count("cannot be read") == 1
+    assert service.charged == 0
+
+
 def test_a_text_file_needs_no_column_and_gets_a_csv(service, here):
     (here / "p.txt").write_text("a fox, in snow\n\nan owl\n")
     assert run("p.txt") == 0
