@@ -124,7 +124,7 @@ def test_what_was_sent_before_a_cancel_is_taken_up_and_not_paid_twice(explore, s
     form._stop.click()
     assert form.wait(30)
     assert "3 sent before" in quote(form)
-    assert "3 predictions sent and not delivered (0.015 USD)" in form._status.value
+    assert "3 predictions sent and not delivered (0.015 USD of it)" in form._status.value
     assert [place.retry.description for place in places(form)] == ["Fetch"] * 3
     made(form)
     assert form.frame["status"].tolist() == ["succeeded"] * 3
@@ -354,8 +354,15 @@ def test_many_places_are_shown_a_page_at_a_time(explore):
     assert all("<img" in place._picture.value for place in places(form))
 
 
+@pytest.fixture
+def sessions_key(service):
+    """Let key and address be the session's: those of a with stay a form's own."""
+    settings.reset()
+    settings.configure(api_key="test-key", base_url=service.url)
+
+
 @pytest.mark.parametrize("trouble", ["budget", "file", "key"])
-def test_a_click_that_is_refused_leaves_what_was_made_as_it_is(explore, service, trouble):
+def test_a_click_that_is_refused_leaves_what_was_made_as_it_is(explore, service, trouble, sessions_key):
     form = made(explore("qwen-image", prompt="a fox", seed="1-2", max_cost_usd=0.05))
     places(form)[1].choose.value = True
     first = form.frame
@@ -375,7 +382,7 @@ def test_a_click_that_is_refused_leaves_what_was_made_as_it_is(explore, service,
     assert service.charged == 2
 
 
-def test_a_retry_that_is_refused_leaves_the_error_in_its_place(explore, service):
+def test_a_retry_that_is_refused_leaves_the_error_in_its_place(explore, service, sessions_key):
     service.configure(faults={"failed": {"first": 1}})
     form = made(explore(prompt="a fox"))
     error = form.frame["error"].tolist()
@@ -387,7 +394,7 @@ def test_a_retry_that_is_refused_leaves_the_error_in_its_place(explore, service)
     assert "failed" in places(form)[0]._picture.value
 
 
-def test_a_key_that_the_service_refuses_can_be_given_anew_in_the_form(explore, service):
+def test_a_key_that_the_service_refuses_can_be_given_anew_in_the_form(explore, service, sessions_key):
     service.configure(keys=["the-right-key"])
     form = made(explore(prompt="a fox"))
     assert "401" in form._status.value
