@@ -362,7 +362,9 @@ def sessions_key(service):
 
 
 @pytest.mark.parametrize("trouble", ["budget", "file", "key"])
-def test_a_click_that_is_refused_leaves_what_was_made_as_it_is(explore, service, trouble, sessions_key):
+def test_a_click_that_is_refused_leaves_what_was_made_as_it_is(
+    explore, service, trouble, sessions_key
+):
     form = made(explore("qwen-image", prompt="a fox", seed="1-2", max_cost_usd=0.05))
     places(form)[1].choose.value = True
     first = form.frame
@@ -394,7 +396,9 @@ def test_a_retry_that_is_refused_leaves_the_error_in_its_place(explore, service,
     assert "failed" in places(form)[0]._picture.value
 
 
-def test_a_key_that_the_service_refuses_can_be_given_anew_in_the_form(explore, service, sessions_key):
+def test_a_key_that_the_service_refuses_can_be_given_anew_in_the_form(
+    explore, service, sessions_key
+):
     service.configure(keys=["the-right-key"])
     form = made(explore(prompt="a fox"))
     assert "401" in form._status.value
