@@ -19,6 +19,7 @@ from __future__ import annotations
 import http.client
 import io
 import ssl
+import threading
 import time
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -282,6 +283,7 @@ class Pools(HTTPAdapter):
 
     def __init__(self) -> None:
         super().__init__(pool_connections=4, pool_maxsize=128)
+        self._opening = threading.Lock()  # two threads would each take what the other reads
 
     def pool_for(
         self, request: requests.PreparedRequest, verify: Any, proxies: dict[str, str]
@@ -290,7 +292,9 @@ class Pools(HTTPAdapter):
         origin = "/".join(str(request.url).split("/", 3)[:3])
         known, pool = self._last
         # A pool that was closed, since others took its place, has no queue any more.
-        if origin != known or pool.pool is None:
+        if origin == known and pool.pool is not None:
+            return pool
+        with self._opening:
             pool = self.get_connection_with_tls_context(request, verify, proxies)
             self.cert_verify(pool, str(request.url), verify, None)  # type: ignore[no-untyped-call]
             _share_authorities(pool)

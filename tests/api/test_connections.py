@@ -8,6 +8,7 @@ import threading
 from pruna_nb.api.http import Transport
 from pruna_nb.settings import current
 from tests.faults.servers import Server, reply
+from tests.helpers.tls import TLSFront, make_certificate
 
 KEY = "sk-a-very-secret-key"
 
@@ -66,3 +67,32 @@ def test_threads_that_ask_two_hosts_never_ask_one_for_the_other():
         transport.close()
     assert wrong == []
     assert all("apikey" not in asked.headers for asked in theirs.asked)
+
+
+def test_threads_that_open_the_first_connections_at_once_all_trust_the_authorities(
+    tmp_path, monkeypatch
+):
+    certificate = make_certificate(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    with (
+        Server(lambda _: reply(200, b"ours")) as server,
+        TLSFront(server.port, *certificate) as tls,
+    ):
+        for _ in range(10):
+            transport = Transport(current(api_key=KEY, base_url=tls.url))
+            start, failed = threading.Barrier(8), []
+
+            def ask(transport=transport, start=start, failed=failed):
+                start.wait()
+                try:
+                    transport.request("GET", "/v1/x")
+                except Exception as error:  # noqa: BLE001 - any is one too many
+                    failed.append(error)
+
+            threads = [threading.Thread(target=ask) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            transport.close()
+            assert failed == []
