@@ -15,20 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.arguments import listed, whole
+from pruna_nb.arguments import listed
+from pruna_nb.comparison.items import item_text, read_items, read_seeds, read_settings, values_of
 from pruna_nb.errors import InputError
-from pruna_nb.show.text import counted
-from pruna_nb.templates import is_empty, is_missing, name_of, plain_number
+from pruna_nb.templates import is_empty
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from pruna_nb.comparison.variants import Variant
     from pruna_nb.templates import Template
-
-
-_SEEDS_AT_MOST = 10_000
-"""Whoever gives a seed of their own as `seeds` means that one, not as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +129,9 @@ def make_rows(
     ['a fox', 'a fox, studio light']
     """
     fields = dict(fields or {})
-    items = _read_items(prompts, fields)
-    seed_values = _read_seeds(seeds)
-    settings, axes = _settings(fields, is_list)
+    items = read_items(prompts, fields)
+    seed_values = read_seeds(seeds)
+    settings, axes = read_settings(fields, is_list)
     # A key may hold what would end a name elsewhere, such as a colon.
     keys = {key for item in items if not isinstance(item, str) for key in item}
     templates = {variant.name: variant.template(keys) for variant in variants}
@@ -158,7 +154,7 @@ def make_rows(
                 cell=(i, j, k),
                 request=request,
                 digest=_digest(variant, request, secrets),
-                item=_item_text(item, secrets),
+                item=item_text(item, secrets),
                 shared={name: common[name] for name in ("seed", *axes) if name in common},
             )
             rows.setdefault((row.variant, row.digest), row)
@@ -261,93 +257,10 @@ def _digest(variant: Variant, request: Mapping[str, Any], secrets: Collection[st
     return _hash(recipe, fingerprint(request, secrets=secrets))[:24]
 
 
-def _read_items(
-    prompts: Iterable[object] | None, fields: dict[str, Any]
-) -> list[Mapping[str, Any] | str]:
-    """Read the prompts; ``prompt="a fox"`` among the fields is another way to give them."""
-    if "prompt" in fields:
-        if prompts is not None:
-            raise InputError("give prompt or prompts, not both")
-        prompt = fields.pop("prompt")
-        prompts = [prompt] if _is_one(prompt) else prompt
-    if prompts is None:
-        return [{}]
-    if _is_one(prompts):
-        msg = f"prompts must be a list of texts or dicts; {type(prompts).__name__} was given"
-        raise InputError(msg)
-    if hasattr(prompts, "columns"):  # a table would give the names of its columns
-        msg = 'prompts: a table was given; df["prompt"] or df.to_dict("records") has its prompts'
-        raise InputError(msg)
-    items: list[Mapping[str, Any] | str] = []
-    for number, item in enumerate(prompts):
-        if is_empty(item):
-            msg = f"item {number} of prompts is empty; leave it out, such as with .dropna()"
-            raise InputError(msg)
-        if not isinstance(item, (str, Mapping)) or not item:
-            msg = f"prompts: each is a text or a dict that is not empty; {item!r} was given"
-            raise InputError(msg)
-        items.append(item if isinstance(item, str) else _read_item(item))
-    if not items:
-        raise InputError("prompts is empty: give at least one, or leave it out")
-    return items
-
-
-def _read_item(item: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return a table's row as what fills templates: None where a cell is empty.
-
-    A gap makes whole numbers of a column float; they must not become other requests by that.
-    """
-    return {
-        name_of(key): None if is_missing(value) else plain_number(value)
-        for key, value in item.items()
-    }
-
-
-def _is_one(prompts: object) -> bool:
-    return isinstance(prompts, (str, bytes, Mapping)) or not isinstance(prompts, Iterable)
-
-
 def _told(problems: Sequence[str]) -> str:
     if len(problems) == 1:
         return problems[0]
     return listed("these variants cannot be compared; nothing was sent:", problems)
-
-
-def _read_seeds(seeds: object) -> list[int | None]:
-    """Return the seeds: how many is any whole number, which is anything that holds some."""
-    if seeds is None:
-        return [None]
-    many = isinstance(seeds, Iterable) and getattr(seeds, "ndim", 1) != 0
-    if not many or isinstance(seeds, (str, bytes, Mapping)):
-        how_many = "seeds (how many, or a list of seeds, or None)"
-        return list(range(1, whole(how_many, seeds, most=_SEEDS_AT_MOST) + 1))
-    given: Iterable[object] = seeds  # type: ignore[assignment]
-    read = [whole("seeds: each", seed, least=None) for seed in given]
-    if not read:
-        raise InputError("seeds must be whole numbers, at least one; none was given")
-    return [*dict.fromkeys(read)]
-
-
-def _settings(
-    fields: dict[str, Any], is_list: Callable[[str], bool]
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Spread the fields that hold several values; give the settings and those fields' names."""
-
-    def several(name: str, value: object) -> bool:
-        if not isinstance(value, (list, tuple, range)):
-            return False
-        return not is_list(name) or all(isinstance(each, (list, tuple)) for each in value)
-
-    axes = [name for name, value in fields.items() if several(name, value)]
-    if gaps := [name for name in axes if any(map(is_missing, fields[name]))]:
-        msg = f"{', '.join(gaps)}: the list holds an empty value; leave it out"
-        raise InputError(msg)
-    if empty := [name for name in axes if not fields[name]]:
-        msg = f"{', '.join(empty)}: an empty list gives no picture"
-        raise InputError(msg)
-    fixed = {name: value for name, value in fields.items() if name not in axes}
-    product = itertools.product(*(fields[name] for name in axes))
-    return [{**fixed, **dict(zip(axes, values, strict=True))} for values in product], axes
 
 
 def _problems(
@@ -367,7 +280,7 @@ def _problems(
         template = templates[variant.name]
         needed = template.names if template else ()
         for number, item in enumerate(items):
-            values = _values(needed, item)
+            values = values_of(needed, item)
             where = "prompts=[...]" if not item else f"item {number} of prompts"
             if lacking := [each for each in needed if each not in values]:
                 braces = _braces(lacking)
@@ -400,35 +313,6 @@ def _has_prompt(items: Sequence[Mapping[str, Any] | str]) -> bool:
     return any(isinstance(item, str) or "prompt" in item for item in items)
 
 
-def _item_text(item: Mapping[str, Any] | str, secrets: Collection[str]) -> str:
-    if isinstance(item, str):
-        return item
-    shown = {
-        name: _in_words(value)
-        for name, value in item.items()
-        if name not in secrets and value is not None
-    }
-    return ", ".join(f"{name}: {value}" for name, value in shown.items())
-
-
-def _in_words(value: object) -> str:
-    """Say a value of an item; a file in memory by what it is, not by its bytes."""
-    if isinstance(value, PurePath):
-        return value.name
-    if isinstance(value, (bytes, bytearray)):
-        return counted(len(value), "byte")
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(_in_words, value))
-    return type(value).__name__ if hasattr(value, "tobytes") else str(value)
-
-
-def _values(needed: Sequence[str], item: Mapping[str, Any] | str) -> dict[str, Any]:
-    """Give what an item fills the placeholders with."""
-    if isinstance(item, str):
-        return {needed[0]: item} if len(needed) == 1 else {"prompt": item}
-    return {name: item[name] for name in needed if name in item}
-
-
 def _filled(
     variant: Variant,
     template: Template | None,
@@ -440,7 +324,7 @@ def _filled(
     sent = {k: v for k, v in own.items() if k not in used and v is not None}
     request = {**sent, **variant.settings}
     if template is not None:
-        request["prompt"] = template.fill(_values(template.names, item))
+        request["prompt"] = template.fill(values_of(template.names, item))
     return request
 
 
