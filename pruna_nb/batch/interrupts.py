@@ -127,7 +127,7 @@ def end_well(is_under_way: Callable[[], bool]) -> None:
     Parameters
     ----------
     is_under_way : callable
-        Whether there is such work in this process, which may be a forked child by then.
+        Whether there is such work in this process.
     """
     global _is_under_way  # noqa: PLW0603 - as the system has one handler for each signal
     _is_under_way = is_under_way
@@ -168,3 +168,34 @@ def _end_shell() -> None:
     shell = ipython.get_ipython() if ipython is not None else None
     if shell is not None:
         shell.ask_exit()
+
+
+_MASK = threading.local()
+
+
+def _is_ours(handler: object) -> bool:
+    return handler is _end or isinstance(getattr(handler, "__self__", None), Interrupt)
+
+
+def _before_fork() -> None:
+    """Hold signals off: Python drops those that come to a child before it is ready for them."""
+    _MASK.before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *_ENDING))
+
+
+def _after_fork_in_parent() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _MASK.before)
+
+
+def _after_fork() -> None:
+    """Let signals end a child as ever: whoever would have read what was noted is not in it."""
+    for number in (signal.SIGINT, *_ENDING):
+        if _is_ours(signal.getsignal(number)):
+            default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, default)
+    signal.pthread_sigmask(signal.SIG_SETMASK, _MASK.before)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork
+    )

@@ -203,8 +203,32 @@ raise SystemExit(child.exitcode)
 """
 
 
-@pytest.mark.parametrize("code", [DONE, IN_A_CHILD], ids=["when it is done", "in a forked child"])
-def test_a_signal_does_what_it_did_before_where_no_background_run_is_at_work(code):
+IN_A_CHILD_OF_A_THREAD = """
+import multiprocessing, threading, time
+import pandas as pd
+import pruna_nb
+frame = pd.DataFrame({"prompt": [f"thing {number}" for number in range(10)]})
+codes = []
+def fork():
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    child.start()
+    child.terminate()
+    child.join()
+    codes.append(child.exitcode)
+thread = threading.Timer(0.05, fork)
+thread.start()
+assert frame.pruna.generate("prompt", progress=False)["status"].eq("succeeded").all()
+thread.join()
+raise SystemExit(codes[0])
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [DONE, IN_A_CHILD, IN_A_CHILD_OF_A_THREAD],
+    ids=["when it is done", "in a forked child", "in a child that a thread forked"],
+)
+def test_a_signal_does_what_it_did_before_where_no_run_is_at_work(code):
     with emulator.running(fast=True) as service, place(service.url) as (_, environment):
         child = started(code, environment)
         _, said = finished(child)
