@@ -50,7 +50,7 @@ class Guard:
         lengths = [value for name, value in headers if name == b"content-length"]
         most = self._most(scope["path"])
         counted = CountedReceive(receive, most)
-        if len(hosts) > 1 or not all(map(is_loopback, hosts)):
+        if len(hosts) != 1 or not is_loopback(hosts[0]):
             refusal = error(421, "MISDIRECTED_REQUEST", "this server answers to loopback names")
             await Unread(refusal)(scope, counted, send)
         elif any(not value.isdigit() or int(value[:20]) > most for value in lengths):
@@ -147,7 +147,7 @@ def is_loopback(host: str) -> bool:
     name, colon, port = host.rpartition(":")
     if not colon or not port.isdecimal():
         name = host
-    if name.lower() == "localhost":
+    if name.lower().removesuffix(".") == "localhost":
         return True
     try:
         return ipaddress.ip_address(name.removeprefix("[").removesuffix("]")).is_loopback

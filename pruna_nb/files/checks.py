@@ -16,6 +16,7 @@ from pruna_nb.files.decode import (
     formats,
     opened,
     opened_clip,
+    words_of,
 )
 from pruna_nb.files.kinds import HEAD_BYTES, MediaType, sniff
 from pruna_nb.files.png import problem_of_chunks
@@ -77,7 +78,7 @@ def problem_of(file: BinaryIO, kind: MediaType) -> str | None:
     except Exception as error:  # noqa: BLE001 - decoders raise anything on bytes from outside
         if type(error).__name__ == "UnidentifiedImageError":
             return "no picture is behind its first bytes"
-        return f"{type(error).__name__}: {str(error)[:200]}"
+        return f"{type(error).__name__}: {words_of(error)[:200]}"
 
 
 class WholeFiles:

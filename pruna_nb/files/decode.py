@@ -58,6 +58,11 @@ class NoDecoderError(ValueError):
     """FFmpeg, as PyAV was built, does not decode this video or sound."""
 
 
+def words_of(error: Exception) -> str:
+    """Return what a decoder says is wrong, without FFmpeg's numbers of errors and files."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 class _Decoding:
     """Pixels under way in this process."""
 

@@ -16,6 +16,7 @@ from pruna_nb.files.decode import (
     orientation_of,
     to_srgb,
     upright,
+    words_of,
 )
 from pruna_nb.files.regular import open_regular
 from pruna_nb.show.ratios import fit
@@ -102,7 +103,7 @@ def _reason(error: Exception, kind: MediaType | None) -> str:
         return "damaged, or no picture"
     if isinstance(error, OSError) and error.strerror:
         return f"unreadable: {error.strerror.lower()}"
-    return f"damaged: {plain(error, 120) or type(error).__name__}"
+    return f"damaged: {plain(words_of(error), 120)}"
 
 
 def _load(file: BinaryIO, size: int) -> Picture:

@@ -50,6 +50,8 @@ def ratio_name(width: int, height: int) -> str:
     --------
     >>> ratio_name(1344, 768), ratio_name(1000, 710)
     ('16:9', '1.41:1')
+    >>> ratio_name(8000, 100), ratio_name(1, 9000)
+    ('80:1', '1:9000')
     """
     ratio = width / height
     name, off = min(
@@ -57,7 +59,8 @@ def ratio_name(width: int, height: int) -> str:
     )
     if off <= TOLERANCE / 2 + 0.002:
         return name
-    return f"{ratio:.2f}:1" if ratio >= 1 else f"1:{1 / ratio:.2f}"
+    longer = f"{max(ratio, 1 / ratio):.2f}".removesuffix(".00")
+    return f"{longer}:1" if ratio >= 1 else f"1:{longer}"
 
 
 def mismatch(width: int, height: int, asked: str | None) -> str | None:

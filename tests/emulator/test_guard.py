@@ -51,11 +51,17 @@ def test_a_request_by_another_host_s_name_is_refused(ask, host, path):
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "LocalHost:99", "127.0.0.1", "127.9.9.9:1", "[::1]:8"]
+    "host", ["localhost", "localhost.:80", "LocalHost:99", "127.0.0.1", "127.9.9.9:1", "[::1]:8"]
 )
 def test_a_request_by_a_loopback_name_is_taken(ask, host):
     line = ask(BODY, host=host, more=f"Content-Length: {len(BODY)}\r\n")
     assert line == "HTTP/1.1 201 Created"
+
+
+def test_a_request_without_a_host_is_refused(ask):
+    with socket.create_connection(("127.0.0.1", ask.caller.service.port), timeout=20) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        assert client.recv(100_000).startswith(b"HTTP/1.1 4")
 
 
 def test_two_host_headers_are_refused(ask):

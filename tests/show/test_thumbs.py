@@ -338,3 +338,16 @@ def test_a_kept_thumbnail_that_became_a_pipe_is_not_waited_for(tmp_path):
     kept.unlink()
     os.mkfifo(kept)
     assert Thumbs(tmp_path / "thumbs").make([str(tmp_path / "a.png")], 64)[0].webp
+
+
+@pytest.mark.parametrize("what", ["a video of noise", "an mp3 of nothing"])
+def test_a_clip_that_does_not_decode_is_told_without_numbers_of_errors(what):
+    video = clip(moov_size="4000")
+    begin = video.index(b"mdat") + 4
+    data = {
+        "a video of noise": video[:begin] + bytes(len(video) - begin),
+        "an mp3 of nothing": b"ID3\x03" + bytes(500),
+    }[what]
+    (thumb,) = Thumbs().make([data], 64)
+    assert thumb.error.startswith("damaged: ")
+    assert "Errno" not in thumb.error
