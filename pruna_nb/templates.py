@@ -183,12 +183,12 @@ def is_missing(value: object) -> bool:
         return False
     if isinstance(value, Decimal):
         return value.is_nan()  # a signaling one raises where it is compared
-    if type(value).__name__ == "NAType":  # pandas' own, which answers each comparison with itself
+    kind = type(value).__name__
+    if kind in {"NAType", "NaTType"}:  # pandas' own
         return True
-    try:
-        return bool(value != value)  # noqa: PLR0124 - what NaN and NaT are known by
-    except (TypeError, ValueError):  # arrays
-        return False
+    # Nothing else is compared with itself: a picture would decode all its pixels for that.
+    can_be_missing = isinstance(value, Number) or kind in {"datetime64", "timedelta64"}
+    return can_be_missing and bool(value != value)  # noqa: PLR0124 - what NaN and NaT are known by
 
 
 def is_empty(value: object) -> bool:

@@ -173,3 +173,15 @@ def test_a_raw_file_that_begins_as_a_tiff_is_refused_by_what_it_is(data):
 def test_an_iso_file_of_an_unknown_brand_that_holds_a_picture_is_no_video():
     data = box(b"ftyp", b"1pic" + bytes(4) + b"1pic") + box(b"meta", bytes(40))
     assert type_of(io.BytesIO(data)).content_type == "image/heif"
+
+
+@pytest.mark.parametrize("format_", ["PNG", "JPEG", "TIFF"])
+@pytest.mark.parametrize("where", ["column", "constant"])
+def test_an_opened_picture_whose_file_is_cut_short_is_refused_in_its_row(format_, where):
+    data = picture(format_)
+    cut = Image.open(io.BytesIO(data[:-300]))
+    frame = pd.DataFrame({"prompt": ["a", "b"]})
+    pictures = pd.Series([Image.open(io.BytesIO(data)), cut], dtype=object)
+    given = {"images": cut} if where == "constant" else {"images_col": "picture"}
+    with pytest.raises(InputError, match=r"(row 1|images): The image of mode RGB cannot be read"):
+        frame.assign(picture=pictures).pruna.edit("prompt", progress=False, **given)
