@@ -23,6 +23,7 @@ import pandas as pd
 import pruna_nb
 from pruna_nb.batch.database import FILE_NAME, database_of
 from pruna_nb.batch.journal import Journal
+from pruna_nb.errors import CacheError
 from tests.faults.cases import Case, Result, _sees, generate, prompts, settings_for
 from tests.faults.processes import tmpfs
 from tests.helpers.service import Service
@@ -281,6 +282,38 @@ def index_damaged(service, first, stack):
         file.write(b"\xff" * (size - 4096))
 
 
+def index_of_a_later_release(service, first, stack):
+    """Give the database a version that this release does not know, try it, and take it back."""
+    del first, stack
+    folder = pruna_nb.settings.current().cache_dir
+    database_of(folder).close()
+    with contextlib.closing(sqlite3.connect(folder / FILE_NAME)) as connection:
+        (ours,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute(f"PRAGMA user_version = {ours + 1}")
+        sent = len(service.posts)
+        frame, error = generate(prompts(ROWS))
+        if not isinstance(error, CacheError) or frame is not None or len(service.posts) != sent:
+            raise AssertionError(f"a later release's database was used: {error!r}")
+        connection.execute(f"PRAGMA user_version = {ours}")
+
+
+def tended_among_the_users_files(service, first, stack):
+    """Prune, verify and clear a cache whose folders hold files and links of the user's."""
+    del service, first
+    folder = pruna_nb.settings.current().cache_dir
+    elsewhere = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    theirs = [elsewhere / "photo.jpg", folder / "media" / "photo.jpg", folder / "thumbs" / "a.webp"]
+    for path in theirs:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"the user's own")
+    (folder / "media" / f"{'a' * 64}.jpg").symlink_to(theirs[0])
+    pruna_nb.cache.prune(older_than=0.0)
+    pruna_nb.cache.verify()
+    pruna_nb.cache.clear()
+    if gone := [path for path in theirs if not path.is_file()]:
+        raise AssertionError(f"deleted, and not the cache's: {gone}")
+
+
 def expired(service, first, stack):
     """Let the service's 24 hours pass: 404, and its Date says so."""
     del first, stack
@@ -305,6 +338,11 @@ CASES = [
     Case("media files deleted", run_twice(files_deleted, first_finishes=True)),
     Case("index deleted", run_twice(index_deleted, first_finishes=True)),
     Case("index damaged", run_twice(index_damaged, first_finishes=True)),
+    Case("index of a later release", run_twice(index_of_a_later_release)),
+    Case(
+        "cache tended among the user's own files",
+        run_twice(tended_among_the_users_files, first_finishes=True),
+    ),
     Case(
         "24 hours over at the service, unfetched",
         run_twice(expired, after=expired_then_again),
