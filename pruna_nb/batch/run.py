@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
 import math
 import os
 import threading
 import time
-import weakref
 from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
@@ -20,7 +18,7 @@ from pruna_nb import errors
 from pruna_nb.api.calls import Calls
 from pruna_nb.api.certificates import check_authorities
 from pruna_nb.api.client import TIME_OUT_SECONDS
-from pruna_nb.batch import rescue
+from pruna_nb.batch import rescue, under_way
 from pruna_nb.batch.budget import Budget
 from pruna_nb.batch.cache import Cache
 from pruna_nb.batch.job import Job, Outcome, Status
@@ -42,7 +40,6 @@ _IN_FLIGHT_AT_MOST = 1000
 """Predictions sent and not delivered: 250 a minute of 4 minutes each."""
 _GRACE_SECONDS = 0.8
 """How long an interrupted run waits for the answers that are on the wire."""
-_EXIT_SECONDS = 5.0
 _REMOVAL_SECONDS = 0.5
 """A folder that is being removed is not gone at once: its files go one by one."""
 _READY_SECONDS = 0.1
@@ -169,7 +166,7 @@ class Run:
             self.owner.leave()
             raise
         self.cache.store.sweep()
-        _RUNNING.add(self)
+        under_way.RUNS.add(self)
         for key, entry in self.plan.open_work.items():
             if key in self._jobs:
                 job = self._jobs[key]
@@ -389,33 +386,5 @@ class Run:
             with self._lock:  # sent and not waited for, since the run was stopped
                 self._spent += total_usd(x.cost_usd for x in left if not math.isnan(x.cost_usd))
             self.ended_at = time.monotonic()
-            _RUNNING.discard(self)
+            under_way.RUNS.discard(self)
             self._over.set()
-
-
-_RUNNING: weakref.WeakSet[Run] = weakref.WeakSet()
-
-
-def is_any_under_way() -> bool:
-    """Whether a run of this process is at work."""
-    return bool(_RUNNING)
-
-
-def _after_fork() -> None:
-    for run in list(_RUNNING):
-        run.leave_to_parent()
-    _RUNNING.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-@atexit.register
-def _wait_for_answers() -> None:
-    """Give the POSTs on the wire a moment when Python ends: their ids are worth money."""
-    end = time.monotonic() + _EXIT_SECONDS
-    for run in list(_RUNNING):
-        run.cancel()
-    while any(run.on_the_wire for run in list(_RUNNING)) and time.monotonic() < end:
-        time.sleep(0.02)

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pruna_nb.batch import interrupts, progress
-from pruna_nb.batch.run import is_any_under_way
+from pruna_nb.batch.under_way import is_any_under_way
 from pruna_nb.frames.generate import begin, finish, so_far
 
 if TYPE_CHECKING:

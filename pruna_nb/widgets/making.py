@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pruna_nb.batch import engine, interrupts
 from pruna_nb.batch.job import Outcome
-from pruna_nb.batch.run import is_any_under_way
+from pruna_nb.batch.under_way import is_any_under_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
