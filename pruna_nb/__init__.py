@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pruna_nb.single import generate
     from pruna_nb.widgets.login import login
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # What costs time to import is imported when it is first asked for.
 _LATER = {

@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 
 from pruna_nb import settings
+from pruna_nb.batch import rescue
 from pruna_nb.catalog import registry
 
 # Examples are not timed: this may be a busy machine.
@@ -124,6 +125,8 @@ def own_settings(monkeypatch, tmp_path):
     monkeypatch.setenv("PRUNA_NB_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("PRUNA_NB_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    # What an earlier test's broken disk did not take is written by the next run: here, none does.
+    monkeypatch.setattr(rescue, "_FOLDERS", {})
     settings.reset()
     yield
     settings.reset()

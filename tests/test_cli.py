@@ -200,7 +200,7 @@ def test_a_prompt_that_reads_null_is_a_prompt(service, tmp_path, suffix, comma):
     ("contents", "says"),
     [
         ("prompt\nein Löwe\n".encode("latin-1"), "save it as UTF-8"),
-        (b"prompt;seed\na, b;1\na, b, c;2\n", "separated by commas?"),
+        (b"prompt;seed\na, b;1\na, b, c;2\n", "separated by ';'"),
     ],
 )
 def test_a_table_that_cannot_be_read_says_what_to_do(tmp_path, capsys, contents, says):
