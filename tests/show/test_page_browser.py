@@ -52,9 +52,10 @@ def cells(number=3):
 
 
 def large(page):
-    """Give the width of the picture on show, once it is there."""
-    page.wait_for_function("document.querySelector('.stage img')?.naturalWidth > 0")
-    return page.evaluate("document.querySelector('.stage img').naturalWidth")
+    """Return the width of the picture on show, once it is there."""
+    # Not wait_for_function: it polls by eval, which the page forbids itself.
+    decoded = "image => image.decode().then(() => image.naturalWidth)"
+    return page.locator(".stage img").evaluate(decoded)
 
 
 @pytest.mark.parametrize("full", ["folder", "inline"])
@@ -75,7 +76,6 @@ def test_a_click_zooms_arrows_turn_and_escape_closes(tmp_path, seen, full):
     page.keyboard.press("Escape")
     page.locator("dialog").wait_for(state="hidden")
     # The browser puts the focus back where it was, and then the page where it belongs.
-    # Not wait_for_function: it polls by eval, which the page forbids itself.
     expect(page.locator("a.zoom[data-at='0']")).to_be_focused()
 
 
