@@ -9,14 +9,15 @@ from __future__ import annotations
 import contextlib
 import difflib
 import math
-from collections.abc import Sized
+import os
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Integral, Real
-from pathlib import PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
+from pruna_nb.describe import described, is_scalar
 from pruna_nb.errors import (
     ColumnError,
     InputError,
@@ -38,8 +39,7 @@ Seconds: TypeAlias = "float | timedelta"
 MISTAKES = (SettingsError, ColumnError, UnknownModelError, InputError, TooLargeError)
 """The errors that say that a call is wrong; all others say that something went wrong."""
 _LINES_AT_MOST = 20
-_SHOWN_AT_MOST = 60
-_PLAIN = (str, bytes, int, float, Decimal, Fraction, PurePath, timedelta, type(None))
+_LOOKED_AT_MOST = 60
 
 
 class Problems:
@@ -140,33 +140,9 @@ def listed(head: str, lines: Sequence[str]) -> str:
     return "\n  ".join([head, *shown])
 
 
-def described(value: object) -> str:
-    """Return a value as an error names it: short ones as they are, others by their kind.
-
-    Examples
-    --------
-    >>> described("60"), described([1, 2]), described(object)
-    ("'60'", 'a list of 2', 'a type')
-    """
-    if isinstance(value, _PLAIN):
-        try:
-            shown = str(value) if isinstance(value, Decimal) else repr(value)
-        except ValueError:  # Python writes no whole number of more than 4,300 digits
-            return "a number too long to show"
-        return shown if len(shown) <= _SHOWN_AT_MOST else f"{shown[:_SHOWN_AT_MOST]}…"
-    kind = type(value).__name__
-    article = "an" if kind[:1].lower() in "aeiou" else "a"
-    if isinstance(value, Sized) and getattr(value, "ndim", None) != 0:
-        with contextlib.suppress(TypeError):
-            return f"{article} {kind} of {len(value):,}"
-    if getattr(value, "ndim", None) == 0 or kind in {"NAType", "NaTType"}:
-        return repr(value)[:_SHOWN_AT_MOST]
-    return f"{article} {kind}"
-
-
 def meant(value: object, names: Iterable[str], *, alike: float = 0.6) -> str:
     """Return " Did you mean ...?" where a name is near one of those that there are, else ""."""
-    near = difflib.get_close_matches(str(value)[:_SHOWN_AT_MOST], list(names), n=3, cutoff=alike)
+    near = difflib.get_close_matches(str(value)[:_LOOKED_AT_MOST], list(names), n=3, cutoff=alike)
     return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
@@ -179,7 +155,7 @@ def choice(name: str, value: object, choices: Sequence[str]) -> Any:
         If it is none of them.
     """
     if isinstance(value, str) and value in choices:
-        return str(value)
+        return str.__str__(value)
     allowed = ", ".join(map(repr, choices))
     near = meant(value.lower(), choices) if isinstance(value, str) else ""
     raise SettingsError(f"{name} must be one of {allowed}; {described(value)} was given.{near}")
@@ -246,7 +222,7 @@ def _seconds_of(value: object) -> float | None:
     number = _number(value)
     try:
         return None if number is None else float(number)
-    except OverflowError:
+    except (OverflowError, ValueError):  # too large, or a signaling NaN
         return math.inf
 
 
@@ -309,6 +285,41 @@ def whole(name: str, value: object, *, least: int | None = 1, most: int | None =
     raise InputError(f"{name} must be a whole number{allowed}; {described(value)} was given.")
 
 
+def share(name: str, value: object) -> float:
+    """Return a number between 0 and 1, such as a confidence.
+
+    Raises
+    ------
+    InputError
+        If it is none, or 0 or 1 itself.
+    """
+    number = _number(value)
+    with contextlib.suppress(ValueError, OverflowError):
+        if number is not None and 0 < float(number) < 1:
+            return float(number)
+    raise InputError(f"{name} must be a number between 0 and 1; {described(value)} was given.")
+
+
+def path(name: str, value: object) -> Path:
+    """Return a path, with the home folder in place of ``~``.
+
+    Raises
+    ------
+    InputError
+        If it is neither a text nor a path, or can be no file's name.
+    """
+    plain = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(plain, str):
+        raise InputError(f"{name} must be a path; {described(value)} was given.")
+    plain = text(name, plain)
+    if not plain.strip() or "\0" in plain:
+        raise InputError(f"{name} must be a path; {described(plain)} was given.")
+    try:
+        return Path(plain).expanduser()
+    except RuntimeError:  # ~somebody, who is not there
+        return Path(plain)
+
+
 def text(name: str, value: object) -> str:
     """Return a text.
 
@@ -317,17 +328,19 @@ def text(name: str, value: object) -> str:
     InputError
         If it is none.
     """
-    if isinstance(value, str):
-        return str(value)
-    raise InputError(f"{name} must be a text; {described(value)} was given.")
+    if not isinstance(value, str):
+        raise InputError(f"{name} must be a text; {described(value)} was given.")
+    plain = str.__str__(value)  # of a member of an enum its value, which str() is not
+    try:
+        plain.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{name} is not valid Unicode; {described(value)} was given.") from None
+    return plain
 
 
 def _scalar(value: object) -> object:
     """Return numpy's scalars, and arrays of no dimension, as Python's own."""
-    item = getattr(value, "item", None)
-    if callable(item) and getattr(value, "ndim", None) == 0:
-        return item()
-    return value
+    return value.item() if is_scalar(value) else value  # type: ignore[attr-defined]
 
 
 def _number(value: object) -> Any:

@@ -6,9 +6,11 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from pruna_nb.describe import described, shown
 from pruna_nb.errors import SettingsError
 
 DEFAULT_BASE_URL = "https://api.pruna.ai"
+_SUCH = f"an http(s) address like {DEFAULT_BASE_URL!r}"
 _PORTS = {"http": 80, "https": 443}
 _LOOPBACK = "127.0.0.1"
 
@@ -33,7 +35,9 @@ def clean_base_url(value: object) -> str:
     SettingsError
         If it is not an address, holds more than one, or would send the key in the open.
     """
-    text = str(value).strip().rstrip("/").removesuffix("/v1").rstrip("/")
+    if not isinstance(value, str):
+        raise SettingsError(f"base_url must be {_SUCH}; {described(value)} was given.")
+    text = value.strip().rstrip("/").removesuffix("/v1").rstrip("/")
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
@@ -41,14 +45,13 @@ def clean_base_url(value: object) -> str:
         message = f"base_url is not an address: {error}."
         raise SettingsError(message) from None
     if parts.scheme not in _PORTS or not _plain_host(host or "") or re.search(r"[\s\\]", text):
-        message = f"base_url must be an http(s) address like {DEFAULT_BASE_URL!r}, not {text!r}."
-        raise SettingsError(message)
+        raise SettingsError(f"base_url must be {_SUCH}, not {shown(text)}.")
     if "@" in parts.netloc or parts.query or parts.fragment:
         message = "base_url must hold no user, query or fragment; give the key as api_key=."
         raise SettingsError(message)
     if parts.scheme == "http" and not is_loopback(host or ""):
         message = (
-            f"base_url {text!r} is plain http, which would send the key in the open. "
+            f"base_url {shown(text)} is plain http, which would send the key in the open. "
             "Use https; http is allowed for this machine (127.0.0.1, localhost) alone."
         )
         raise SettingsError(message)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb import arguments, keyrings, scopes
 from pruna_nb.arguments import Problems
+from pruna_nb.describe import described, shown
 from pruna_nb.errors import InputError, MissingKeyError, SettingsError
 from pruna_nb.handover import Handover, hash_of
 from pruna_nb.origins import (
@@ -279,21 +280,21 @@ def _clean_limits(value: object) -> Mapping[str, tuple[int, float]]:
     if not isinstance(value, Mapping):
         message = (
             "limits must be a dict of (requests, seconds) by model, such as "
-            f'{{"p-image": (250, 60.0)}}; {arguments.described(value)} was given.'
+            f'{{"p-image": (250, 60.0)}}; {described(value)} was given.'
         )
         raise SettingsError(message)
     clean: dict[str, tuple[int, float]] = {}
     for name, limit in value.items():
         try:
             requests, per = limit
-            number = arguments.whole("requests", requests)
+            number = arguments.whole("requests", requests, most=10**9)
             seconds = arguments.seconds("seconds", per)
         except (TypeError, ValueError):  # both of the package's errors are ValueErrors
             number, seconds = 0, None
         if seconds is None:
             message = (
-                f"limits[{name!r}] must be (requests, seconds), both above 0, such as "
-                f"(250, 60.0); {repr(limit)[:60]} was given."
+                f"limits[{shown(name)}] must be (requests, seconds), both above 0, such as "
+                f"(250, 60.0); {shown(limit)} was given."
             )
             raise SettingsError(message)
         clean[str(name)] = (number, seconds)
@@ -314,7 +315,7 @@ def _clean_timeout(value: object) -> float:
     seconds = arguments.seconds("timeout", value)
     if seconds is None or not _TIME_OUT_AT_LEAST <= seconds <= _TIME_OUT_AT_MOST:
         allowed = f"{_TIME_OUT_AT_LEAST:g} to {_TIME_OUT_AT_MOST:g}"
-        given = arguments.described(value)
+        given = described(value)
         raise SettingsError(f"timeout must be {allowed} seconds; {given} was given.")
     return seconds
 
@@ -329,7 +330,7 @@ def _clean_dir(name: str) -> Callable[[object], Path]:
         where = f"{name} ({_ENVIRONMENT[name]} in the environment)"
         text = os.fspath(value) if isinstance(value, os.PathLike) else value
         if not isinstance(text, str) or not text.strip() or "\0" in text:
-            given = arguments.described(value)
+            given = described(value)
             raise SettingsError(f"{where} must be a folder's path; {given} was given.")
         if address := _ADDRESS.match(text.strip()):
             # The rest is not shown: such addresses may hold keys.

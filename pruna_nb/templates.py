@@ -26,6 +26,7 @@ from decimal import Decimal
 from numbers import Number
 from typing import TYPE_CHECKING, Any, Final
 
+from pruna_nb.describe import is_scalar
 from pruna_nb.errors import InputError
 
 if TYPE_CHECKING:
@@ -220,8 +221,8 @@ def plain_number(value: Any) -> Any:
 
     Other values are returned as they are.
     """
-    kind = getattr(getattr(value, "dtype", None), "kind", "")
-    if kind in tuple("biuf") and getattr(value, "ndim", None) == 0:
+    kind = getattr(value.dtype, "kind", "") if is_scalar(value) else ""
+    if kind in tuple("biuf"):
         # numpy's own text has the digits of a float32, Python's those of the float64 beside it.
         value = float(str(value)) if kind == "f" else value.item()
     exact = isinstance(value, float) and value.is_integer() and abs(value) < EXACT

@@ -6,6 +6,7 @@ A trainer of pictures takes ``photo.jpg`` with ``photo.txt``; a trainer of edits
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -16,7 +17,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb import arguments
 from pruna_nb.api.files import FILE_BYTES_AT_MOST, Media
+from pruna_nb.describe import shown
 from pruna_nb.errors import InputError, TooLargeError
 from pruna_nb.templates import is_missing
 
@@ -76,9 +79,12 @@ def folder_to_zip(
     >>> pruna_nb.folder_to_zip("photos", {"a.png": "a tok colour"}).name
     'photos.zip'
     """
-    place = Path(folder).expanduser()
-    if not place.is_dir():
-        msg = f"folder_to_zip() takes a folder, and {str(folder)[:300]!r} is none."
+    wrong = arguments.Problems()
+    place = wrong.read(arguments.path, "folder", folder, instead=Path())
+    target = None if to is None else wrong.read(arguments.path, "to", to, instead=Path())
+    wrong.check("Nothing was packed")
+    if not os.path.isdir(place):  # noqa: PTH112 - Path.is_dir() raises for a name that is too long
+        msg = f"folder_to_zip() takes a folder, and {shown(str(folder), 300)} is none."
         raise InputError(msg)
     pictures = sorted(
         path
@@ -101,7 +107,8 @@ def folder_to_zip(
     if problems:
         msg = f"{str(place)!r} cannot be packed: {' '.join(problems)}"
         raise InputError(msg, problems)
-    return write_zip(members, place.with_name(f"{place.absolute().name}.zip") if to is None else to)
+    beside = place.with_name(f"{place.absolute().name}.zip")
+    return write_zip(members, beside if target is None else target)
 
 
 def _left_out(folder: Path) -> list[str]:
@@ -217,7 +224,9 @@ def write_zip(members: Sequence[tuple[str, Media | str]], to: str | Path) -> Pat
             f"{FILE_BYTES_AT_MOST / 1e6:.0f}: give fewer or smaller pictures."
         )
         raise TooLargeError(msg, advice="")
-    path = Path(to).expanduser()
+    path = arguments.path("path", to)
+    if not path.name or os.path.isdir(path):  # noqa: PTH112 - as above
+        raise InputError(f"{shown(str(path), 300)} is a folder; give the archive's own name.")
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         with zipfile.ZipFile(part, "w") as archive:
@@ -229,8 +238,12 @@ def write_zip(members: Sequence[tuple[str, Media | str]], to: str | Path) -> Pat
     except FileNotFoundError:
         msg = f"{str(path)!r} cannot be written: there is no folder {str(path.parent)!r}."
         raise InputError(msg) from None
+    except OSError as error:
+        msg = f"{shown(str(path), 300)} cannot be written: {error.strerror or error}."
+        raise InputError(msg) from None
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
     return path
 
 

@@ -18,6 +18,7 @@ from pruna_nb.api.media import MediaStore, media_dir
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.throttle import throttle_for
 from pruna_nb.arguments import Problems
+from pruna_nb.describe import described
 from pruna_nb.redact import Hidden
 from pruna_nb.settings import current
 
@@ -230,7 +231,7 @@ class Client:
         """
         prediction = _as_prediction(prediction)
         if to is not None and not isinstance(to, (str, os.PathLike)):
-            raise errors.InputError(f"to= must be a folder; {arguments.described(to)} was given.")
+            raise errors.InputError(f"to= must be a folder; {described(to)} was given.")
         if prediction.status != "succeeded":
             msg = f"The prediction is {prediction.status}; wait() for it, then deliver() it."
             raise errors.InputError(msg)
@@ -323,7 +324,7 @@ def checked(model: catalog.Model, given: dict[str, Any], *, unchecked: bool) -> 
 def _as_input(given: object) -> dict[str, Any]:
     if isinstance(given, Mapping) and all(isinstance(name, str) for name in given):
         return dict(given)
-    msg = f"input must be a dict of the model's fields; {arguments.described(given)} was given."
+    msg = f"input must be a dict of the model's fields; {described(given)} was given."
     raise errors.InputError(msg)
 
 
@@ -332,9 +333,7 @@ def _as_prediction(given: object) -> Prediction:
         return given
     if isinstance(given, str) and given.strip():
         return Prediction("", {}, str(given))
-    msg = (
-        f"prediction must be what create() gave, or an id; {arguments.described(given)} was given."
-    )
+    msg = f"prediction must be what create() gave, or an id; {described(given)} was given."
     raise errors.InputError(msg)
 
 

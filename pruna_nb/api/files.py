@@ -192,12 +192,20 @@ def _from_text(text: str) -> Media | str:
     return _from_data_uri(text) if text[:5].lower() == "data:" else _from_path(Path(text))
 
 
+def _has(value: object, name: str) -> bool:
+    """Whether an object has an attribute; one that fails to say so has none."""
+    try:
+        return hasattr(value, name)
+    except Exception:  # noqa: BLE001 - a proxy of what is not there may raise anything
+        return False
+
+
 def _from_object(value: Any) -> Media | str:
-    if hasattr(value, "read"):
+    if _has(value, "read"):
         return _from_file(value)
-    if isinstance(value, _Saves):
+    if _has(value, "save") and isinstance(value, _Saves):
         return _from_image(value)
-    if hasattr(value, "__array_interface__") or hasattr(value, "__array__"):
+    if _has(value, "__array_interface__") or _has(value, "__array__"):
         return _from_array(value)
     if isinstance(value, os.PathLike):
         return _from_path(Path(os.fsdecode(value)))
@@ -250,8 +258,8 @@ def _from_file(file: Any) -> Media:
         data = file.read(FILE_BYTES_AT_MOST + 1)
         if start is not None:
             file.seek(start)  # an estimate, and then the run itself, read the same object
-    except (AttributeError, OSError, ValueError) as error:
-        msg = f"The file object cannot be read: {error}."
+    except Exception as error:  # noqa: BLE001 - of whatever it reads from: an archive, a bucket
+        msg = f"The file object cannot be read: {type(error).__name__}: {error}"[:300] + "."
         raise InputError(msg) from None
     if not isinstance(data, bytes):
         msg = "The file object gives text; open it in binary mode ('rb')."

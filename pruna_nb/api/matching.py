@@ -152,6 +152,10 @@ def _is_same_seed(told: object, asked: object) -> bool:
     """Compare seeds; a service may take one modulo 2**31 or 2**32, and 0 or less for any."""
     if type(told) is not int or type(asked) is not int or asked <= 0:
         return True
-    if float(told) == float(asked):  # beyond 2**53, some JSON libraries keep no more
+    try:
+        same = float(told) == float(asked)  # beyond 2**53, some JSON libraries keep no more
+    except OverflowError:
+        same = told == asked
+    if same:
         return True
     return any((told - asked) % 2**bits == 0 for bits in (31, 32))

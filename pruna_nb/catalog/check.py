@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pruna_nb.catalog.registry import near_names
-from pruna_nb.catalog.unicode import broken_at, broken_words
+from pruna_nb.catalog.unicode import unsendable
+from pruna_nb.describe import shown
 from pruna_nb.templates import EXACT
 
 if TYPE_CHECKING:
@@ -113,8 +114,8 @@ def check_input(
                 problems.append(problem)
         elif model.known and not unchecked:
             problems.append(_unknown_field(model, name))
-        elif (place := broken_at(value)) is not None:
-            problems.append(Problem(name, broken_words(*place), "text"))
+        elif (why := unsendable(value)) is not None:
+            problems.append(Problem(name, why, "text"))
     if unchecked or not model.known:
         return problems
     problems.extend(
@@ -164,8 +165,8 @@ def _checker(model: Model, field: Field, *, types_only: bool) -> Callable[[Any],
     def check(value: Any) -> Problem | None:
         if value is None:
             return Problem(field.name, f"None was given; {needed}.", "null")
-        if (place := broken_at(value)) is not None:
-            text = "the value (a secret) is not text" if field.secret else broken_words(*place)
+        if (why := unsendable(value)) is not None:
+            text = "the value (a secret) is not text" if field.secret else why
             return Problem(field.name, text, "text")
         for test in tests:
             problem = test(value)
@@ -292,13 +293,15 @@ def _conditions(model: Model) -> tuple[Callable[[Mapping[str, Any]], list[Proble
 
         def test(given: Mapping[str, Any]) -> list[Problem]:
             value = given.get(other)
+            if not isinstance(value, (str, int, float, type(None))):
+                return []  # its type is wrong, which is told of it itself
             if (default if value is None else value) == wanted:
                 text = f"missing; {other}={wanted!r} needs it."
                 return [Problem(name, text, "missing") for name in names if given.get(name) is None]
             present = [name for name in names if given.get(name) is not None]
             if not present:
                 return []
-            got = f"{other} is {(default if value is None else value)!r}"
+            got = f"{other} is {shown(default if value is None else value)}"
             text = f"allowed only with {other}={wanted!r}, and {got}."
             return [Problem(name, text, "only_when") for name in present]
 
@@ -377,9 +380,4 @@ def _media(field: Field) -> str:
 def _show(field: Field, value: object) -> str:
     if field.secret:
         return "the value (a secret)"
-    try:
-        text = repr(value)
-    except ValueError:
-        # Python writes no whole number of more than 4,300 digits.
-        return "a number too long to show"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return shown(value, _SHOWN)

@@ -17,8 +17,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from pruna_nb.arguments import described
 from pruna_nb.catalog.model import Model, Output, model_from_spec
+from pruna_nb.describe import described, shown
 from pruna_nb.errors import InputError, SettingsError, UnknownModelError
 from pruna_nb.forks import renew_in_child
 
@@ -106,7 +106,7 @@ def find_model(name: str, *, unchecked: bool = False) -> Model:
     if model is not None:
         return model
     if name != NO_MODEL and not _PLAIN_NAME.fullmatch(name):
-        msg = f"{name!r} can be no model's name: letters, digits, '-', '.', '_' and '/' are allowed"
+        msg = _no_name(name)
         raise UnknownModelError(msg)
     if not unchecked:
         if _likely(name):
@@ -179,7 +179,7 @@ def register_model(
     ('prompt',)
     """
     if not _PLAIN_NAME.fullmatch(name):
-        msg = f"{name!r} can be no model's name: letters, digits, '-', '.', '_' and '/' are allowed"
+        msg = _no_name(name)
         raise SettingsError(msg)
     if output not in ("image", "video", "zip"):
         msg = f"output {output!r} is none of image, video, zip"
@@ -228,8 +228,13 @@ def read_model(model: object, problems: Problems, *, unchecked: bool = False) ->
         if not isinstance(model, str):
             given = f"{described(model)} was given"
             raise InputError(f"model must be a model's name, such as 'p-image'; {given}.")
-        return find_model(str(model), unchecked=unchecked or model == NO_MODEL)
+        return find_model(str.__str__(model), unchecked=unchecked or model == NO_MODEL)
     return find_model(NO_MODEL, unchecked=True)
+
+
+def _no_name(name: object) -> str:
+    allowed = "letters, digits, '-', '.', '_' and '/' are allowed"
+    return f"{shown(name)} can be no model's name: {allowed}"
 
 
 def _look_up(name: str) -> Model | None:
@@ -255,8 +260,8 @@ def _unknown_text(name: str) -> str:
     near = [*likely, *(each for each in near if each not in likely)][:3]
     meant = f" Did you mean {' or '.join(near)}?" if near else ""
     return (
-        f"no model {name!r} in the catalogue.{meant} If it is new, add it with "
-        f"pruna_nb.register_model({name!r}, ...) or pass unchecked=True; "
+        f"no model {shown(name)} in the catalogue.{meant} If it is new, add it with "
+        f"pruna_nb.register_model({shown(name)}, ...) or pass unchecked=True; "
         "pruna_nb.models() lists those that are known."
     )
 
@@ -266,7 +271,8 @@ def near_names(name: object, names: Iterable[str]) -> list[str]:
     import difflib
 
     folded = {_fold(each): each for each in names}
-    found = difflib.get_close_matches(_fold(str(name)[:128]), folded, n=3, cutoff=0.6)
+    text = name if isinstance(name, str) else shown(name)
+    found = difflib.get_close_matches(_fold(text[:128]), folded, n=3, cutoff=0.6)
     return [folded[each] for each in found]
 
 

@@ -1,6 +1,8 @@
-"""Text that is not valid Unicode, found before it is sent."""
+"""Values that JSON does not carry whole, found before they are sent."""
 
 from __future__ import annotations
+
+_BITS_OF_A_FLOAT = 1023
 
 
 def broken_at(value: object) -> tuple[str, int] | None:
@@ -25,15 +27,35 @@ def broken_at(value: object) -> tuple[str, int] | None:
             except UnicodeEncodeError as error:
                 return value, error.start
         return None
-    parts: list[object] = []
+    return next((found for part in _parts(value) if (found := broken_at(part)) is not None), None)
+
+
+def unsendable(value: object) -> str | None:
+    """Return why no service would get a value as it is, and what to do; None where it would.
+
+    Text must be valid Unicode. A whole number beyond those of a float is none to most readers of
+    JSON, and one of more than 4,300 digits none to Python's.
+    """
+    if (place := broken_at(value)) is not None:
+        return _broken_words(*place)
+    if _is_too_large(value):
+        return "holds a number of more than 308 digits, which JSON does not carry. Correct it."
+    return None
+
+
+def _is_too_large(value: object) -> bool:
+    if isinstance(value, int):
+        return value.bit_length() > _BITS_OF_A_FLOAT
+    return any(map(_is_too_large, _parts(value)))
+
+
+def _parts(value: object) -> list[object]:
     if isinstance(value, (list, tuple)):
-        parts = list(value)
-    elif isinstance(value, dict):
-        parts = [*value, *value.values()]
-    return next((found for part in parts if (found := broken_at(part)) is not None), None)
+        return list(value)
+    return [*value, *value.values()] if isinstance(value, dict) else []
 
 
-def broken_words(text: str, place: int) -> str:
+def _broken_words(text: str, place: int) -> str:
     """Return what is wrong with text that `broken_at` found, and what to do."""
     shown = ascii(text[max(0, place - 20) : place + 1])
     return (

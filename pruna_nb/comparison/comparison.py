@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pruna_nb.arguments import Problems, share, text
 from pruna_nb.catalog import total_usd, usd_text
 from pruna_nb.comparison.book import VoteBook
 from pruna_nb.comparison.pairs import make_pairs
@@ -201,7 +202,7 @@ class Comparison:
         from pruna_nb.widgets.vote import Ballot as NewBallot
         from pruna_nb.widgets.vote import VoteForm as Form
 
-        name = (rater or "").strip()
+        name = "" if rater is None else text("rater", rater).strip()
         pairs, left_out = self._judgeable(name)
         ballots = [self._ballot(pair, NewBallot) for pair in pairs]
         by_key = {pair.key: pair for pair in pairs}
@@ -316,19 +317,24 @@ class Comparison:
         MissingExtraError
             If scipy is not installed.
         """
+        problems = Problems()
+        levels = {
+            name: problems.read(share, name, value, instead=0.5)
+            for name, value in (("confidence", confidence), ("alpha", alpha), ("power", power))
+        }
+        who = None if rater is None else problems.read(text, "rater", rater, instead="")
+        problems.check("The votes cannot be counted so")
         names = {row.digest: row.variant for row in self._rows}
         judged = [
             Judged(names[vote.left], names[vote.right], vote.verdict, vote.rater, vote.names_seen)
-            for vote in self._book.standing(rater)
+            for vote in self._book.standing(who)
         ]
         return summarise(
             self.variants,
             judged,
             scores=self._score_means,
             damaged_lines=self._book.damaged_lines(),
-            confidence=confidence,
-            alpha=alpha,
-            power=power,
+            **levels,
         )
 
     # -- how it shows itself --------------------------------------------------------------

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.arguments import whole
+from pruna_nb.describe import described, is_scalar
 from pruna_nb.errors import InputError
 from pruna_nb.show.text import counted
 from pruna_nb.templates import is_empty, is_missing, name_of, plain_number
@@ -42,7 +43,9 @@ def read_items(
             msg = f"item {number} of prompts is empty; leave it out, such as with .dropna()"
             raise InputError(msg)
         if not isinstance(item, (str, Mapping)) or not item:
-            msg = f"prompts: each is a text or a dict that is not empty; {item!r} was given"
+            msg = (
+                f"prompts: each is a text or a dict that is not empty; {described(item)} was given"
+            )
             raise InputError(msg)
         items.append(item if isinstance(item, str) else _read_item(item))
     if not items:
@@ -62,7 +65,11 @@ def _read_item(item: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _is_one(prompts: object) -> bool:
-    return isinstance(prompts, (str, bytes, Mapping)) or not isinstance(prompts, Iterable)
+    return (
+        isinstance(prompts, (str, bytes, Mapping))
+        or not isinstance(prompts, Iterable)
+        or is_scalar(prompts)
+    )
 
 
 def read_seeds(seeds: object) -> list[int | None]:

@@ -8,6 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.comparison.words import percent
+from pruna_nb.describe import shown
 from pruna_nb.errors import InputError, MissingExtraError
 from pruna_nb.show.text import counted, plain
 
@@ -32,12 +33,12 @@ _MORE_FONTS = (
 """For names in other scripts, as Linux, macOS and Windows have them."""
 
 
-def plot_result(result: Result, kind: str | None = None) -> Figure:
+def plot_result(result: Result, kind: object = None) -> Figure:
     """Draw a result; see `Result.plot`."""
     if kind is None:
         kind = "strength" if result.strengths else "rate"
-    if kind not in KINDS:
-        msg = f"kind is one of {', '.join(KINDS)}; {kind!r} was given"
+    if not isinstance(kind, str) or kind not in KINDS:
+        msg = f"kind is one of {', '.join(KINDS)}; {shown(kind)} was given"
         raise InputError(msg)
     if kind == "strength" and not result.strengths:
         msg = (

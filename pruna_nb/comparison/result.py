@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.arguments import choice, share
 from pruna_nb.comparison.stats import Rate, Tally, holm, sign_test, votes_needed, win_rate
 from pruna_nb.comparison.strengths import Strength, bradley_terry
 
@@ -98,10 +99,13 @@ class PairResult:
 
     def other(self, name: str) -> str:
         """Give the variant that is not `name`."""
+        choice("name", name, self.names)
         return self.tally.second if name == self.tally.first else self.tally.first
 
     def won_by(self, name: str, alpha: float) -> bool:
         """Tell whether the votes show that `name` is the better one of the two."""
+        choice("name", name, self.names)
+        alpha = share("alpha", alpha)
         won = self.tally.wins if name == self.tally.first else self.tally.losses
         return self.p_adjusted <= alpha and 2 * won > self.tally.decided
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.describe import shown
 from pruna_nb.errors import InputError
 from pruna_nb.show.text import counted
 
@@ -122,7 +123,8 @@ def read_score(score: Score | Mapping[str, Score]) -> dict[str, Score]:
         name = getattr(score, "__name__", "score")
         scorers = {"score" if name == "<lambda>" else name: score}
     if not scorers or not all(callable(each) for each in scorers.values()):
-        msg = f"score must be a callable of (image, row), or a dict of them; {score!r} was given"
+        given = f"{shown(score)} was given"
+        msg = f"score must be a callable of (image, row), or a dict of them; {given}"
         raise InputError(msg)
     return scorers
 

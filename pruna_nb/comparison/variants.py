@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.describe import shown
 from pruna_nb.errors import InputError
 from pruna_nb.templates import parse
 
@@ -116,7 +117,7 @@ def _read_settings(value: object, models: Collection[str]) -> dict[str, Any]:
         return dict(value)
     msg = (
         "a variant is a prompt, a template, a model's name or a dict of settings such as "
-        f"{{'model': 'p-image'}}; {value!r} was given"
+        f"{{'model': 'p-image'}}; {shown(value)} was given"
     )
     raise InputError(msg)
 
@@ -129,7 +130,7 @@ def _refuse_misspelt(text: str, models: Collection[str]) -> None:
         return
     if near := difflib.get_close_matches(text.lower(), models, n=1, cutoff=0.8):
         msg = (
-            f"{text!r} is no model. Did you mean {near[0]!r}? As a prompt, write "
+            f"{shown(text)} is no model. Did you mean {near[0]!r}? As a prompt, write "
             f"{{'prompt': {text!r}}}"
         )
         raise InputError(msg)

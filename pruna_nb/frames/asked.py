@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pruna_nb.describe import shown
 from pruna_nb.errors import InputError
 from pruna_nb.frames.earlier import missing_outputs
 from pruna_nb.frames.gather import row_name
@@ -33,7 +34,7 @@ def call_of(frame: pd.DataFrame, output: str = "output") -> Call:
     call = steps_of(frame).get(output)
     if call is None:
         msg = (
-            f"The frame does not say how {output!r} was made (CSV does not keep that, nor are "
+            f"The frame does not say how {shown(output)} was made (CSV does not keep that, nor are "
             "files and secrets kept there). Give the arguments that made it, such as "
             'retry("prompt", model="p-image", seed_col="seed"), and for a step of a chain the '
             'columns as they are called now, such as images_col="step1_output".'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from pruna_nb import arguments
 from pruna_nb.batch import interrupts, progress
 from pruna_nb.batch.under_way import is_any_under_way
 from pruna_nb.frames.generate import begin, finish, so_far
@@ -82,11 +83,12 @@ class BackgroundRun:
         KeyboardInterrupt
             If the cell was interrupted: the waiting ends, the run goes on.
         """
-        end = None if timeout is None else time.monotonic() + timeout
+        seconds = arguments.seconds("timeout", timeout, zero=True)
+        end = None if seconds is None else time.monotonic() + seconds
         with interrupts.noted() as interrupt:
             while not interrupt.came and not self._run.join(_LOOK_SECONDS):
                 if end is not None and time.monotonic() > end:
-                    msg = f"The run is not over after {timeout:g} s; it goes on. {self!r}"
+                    msg = f"The run is not over after {seconds:g} s; it goes on. {self!r}"
                     raise TimeoutError(msg)
         return finish(self._grown, self._call, self._run, keep=self._keep)
 

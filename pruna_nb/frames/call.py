@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pruna_nb.arguments import described, listed, switch, text, whole
+from pruna_nb.arguments import listed, switch, text, whole
 from pruna_nb.batch.options import OPTION_NAMES, stranger
 from pruna_nb.catalog import NO_MODEL, find_model, read_model
+from pruna_nb.describe import described, shown
 from pruna_nb.errors import InputError, UnknownModelError
 from pruna_nb.frames.cells import plain, unshared
 from pruna_nb.frames.columns import plain_label
@@ -31,6 +32,7 @@ _SUFFIX = "_col"
 _OPTIONS = ("model", "prompt", "prompt_col", "samples", "unchecked", "prefix", *OPTION_NAMES)
 """What a verb takes beside a model's fields; a slip of the pen may mean one of them."""
 _SHOWN_AT_MOST = 60
+_SAMPLES_AT_MOST = 100_000
 _SECRET = "hf_api_token"  # noqa: S105 - a field's name, secret also where the model is not known
 
 
@@ -226,7 +228,7 @@ def read_call(
     template = None if prompt is None else _template(prompt, wrong)
     if wrong:
         problems.add(wrong_call(known, wrong))
-    many = problems.read(whole, "samples", samples, instead=1)
+    many = problems.read(whole, "samples", samples, most=_SAMPLES_AT_MOST, instead=1)
     if many > 1 and known.known and "seed" not in known.fields:
         msg = f"samples: {known.name} takes no seed, so its outputs would be equal."
         problems.add(InputError(msg))
@@ -278,7 +280,8 @@ def is_several(value: Any) -> bool:
     """Whether something holds several values: a list, an array, a Series, a range and the like."""
     if isinstance(value, (list, tuple, range, AbstractSet, Iterator, ValuesView)):
         return True
-    return hasattr(value, "tolist") and getattr(value, "ndim", 0) == 1
+    # Asked of its class: an object may make attributes of any name, or fail to.
+    return hasattr(type(value), "tolist") and getattr(value, "ndim", 0) == 1
 
 
 def several(value: Any) -> list[Any]:
@@ -288,7 +291,7 @@ def several(value: Any) -> list[Any]:
 
 def _template(prompt: object, wrong: list[str]) -> str | None:
     if isinstance(prompt, str):
-        return str(prompt)
+        return str.__str__(prompt)
     wrong.append(
         "prompt= takes one text, which may name columns in braces; "
         f"{described(prompt)} was given. Prompts that differ by row stand in a column: prompt_col=."
@@ -331,9 +334,11 @@ def _one_value_each(model: Model, constants: Mapping[str, Any], wrong: list[str]
         if not is_axis or field is None or field.secret:
             right[name] = value
             continue
-        shown = repr(value) if len(repr(value)) <= _SHOWN_AT_MOST else "values"
+        code = shown(value, _SHOWN_AT_MOST)
+        if code.endswith("…") or not all(isinstance(each, (str, int, float)) for each in value):
+            code = "values"
         wrong.append(
             f"{name}= takes one value; a list of {len(value)} was given. For a row of each: "
-            f"df.merge(pd.Series({shown}, name={name!r}), how='cross'), and {name}_col={name!r}."
+            f"df.merge(pd.Series({code}, name={name!r}), how='cross'), and {name}_col={name!r}."
         )
     return right

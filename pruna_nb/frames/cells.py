@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pruna_nb.describe import is_scalar
 from pruna_nb.templates import is_missing, plain_number
 
 if TYPE_CHECKING:
@@ -48,11 +49,11 @@ def plain(value: Any) -> Any:
         return None
     for kind, made in _PLAINER:
         if isinstance(value, kind):
-            return made(value)
-    item = getattr(value, "item", None)
-    if item is not None and getattr(value, "ndim", None) == 0:
-        return plain(item())
-    return value
+            try:
+                return made(value)
+            except ValueError:  # years and months, which have no one length
+                return value
+    return plain(value.item()) if is_scalar(value) else value
 
 
 # The str() of a member of an enum is its name, and the item() of numpy's times a number.

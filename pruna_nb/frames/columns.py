@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pruna_nb.arguments import meant
+from pruna_nb.describe import shown
 from pruna_nb.errors import ColumnError
 from pruna_nb.frames.cells import plain, plain_cells
 from pruna_nb.templates import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Mapping
+    from collections.abc import Collection, Mapping
 
 
 def column(
@@ -39,13 +41,13 @@ def column(
     if len(found) == 1:
         return plain_cells(frame.iloc[:, found[0]], as_shown=as_shown)
     if found:
-        msg = f"{len(found)} columns are called {name!r}; {what_for} needs one."
+        msg = f"{len(found)} columns are called {shown(name)}; {what_for} needs one."
         raise ColumnError(msg)
     labels = [label_text(label) for label in frame.columns]
-    near = difflib.get_close_matches(label_text(name), labels, n=3, cutoff=0.5)
-    meant = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-    shown = ", ".join(map(repr, labels[:20])) or "none"
-    msg = f"No column {plain_label(name)!r} for {what_for}.{meant} The columns are: {shown}."
+    text = label_text(name) if isinstance(name, (str, tuple)) else shown(name)
+    near = meant(text, labels, alike=0.5)
+    there = ", ".join(map(shown, labels[:20])) or "none"
+    msg = f"No column {shown(plain_label(name))} for {what_for}.{near} The columns are: {there}."
     raise ColumnError(msg)
 
 
@@ -57,6 +59,8 @@ def optional_column(frame: pd.DataFrame, name: object) -> list[Any]:
 def places_of(frame: pd.DataFrame, name: object) -> list[int]:
     """Return the places of the columns of a name: mostly one, or none."""
     wanted = plain_label(name)
+    if not isinstance(wanted, Hashable):  # a list, an array: no label
+        return []
     return [place for place, label in enumerate(frame.columns) if _same(plain_label(label), wanted)]
 
 
@@ -150,4 +154,7 @@ def label_text(label: Any) -> str:
 
 def _same(one: Hashable, two: Hashable) -> bool:
     # True is 1 to Python, and no name of a column called 1.
-    return isinstance(one, bool) == isinstance(two, bool) and one == two
+    try:
+        return isinstance(one, bool) == isinstance(two, bool) and bool(one == two)
+    except Exception:  # noqa: BLE001 - what cannot be compared is no name of a column
+        return False

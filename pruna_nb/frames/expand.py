@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pruna_nb.catalog.check import not_whole
+from pruna_nb.describe import shown
 from pruna_nb.frames.columns import column, plain_label, with_columns
 from pruna_nb.frames.gather import input_error, row_name
 from pruna_nb.frames.results import set_aside
@@ -51,7 +52,7 @@ def _sampled(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
     else:
         first = plain_number(call.constants.get("seed", FIRST_SEED))
         if why := not_whole("seed", first):
-            raise input_error(call.known_model(), [f"seed: {repr(first)[:60]} is {why}"])
+            raise input_error(call.known_model(), [f"seed: {shown(first)} is {why}"])
         firsts = [first] * len(frame)
     seeds = [
         None if first is None else first + number
@@ -97,7 +98,7 @@ def _whole_seeds(frame: pd.DataFrame, call: Call) -> list[int | None]:
     """
     seeds = [plain_number(seed) for seed in column(frame, call.columns["seed"], "seed_col")]
     problems = [
-        f"{row_name(frame.index, place)}: seed: {repr(seed)[:60]} is {why}"
+        f"{row_name(frame.index, place)}: seed: {shown(seed)} is {why}"
         for place, seed in enumerate(seeds)
         if seed is not None and (why := not_whole("seed", seed))
     ]

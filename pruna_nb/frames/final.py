@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pruna_nb.arguments import described, listed
+from pruna_nb.arguments import listed
+from pruna_nb.describe import described, is_scalar, shown
 from pruna_nb.errors import ColumnError, InputError
 from pruna_nb.frames.asked import call_of
 from pruna_nb.frames.call import Call, read_call
@@ -54,7 +55,13 @@ def chosen(frame: pd.DataFrame, rows: Any, prefix: str) -> pd.DataFrame:
     if places_of(frame, prefix + "output"):  # its cell is empty where the draft was taken out
         outputs = column(frame, prefix + "output", "finalize()")
         there = [yes and path is not None for yes, path in zip(there, outputs, strict=True)]
-    places = _places(frame, rows(frame) if callable(rows) else rows)
+    if callable(rows):
+        try:
+            rows = rows(frame)
+        except Exception as error:
+            msg = f"rows: the callable failed: {type(error).__name__}: {error}"
+            raise InputError(msg[:300]) from error
+    places = _places(frame, rows)
     return frame.iloc[[place for place in places if there[place]]]
 
 
@@ -66,13 +73,15 @@ def _places(frame: pd.DataFrame, rows: Any) -> list[int]:
         msg = "rows is a frame; give its index, or finalize it itself: frame.pruna.finalize()."
         raise InputError(msg)
     numbers = pd.Series(range(len(frame)), index)
+    rows = rows.item() if is_scalar(rows) else rows
     if isinstance(rows, slice):
         return _loc(numbers, rows)
     if _is_one_label(rows, index):
         rows = [rows]
     if isinstance(rows, pd.Series) and _is_mask(rows.tolist(), rows.dtype):
         return _aligned(rows, index)
-    labels = rows.tolist() if hasattr(rows, "tolist") else list(rows)
+    # Asked of its class: an object may make attributes of any name, or fail to.
+    labels = rows.tolist() if hasattr(type(rows), "tolist") else list(rows)
     if not _is_mask(labels, getattr(rows, "dtype", None)):
         return _loc(numbers, labels)
     if len(labels) != len(frame):
@@ -101,8 +110,8 @@ def _aligned(mask: pd.Series[Any], index: pd.Index[Any]) -> list[int]:
     if not mask.index.equals(index):
         strange = index.difference(mask.index)
         if len(strange) or not (mask.index.is_unique and index.is_unique):
-            shown = ", ".join(repr(label) for label in strange[:10])
-            why = f"it has no {shown}" if shown else "labels are there more than once"
+            missing = ", ".join(map(shown, strange[:10]))
+            why = f"it has no {missing}" if missing else "labels are there more than once"
             msg = f"rows: the mask's labels are not the frame's: {why}. An array goes by place."
             raise InputError(msg)
         mask = mask.reindex(index)
@@ -113,10 +122,10 @@ def _loc(numbers: pd.Series[Any], labels: Any) -> list[int]:
     """Return the places of labels, or of a slice of them, in the order given."""
     try:
         found: list[int] = numbers.loc[labels].tolist()
-    except (KeyError, IndexError, TypeError) as error:
+    except Exception as error:  # noqa: BLE001 - of pandas, which has one of its own for each kind
         known = numbers.index
         strange = [] if isinstance(labels, slice) else [x for x in labels if not _holds(known, x)]
-        what = ", ".join(map(repr, strange[:10])) or str(error)
+        what = ", ".join(map(shown, strange[:10])) or f"{type(error).__name__}: {error}"[:300]
         msg = f"rows: no such label in the frame's index: {what}."
         raise InputError(msg) from None
     return found
@@ -125,7 +134,7 @@ def _loc(numbers: pd.Series[Any], labels: Any) -> list[int]:
 def _holds(index: pd.Index[Any], label: Any) -> bool:
     try:
         return label in index
-    except TypeError:  # it cannot be hashed
+    except Exception:  # noqa: BLE001 - it cannot be hashed, or compared
         return False
 
 

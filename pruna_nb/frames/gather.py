@@ -10,6 +10,8 @@ from pruna_nb.arguments import MISTAKES, listed
 from pruna_nb.batch.keys import Namer
 from pruna_nb.batch.plan import Request
 from pruna_nb.catalog import check_input
+from pruna_nb.catalog.unicode import unsendable
+from pruna_nb.describe import shown
 from pruna_nb.errors import InputError, TooLargeError
 from pruna_nb.frames.cells import fit, plain
 from pruna_nb.frames.columns import column, label_text
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from pruna_nb.frames.call import Call
 
 _NO_TEMPLATE = Filled()
+_DIGITS = 10
+"""More than the number of a picture has, and fewer than Python refuses to read."""
 
 
 def gather(frame: pd.DataFrame, call: Call, service: str, problems: Problems) -> list[Request]:
@@ -204,15 +208,19 @@ def _number_as_text(value: Any) -> Any:
     number = plain(value)
     if isinstance(number, float) and number.is_integer():
         number = int(number)
-    return str(number) if isinstance(number, int) and not isinstance(number, bool) else number
+    if not isinstance(number, int) or isinstance(number, bool):
+        return number
+    return number if unsendable(number) else str(number)
 
 
 def _no_such_image(given: dict[str, Any]) -> list[str]:
     number, images = given["reference_image"], given.get("images")
     count = len(images) if isinstance(images, list) else 1
-    if not isinstance(number, str) or (number.isdecimal() and 1 <= int(number) <= count):
+    if not isinstance(number, str) or (
+        number.isdecimal() and len(number) < _DIGITS and 1 <= int(number) <= count
+    ):
         return []
-    text = f"reference_image: {number!r} names none of the {count} images; give '1'"
+    text = f"reference_image: {shown(number)} names none of the {count} images; give '1'"
     return [f"{text} to '{count}'." if count > 1 else f"{text}."]
 
 

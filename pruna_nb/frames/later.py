@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from pruna_nb.arguments import Problems
+from pruna_nb.arguments import Problems, switch, whole
 from pruna_nb.batch.options import read_options
 from pruna_nb.frames.call import nothing, read_call, read_prefix
 from pruna_nb.frames.verb import Verbs
@@ -35,7 +35,10 @@ class LaterVerbs(Verbs):
         """
         from pruna_nb.frames.again import failed
 
-        return failed(self._frame, prefix)
+        problems = Problems()
+        begin = read_prefix(prefix, problems)
+        problems.check()
+        return failed(self._frame, begin)
 
     def retry(
         self,
@@ -93,15 +96,17 @@ class LaterVerbs(Verbs):
         )
         begin = read_prefix(prefix, problems)
         asked = (prompt_col, model, prompt, *fields)
+        many = problems.read(whole, "samples", samples, instead=1)
+        anyhow = problems.read(switch, "unchecked", unchecked, instead=False)
         call = None
-        if any(each is not None for each in asked) or samples != 1 or unchecked:
+        if any(each is not None for each in asked) or many != 1 or anyhow:
             call = read_call(
                 "p-image" if model is None else model,
                 problems,
                 prompt_col=prompt_col,
                 prompt=prompt,
-                samples=samples,
-                unchecked=unchecked,
+                samples=many,
+                unchecked=anyhow,
                 prefix=begin,
                 fields=fields,
             )

@@ -140,7 +140,9 @@ def _check_named(path: str) -> None:
 
 def _items(value: Any) -> list[Any]:
     """Give a cell of a field that takes a list as a list: one file alone is a list of one."""
-    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if not hasattr(type(value), "dtype"):
+        return list(value) if isinstance(value, (list, tuple)) else [value]
+    kind = getattr(value.dtype, "kind", "")
     if kind in _LIST_KINDS:
         value = value.tolist()
     elif getattr(value, "ndim", 0) == _BATCH_DIMENSIONS:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pruna_nb.catalog import find_model
+from pruna_nb.describe import described, shown
 from pruna_nb.errors import CacheError, InputError
+from pruna_nb.frames.call import is_several, several
 from pruna_nb.frames.cells import plain_cells
 from pruna_nb.frames.columns import (
     column,
@@ -28,7 +30,6 @@ from pruna_nb.show import Cell, Grid, grid, read_sheet, table_html
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
     from pathlib import Path
 
     from pruna_nb.frames.call import Call
@@ -214,21 +215,23 @@ class Table:
 def frame_table(
     frame: pd.DataFrame,
     *,
-    columns: Sequence[str] | None = None,
+    columns: Any = None,
     size: int = 128,
     max_bytes: int | None = 1_000_000,
-    output_col: str = "output",
+    output_col: Any = "output",
 ) -> Table:
     """Show a frame with thumbnails among its columns; see ``df.pruna.table``."""
     places = list(range(frame.shape[1]))
     if columns is not None:
+        columns = several(columns) if is_several(columns) else [columns]
         for name in columns:
             if not places_of(frame, name):
                 column(frame, name, "the table")  # raises
         # Two columns of one name are both shown, as in frame[columns].
         places = [place for name in columns for place in places_of(frame, name)]
     heads = [label_text(frame.columns[place]) for place in places]
-    ending = label_text(output_col)
+    _see_that_it_is_one("output_col", output_col)
+    ending = label_text(output_col) if isinstance(output_col, (str, tuple)) else shown(output_col)
     images = list(dict.fromkeys(head for head in heads if head.endswith(ending)))
     cells = [
         _pictures(frame.iloc[:, sorted({place, *_once(frame)})], frame.columns[place], heads)
@@ -295,12 +298,19 @@ def sheet_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
         return pd.DataFrame(rows, dtype=object)
 
 
-def _see_that_it_is_one(name: str, value: object) -> None:
-    if isinstance(value, list):
-        msg = (
-            f"{name}= takes one column's name; {len(value)} were given. Join them into one column."
-        )
-        raise InputError(msg)
+def _see_that_it_is_one(name: str, value: Any) -> None:
+    if _can_be_label(value):
+        return
+    join = " Join them into one column." if is_several(value) else ""
+    raise InputError(f"{name}= takes one column's name; {described(value)} was given.{join}")
+
+
+def _can_be_label(value: Any) -> bool:
+    try:
+        hash(value), bool(value == value)  # noqa: PLR0124 - what an index asks of its labels
+    except Exception:  # noqa: BLE001 - a value's own methods may raise anything
+        return False
+    return True
 
 
 def _axis(frame: pd.DataFrame, name: str, requests: list[dict[str, Any]]) -> list[str]:

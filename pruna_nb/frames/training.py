@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb import arguments
 from pruna_nb.api.archive import caption_problems, write_zip
 from pruna_nb.api.files import Media, to_media
+from pruna_nb.arguments import Problems
+from pruna_nb.describe import shown
 from pruna_nb.errors import InputError, TooLargeError
+from pruna_nb.frames.call import is_several, several
 from pruna_nb.frames.columns import column
 from pruna_nb.frames.gather import row_name
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
 
@@ -25,10 +28,17 @@ def write_training_zip(
     start_col: str | list[str] | None,
 ) -> Path:
     """Write the archive; see ``df.pruna.to_zip``."""
-    starts = start_col if isinstance(start_col, list) else [start_col] if start_col else []
-    ends = column(frame, image_col, "image_col")
-    befores = [column(frame, label, "start_col") for label in starts]
-    captions = [None] * len(frame) if caption_col is None else column(frame, caption_col, "caption")
+    wrong = Problems()
+    target = wrong.read(arguments.path, "path", path, instead=Path())
+    one = start_col is None or not is_several(start_col) or isinstance(start_col, tuple)
+    starts = [] if start_col is None else [start_col] if one else several(start_col)
+    none: list[Any] = [None] * len(frame)
+    ends = wrong.read(column, frame, image_col, "image_col", instead=none)
+    befores = [wrong.read(column, frame, label, "start_col", instead=none) for label in starts]
+    captions = none
+    if caption_col is not None:
+        captions = wrong.read(column, frame, caption_col, "caption_col", instead=none)
+    wrong.check("Nothing was written")
     members: list[tuple[str, Media | str]] = []
     problems: list[str] = []
     digits = max(4, len(str(len(frame))))
@@ -54,9 +64,9 @@ def write_training_zip(
         msg = "These rows cannot be packed; nothing was written:\n  " + "\n  ".join(problems[:20])
         raise InputError(msg, problems)
     if not members:
-        msg = f"Column {image_col!r} holds no pictures."
+        msg = f"Column {shown(image_col)} holds no pictures."
         raise InputError(msg)
-    return write_zip(members, path)
+    return write_zip(members, target)
 
 
 def _picture(cell: Any) -> Media:

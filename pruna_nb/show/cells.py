@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from pruna_nb.describe import described
 from pruna_nb.errors import InputError
 from pruna_nb.files.kinds import HEAD_BYTES, sniff
 from pruna_nb.files.regular import open_regular
@@ -163,6 +164,8 @@ class Cell:
                 object.__setattr__(self, name, redact_addresses(getattr(self, name)))
         for name in ("path", "poster"):
             value = getattr(self, name)
+            if value is not None and not isinstance(value, (str, bytes, os.PathLike)):
+                raise InputError(f"A picture's {name} is a file's; {described(value)} was given.")
             if value is not None:
                 object.__setattr__(self, name, os.fspath(value))
         if self.status not in get_args(Status):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from pruna_nb.arguments import Problems, switch, whole
 from pruna_nb.errors import InputError
 from pruna_nb.show.budget import Fitted, fit_bytes
 from pruna_nb.show.layout import Layout, arrange
@@ -26,6 +27,11 @@ _NOTES_BYTES = 900
 _ORDER: tuple[Status, ...] = ("succeeded", "failed", "lost", "canceled", "skipped", "pending")
 
 SIZE_AT_LEAST, SIZE_AT_MOST = 16, 4096
+_BOUNDS = {
+    "columns": (1, 100), "size": (SIZE_AT_LEAST, SIZE_AT_MOST), "page_size": (1, 100_000),
+    "max_bytes": (4_000, 2**40),
+}  # fmt: skip
+_OPTIONAL = ("columns", "max_bytes")
 """Pixels of the box that each picture of a grid fits into."""
 
 
@@ -299,20 +305,19 @@ def grid(
     >>> grid([Cell(caption="a fox", status="pending", ratio_asked="16:9")], columns=4)
     <Grid: 1 picture: 1 pending>
     """
-    _check("columns", columns, 1, 100)
-    _check("size", size, SIZE_AT_LEAST, SIZE_AT_MOST)
-    _check("page_size", page_size, 1, 100_000)
-    _check("max_bytes", max_bytes, 4_000, 2**40)
+    problems = Problems()
+    sizes = read_sizes(
+        problems, columns=columns, size=size, page_size=page_size, max_bytes=max_bytes
+    )
+    live = problems.read(switch, "live", live, instead=False)
+    problems.check("This grid cannot be shown")
     made = Grid(
         tuple(cells),
-        columns=columns,
-        size=size,
-        max_bytes=max_bytes,
+        **sizes,
         rows=None if rows is None else tuple(str(value) for value in rows),
         cols=None if cols is None else tuple(str(value) for value in cols),
         row_name=row_name,
         col_name=col_name,
-        page_size=page_size,
         title=title,
         thumbs_dir=None if thumbs_dir is None else Path(thumbs_dir),
         live=live,
@@ -321,10 +326,13 @@ def grid(
     return made
 
 
-def _check(name: str, value: int | None, low: int, high: int) -> None:
-    if value is not None and not hasattr(value, "__index__"):
-        message = f"{name}={value!r} is a {type(value).__name__}: give a whole number"
-        raise InputError(message)
-    if value is not None and not low <= value <= high:
-        message = f"{name}={value!r} is out of range: {low:,} to {high:,}"
-        raise InputError(message)
+def read_sizes(problems: Problems, **given: Any) -> dict[str, Any]:
+    """Return sizes and counts of what is shown as whole numbers; what is wrong is noted."""
+    return {
+        name: None
+        if value is None and name in _OPTIONAL
+        else problems.read(
+            whole, name, value, least=_BOUNDS[name][0], most=_BOUNDS[name][1], instead=100
+        )
+        for name, value in given.items()
+    }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.arguments import Problems
 from pruna_nb.errors import InputError
 from pruna_nb.show.budget import shows_picture
 from pruna_nb.show.cells import Cell
+from pruna_nb.show.grids import read_sizes
 from pruna_nb.show.layout import SMALLEST
 from pruna_nb.show.markup import BREAK, FAINT, SMALL, TABLE, box, image, notebook_bytes, webp_size
 from pruna_nb.show.ratios import mismatch
@@ -76,6 +78,10 @@ def table_html(
     (True, True)
     """
     _check(columns, rows, image_columns)
+    problems = Problems()
+    sizes = read_sizes(problems, size=size, max_bytes=max_bytes)
+    problems.check("This table cannot be shown")
+    size, max_bytes = sizes["size"], sizes["max_bytes"]
     thumbs = Thumbs(thumbs_dir)
     heading = ""
     if title:

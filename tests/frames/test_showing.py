@@ -58,7 +58,7 @@ def test_runs_that_were_put_together_tell_their_models_and_whole_seeds(generate,
 
 def test_an_axis_of_two_columns_is_refused_in_words(generate):
     out = generate(pd.DataFrame({"prompt": ["a fox"]}), "prompt")
-    with pytest.raises(InputError, match="cols= takes one column's name; 2 were given"):
+    with pytest.raises(InputError, match="cols= takes one column's name; a list of 2 was given"):
         out.pruna.grid(rows="prompt", cols=["aspect_ratio", "seed"])
 
 
