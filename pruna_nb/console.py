@@ -9,9 +9,23 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import TextIO
+    from typing import Any, TextIO
 
-LOG = logging.getLogger("pruna_nb")
+
+class Log(logging.LoggerAdapter[logging.Logger]):
+    """The package's logger, whose handlers never end what they tell of.
+
+    A handler of the user's may fail in any way, and where there is none, Python's own raises if
+    stderr was closed.
+    """
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Log a message as `logging.Logger.log` does, and go on whatever that does."""
+        with contextlib.suppress(Exception):
+            super().log(level, msg, *args, **{"stacklevel": 3, **kwargs})
+
+
+LOG = Log(logging.getLogger("pruna_nb"), {})
 
 
 def say(words: object, *, error: bool = False) -> None:

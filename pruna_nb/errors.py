@@ -37,6 +37,7 @@ also whether anything was charged.
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -73,10 +74,25 @@ class PrunaError(Exception):
     problems: Sequence[str] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Return what `pickle` and `copy` make the error of, whatever its ``__init__`` takes."""
-        made = super().__reduce__()
-        args, state = made[1], made[2:]
-        return _remade, (type(self), args), *state
+        """Return what `pickle` and `copy` make the error of, whatever its ``__init__`` takes.
+
+        What cannot be pickled, such as a frame with a lock or an open file in a cell, is left out:
+        an error that fails on its way out of a process says nothing of what happened there.
+        """
+        state = {name: value for name, value in vars(self).items() if _can_be_pickled(value)}
+        if lost := [name for name in vars(self) if name not in state]:
+            note = f"Left out, since it cannot be pickled: {', '.join(lost)}."
+            state["__notes__"] = [*state.get("__notes__", []), note]
+        args = super().__reduce__()[1]  # of an OSError with the path, which `args` has not
+        return _remade, (type(self), args), state
+
+
+def _can_be_pickled(value: object) -> bool:
+    try:
+        pickle.dumps(value)
+    except Exception:  # noqa: BLE001 - a cell's own methods may raise anything
+        return False
+    return True
 
 
 def _remade(kind: type[PrunaError], args: tuple[Any, ...]) -> PrunaError:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-
+from pruna_nb.console import LOG
 from pruna_nb.errors import MissingExtraError, SettingsError
 
-LOG = logging.getLogger("pruna_nb")
 _KEYRING = "pruna_nb"
 _STORED: dict[str, str | None] = {}
 """What the keyring held, by address: it is asked once, and only where no key was given."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import inspect
+import io
 import multiprocessing
 import pickle
+import threading
 from concurrent.futures import ProcessPoolExecutor
 
 import pandas as pd
@@ -59,6 +61,27 @@ def test_an_error_survives_pickling_and_copying_whole(kind):
         assert held(pickle.loads(pickle.dumps(error, protocol))) == held(error)  # noqa: S301
     assert held(copy.copy(error)) == held(error)
     assert held(copy.deepcopy(error)) == held(error)
+
+
+ODD_CELLS = {
+    "lambda": lambda: 1, "lock": threading.Lock(), "generator": (n for n in [1]), "module": io,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*ODD_CELLS, "function"])
+def test_a_frame_that_cannot_be_pickled_is_left_out_of_the_pickle(name):
+    cell = ODD_CELLS.get(name, open)
+    error = errors.BudgetError("it would cost too much")
+    error.problems = ["a"]
+    error.frame = pd.DataFrame({"cell": [cell]}, dtype=object)
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert (type(again), str(again), again.problems) == (type(error), str(error), ["a"])
+    if cell is open:  # which can be
+        assert again.frame["cell"].tolist() == [open]
+    else:
+        assert again.frame is None
+        assert again.__notes__ == ["Left out, since it cannot be pickled: frame."]
+    assert error.frame is not None
 
 
 def test_an_error_without_anything_more_survives_too():

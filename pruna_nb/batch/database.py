@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import sqlite3
 import threading
@@ -18,6 +17,7 @@ from pruna_nb.batch.commits import Commits
 from pruna_nb.batch.damage import is_damage, is_damaged, move_aside, read_journal
 from pruna_nb.batch.schema import apply_schema
 from pruna_nb.batch.words import counted
+from pruna_nb.console import LOG
 from pruna_nb.errors import CacheError
 from pruna_nb.files.folders import make_private, sync_folder
 from pruna_nb.files.owned import media_files
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
-LOG = logging.getLogger("pruna_nb")
 FILE_NAME = "pruna_nb.sqlite"
 _BUSY_SECONDS = 30.0
 _NAMES_AT_ONCE = 500

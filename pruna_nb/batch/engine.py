@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from pruna_nb.batch.cache import Cache
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from pruna_nb.settings import Settings
 
 T = TypeVar("T")
-LOG = logging.getLogger("pruna_nb")
 
 
 def prepare(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from pruna_nb.api.holders import stopped_holder
 from pruna_nb.batch.job import Job, Outcome, Status
 from pruna_nb.batch.owners import is_at_work, lock_of
+from pruna_nb.console import LOG
 from pruna_nb.files.owned import is_media_name
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pruna_nb.batch.run import Run
     from pruna_nb.batch.steps import Steps
 
-LOG = logging.getLogger("pruna_nb")
 _LOOK_SECONDS = 0.5
 _STOPPED_SECONDS = 2.0
 """How often it is asked whether the process of a run that is waited for was stopped."""

@@ -10,10 +10,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.batch import interrupts
-from pruna_nb.batch.engine import LOG, announcements
+from pruna_nb.batch.engine import announcements
 from pruna_nb.batch.words import counted
 from pruna_nb.catalog import total_usd, usd_text
-from pruna_nb.console import say
+from pruna_nb.console import LOG, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -11,7 +11,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import json
-import logging
 import os
 import sys
 import threading
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 _PREFIX = "pruna_nb-unsaved-"
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 2.0, 15.0
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
-LOG = logging.getLogger("pruna_nb")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 import os
 import threading
@@ -28,6 +27,7 @@ from pruna_nb.batch.owners import Owner
 from pruna_nb.batch.schedule import Schedule
 from pruna_nb.batch.words import brief, one_line
 from pruna_nb.catalog import cost_usd, exact, total_usd
+from pruna_nb.console import LOG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,6 @@ _READY_SECONDS = 0.1
 """Ten POSTs go out in less, and no picture is made sooner."""
 _LATEST = 12
 _STUMBLES_AT_MOST = 3
-LOG = logging.getLogger("pruna_nb")
 
 
 class Run:
@@ -202,7 +201,7 @@ class Run:
         for listener in list(self._listeners):
             try:
                 listener(job.key, outcome)
-            except Exception:
+            except Exception:  # noqa: BLE001
                 # A display that fails must not take a paid batch with it.
                 LOG.exception("A listener of the run failed, and is told nothing more")
                 with contextlib.suppress(ValueError):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 from typing import TYPE_CHECKING
 
+from pruna_nb.console import LOG
 from pruna_nb.errors import CacheError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LOG = logging.getLogger("pruna_nb")
 _PRIVATE = 0o700
 _ROOT = 0
 _TOLD: set[Path] = set()

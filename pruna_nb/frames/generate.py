@@ -9,6 +9,7 @@ from pruna_nb.arguments import MISTAKES, Problems
 from pruna_nb.batch import engine, interrupts, progress
 from pruna_nb.batch.words import counted
 from pruna_nb.catalog import usd_text
+from pruna_nb.console import LOG
 from pruna_nb.frames.bulk import bulk
 from pruna_nb.frames.call import Call
 from pruna_nb.frames.columns import with_columns
@@ -223,7 +224,7 @@ def _carry(
     try:
         frame = so_far(grown, call, run, keep)
     except Exception as failure:  # noqa: BLE001 - what was paid for comes first
-        engine.LOG.error("The error's .frame has the results alone", exc_info=failure)
+        LOG.error("The error's .frame has the results alone", exc_info=failure)
         frame = with_results(grown[[]], engine.outcomes(run.plan, run), Call(call.model))
     error.frame = frame  # type: ignore[attr-defined]
     for note in filter(None, (_kept(run), progress.undelivered_text(run))):

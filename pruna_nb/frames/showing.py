@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pruna_nb.catalog import find_model
+from pruna_nb.console import LOG
 from pruna_nb.describe import described, shown
 from pruna_nb.errors import CacheError, InputError
 from pruna_nb.frames.call import is_several, several
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
     from pruna_nb.frames.call import Call
     from pruna_nb.frames.records import Record
-
-LOG = logging.getLogger("pruna_nb")
 
 
 def thumbs_dir() -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from pruna_nb.batch import engine, interrupts
 from pruna_nb.batch.job import Outcome
 from pruna_nb.batch.under_way import is_any_under_way
+from pruna_nb.console import LOG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 0.25
 _LET_GO_SECONDS = 5.0
-LOG = logging.getLogger("pruna_nb")
 
 
 class Making:
@@ -135,7 +134,7 @@ class Making:
         for watcher in list(self._watchers):
             try:
                 watcher[0](self, outcomes)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 # A form that cannot show it must not take another one's run with it.
                 LOG.exception("A form failed to show its run, and is told nothing more")
                 self._part(watcher, error)
@@ -146,7 +145,7 @@ class Making:
             self._watchers.remove(watcher)
         try:
             watcher[1](self, error)
-        except Exception:
+        except Exception:  # noqa: BLE001
             LOG.exception("A form failed to show how its run ended")
 
     def _let_go(self) -> None:

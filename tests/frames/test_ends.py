@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 
 import pandas as pd
@@ -147,6 +148,22 @@ def test_a_screen_that_takes_no_words_ends_no_run(frame, service, monkeypatch, n
     monkeypatch.setattr(sys, "stdout", STREAMS[name])
     monkeypatch.setattr(sys, "stderr", STREAMS[name])
     out = frame.pruna.generate("prompt", model="p-image")
+    assert out["status"].tolist() == ["succeeded"] * 2
+    assert service.charged == 2
+
+
+class Failing(logging.Handler):
+    """A handler of a program's own that fails at each message."""
+
+    def emit(self, record):
+        raise RuntimeError("the log is gone")
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_log_that_takes_no_words_ends_no_run(frame, service, monkeypatch, name):
+    monkeypatch.setattr(sys, "stderr", STREAMS[name])
+    monkeypatch.setattr(logging.getLogger("pruna_nb"), "handlers", [Failing()])
+    out = frame.pruna.generate("prompt")
     assert out["status"].tolist() == ["succeeded"] * 2
     assert service.charged == 2
 
