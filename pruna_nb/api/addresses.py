@@ -17,6 +17,7 @@ from pruna_nb.origins import is_loopback
 _PORTS = {"http": 80, "https": 443}
 _NO_ADDRESS = re.compile(r"[\s\\\x00-\x1f\x7f\ud800-\udfff]")
 _USER = re.compile(r"[^/?#]*://[^/?#]*@")
+_CONTROL_IN_HOST = re.compile(r"%([01][0-9a-f]|7f)", re.IGNORECASE)
 _NUMBERS = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?", re.IGNORECASE)
 """Ways of writing an IPv4 address that `ipaddress` does not read and a resolver does."""
 
@@ -94,11 +95,15 @@ def _origin(url: Url) -> tuple[str | None, str, int | None]:
 
 def _parse(address: str) -> Url:
     try:
-        return parse_url(address)
+        url = parse_url(address)
     except LocationParseError:
+        url = None
+    # urllib3 refuses control characters in a host itself from 2.8 on.
+    if url is None or _CONTROL_IN_HOST.search(url.host or ""):
         shown = address.partition("?")[0][:200]
         message = f"The service gave an address that cannot be read: {shown!r}"
-        raise ReplyError(message) from None
+        raise ReplyError(message)
+    return url
 
 
 def _bare(url: Url) -> str:

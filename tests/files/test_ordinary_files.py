@@ -181,7 +181,8 @@ def test_an_opened_picture_whose_file_is_cut_short_is_refused_in_its_row(format_
     data = picture(format_)
     cut = Image.open(io.BytesIO(data[:-300]))
     frame = pd.DataFrame({"prompt": ["a", "b"]})
-    pictures = pd.Series([Image.open(io.BytesIO(data)), cut], dtype=object)
+    pictures = pd.Series([None, None], dtype=object)  # pandas 2 decodes what it is given in a list
+    pictures[0], pictures[1] = Image.open(io.BytesIO(data)), cut
     given = {"images": cut} if where == "constant" else {"images_col": "picture"}
     with pytest.raises(InputError, match=r"(row 1|images): The image of mode RGB cannot be read"):
         frame.assign(picture=pictures).pruna.edit("prompt", progress=False, **given)
