@@ -10,6 +10,7 @@ import contextlib
 import difflib
 import math
 import os
+import re
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -40,6 +41,8 @@ MISTAKES = (SettingsError, ColumnError, UnknownModelError, InputError, TooLargeE
 """The errors that say that a call is wrong; all others say that something went wrong."""
 _LINES_AT_MOST = 20
 _LOOKED_AT_MOST = 60
+ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+"""How an address begins. Of two letters and more: C: is a drive. `Path` makes one slash of two."""
 
 
 class Problems:
@@ -314,6 +317,8 @@ def path(name: str, value: object) -> Path:
     plain = text(name, plain)
     if not plain.strip() or "\0" in plain:
         raise InputError(f"{name} must be a path; {described(plain)} was given.")
+    if address := ADDRESS.match(plain.strip()):
+        raise InputError(f"{name} must be a path of this machine; {address[1]}://... is none.")
     try:
         return Path(plain).expanduser()
     except RuntimeError:  # ~somebody, who is not there

@@ -321,8 +321,6 @@ def _clean_timeout(value: object) -> float:
 
 
 _TIME_OUT_AT_LEAST, _TIME_OUT_AT_MOST = 0.001, 86_400.0
-# Of two letters and more: C: is a drive. `Path` makes one slash of two.
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 
 
 def _clean_dir(name: str) -> Callable[[object], Path]:
@@ -332,7 +330,7 @@ def _clean_dir(name: str) -> Callable[[object], Path]:
         if not isinstance(text, str) or not text.strip() or "\0" in text:
             given = described(value)
             raise SettingsError(f"{where} must be a folder's path; {given} was given.")
-        if address := _ADDRESS.match(text.strip()):
+        if address := arguments.ADDRESS.match(text.strip()):
             # The rest is not shown: such addresses may hold keys.
             message = (
                 f"{where} must be a folder of this machine; an address, {address[1]}://..., was "

@@ -17,6 +17,7 @@ import pytest
 
 import pruna_nb
 from pruna_nb.batch import polling
+from pruna_nb.cli import main
 from pruna_nb.errors import InputError, PrunaError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -90,13 +91,17 @@ def holders(service, monkeypatch):
         "single": (pruna_nb.generate, {"prompt": "a fox"}),
         "comparison.result": (comparison.result, {}),
         "comparison.grid": (comparison.grid, {}),
+        "grid.save": (made.pruna.grid().save, {"path": "sheet.png"}),
+        "grid.page": (made.pruna.grid().page, {}),
+        "show_images": (pruna_nb.show_images, {"images": [*made["output"]]}),
         "Client": (lambda **given: pruna_nb.Client(**given).close(), {}),
     }
 
 
 VERBS = [
     "generate", "estimate", "edit", "upscale", "animate", "finalize", "retry", "failed", "to_zip",
-    "explore", "grid", "table", "single", "comparison.result", "comparison.grid", "Client",
+    "explore", "grid", "table", "single", "comparison.result", "comparison.grid", "grid.save",
+    "grid.page", "show_images", "Client",
 ]  # fmt: skip
 
 
@@ -169,3 +174,20 @@ def test_members_of_an_enum_of_texts_are_the_texts(service):
     assert service.charged == 2
     pruna_nb.generate(Choice.PREFIX)
     assert service.accepted[-1]["input"]["prompt"] == "my_"
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/out", "gs:/bucket/out", "https://example.org/a"])
+def test_an_address_is_no_place_to_write_to(service, monkeypatch, tmp_path, capfd, address):
+    monkeypatch.chdir(tmp_path)
+    Path("p.csv").write_text("prompt\na lion\n", encoding="utf-8")
+    assert main(["generate", "p.csv", "--prompt-col", "prompt", "--out", address]) == 1
+    assert "--out must be a path of this machine" in capfd.readouterr().err
+    assert service.charged == 0
+    made = pd.DataFrame({"prompt": ["a lion"]}).pruna.generate("prompt", progress=False)
+    with pytest.raises(InputError, match="a path of this machine"):
+        made.pruna.to_zip(f"{address}.zip")
+    with pytest.raises(InputError, match="a path of this machine"):
+        made.pruna.grid().save(f"{address}.png")
+    with pruna_nb.Client() as client, pytest.raises(InputError, match="a path of this machine"):
+        client.deliver(client.wait(client.create("p-image", {"prompt": "a"})), address)
+    assert [path.name for path in tmp_path.iterdir() if path.name[-1] == ":"] == []

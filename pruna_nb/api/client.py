@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pruna_nb import arguments, catalog, errors
@@ -24,6 +22,7 @@ from pruna_nb.settings import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import TracebackType
 
     from pruna_nb.api.throttle import Throttle
@@ -230,12 +229,11 @@ class Client:
             If the output could not be fetched whole.
         """
         prediction = _as_prediction(prediction)
-        if to is not None and not isinstance(to, (str, os.PathLike)):
-            raise errors.InputError(f"to= must be a folder; {described(to)} was given.")
+        folder = None if to is None else arguments.path("to", to)
         if prediction.status != "succeeded":
             msg = f"The prediction is {prediction.status}; wait() for it, then deliver() it."
             raise errors.InputError(msg)
-        store = MediaStore(media_dir(self.settings.cache_dir) if to is None else Path(to))
+        store = MediaStore(folder or media_dir(self.settings.cache_dir))
         expected = (
             catalog.find_model(prediction.model, unchecked=True).output
             if prediction.model

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pruna_nb.arguments import Problems
+from pruna_nb.arguments import path as read_path
 from pruna_nb.batch import interrupts, rescue
 from pruna_nb.batch.options import read_options
 from pruna_nb.batch.words import counted
@@ -107,6 +108,7 @@ def _some_outputs(frame: pd.DataFrame) -> list[Any]:
 
 
 def _open_folder(out: str, table: Path) -> OutFolder:
+    read_path("--out", out)
     check_folder(out)
     if Path(out).resolve() == table.absolute().parent.resolve():
         msg = (

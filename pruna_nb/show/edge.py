@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterable, Sized
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.describe import described, is_scalar, shown
 from pruna_nb.errors import InputError
 from pruna_nb.show.cells import Cell
 from pruna_nb.show.grids import Grid, grid
 from pruna_nb.show.text import missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 
 _PICTURE_AXES = (2, 3)
@@ -55,17 +57,21 @@ def show_images(
     >>> show_images(["a.png", "b.png"], captions=["a fox", "an owl"])
     <Grid: 2 pictures>
     """
-    alone = isinstance(images, (str, bytes, os.PathLike)) or not hasattr(images, "__iter__")
+    alone = isinstance(images, (str, bytes, os.PathLike)) or not isinstance(images, Iterable)
     # one picture as an array would be taken for a list of its rows
-    if alone or getattr(images, "ndim", 0) in _PICTURE_AXES:
+    if alone or is_scalar(images) or getattr(images, "ndim", 1) in _PICTURE_AXES:
         images = [images]
     found = list(images)
+    if captions is not None and (isinstance(captions, (str, bytes)) or not _has_length(captions)):
+        message = f"captions must be a list of texts; {described(captions)} was given"
+        raise InputError(message)
     if captions is not None and len(captions) != len(found):
         message = f"{len(captions)} captions for {len(found)} images: give one for each"
         raise InputError(message)
     texts: list[str | None] = [None] * len(found)
     if captions is not None:
-        texts = ["" if missing(text) else str(text) for text in captions]
+        plain = ["" if missing(text) else text for text in captions]
+        texts = [text if isinstance(text, str) else shown(text, 300) for text in plain]
     cells = [
         _cell(image, text, at) for at, (image, text) in enumerate(zip(found, texts, strict=True))
     ]
@@ -80,6 +86,19 @@ def show_images(
     )
 
 
+def _path_of(image: object) -> str | None:
+    """Return the path of an output, and of whatever has one."""
+    try:
+        path = getattr(image, "path", None)
+    except Exception:  # noqa: BLE001 - a proxy of what is not there may raise anything
+        return None
+    return os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+
+
+def _has_length(several: object) -> bool:
+    return isinstance(several, Sized) and getattr(several, "ndim", 1) == 1
+
+
 def _cell(image: Any, caption: str | None, at: int) -> Cell:
     if isinstance(image, Cell):
         return image
@@ -90,7 +109,7 @@ def _cell(image: Any, caption: str | None, at: int) -> Cell:
     if isinstance(image, (str, os.PathLike)):
         path = os.fspath(image)
         return Cell(path=path, caption=os.path.basename(path) if caption is None else caption)  # noqa: PTH119
-    path = getattr(image, "path", None)
+    path = _path_of(image)
     if path is not None:
         return Cell(path=path, caption=os.path.basename(path) if caption is None else caption)  # noqa: PTH119
     return Cell(data=_png(image, at), caption=caption or "", alt=caption or f"picture {at + 1}")
@@ -104,7 +123,7 @@ def _png(image: Any, at: int) -> bytes:
         picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
         buffer = io.BytesIO()
         picture.save(buffer, "PNG", compress_level=1)
-    except (AttributeError, TypeError, ValueError, OSError, KeyError) as error:
+    except Exception as error:  # Pillow, and whatever makes an array of itself, fail in any way
         message = (
             f"image {at} is a {type(image).__name__}, which cannot be shown ({error}): give a "
             "path, the bytes of a file, a PIL image or an array of uint8"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pruna_nb.arguments import Problems, switch, whole
+from pruna_nb.arguments import Problems, choice, switch, whole
+from pruna_nb.arguments import path as read_path
+from pruna_nb.describe import shown
 from pruna_nb.errors import InputError
 from pruna_nb.show.budget import Fitted, fit_bytes
 from pruna_nb.show.layout import Layout, arrange
@@ -111,9 +113,10 @@ class Grid:
         >>> grid([Cell()] * 100).page(2)
         <Grid: pictures 61 to 100 of 100>
         """
-        if not 1 <= number <= self.pages:
-            message = f"there is no page {number}; the grid has {counted(self.pages, 'page')}"
-            raise InputError(message)
+        number = whole("number", number)
+        if number > self.pages:
+            pages = counted(self.pages, "page")
+            raise InputError(f"there is no page {shown(number)}; the grid has {pages}")
         layout = self.layout()
         start = (number - 1) * layout.fold
         units = layout.units[start : start + layout.fold]
@@ -233,18 +236,23 @@ class Grid:
         Each file carries the requests of its pictures, without secrets: `read_sheet` gives them
         back.
         """
-        target = Path(path)
+        problems = Problems()
+        target = problems.read(read_path, "path", path, instead=Path())
+        box = None if size is None else read_sizes(problems, size=size)["size"]
+        dark = problems.read(switch, "dark", dark, instead=False)
+        where: Any = {True: "inline", False: "none"}[full] if isinstance(full, bool) else full
+        where = problems.read(choice, "full", where, get_args(Full), instead="none")
+        most = problems.read(whole, "max_pixels", max_pixels, most=2**40, instead=2**40)
+        problems.check("This grid cannot be saved")
         suffix = target.suffix.lower()
         if suffix in {".html", ".htm"}:
             from pruna_nb.show.page import save_page
 
-            if isinstance(full, bool):
-                full = "inline" if full else "none"
-            return [save_page(self, target, size=size or 400, full=full)]
+            return [save_page(self, target, size=box or 400, full=where)]
         if suffix in {".png", ".jpg", ".jpeg", ".webp"}:
             from pruna_nb.show.sheet import save_sheet
 
-            return save_sheet(self, target, size=size or 512, max_pixels=max_pixels, dark=dark)
+            return save_sheet(self, target, size=box or 512, max_pixels=most, dark=dark)
         message = f"cannot write {suffix or 'a file without suffix'}: .png, .jpg, .webp or .html"
         raise InputError(message)
 
@@ -310,6 +318,8 @@ def grid(
         problems, columns=columns, size=size, page_size=page_size, max_bytes=max_bytes
     )
     live = problems.read(switch, "live", live, instead=False)
+    if thumbs_dir is not None:
+        thumbs_dir = problems.read(read_path, "thumbs_dir", thumbs_dir, instead=Path())
     problems.check("This grid cannot be shown")
     made = Grid(
         tuple(cells),
