@@ -33,7 +33,7 @@ def test_a_length_of_time_is_taken_as_a_number_or_a_timedelta(given, taken):
 @pytest.mark.parametrize(
     "given",
     [*NO_NUMBERS, 0, -1, math.inf, -math.inf, 10**400, timedelta(0), timedelta(-1),
-     np.timedelta64("NaT"), Decimal("Infinity")],
+     np.timedelta64("NaT", "ns"), Decimal("Infinity")],
     ids=repr,
 )  # fmt: skip
 def test_what_is_no_length_of_time_is_refused(given):

@@ -25,7 +25,7 @@ MISSING = [
     pd.NA,
     pd.NaT,
     np.float32("nan"),
-    np.datetime64("NaT"),
+    np.datetime64("NaT", "ns"),
     Decimal("NaN"),
     Decimal("sNaN"),
 ]

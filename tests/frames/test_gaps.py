@@ -119,7 +119,15 @@ def test_a_row_alone_asks_for_what_it_asks_for_among_others(generate, service):
 
 @pytest.mark.parametrize(
     "missing",
-    [None, float("nan"), pd.NA, pd.NaT, np.float32("nan"), np.datetime64("NaT"), Decimal("NaN")],
+    [
+        None,
+        float("nan"),
+        pd.NA,
+        pd.NaT,
+        np.float32("nan"),
+        np.datetime64("NaT", "ns"),
+        Decimal("NaN"),
+    ],
     ids=repr,
 )
 def test_a_missing_cell_of_any_kind_is_no_word_anywhere(missing, generate, service):
