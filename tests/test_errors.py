@@ -7,6 +7,7 @@ import inspect
 import io
 import multiprocessing
 import pickle
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 
@@ -91,7 +92,9 @@ def test_an_error_without_anything_more_survives_too():
             assert (type(error), str(error), error.frame) == (kind, str(kind("no")), None)
 
 
-def test_an_error_comes_whole_out_of_another_process():
+def test_an_error_comes_whole_out_of_another_process(monkeypatch):
+    # A new process asks the main module for it; a shell that a test of magics makes has none.
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None, raising=False)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
         for kind in (errors.LostAnswerError, errors.MissingExtraError, errors.InputError):
