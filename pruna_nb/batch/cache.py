@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import time
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pruna_nb.api.media import MediaStore, media_dir, sha256_of
 from pruna_nb.batch import records
-from pruna_nb.batch.database import FILE_NAME, database_of
+from pruna_nb.batch.database import database_of
 from pruna_nb.files.decode import formats
 from pruna_nb.files.owned import is_media_name
 from pruna_nb.forks import importing
@@ -27,7 +26,6 @@ CacheMode = Literal["use", "refresh", "off"]
 _FIND = (
     "SELECT key, media, size, mtime_ns, prediction_id, seconds, used_at FROM item WHERE key IN ({})"
 )
-_FIND_REQUESTS = "SELECT prediction_id, value FROM item WHERE prediction_id IN ({})"
 _USED_SECONDS = 86400.0
 """An entry's last use is noted once a day: `prune` needs no more, and reading stays reading."""
 
@@ -39,27 +37,6 @@ class Hit:
     path: str
     prediction_id: str | None
     seconds: float | None
-
-
-def kept_requests(folder: Path, ids: Iterable[str]) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Give what predictions were made of, by their ids: the model, and the input as it was kept.
-
-    Parameters
-    ----------
-    folder : Path
-        The cache folder; one that is not there has none.
-    ids : iterable of str
-        The service's names for them.
-    """
-    wanted = sorted(ids)
-    if not wanted or not (folder / FILE_NAME).is_file():
-        return {}
-    found = {}
-    for rows in database_of(folder).select_in(_FIND_REQUESTS, wanted):
-        for name, value in rows:
-            record = json.loads(value)
-            found[name] = record["model"], record["input"]
-    return found
 
 
 class Cache:

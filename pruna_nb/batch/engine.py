@@ -9,8 +9,7 @@ from pruna_nb.batch.database import DamagedError
 from pruna_nb.batch.job import Outcome
 from pruna_nb.batch.journal import Journal
 from pruna_nb.batch.plan import make_plan
-from pruna_nb.batch.words import counted
-from pruna_nb.catalog import total_usd, usd_text
+from pruna_nb.batch.words import at_most_text, counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,37 +81,31 @@ def announcements(plan: Plan) -> list[str]:
         lines.append(f"{what} no longer on the disk: fetched again by id, at no cost.")
     if asked_first:
         what = counted(len(asked_first), "prediction")
-        cost = _cost_text([plan.open_work[key].cost_usd for key in asked_first])
+        cost = at_most_text([plan.open_work[key].cost_usd for key in asked_first])
         lines.append(
             f"{what} of more than 24 hours ago: the service is asked first, and what it no longer "
             f"has is made anew (cost: {cost})."
         )
     if lost:
-        cost = _cost_text([entry.cost_usd for entry in lost])
+        cost = at_most_text([entry.cost_usd for entry in lost])
         lines.append(
             f"{counted(len(lost), 'prediction')} lost on the way before (possible cost: {cost}), "
             "sent again now."
         )
     if expired:
-        cost = _cost_text([entry.cost_usd for entry in expired])
+        cost = at_most_text([entry.cost_usd for entry in expired])
         lines.append(
             f"{counted(len(expired), 'prediction')} expired before the output was fetched, sent "
             f"again now: charged once more (cost: {cost})."
         )
     if plan.elsewhere:
-        cost = _cost_text([entry.cost_usd for entry in plan.elsewhere.values()])
+        cost = at_most_text([entry.cost_usd for entry in plan.elsewhere.values()])
         lines.append(
             f"{counted(len(plan.elsewhere), 'prediction')} of these rows sent with another API "
             "key and not fetched yet, which a run with that key does at no cost: sent again now "
             f"with this key (cost: {cost})."
         )
     return lines
-
-
-def _cost_text(prices: Sequence[float | None]) -> str:
-    if None in prices:
-        return "price not published"
-    return f"{usd_text(total_usd(price for price in prices if price is not None))} at most"
 
 
 def outcomes(plan: Plan, run: Run | None) -> list[Outcome]:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.batch import interrupts
 from pruna_nb.batch.engine import announcements
-from pruna_nb.batch.words import counted
-from pruna_nb.catalog import total_usd, usd_text
+from pruna_nb.batch.words import counted, price_text
+from pruna_nb.catalog import usd_text
 from pruna_nb.console import LOG, say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from pruna_nb.batch.interrupts import Interrupt
     from pruna_nb.batch.run import Run
@@ -96,12 +96,6 @@ def undelivered_text(run: Run) -> str:
         return ""
     what = f"{counted(len(prices), 'prediction')} sent and not delivered"
     return f"{what} ({price_text(prices)} of it): run again to fetch them at no new cost"
-
-
-def price_text(prices: Sequence[float | None]) -> str:
-    """Say what it costs that was sent and is not here: the sum of what is has none of it."""
-    known = [price for price in prices if price is not None]
-    return usd_text(total_usd(known)) if len(known) == len(prices) else "price not published"
 
 
 def cost_text(run: Run) -> str:

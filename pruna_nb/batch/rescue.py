@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.batch.entries import Entry
-from pruna_nb.catalog import total_usd, usd_text
+from pruna_nb.batch.words import at_most_text
 from pruna_nb.errors import CacheError
 from pruna_nb.files.folders import make_private
 
@@ -180,9 +180,10 @@ def told(folder: Path) -> str:
         if kept is None or not sent:
             return ""
         one = len(sent) == 1
+        cost = at_most_text([entry.cost_usd for entry in sent])
         what = (
             f"{len(sent):,} prediction{' was' if one else 's were'} sent and may be charged "
-            f"({_cost(sent)}), and the folder does not hold {'its id' if one else 'their ids'}. "
+            f"({cost}), and the folder does not hold {'its id' if one else 'their ids'}. "
         )
         if kept.file is not None and all(entry.entry in kept.in_file for entry in sent):
             return (
@@ -194,14 +195,6 @@ def told(folder: Path) -> str:
         "before it ends, and they are taken up at no cost; at its end they are printed, if no "
         "folder takes them until then."
     )
-
-
-def _cost(entries: Sequence[Entry]) -> str:
-    prices = [entry.cost_usd for entry in entries]
-    known = [price for price in prices if price is not None]
-    if len(known) < len(prices):
-        return "price not published"
-    return f"{usd_text(total_usd(known))} at most"
 
 
 # ------------------------------------------------------------------------- files
@@ -322,9 +315,10 @@ def _print(kept: _Folder) -> None:
     ]
     if not sent or sys.stderr is None:
         return
+    cost = at_most_text([entry.cost_usd for entry in sent])
     head = (
         f"pruna_nb: no disk took the ids of {len(sent):,} predictions that were sent and may be "
-        f"charged ({_cost(sent)}). Within 24 hours, with the same API key, fetch each with "
+        f"charged ({cost}). Within 24 hours, with the same API key, fetch each with "
         "`client = pruna_nb.Client(); client.deliver(client.wait(ID))`:"
     )
     lines = [

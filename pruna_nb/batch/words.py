@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pruna_nb.catalog import total_usd, usd_text
 from pruna_nb.redact import redact_addresses
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pruna_nb.errors import PrunaError
 
 _AT_MOST = 1200
+
+
+def price_text(prices: Sequence[float | None]) -> str:
+    """Return the sum of prices; of what is not published, no part of a sum."""
+    known = [price for price in prices if price is not None]
+    return usd_text(total_usd(known)) if len(known) == len(prices) else "price not published"
+
+
+def at_most_text(prices: Sequence[float | None]) -> str:
+    """Return what may be charged for predictions of some prices."""
+    return price_text(prices) if None in prices else f"{price_text(prices)} at most"
 
 
 def one_line(said: object) -> str:

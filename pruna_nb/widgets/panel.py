@@ -11,10 +11,10 @@ from pruna_nb.batch.progress import (
     closing_line,
     cost_text,
     duration,
-    price_text,
     row_counts,
     seconds_left,
 )
+from pruna_nb.batch.words import price_text
 from pruna_nb.show.text import NO_MATH, counted
 
 if TYPE_CHECKING:
