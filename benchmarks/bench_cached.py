@@ -25,10 +25,10 @@ NOWHERE = "http://127.0.0.1:9"
 
 def fill(where: Place) -> None:
     """Put an output for each prompt into the cache, as a run would, but without the service."""
-    from pruna_nb.batch.cache import Cache
-    from pruna_nb.batch.keys import request_key
     from pruna_nb.catalog import get_model
     from pruna_nb.settings import current
+    from pruna_nb.store.cache import Cache
+    from pruna_nb.store.keys import request_key
 
     picture = _small_jpeg()
     model = get_model(MODEL)

@@ -14,23 +14,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb import errors, settings
+from pruna_nb.accessor import register as _register
 from pruna_nb.catalog import get_model, register_model
 from pruna_nb.errors import PrunaError
-from pruna_nb.frames.accessor import register as _register
 from pruna_nb.settings import configure
 
 if TYPE_CHECKING:
     from pruna_nb import emulator
-    from pruna_nb.api.archive import folder_to_zip
     from pruna_nb.api.client import Client
-    from pruna_nb.batch import tending as cache
+    from pruna_nb.comparison.compare import compare
     from pruna_nb.demo import use_emulator
-    from pruna_nb.frames.comparing import compare
-    from pruna_nb.frames.exploring import explore
-    from pruna_nb.frames.showing import sheet_frame as read_sheet
+    from pruna_nb.files.archive import folder_to_zip
+    from pruna_nb.form.explore import explore
+    from pruna_nb.frames.grids import sheet_frame as read_sheet
     from pruna_nb.frames.tables import journal, models
     from pruna_nb.show import show_images
     from pruna_nb.single import generate
+    from pruna_nb.store import maintenance as cache
     from pruna_nb.widgets.login import login
 
 __version__ = "0.2.0"
@@ -38,16 +38,16 @@ __version__ = "0.2.0"
 # What costs time to import is imported when it is first asked for.
 _LATER = {
     "Client": ("pruna_nb.api.client", "Client"),
-    "cache": ("pruna_nb.batch.tending", None),
-    "compare": ("pruna_nb.frames.comparing", "compare"),
+    "cache": ("pruna_nb.store.maintenance", None),
+    "compare": ("pruna_nb.comparison.compare", "compare"),
     "emulator": ("pruna_nb.emulator", None),
-    "explore": ("pruna_nb.frames.exploring", "explore"),
-    "folder_to_zip": ("pruna_nb.api.archive", "folder_to_zip"),
+    "explore": ("pruna_nb.form.explore", "explore"),
+    "folder_to_zip": ("pruna_nb.files.archive", "folder_to_zip"),
     "generate": ("pruna_nb.single", "generate"),
     "journal": ("pruna_nb.frames.tables", "journal"),
     "login": ("pruna_nb.widgets.login", "login"),
     "models": ("pruna_nb.frames.tables", "models"),
-    "read_sheet": ("pruna_nb.frames.showing", "sheet_frame"),
+    "read_sheet": ("pruna_nb.frames.grids", "sheet_frame"),
     "show_images": ("pruna_nb.show", "show_images"),
     "use_emulator": ("pruna_nb.demo", "use_emulator"),
 }

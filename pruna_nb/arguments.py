@@ -18,7 +18,6 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
-from pruna_nb.describe import described, is_scalar
 from pruna_nb.errors import (
     ColumnError,
     InputError,
@@ -27,6 +26,7 @@ from pruna_nb.errors import (
     TooLargeError,
     UnknownModelError,
 )
+from pruna_nb.text import described, is_scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -177,15 +177,15 @@ def _add_generate(commands: Any) -> None:
 
 
 def _demo(asked: argparse.Namespace) -> int:
+    from pruna_nb.commands.generate import check_folder
     from pruna_nb.demo import demo
-    from pruna_nb.frames.command import check_folder
 
     check_folder(asked.out)
     return demo(asked.out)
 
 
 def _generate(asked: argparse.Namespace) -> int:
-    from pruna_nb.frames.command import generate_table, prepare
+    from pruna_nb.commands.generate import generate_table, prepare
 
     problems = Problems()
     fields = _fields(asked, problems)

@@ -12,9 +12,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.frames.tables_on_disk import read_table
-from pruna_nb.handover import EMULATOR_KEY
 from pruna_nb.settings import configure
+from pruna_nb.settings.handover import EMULATOR_KEY
+from pruna_nb.tables.files import read_table
 
 if TYPE_CHECKING:
     from pruna_nb.emulator import Service

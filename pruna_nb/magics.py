@@ -28,10 +28,10 @@ from pruna_nb.batch.options import read_options
 from pruna_nb.catalog import near_names, read_model
 from pruna_nb.console import say
 from pruna_nb.errors import InputError, PrunaError, UnknownModelError
+from pruna_nb.form.sweep import Ask, parse_prompts
 from pruna_nb.show.grids import SIZE_AT_LEAST, SIZE_AT_MOST
-from pruna_nb.show.text import counted
 from pruna_nb.templates import BRACES, is_empty, parse
-from pruna_nb.widgets.ask import Ask, parse_prompts
+from pruna_nb.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -292,8 +292,8 @@ class PrunaMagics(Magics):
         raise UsageError(f"%pruna {word[:40]}: there are %pruna models and %pruna cost.\n{_USAGE}")
 
     def _make(self, line: str, cell: str) -> Grid | None:
+        from pruna_nb.form.explore import FrameTables
         from pruna_nb.frames import generate as verbs
-        from pruna_nb.frames.exploring import FrameTables
 
         problems = Problems()
         arguments = Arguments(line, problems)
@@ -329,7 +329,7 @@ def ask_of(
 
     It is noted that a value does not fit, that a variable is missing, or that there is no prompt.
     """
-    from pruna_nb.frames.exploring import axes_of
+    from pruna_nb.form.explore import axes_of
 
     prompts = []
     for prompt in parse_prompts(cell):
@@ -350,7 +350,7 @@ def ask_of(
 
 def grid_of(ask: Ask, frame: Any, *, size: int, title: str) -> Grid:
     """Lay the pictures out: what differs most is the rows, what differs next the columns."""
-    from pruna_nb.frames.showing import frame_grid
+    from pruna_nb.frames.grids import frame_grid
 
     several = [
         name for name in ("prompt", "aspect_ratio", "seed") if len(ask.axes.get(name, ())) > 1

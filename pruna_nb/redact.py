@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pruna_nb.errors import ApiError
 
 MASK = "***"
 _ADDRESS = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
@@ -14,8 +19,13 @@ _SECRET_NAME = re.compile(
     r"|^(se|sp|sr|st|sv|skoid|sktid|ske|sks|skt|skv|h|s|t)$",
     re.IGNORECASE,
 )
+_LONG_ENOUGH = 8
+"""What is shorter is no secret worth the name, and stands in many a harmless word."""
 _LONG_VALUE = 20
 """A value without a space that is this long is taken for a signature, whatever it is called."""
+
+
+E = TypeVar("E", bound="ApiError")
 
 
 class Hidden(str):
@@ -46,6 +56,25 @@ def redact_values(value: Any) -> Any:
         values = [redact_values(each) for each in value]
         return values if isinstance(value, list) else tuple(values)
     return value
+
+
+def hide_in_bytes(data: bytes, secret: str) -> bytes:
+    """Mask a secret in bytes, which a service may have repeated."""
+    # The key as bytes stands in no variable, for a traceback's sake.
+    return data.replace(secret.encode(), MASK.encode()) if len(secret) >= _LONG_ENOUGH else data
+
+
+def hide_in_text(text: str, secret: str) -> str:
+    """Mask a secret in a text, which a service may have repeated."""
+    return text.replace(secret, MASK) if len(secret) >= _LONG_ENOUGH else text
+
+
+def hide_in_error(error: E, secrets: Iterable[str]) -> E:
+    """Mask secrets in what an error says."""
+    for secret in secrets:
+        error.message = hide_in_text(error.message, secret)
+        error.args = (error.message,)
+    return error
 
 
 def _redacted(found: re.Match[str]) -> str:

@@ -10,20 +10,20 @@ from pruna_nb import errors
 from pruna_nb.api.client import checked
 from pruna_nb.api.replies import Prediction
 from pruna_nb.arguments import Problems, switch
-from pruna_nb.batch import engine
-from pruna_nb.batch.keys import request_key, shown
+from pruna_nb.batch import prepare
 from pruna_nb.batch.options import read_options, stranger
 from pruna_nb.batch.plan import Request
 from pruna_nb.catalog import read_model
 from pruna_nb.settings import current
+from pruna_nb.store.keys import request_key, shown
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from pruna_nb.arguments import Amount, Seconds
-    from pruna_nb.batch.cache import CacheMode
     from pruna_nb.batch.job import Outcome
     from pruna_nb.batch.options import OnLost
+    from pruna_nb.store.cache import CacheMode
 
 _OPTIONS = ("model", "prompt", "unchecked", "cache", "on_lost", "max_cost_usd", "timeout")
 
@@ -164,7 +164,7 @@ def generate(
     problems.check()
     settings = current()
     request = Request(request_key(settings.service, known, given), given)
-    plan = engine.prepare(known, [request], settings, options.cache)
+    plan = prepare.prepare(known, [request], settings, options.cache)
     # Not with Try-Sync: its answer comes at the end and without an id, so that a process which
     # is killed meanwhile could not fetch what it paid for.
     run = Run(plan, settings, options)
@@ -173,7 +173,7 @@ def generate(
     error = run.crash or run.error
     if error is not None:
         raise error
-    (outcome,) = engine.outcomes(plan, run)
+    (outcome,) = prepare.outcomes(plan, run)
     if outcome.output is None:
         raise outcome.cause or errors.PrunaError(f"{outcome.status}: {outcome.error}")
     ratio = given.get("aspect_ratio")

@@ -26,8 +26,8 @@ from decimal import Decimal
 from numbers import Number
 from typing import TYPE_CHECKING, Any, Final
 
-from pruna_nb.describe import is_scalar
 from pruna_nb.errors import InputError
+from pruna_nb.text import is_scalar
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -12,8 +12,8 @@ import hypothesis
 import pytest
 
 from pruna_nb import settings
-from pruna_nb.batch import rescue
 from pruna_nb.catalog import registry
+from pruna_nb.store import rescue
 
 # Examples are not timed: this may be a busy machine.
 hypothesis.settings.register_profile("house", deadline=None)

@@ -146,7 +146,7 @@ def test_a_text_file_needs_no_column_and_gets_a_csv(service, here):
 
 @pytest.mark.parametrize("name", ["p.CSV", "p.csv.gz", "p.xlsx", "p.json", "p.ndjson"])
 def test_each_kind_is_written_as_the_kind_that_was_read(service, here, name):
-    from pruna_nb.frames.tables_on_disk import read_table, write_table
+    from pruna_nb.tables.files import read_table, write_table
 
     write_table(pd.DataFrame({"prompt": ["a fox"], "note": ["007"]}), here / name)
     assert run(name, "--prompt-col", "prompt") == 0

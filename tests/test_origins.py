@@ -8,9 +8,9 @@ import pytest
 import pruna_nb
 from pruna_nb import emulator, errors, settings
 from pruna_nb.api.throttle import throttle_for
-from pruna_nb.batch.database import database_of
-from pruna_nb.batch.journal import Journal
-from pruna_nb.origins import canonical_origin, clean_base_url
+from pruna_nb.settings.origins import canonical_origin, clean_base_url
+from pruna_nb.store.database import database_of
+from pruna_nb.store.journal import Journal
 
 OUTSIDE = [
     "https://api.pruna.ai",

@@ -17,8 +17,8 @@ import pandas as pd
 import pytest
 
 import pruna_nb
-from pruna_nb import emulator, errors, scopes, settings
-from pruna_nb.settings import configure, current
+from pruna_nb import emulator, errors, settings
+from pruna_nb.settings import configure, current, scopes
 
 
 def workers():

@@ -9,7 +9,7 @@ from PIL import Image
 
 import pruna_nb
 from pruna_nb import emulator, errors
-from pruna_nb.batch import steps
+from pruna_nb.batch import fetch
 
 
 def test_a_call_gives_a_picture_of_the_size_that_was_asked_for():
@@ -108,7 +108,7 @@ def test_a_video_has_no_image_but_a_path(service):
 
 
 def test_an_output_is_fetched_by_the_next_call_if_its_delivery_failed(service, monkeypatch):
-    monkeypatch.setattr(steps, "_DELIVERIES_AT_MOST", 2)
+    monkeypatch.setattr(fetch, "_DELIVERIES_AT_MOST", 2)
     service.configure(faults={"delivery_cut": 1.0})
     with pytest.raises(errors.DeliveryError):
         pruna_nb.generate("a lion")

@@ -8,17 +8,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pruna_nb import arguments, catalog, errors
-from pruna_nb.api import files, replies, retry
-from pruna_nb.api.calls import Calls
+from pruna_nb.api import replies, retry
 from pruna_nb.api.certificates import check_authorities
-from pruna_nb.api.hidden import masked
-from pruna_nb.api.media import MediaStore, media_dir
+from pruna_nb.api.endpoints import Calls
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.throttle import throttle_for
+from pruna_nb.api.upload import Uploader
 from pruna_nb.arguments import Problems
-from pruna_nb.describe import described
+from pruna_nb.catalog import masked
+from pruna_nb.files import inputs
+from pruna_nb.files.store import MediaStore, media_dir
 from pruna_nb.redact import Hidden
 from pruna_nb.settings import current
+from pruna_nb.text import described
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +88,7 @@ class Client:
         self.settings.require_key()
         check_authorities(self.settings.base_url)
         self.calls = Calls.of(self.settings)
-        self.uploader = files.Uploader(self._send_file)
+        self.uploader = Uploader(self._send_file)
 
     def __repr__(self) -> str:
         settings = getattr(self, "settings", None)  # none yet, where a traceback shows __init__
@@ -152,7 +154,7 @@ class Client:
         with problems.noted():
             given = checked(known, _as_input(input), unchecked=anyhow)
         problems.check()
-        wire = files.replace_media(given, self.uploader.url)
+        wire = inputs.replace_media(given, self.uploader.url)
         throttle = self._throttle(known.name, catalog.limit_for(known))
         made = self._create(throttle, lambda: self.calls.create(known.name, wire, sync=sync))
         return replace(made, input=masked(known, wire))
@@ -255,13 +257,13 @@ class Client:
         Upload
             Its ``url`` goes into an input; ``expires_at`` is in seconds since 1970.
         """
-        media = files.to_media(file)
+        media = inputs.to_media(file)
         if isinstance(media, str):
             msg = f"{media[:80]!r} is an address already: put it into the input as it is."
             raise errors.InputError(msg)
         return self.uploader.upload(media)
 
-    def _send_file(self, media: files.Media) -> replies.Upload:
+    def _send_file(self, media: inputs.Media) -> replies.Upload:
         def send() -> replies.Upload:
             with media.open() as file:
                 return self.calls.upload(file, media.size, media.type, media.sha256[:16])
@@ -341,11 +343,11 @@ def _as_media(model: catalog.Model, name: str, value: Any, *, unchecked: bool) -
         return value
     many = field.type == "array"
     items = value if many and isinstance(value, (list, tuple)) else [value]
-    read = [files.to_media(item) for item in items]
+    read = [inputs.to_media(item) for item in items]
     for media in read:
         if not unchecked:
-            files.check_kind(field, media)
-        if isinstance(media, files.Media):
+            inputs.check_kind(field, media)
+        if isinstance(media, inputs.Media):
             media.check_whole()
     return read if many else read[0]
 

@@ -31,7 +31,7 @@ from urllib3.util.connection import create_connection
 from urllib3.util.ssl_ import create_urllib3_context
 from urllib3.util.wait import wait_for_read
 
-from pruna_nb.api.addresses import public_addresses
+from pruna_nb.api.urls import public_addresses
 from pruna_nb.redact import Hidden
 
 if TYPE_CHECKING:

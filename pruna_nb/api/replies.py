@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb import errors
 from pruna_nb.api.matching import difference
-from pruna_nb.api.moments import date_of, moment_of, retry_after, wait_text
+from pruna_nb.api.times import date_of, moment_of, retry_after, wait_text
 from pruna_nb.redact import redact_addresses
 
 if TYPE_CHECKING:

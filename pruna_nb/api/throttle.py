@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
-from pruna_nb.api.common_ledger import CommonLedger
+from pruna_nb.api.shared_slots import CommonLedger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pruna_nb.api.ledger import Ledger
+    from pruna_nb.api.slots import Ledger
     from pruna_nb.settings import Settings
 
 T = TypeVar("T")

@@ -6,9 +6,9 @@ import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from pruna_nb.batch.words import counted
 from pruna_nb.catalog import exact, total_usd, usd_text
 from pruna_nb.errors import BudgetError
+from pruna_nb.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

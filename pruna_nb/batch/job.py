@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from pruna_nb.api.replies import Prediction
-    from pruna_nb.batch.entries import Entry
     from pruna_nb.errors import Charged, PrunaError
+    from pruna_nb.store.entries import Entry
 
 Status = Literal["succeeded", "failed", "canceled", "skipped", "lost", "pending"]
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from pruna_nb.arguments import Problems
-    from pruna_nb.batch.cache import CacheMode
     from pruna_nb.catalog import Model
+    from pruna_nb.store.cache import CacheMode
 
 OnLost = Literal["report", "resend"]
 CACHE_MODES = ("use", "refresh", "off")

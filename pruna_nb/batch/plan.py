@@ -13,10 +13,10 @@ from pruna_nb.catalog import cost_usd, limit_for, total_usd
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
-    from pruna_nb.batch.cache import Hit
-    from pruna_nb.batch.entries import Entry
     from pruna_nb.catalog import Model
     from pruna_nb.settings import Settings
+    from pruna_nb.store.cache import Hit
+    from pruna_nb.store.entries import Entry
 
 T = TypeVar("T")
 Action = Literal["hit", "new", "duplicate", "resume", "skip"]

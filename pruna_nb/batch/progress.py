@@ -10,10 +10,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.batch import interrupts
-from pruna_nb.batch.engine import announcements
-from pruna_nb.batch.words import counted, price_text
-from pruna_nb.catalog import usd_text
+from pruna_nb.batch.prepare import announcements
+from pruna_nb.catalog import price_text, usd_text
 from pruna_nb.console import LOG, say
+from pruna_nb.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

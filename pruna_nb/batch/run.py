@@ -14,20 +14,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb import errors
-from pruna_nb.api.calls import Calls
 from pruna_nb.api.certificates import check_authorities
 from pruna_nb.api.client import TIME_OUT_SECONDS
-from pruna_nb.batch import rescue, under_way
+from pruna_nb.api.endpoints import Calls
+from pruna_nb.batch import active_runs
 from pruna_nb.batch.budget import Budget
-from pruna_nb.batch.cache import Cache
 from pruna_nb.batch.job import Job, Outcome, Status
-from pruna_nb.batch.journal import Journal
-from pruna_nb.batch.keys import shown
-from pruna_nb.batch.owners import Owner
 from pruna_nb.batch.schedule import Schedule
-from pruna_nb.batch.words import brief, one_line
 from pruna_nb.catalog import cost_usd, exact, total_usd
 from pruna_nb.console import LOG
+from pruna_nb.store import rescue
+from pruna_nb.store.cache import Cache
+from pruna_nb.store.journal import Journal
+from pruna_nb.store.keys import shown
+from pruna_nb.store.run_locks import Owner
+from pruna_nb.text import brief, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +76,7 @@ class Run:
         options: RunOptions,
         budget: Budget | None = None,
     ) -> None:
-        from pruna_nb.batch.steps import Steps
+        from pruna_nb.batch.fetch import Steps
 
         self.plan, self.settings, self.options = plan, settings, options
         self.cache = Cache(settings.cache_dir)
@@ -165,7 +166,7 @@ class Run:
             self.owner.leave()
             raise
         self.cache.store.sweep()
-        under_way.RUNS.add(self)
+        active_runs.RUNS.add(self)
         for key, entry in self.plan.open_work.items():
             if key in self._jobs:
                 job = self._jobs[key]
@@ -385,5 +386,5 @@ class Run:
             with self._lock:  # sent and not waited for, since the run was stopped
                 self._spent += total_usd(x.cost_usd for x in left if not math.isnan(x.cost_usd))
             self.ended_at = time.monotonic()
-            under_way.RUNS.discard(self)
+            active_runs.RUNS.discard(self)
             self._over.set()

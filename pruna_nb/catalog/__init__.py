@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from pruna_nb.catalog.check import Problem, check_input
 from pruna_nb.catalog.model import ENDPOINT_LIMITS, Field, Model, limit_for, parse_ratio
-from pruna_nb.catalog.price import Price, cost_usd, exact, total_usd, usd_text
+from pruna_nb.catalog.price import (
+    Price,
+    at_most_text,
+    cost_usd,
+    exact,
+    price_text,
+    total_usd,
+    usd_text,
+)
 from pruna_nb.catalog.registry import (
     NO_MODEL,
     UnknownModelWarning,
@@ -21,6 +29,7 @@ from pruna_nb.catalog.registry import (
     read_model,
     register_model,
 )
+from pruna_nb.catalog.secrets import masked, secret_names, secrets_in
 
 __all__ = [
     "ENDPOINT_LIMITS",
@@ -31,17 +40,22 @@ __all__ = [
     "Problem",
     "UnknownModelWarning",
     "all_models",
+    "at_most_text",
     "check_input",
     "cost_usd",
     "exact",
     "find_model",
     "get_model",
     "limit_for",
+    "masked",
     "model_names",
     "near_names",
     "parse_ratio",
+    "price_text",
     "read_model",
     "register_model",
+    "secret_names",
+    "secrets_in",
     "total_usd",
     "usd_text",
 ]

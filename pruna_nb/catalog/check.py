@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pruna_nb.catalog.registry import near_names
 from pruna_nb.catalog.unicode import unsendable
-from pruna_nb.describe import shown
 from pruna_nb.templates import EXACT
+from pruna_nb.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

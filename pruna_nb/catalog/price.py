@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pruna_nb.catalog.model import Model
 
@@ -162,3 +162,14 @@ def _value(model: Model, given: Mapping[str, Any], name: str) -> object:
     if value is None and name in model.fields:
         return model.fields[name].default
     return value
+
+
+def price_text(prices: Sequence[float | None]) -> str:
+    """Return the sum of prices; of what is not published, no part of a sum."""
+    known = [price for price in prices if price is not None]
+    return usd_text(total_usd(known)) if len(known) == len(prices) else "price not published"
+
+
+def at_most_text(prices: Sequence[float | None]) -> str:
+    """Return what may be charged for predictions of some prices."""
+    return price_text(prices) if None in prices else f"{price_text(prices)} at most"

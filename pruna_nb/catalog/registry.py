@@ -18,9 +18,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from pruna_nb.catalog.model import Model, Output, model_from_spec
-from pruna_nb.describe import described, shown
 from pruna_nb.errors import InputError, SettingsError, UnknownModelError
 from pruna_nb.forks import renew_in_child
+from pruna_nb.text import described, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pruna_nb.arguments import Problems, share, text
 from pruna_nb.catalog import total_usd, usd_text
-from pruna_nb.comparison.book import VoteBook
 from pruna_nb.comparison.pairs import make_pairs
 from pruna_nb.comparison.result import Judged, Result, summarise
 from pruna_nb.comparison.stats import scipy_stats
+from pruna_nb.comparison.vote_files import VoteBook
 from pruna_nb.comparison.votes import Vote
 from pruna_nb.errors import CacheError, InputError, MissingExtraError
 from pruna_nb.show import Cell, Grid, grid
-from pruna_nb.show.text import NO_MATH, counted, isolated
+from pruna_nb.text import NO_MATH, counted, isolated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pruna_nb.comparison.pairs import Pair, Row
-    from pruna_nb.widgets.vote import Ballot, VoteForm
+    from pruna_nb.comparison.vote_form import Ballot, VoteForm
 
 _CAPTION_LIMIT = 300
 _WHERE = ("pair", "item")
@@ -199,8 +199,8 @@ class Comparison:
         VoteForm
             It shows itself.
         """
-        from pruna_nb.widgets.vote import Ballot as NewBallot
-        from pruna_nb.widgets.vote import VoteForm as Form
+        from pruna_nb.comparison.vote_form import Ballot as NewBallot
+        from pruna_nb.comparison.vote_form import VoteForm as Form
 
         name = "" if rater is None else text("rater", rater).strip()
         pairs, left_out = self._judgeable(name)

@@ -8,10 +8,9 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.arguments import whole
-from pruna_nb.describe import described, is_scalar
 from pruna_nb.errors import InputError
-from pruna_nb.show.text import counted
 from pruna_nb.templates import is_empty, is_missing, name_of, plain_number
+from pruna_nb.text import counted, described, is_scalar
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -7,10 +7,9 @@ import textwrap
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.comparison.words import percent
-from pruna_nb.describe import shown
+from pruna_nb.comparison.sentences import percent
 from pruna_nb.errors import InputError, MissingExtraError
-from pruna_nb.show.text import counted, plain
+from pruna_nb.text import counted, plain, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

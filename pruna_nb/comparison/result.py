@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.arguments import choice, share
+from pruna_nb.comparison.bradley_terry import Strength, bradley_terry
 from pruna_nb.comparison.stats import Rate, Tally, holm, sign_test, votes_needed, win_rate
-from pruna_nb.comparison.strengths import Strength, bradley_terry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from matplotlib.figure import Figure
 
-    from pruna_nb.comparison.strengths import Strengths
+    from pruna_nb.comparison.bradley_terry import Strengths
     from pruna_nb.comparison.votes import Verdict
 
 
@@ -164,7 +164,7 @@ class Result:
     @property
     def sentence(self) -> str:
         """What the votes show, in words."""
-        from pruna_nb.comparison.words import sentence
+        from pruna_nb.comparison.sentences import sentence
 
         return sentence(self)
 
@@ -205,7 +205,7 @@ class Result:
         return plot_result(self, kind)
 
     def _repr_html_(self) -> str:
-        from pruna_nb.comparison.markup import result_html
+        from pruna_nb.comparison.result_html import result_html
 
         return result_html(self)
 

@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.describe import shown
 from pruna_nb.errors import InputError
-from pruna_nb.show.text import counted
+from pruna_nb.text import counted, shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

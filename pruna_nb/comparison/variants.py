@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.describe import shown
 from pruna_nb.errors import InputError
 from pruna_nb.templates import parse
+from pruna_nb.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pruna_nb import strict_json
 from pruna_nb.errors import CacheError, InputError
+from pruna_nb.files import strict_json
 from pruna_nb.files.folders import make_private
 
 if TYPE_CHECKING:

@@ -13,7 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from pruna_nb.emulator.answers import (
+from pruna_nb.emulator.files import InvalidFileError
+from pruna_nb.emulator.guard import Guard, TooLargeError, Unread, drain, is_loopback, too_large
+from pruna_nb.emulator.limits import Verdict
+from pruna_nb.emulator.render import CONTENT_TYPES
+from pruna_nb.emulator.request_reading import read_input, upload_of
+from pruna_nb.emulator.responses import (
     Cut,
     Hang,
     Reset,
@@ -23,11 +28,6 @@ from pruna_nb.emulator.answers import (
     limit_headers,
     refused,
 )
-from pruna_nb.emulator.files import InvalidFileError
-from pruna_nb.emulator.guard import Guard, TooLargeError, Unread, drain, is_loopback, too_large
-from pruna_nb.emulator.limits import Verdict
-from pruna_nb.emulator.render import CONTENT_TYPES
-from pruna_nb.emulator.wire import read_input, upload_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pruna_nb.catalog import Model, find_model
+from pruna_nb.emulator.accepted_log import Ledger
 from pruna_nb.emulator.faults import Faults
 from pruna_nb.emulator.files import FileStore, entry_of
-from pruna_nb.emulator.ledger import Ledger
 from pruna_nb.emulator.limits import Verdict, Window, make_window
 from pruna_nb.emulator.loader import Loader
 from pruna_nb.emulator.render import Job, Source, render, suffix_of

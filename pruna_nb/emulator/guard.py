@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
 
-from pruna_nb.emulator.answers import TRANSPORT, error
+from pruna_nb.emulator.responses import TRANSPORT, error
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from pruna_nb.emulator.answers import TRANSPORT
 from pruna_nb.emulator.app import Api
+from pruna_nb.emulator.responses import TRANSPORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

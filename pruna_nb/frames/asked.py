@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pruna_nb.describe import shown
 from pruna_nb.errors import InputError
-from pruna_nb.frames.earlier import missing_outputs
-from pruna_nb.frames.gather import row_name
+from pruna_nb.frames.chains import missing_outputs
 from pruna_nb.frames.records import records_of
 from pruna_nb.frames.replay import Replay, replays
+from pruna_nb.frames.requests import row_name
 from pruna_nb.frames.results import steps_of
+from pruna_nb.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pruna_nb import arguments
 from pruna_nb.batch import interrupts, progress
-from pruna_nb.batch.under_way import is_any_under_way
+from pruna_nb.batch.active_runs import is_any_under_way
 from pruna_nb.frames.generate import begin, finish, so_far
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ import pandas as pd
 from pruna_nb.arguments import listed, switch, text, whole
 from pruna_nb.batch.options import OPTION_NAMES, stranger
 from pruna_nb.catalog import NO_MODEL, find_model, read_model
-from pruna_nb.describe import described, shown
 from pruna_nb.errors import InputError, UnknownModelError
-from pruna_nb.frames.cells import plain, unshared
 from pruna_nb.frames.columns import plain_label
 from pruna_nb.redact import redact_values
+from pruna_nb.tables.cells import plain, unshared
+from pruna_nb.text import described, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

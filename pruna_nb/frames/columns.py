@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pruna_nb.arguments import meant
-from pruna_nb.describe import shown
 from pruna_nb.errors import ColumnError
-from pruna_nb.frames.cells import plain, plain_cells
+from pruna_nb.tables.cells import plain, plain_cells
 from pruna_nb.templates import name_of
+from pruna_nb.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -13,7 +13,7 @@ from pruna_nb.settings import current
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pruna_nb.batch.entries import Entry
+    from pruna_nb.store.entries import Entry
 
 _DAY = 86_400.0
 _SURE = frozenset({"delivered", "sent", "expired"})
@@ -37,7 +37,7 @@ def costs(since: float) -> pd.DataFrame:
         lost, which may have been charged) and ``unpriced`` (those whose price is not
         published). A picture from the cache is in none of them: it cost nothing.
     """
-    from pruna_nb.batch.journal import Journal
+    from pruna_nb.store.journal import Journal
 
     settings = current()
     found = Journal(settings.cache_dir, settings.base_url).entries()

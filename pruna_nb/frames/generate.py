@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pruna_nb.arguments import MISTAKES, Problems
-from pruna_nb.batch import engine, interrupts, progress
-from pruna_nb.batch.words import counted
+from pruna_nb.batch import interrupts, prepare, progress
 from pruna_nb.catalog import usd_text
 from pruna_nb.console import LOG
 from pruna_nb.frames.bulk import bulk
 from pruna_nb.frames.call import Call
 from pruna_nb.frames.columns import with_columns
-from pruna_nb.frames.expand import expand
-from pruna_nb.frames.gather import gather
 from pruna_nb.frames.ownership import check_own_columns
+from pruna_nb.frames.requests import gather
 from pruna_nb.frames.results import with_results
+from pruna_nb.frames.samples import expand
 from pruna_nb.frames.snapshot import snapshot
 from pruna_nb.settings import current
+from pruna_nb.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -203,7 +203,7 @@ def generate(
 def so_far(grown: pd.DataFrame, call: Call, run: Run, keep: Collection[str]) -> pd.DataFrame:
     """Give the frame as it is now: rows that are not there yet are "pending"."""
     with bulk():
-        return with_results(grown, engine.outcomes(run.plan, run), call, keep=keep)
+        return with_results(grown, prepare.outcomes(run.plan, run), call, keep=keep)
 
 
 def finish(
@@ -225,14 +225,14 @@ def _carry(
         frame = so_far(grown, call, run, keep)
     except Exception as failure:  # noqa: BLE001 - what was paid for comes first
         LOG.error("The error's .frame has the results alone", exc_info=failure)
-        frame = with_results(grown[[]], engine.outcomes(run.plan, run), Call(call.model))
+        frame = with_results(grown[[]], prepare.outcomes(run.plan, run), Call(call.model))
     error.frame = frame  # type: ignore[attr-defined]
     for note in filter(None, (_kept(run), progress.undelivered_text(run))):
         error.add_note(note)
 
 
 def _kept(run: Run) -> str:
-    done = sum(outcome.output is not None for outcome in engine.outcomes(run.plan, run))
+    done = sum(outcome.output is not None for outcome in prepare.outcomes(run.plan, run))
     return f"{done:,} of {len(run.plan.requests):,} rows are done and kept; run again to go on."
 
 
@@ -247,4 +247,4 @@ def _planned(
         frame = with_columns(frame, {"seed": 1})
     requests = gather(frame, call, settings.service, problems)
     problems.check()
-    return frame, engine.prepare(call.known_model(), requests, settings, options.cache)
+    return frame, prepare.prepare(call.known_model(), requests, settings, options.cache)

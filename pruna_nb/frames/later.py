@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pruna_nb.arguments import Amount, Seconds
-    from pruna_nb.batch.cache import CacheMode
     from pruna_nb.batch.options import OnLost
     from pruna_nb.frames.background import BackgroundRun
+    from pruna_nb.store.cache import CacheMode
 
 _OUTPUT = "output"
 
@@ -33,7 +33,7 @@ class LaterVerbs(Verbs):
         also those that were skipped since an earlier step failed. A row that succeeded, and whose
         output you took out of the table, is none of them.
         """
-        from pruna_nb.frames.again import failed
+        from pruna_nb.frames.retry import failed
 
         problems = Problems()
         begin = read_prefix(prefix, problems)
@@ -83,7 +83,7 @@ class LaterVerbs(Verbs):
         DataFrame
             A new frame, the same rows, with what they have now.
         """
-        from pruna_nb.frames.again import retry
+        from pruna_nb.frames.retry import retry
 
         problems = Problems()
         options = read_options(
@@ -191,7 +191,7 @@ class LaterVerbs(Verbs):
         >>> finals[["prompt", "seed", "cost_usd"]].values.tolist()
         [['a fox', 1, 0.02]]
         """
-        from pruna_nb.frames.final import chosen, final_call
+        from pruna_nb.frames.finals import chosen, final_call
 
         problems = Problems()
         begin = read_prefix(prefix, problems)

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.api.files import Media, check_kind, is_address, is_dataset_cell, to_media
-from pruna_nb.api.media import media_dir
 from pruna_nb.errors import InputError
+from pruna_nb.files.inputs import Media, check_kind, is_address, is_dataset_cell, to_media
 from pruna_nb.files.owned import is_media_file
-from pruna_nb.frames.cells import plain
+from pruna_nb.files.store import media_dir
 from pruna_nb.settings import current
+from pruna_nb.tables.cells import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,14 +7,14 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.api.media import media_dir
 from pruna_nb.errors import InputError
-from pruna_nb.frames.cells import plain_cells
+from pruna_nb.files.store import media_dir
 from pruna_nb.frames.columns import column, label_text, places_of
 from pruna_nb.frames.records import records_of, requests_by_id
 from pruna_nb.frames.results import RESULT_COLUMNS, STATUSES, beside, steps_of
 from pruna_nb.frames.template import template_labels
 from pruna_nb.settings import current
+from pruna_nb.tables.cells import plain_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

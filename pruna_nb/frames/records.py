@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.batch.database import FILE_NAME
-from pruna_nb.batch.journal import Journal
-from pruna_nb.frames.cells import plain_cells
 from pruna_nb.frames.columns import places_of
 from pruna_nb.frames.results import beside
 from pruna_nb.settings import current
+from pruna_nb.store.database import FILE_NAME
+from pruna_nb.store.journal import Journal
+from pruna_nb.tables.cells import plain_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pruna_nb.api.files import Media, is_address
-from pruna_nb.api.media import media_dir
 from pruna_nb.catalog import find_model
 from pruna_nb.errors import UnknownModelError
+from pruna_nb.files.inputs import Media, is_address
+from pruna_nb.files.store import media_dir
 from pruna_nb.frames.call import Call
 from pruna_nb.redact import MASK
 from pruna_nb.settings import current

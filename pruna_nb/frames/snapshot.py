@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pruna_nb.frames.cells import unshared
+from pruna_nb.tables.cells import unshared
 
 
 def snapshot(frame: pd.DataFrame) -> pd.DataFrame:

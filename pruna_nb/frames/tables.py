@@ -65,8 +65,8 @@ def journal() -> pd.DataFrame:
         ``request`` (its input, secrets masked), ``origin`` (the service's address)
         and ``key``.
     """
-    from pruna_nb.batch.entries import Entry
-    from pruna_nb.batch.journal import Journal
+    from pruna_nb.store.entries import Entry
+    from pruna_nb.store.journal import Journal
 
     settings = current()
     entries = Journal(settings.cache_dir, settings.base_url).entries()

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb import arguments
-from pruna_nb.api.archive import caption_problems, write_zip
-from pruna_nb.api.files import Media, to_media
 from pruna_nb.arguments import Problems
-from pruna_nb.describe import shown
 from pruna_nb.errors import InputError, TooLargeError
+from pruna_nb.files.archive import caption_problems, write_zip
+from pruna_nb.files.inputs import Media, to_media
 from pruna_nb.frames.call import is_several, several
 from pruna_nb.frames.columns import column
-from pruna_nb.frames.gather import row_name
+from pruna_nb.frames.requests import row_name
+from pruna_nb.text import shown
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pruna_nb.arguments import Amount, Seconds
-    from pruna_nb.batch.cache import CacheMode
     from pruna_nb.batch.options import OnLost
     from pruna_nb.frames.background import BackgroundRun
+    from pruna_nb.store.cache import CacheMode
 
 
 class MediaVerbs(Verbs):

@@ -4,10 +4,10 @@ Pure functions over files and captions; nothing here knows of frames or of the s
 """
 
 from pruna_nb.show.cells import Cell
-from pruna_nb.show.edge import show_images
-from pruna_nb.show.embed import read_sheet
 from pruna_nb.show.grids import Grid, grid
-from pruna_nb.show.picture import picture_html
+from pruna_nb.show.images import show_images
+from pruna_nb.show.requests_in_files import read_sheet
+from pruna_nb.show.single import picture_html
 from pruna_nb.show.table import table_html
 from pruna_nb.show.thumbs import Thumb, Thumbs
 

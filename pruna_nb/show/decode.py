@@ -20,7 +20,7 @@ from pruna_nb.files.decode import (
 )
 from pruna_nb.files.regular import open_regular
 from pruna_nb.show.ratios import fit
-from pruna_nb.show.text import plain
+from pruna_nb.text import plain
 
 if TYPE_CHECKING:
     from PIL import Image

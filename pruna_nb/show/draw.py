@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.show.budget import shows_picture
+from pruna_nb.show.byte_budget import shows_picture
 from pruna_nb.show.decode import Picture, UnreadableError, load
 from pruna_nb.show.fonts import face_for, fit_all, wrap
 from pruna_nb.show.markup import box_shape, caption_lines, reason
-from pruna_nb.show.text import plain
 from pruna_nb.show.thumbs import Thumb
+from pruna_nb.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.show.text import cut
+from pruna_nb.text import cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

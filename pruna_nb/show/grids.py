@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pruna_nb.arguments import Problems, choice, switch, whole
 from pruna_nb.arguments import path as read_path
-from pruna_nb.describe import shown
 from pruna_nb.errors import InputError
-from pruna_nb.show.budget import Fitted, fit_bytes
+from pruna_nb.show.byte_budget import Fitted, fit_bytes
 from pruna_nb.show.layout import Layout, arrange
 from pruna_nb.show.markup import FAINT, SMALL, notebook_bytes
-from pruna_nb.show.text import NO_MATH, counted, isolated, megabytes
 from pruna_nb.show.thumbs import Thumbs
+from pruna_nb.text import NO_MATH, counted, isolated, megabytes, shown
 
 if TYPE_CHECKING:
     import os

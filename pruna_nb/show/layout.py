@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pruna_nb.errors import InputError
 from pruna_nb.show.markup import BREAK, FAINT, SMALL, TABLE
-from pruna_nb.show.text import counted, isolated, plain
+from pruna_nb.text import counted, isolated, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

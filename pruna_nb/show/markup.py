@@ -16,15 +16,7 @@ from urllib.parse import quote
 
 from pruna_nb.show.cells import content_type
 from pruna_nb.show.ratios import fit, mismatch, parse_ratio
-from pruna_nb.show.text import (
-    ALT_LIMIT,
-    CAPTION_LIMIT,
-    escaped,
-    isolated,
-    megabytes,
-    plain,
-    visible,
-)
+from pruna_nb.text import ALT_LIMIT, CAPTION_LIMIT, escaped, isolated, megabytes, plain, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

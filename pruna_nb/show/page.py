@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from pruna_nb.show.budget import shows_picture
+from pruna_nb.show.byte_budget import shows_picture
 from pruna_nb.show.cells import content_type
-from pruna_nb.show.embed import PAGE_START, encode, file_hash, record
 from pruna_nb.show.layout import HEAD_LIMIT
 from pruna_nb.show.markup import (
     ERROR_LIMIT,
@@ -28,8 +27,9 @@ from pruna_nb.show.markup import (
     reason,
     webp_size,
 )
-from pruna_nb.show.text import ALT_LIMIT, NO_MATH, escaped, isolated
+from pruna_nb.show.requests_in_files import PAGE_START, encode, file_hash, record
 from pruna_nb.show.thumbs import Thumbs
+from pruna_nb.text import ALT_LIMIT, NO_MATH, escaped, isolated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.errors import InputError
 from pruna_nb.show.draw import Pen, Style
-from pruna_nb.show.embed import KEY, encode, record, with_comments
+from pruna_nb.show.requests_in_files import KEY, encode, record, with_comments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

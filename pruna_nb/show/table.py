@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.arguments import Problems
 from pruna_nb.errors import InputError
-from pruna_nb.show.budget import shows_picture
+from pruna_nb.show.byte_budget import shows_picture
 from pruna_nb.show.cells import Cell
 from pruna_nb.show.grids import read_sizes
 from pruna_nb.show.layout import SMALLEST
 from pruna_nb.show.markup import BREAK, FAINT, SMALL, TABLE, box, image, notebook_bytes, webp_size
 from pruna_nb.show.ratios import mismatch
-from pruna_nb.show.text import NO_MATH, counted, escaped, isolated, megabytes, missing
 from pruna_nb.show.thumbs import Thumbs
+from pruna_nb.text import NO_MATH, counted, escaped, isolated, megabytes, missing
 
 if TYPE_CHECKING:
     import os

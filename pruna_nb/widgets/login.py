@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb import keyrings, settings
+from pruna_nb import settings
 from pruna_nb.errors import PrunaError
+from pruna_nb.settings import keyrings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,13 +52,13 @@ class LoginBox:
         self.box.add_class("pruna-login")
 
     def _missed(self) -> None:
-        from pruna_nb.widgets.words import FAINT, note
+        from pruna_nb.widgets.notes import FAINT, note
 
         if not self._said.value:
             self._said.value = note("Paste the key into the field first.", FAINT)
 
     def _take(self, key: str) -> None:
-        from pruna_nb.widgets.words import ERROR, note
+        from pruna_nb.widgets.notes import ERROR, note
 
         try:
             settings.keep_key(key, store=self._store)
@@ -125,8 +126,8 @@ def _show(*, store: bool) -> None:
     """Show the field; once the key is kept, words stand in its place, in the saved file too."""
     from IPython.display import display
 
-    from pruna_nb.widgets.saved import bundle
-    from pruna_nb.widgets.words import note
+    from pruna_nb.widgets.notes import note
+    from pruna_nb.widgets.saved_copy import bundle
 
     handles: list[Any] = []
 

@@ -14,8 +14,8 @@ from pruna_nb.batch.progress import (
     row_counts,
     seconds_left,
 )
-from pruna_nb.batch.words import price_text
-from pruna_nb.show.text import NO_MATH, counted
+from pruna_nb.catalog import price_text
+from pruna_nb.text import NO_MATH, counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,7 +171,7 @@ class Panel:
     def _ipython_display_(self) -> None:
         from IPython.display import HTML, display
 
-        from pruna_nb.widgets.saved import bundle
+        from pruna_nb.widgets.saved_copy import bundle
 
         if self._run.done:
             display(HTML(self.html()))  # type: ignore[no-untyped-call]

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
-from pruna_nb.api.addresses import resolve, same_origin
+from pruna_nb.api.urls import resolve, same_origin
 from pruna_nb.errors import ReplyError
 
 BASE = "https://api.pruna.ai"

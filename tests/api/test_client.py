@@ -16,7 +16,7 @@ import pruna_nb
 from pruna_nb import Client, emulator, errors, settings
 from pruna_nb.api import client as clients
 from pruna_nb.api import retry
-from pruna_nb.api.files import Media
+from pruna_nb.files.inputs import Media
 from tests.faults.servers import Hang, Reset, Server, free_port, reply
 from tests.helpers.media import picture
 

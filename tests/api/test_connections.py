@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 
-from pruna_nb.api.http import Transport
+from pruna_nb.api.transport import Transport
 from pruna_nb.settings import current
 from tests.faults.servers import Server, reply
 from tests.helpers.tls import TLSFront, make_certificate

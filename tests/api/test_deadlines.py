@@ -9,11 +9,11 @@ import time
 import pytest
 
 from pruna_nb import errors
-from pruna_nb.api.calls import Calls
-from pruna_nb.api.http import Transport
-from pruna_nb.api.media import MediaStore
+from pruna_nb.api.endpoints import Calls
 from pruna_nb.api.replies import Prediction
+from pruna_nb.api.transport import Transport
 from pruna_nb.files.kinds import JPEG
+from pruna_nb.files.store import MediaStore
 from pruna_nb.settings import current
 from tests.faults.servers import Server, Stream
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pruna_nb.api import files
-from pruna_nb.api.files import Media, Uploader, replace_media, to_media
 from pruna_nb.api.multipart import Multipart
 from pruna_nb.api.replies import Upload
+from pruna_nb.api.upload import Uploader
 from pruna_nb.errors import InputError, TooLargeError
+from pruna_nb.files import inputs
+from pruna_nb.files.inputs import Media, replace_media, to_media
 from tests.helpers.media import mp4, picture, zip_of
 
 
@@ -269,4 +270,4 @@ def test_a_form_is_as_long_as_it_says_however_it_is_read(size):
 
 
 def test_the_limit_is_the_services_hundred_megabytes():
-    assert files.FILE_BYTES_AT_MOST == 100_000_000
+    assert inputs.FILE_BYTES_AT_MOST == 100_000_000

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruna_nb.api.ledger import MAX_HOLD, MEMORY_SECONDS, PACE, Ledger
+from pruna_nb.api.slots import MAX_HOLD, MEMORY_SECONDS, PACE, Ledger
 from pruna_nb.emulator.limits import make_window
 
 ROWS, LIMIT, WINDOW, WORKERS = 1000, 250, 60.0, 32

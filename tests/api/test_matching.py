@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from pruna_nb import errors, settings
-from pruna_nb.api.calls import Calls
 from pruna_nb.api.client import Client
-from pruna_nb.api.http import Transport
+from pruna_nb.api.endpoints import Calls
 from pruna_nb.api.matching import difference
-from pruna_nb.api.media import MediaStore
 from pruna_nb.api.replies import Prediction
+from pruna_nb.api.transport import Transport
+from pruna_nb.files.store import MediaStore
 from pruna_nb.settings import current
 from tests.faults.servers import Server, Stream, Twice, TwinServer, reply
 from tests.helpers.media import picture

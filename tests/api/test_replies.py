@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from pruna_nb import errors
-from pruna_nb.api import moments, replies
+from pruna_nb.api import replies, times
 from pruna_nb.api.replies import Prediction, Reply, Upload
 
 NOW = 1.7e9
@@ -105,7 +105,7 @@ def test_any_answer_that_is_none_of_success_is_a_named_error(reply):
 
 @given(headers)
 def test_any_headers_give_a_length_of_time_or_none(head):
-    wait = moments.retry_after(head, NOW)
+    wait = times.retry_after(head, NOW)
     assert wait is None or (wait >= 0 and math.isfinite(wait))
 
 
@@ -129,7 +129,7 @@ def test_any_headers_give_a_length_of_time_or_none(head):
     ],
 )
 def test_a_refusal_says_how_long_to_wait(head, seconds):
-    assert moments.retry_after(CaseInsensitiveDict(head), NOW) == seconds
+    assert times.retry_after(CaseInsensitiveDict(head), NOW) == seconds
 
 
 def test_an_asynchronous_answer_gives_an_id():

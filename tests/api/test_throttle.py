@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pruna_nb import settings
-from pruna_nb.api import common_ledger
+from pruna_nb.api import shared_slots
 from pruna_nb.api.throttle import Slot, Throttle, throttle_for
 from tests.faults.servers import Hang, Server, reply
 
@@ -135,7 +135,7 @@ def test_a_folder_that_cannot_be_written_keeps_the_limit_here_and_says_so(clock,
 @UNIX
 def test_a_full_disk_keeps_the_limit_here_and_says_so(clock, tmp_path, monkeypatch):
     limit = make(clock, tmp_path)
-    monkeypatch.setattr(common_ledger.os, "write", lambda _file, data: len(data) - 1)
+    monkeypatch.setattr(shared_slots.os, "write", lambda _file, data: len(data) - 1)
     with pytest.warns(RuntimeWarning, match="No space left"):
         assert isinstance(limit.take(), Slot)
     # The slot of the failed try may count too, which is the safe side.
@@ -371,7 +371,7 @@ import os, resource, sys, warnings
 from pathlib import Path
 from pruna_nb.api import common_ledger
 from pruna_nb.api.throttle import Slot, Throttle
-common_ledger.APART_SECONDS = 0.0
+shared_slots.APART_SECONDS = 0.0
 warnings.simplefilter("error")
 limit = Throttle("p-image", 3, 600.0, folder=Path(sys.argv[1]))
 limit.answered(limit.take())
@@ -419,8 +419,8 @@ sys.stdin.read()
 def test_a_stopped_process_that_holds_the_lock_is_told_and_not_waited_for_for_ever(
     clock, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(common_ledger, "PATIENCE_SECONDS", 0.05)
-    monkeypatch.setattr(common_ledger, "APART_SECONDS", 0.0)
+    monkeypatch.setattr(shared_slots, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(shared_slots, "APART_SECONDS", 0.0)
     (tmp_path / "limits").mkdir()
     path = tmp_path / "limits" / "p-image.slots"
     with subprocess.Popen(

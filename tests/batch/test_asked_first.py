@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pruna_nb import settings
-from pruna_nb.batch import steps
-from pruna_nb.batch.engine import announcements
-from pruna_nb.batch.journal import Journal
+from pruna_nb.batch import fetch
+from pruna_nb.batch.prepare import announcements
+from pruna_nb.store.journal import Journal
 from tests.helpers.runs import planned, prompts, work
 from tests.helpers.service import Service
 
@@ -92,7 +92,7 @@ def test_a_404_is_gone_at_once_where_the_services_own_clock_says_that_a_day_is_o
     service.finds = lambda _: False
     began = time.monotonic()
     _, outcomes = work(prompts(ROWS))
-    assert time.monotonic() - began < steps.MISSING_SECONDS / 3
+    assert time.monotonic() - began < fetch.MISSING_SECONDS / 3
     assert {outcome.status for outcome in outcomes} == {"failed"}
     (said,) = {outcome.error for outcome in outcomes}
     assert said.endswith("It may have been charged. Run the row again to make it anew.")
@@ -121,7 +121,7 @@ def test_a_404_that_passes_costs_nothing_and_holds_up_no_other_row(service, monk
 
 def test_a_404_that_does_not_pass_counts_as_gone_after_a_fair_time(service, monkeypatch):
     sent_and_left(service)
-    monkeypatch.setattr(steps, "MISSING_SECONDS", 0.2)
+    monkeypatch.setattr(fetch, "MISSING_SECONDS", 0.2)
     service.finds = lambda _: False
     _, outcomes = work(prompts(ROWS))
     assert all("may have been charged" in outcome.error for outcome in outcomes)

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from pruna_nb import settings
-from pruna_nb.api.media import MediaStore
-from pruna_nb.batch import backend, frozen
-from pruna_nb.batch.cache import Cache
-from pruna_nb.batch.database import Database, database_of
 from pruna_nb.errors import CacheError
+from pruna_nb.files.store import MediaStore
+from pruna_nb.store import cached_call, joblib_store
+from pruna_nb.store.cache import Cache
+from pruna_nb.store.database import Database, database_of
 from tests.helpers.media import picture
 from tests.helpers.runs import prompts, work
 
@@ -47,13 +47,13 @@ def kept(cache, key, seed=0):
 
 def test_the_source_of_the_cached_function_is_what_it_was():
     """joblib forgets every result when it changes, a comment or a docstring of it included."""
-    source = inspect.getsource(frozen.prediction)
+    source = inspect.getsource(cached_call.prediction)
     assert source == (
         "def prediction(key: str, record: object) -> object:"
         "  # noqa: ARG001, D103 - frozen as it is\n"
         "    return record\n"
     )
-    assert frozen.prediction.__module__ == "pruna_nb.batch.frozen"
+    assert cached_call.prediction.__module__ == "pruna_nb.store.cached_call"
 
 
 def test_what_is_kept_is_found_again_with_its_id_and_time(cache):
@@ -66,8 +66,8 @@ def test_joblib_itself_finds_what_was_kept(cache):
     from joblib import Memory
 
     kept(cache, "a")
-    memory = Memory(cache.folder, backend=backend.NAME, verbose=0)
-    cached = memory.cache(frozen.prediction, ignore=["record"])
+    memory = Memory(cache.folder, backend=joblib_store.NAME, verbose=0)
+    cached = memory.cache(cached_call.prediction, ignore=["record"])
     assert cached.check_call_in_cache("a", None)
     assert cached("a", None)["input"] == {"prompt": "a"}
     assert not cached.check_call_in_cache("b", None)
@@ -80,10 +80,10 @@ def test_joblib_drops_nothing_where_the_functions_source_cannot_be_read(cache, m
     kept(cache, "a")
     monkeypatch.setattr(func_inspect, "get_func_code", lambda func: (str(func.__code__), None, -1))
     monkeypatch.setattr(memory, "get_func_code", func_inspect.get_func_code)
-    monkeypatch.setattr(backend, "get_func_code", func_inspect.get_func_code)
+    monkeypatch.setattr(joblib_store, "get_func_code", func_inspect.get_func_code)
     memory._FUNCTION_HASHES.clear()
-    other = Memory(cache.folder, backend=backend.NAME, verbose=0)
-    cached = other.cache(frozen.prediction, ignore=["record"])
+    other = Memory(cache.folder, backend=joblib_store.NAME, verbose=0)
+    cached = other.cache(cached_call.prediction, ignore=["record"])
     assert cached.check_call_in_cache("a", None)
     assert set(cache.find(["a"])) == {"a"}
 
@@ -147,7 +147,7 @@ def test_a_media_file_that_cannot_be_read_is_a_miss(cache, monkeypatch):
     def unreadable(_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pruna_nb.batch.cache.sha256_of", unreadable)
+    monkeypatch.setattr("pruna_nb.store.cache.sha256_of", unreadable)
     assert cache.find(["a"]) == {}
 
 
@@ -323,7 +323,7 @@ def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path):
 OPENING = """
 import sys
 from pathlib import Path
-from pruna_nb.batch.database import Database
+from pruna_nb.store.database import Database
 NOTE = "CREATE TABLE IF NOT EXISTS note (func_id TEXT PRIMARY KEY, code TEXT)"
 sys.stdin.readline()
 for number in range(20):
@@ -358,7 +358,7 @@ def test_a_forked_child_leaves_its_parents_connection_alone(tmp_path):
     code = """
 import os, sys
 from pathlib import Path
-from pruna_nb.batch.database import database_of
+from pruna_nb.store.database import database_of
 database = database_of(Path(sys.argv[1]))
 database.execute("CREATE TABLE note (func_id TEXT PRIMARY KEY, code TEXT)")
 database.change("INSERT INTO note VALUES ('parent', 'x')")

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from pruna_nb.batch.commits import Commits
+from pruna_nb.store.group_commit import Commits
 
 
 class Disk:

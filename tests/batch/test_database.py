@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pruna_nb import errors
-from pruna_nb.batch import database
-from pruna_nb.batch.database import DamagedError, Database
+from pruna_nb.store import database
+from pruna_nb.store.database import DamagedError, Database
 
 INSERT = (
     "INSERT INTO prediction (entry, key, origin, model, run, state, sent_at, updated_at) "

@@ -15,14 +15,14 @@ from pathlib import Path
 import portalocker
 import pytest
 
-from pruna_nb.api.media import Stored
-from pruna_nb.batch import owners, rescue
-from pruna_nb.batch.cache import Cache
-from pruna_nb.batch.entries import Recorded
-from pruna_nb.batch.journal import Journal
-from pruna_nb.batch.owners import Owner, is_at_work
 from pruna_nb.errors import CacheError
 from pruna_nb.files.kinds import JPEG
+from pruna_nb.files.store import Stored
+from pruna_nb.store import rescue, run_locks
+from pruna_nb.store.cache import Cache
+from pruna_nb.store.entries import Recorded
+from pruna_nb.store.journal import Journal
+from pruna_nb.store.run_locks import Owner, is_at_work
 
 ROOT = Path(__file__).parents[2]
 HERE = "http://127.0.0.1:1"
@@ -315,7 +315,7 @@ def test_a_run_notices_that_its_folder_is_gone_or_another(tmp_path):
 CHILD = """
 import sys, time
 from pathlib import Path
-from pruna_nb.batch.owners import Owner
+from pruna_nb.store.run_locks import Owner
 print(Owner(Path(sys.argv[1])).name, flush=True)
 sys.stdin.readline()
 """
@@ -354,7 +354,7 @@ def test_a_run_of_which_nothing_can_be_learnt_is_taken_to_be_at_work(tmp_path, m
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(owners.portalocker, "lock", fail)
+    monkeypatch.setattr(run_locks.portalocker, "lock", fail)
     assert is_at_work(tmp_path, "x")
 
 
@@ -363,7 +363,7 @@ def test_a_forked_child_that_outlives_its_parent_does_not_keep_its_run_alive(tmp
     code = f"""
 import os, sys, time
 from pathlib import Path
-from pruna_nb.batch.owners import Owner
+from pruna_nb.store.run_locks import Owner
 owner = Owner(Path({str(tmp_path)!r}))
 if os.fork() == 0:
     os.close(1)

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pruna_nb import errors
-from pruna_nb.batch import engine
+from pruna_nb.batch import prepare
 from pruna_nb.batch.budget import Budget
-from pruna_nb.batch.cache import Hit
-from pruna_nb.batch.entries import Entry
 from pruna_nb.batch.plan import Request, make_plan
 from pruna_nb.catalog import get_model
 from pruna_nb.settings import current
+from pruna_nb.store.cache import Hit
+from pruna_nb.store.entries import Entry
 
 MODEL = get_model("p-image")
 
@@ -125,9 +125,9 @@ def _fields(model):
 
 def test_what_earlier_runs_left_is_told_in_so_many_words():
     made = plan(["a", "b", "c"], open_work=["a"], lost=["b"])
-    resumed, lost = engine.announcements(made)
+    resumed, lost = prepare.announcements(made)
     assert "1 prediction of an earlier run taken up" in resumed
     assert "1 prediction lost on the way" in lost
     assert "0.005 USD" in lost
     assert "sent again now" in lost
-    assert engine.announcements(plan(["a"])) == []
+    assert prepare.announcements(plan(["a"])) == []

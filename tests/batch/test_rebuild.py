@@ -1,4 +1,4 @@
-"""An index that is missing or damaged is made anew by what lies beside the media, at no cost."""
+"""An index that is missing or damaged is made anew by what lies beside the store, at no cost."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import pytest
 
 import pruna_nb
 from pruna_nb import settings
-from pruna_nb.api import media
-from pruna_nb.batch.database import FILE_NAME, database_of
-from pruna_nb.batch.journal import Journal
 from pruna_nb.errors import CacheError
+from pruna_nb.files import store
+from pruna_nb.store.database import FILE_NAME, database_of
+from pruna_nb.store.journal import Journal
 from tests.helpers.runs import planned, prompts, work
 
 ROWS = 5
@@ -244,13 +244,13 @@ def test_a_media_files_folder_is_on_the_disk_before_the_journal_says_delivered(
 ):
     """A power loss between a file and its folder would lose a picture that is said to be there."""
     synced = []
-    sync = media.sync_folder
+    sync = store.sync_folder
 
     def watched(path):
         sync(path)
         synced.append((str(path), {each.name for each in Path(path).iterdir()}))
 
-    monkeypatch.setattr(media, "sync_folder", watched)
+    monkeypatch.setattr(store, "sync_folder", watched)
     note = Journal.note
     seen = []
 

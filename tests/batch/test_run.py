@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 
 from pruna_nb import emulator, errors, settings
-from pruna_nb.api.files import Media
-from pruna_nb.batch import engine, progress, sending, steps
-from pruna_nb.batch.journal import Journal
+from pruna_nb.batch import fetch, prepare, progress, send
+from pruna_nb.files.inputs import Media
+from pruna_nb.store.journal import Journal
 from tests.faults.servers import Server, reply
 from tests.helpers.media import picture
 from tests.helpers.runs import planned, prompts, requests_of, work
@@ -199,7 +199,7 @@ def test_a_watcher_that_fails_does_not_take_the_run_with_it(service, caplog):
 
 
 def test_an_error_that_nobody_foresaw_stays_with_its_row_and_is_told(service, monkeypatch, caplog):
-    keep = steps.Steps.deliver
+    keep = fetch.Steps.deliver
 
     def stumble(self, job):
         if job.input["prompt"] == "thing 3":
@@ -207,7 +207,7 @@ def test_an_error_that_nobody_foresaw_stays_with_its_row_and_is_told(service, mo
         keep(self, job)
 
     with monkeypatch.context() as patch:
-        patch.setattr(steps.Steps, "deliver", stumble)
+        patch.setattr(fetch.Steps, "deliver", stumble)
         run, outcomes = work(prompts(10))
     assert Counter(outcome.status for outcome in outcomes) == {"succeeded": 9, "pending": 1}
     assert "KeyError" in outcomes[3].error
@@ -224,7 +224,7 @@ def test_an_error_in_every_row_ends_the_run_before_all_is_paid(service, monkeypa
         raise KeyError("in every row")
 
     with monkeypatch.context() as patch:
-        patch.setattr(steps.Steps, "deliver", stumble)
+        patch.setattr(fetch.Steps, "deliver", stumble)
         with settings.configure(limits={"p-image": (10, 0.5)}):
             run, _ = work(prompts(100))
     assert isinstance(run.crash, KeyError)
@@ -254,14 +254,14 @@ def test_a_later_run_sends_the_lost_ones_again_and_says_so(service):
     service.configure(faults={"reset_after": {"first": 2}})
     work(prompts(5))
     run = planned(prompts(5))
-    (line,) = engine.announcements(run.plan)
+    (line,) = prepare.announcements(run.plan)
     assert "2 predictions lost on the way before" in line
     assert "0.01 USD at most" in line
     _, outcomes = work(prompts(5))
     assert {outcome.status for outcome in outcomes} == {"succeeded"}
     assert service.charged == 7
     assert states() == {"delivered": 5, "resent": 2}
-    assert engine.announcements(planned(prompts(5)).plan) == []
+    assert prepare.announcements(planned(prompts(5)).plan) == []
 
 
 def test_on_lost_resend_sends_them_again_at_once_and_says_what_it_did(service):
@@ -276,7 +276,7 @@ def test_on_lost_resend_does_not_pay_for_ever(service):
     service.configure(faults={"reset_after": 1.0})
     _, outcomes = work(["a"], on_lost="resend")
     assert outcomes[0].status == "lost"
-    assert service.charged == 1 + sending._RESENDS_AT_MOST
+    assert service.charged == 1 + send._RESENDS_AT_MOST
 
 
 @pytest.mark.parametrize(("budget", "posts"), [("0.025", 5), ("0.03", 6), ("1", 10)])
@@ -313,7 +313,7 @@ def test_a_lost_row_that_was_not_sent_again_after_all_is_still_told_as_lost(serv
     run.calls.transport.ask = watched
     run.start()
     assert run.join(60)
-    (outcome,) = engine.outcomes(run.plan, run)
+    (outcome,) = prepare.outcomes(run.plan, run)
     assert len(posts) == 2
     assert outcome.status == "lost"
     assert isinstance(run.error, errors.AuthenticationError)
@@ -330,12 +330,12 @@ def test_a_cancelled_run_is_taken_up_and_nothing_is_paid_twice(service):
         time.sleep(0.005)
     run.cancel()
     assert run.join(30)
-    outcomes = engine.outcomes(run.plan, run)
+    outcomes = prepare.outcomes(run.plan, run)
     assert all(outcome.status in {"succeeded", "pending"} for outcome in outcomes)
     again = planned(prompts(40))
     resumed = again.plan.count("resume")
     assert resumed > 0
-    assert any(f"{resumed:,} predictions" in line for line in engine.announcements(again.plan))
+    assert any(f"{resumed:,} predictions" in line for line in prepare.announcements(again.plan))
     _, outcomes = work(prompts(40))
     assert {outcome.status for outcome in outcomes} == {"succeeded"}
     assert service.charged == 40
@@ -367,7 +367,7 @@ def test_a_row_whose_post_is_on_the_wire_is_not_said_to_be_unsent():
         while not server.asked:
             time.sleep(0.005)
         run.cancel()
-        (outcome,) = engine.outcomes(run.plan, run)
+        (outcome,) = prepare.outcomes(run.plan, run)
         assert outcome.status == "pending"
         assert "answer had not come" in outcome.error
         assert math.isnan(outcome.cost_usd)
@@ -384,7 +384,7 @@ def test_two_runs_of_one_process_over_the_same_rows_pay_once(service):
         run.start()
     assert all(run.join(60) for run in runs)
     for run in runs:
-        found = engine.outcomes(run.plan, run)
+        found = prepare.outcomes(run.plan, run)
         assert {outcome.status for outcome in found} == {"succeeded"}
         assert all(Path(outcome.output).exists() for outcome in found)
     assert service.charged == 20
@@ -437,7 +437,7 @@ def test_a_prediction_that_the_service_does_not_know_yet_is_asked_for_again():
 def test_a_prediction_that_the_service_does_not_find_for_long_is_given_up_and_may_have_cost(
     monkeypatch,
 ):
-    monkeypatch.setattr(steps, "MISSING_SECONDS", 0.0)
+    monkeypatch.setattr(fetch, "MISSING_SECONDS", 0.0)
 
     def answer(asked):
         if asked.method == "POST":
@@ -521,7 +521,7 @@ def test_a_key_that_fails_in_mid_run_stops_the_sending_and_keeps_what_is_done(se
         service.configure(keys=["another-key"])
         assert run.join(60)
     assert isinstance(run.error, errors.AuthenticationError)
-    outcomes = engine.outcomes(run.plan, run)
+    outcomes = prepare.outcomes(run.plan, run)
     counts = Counter(outcome.status for outcome in outcomes)
     assert counts["succeeded"] >= 5
     assert counts["succeeded"] + counts["pending"] == 100
@@ -596,11 +596,11 @@ def test_a_file_that_changes_before_its_turn_fails_its_row_alone(service, tmp_pa
     from pruna_nb.batch.run import Run
     from pruna_nb.catalog import get_model
 
-    plan = engine.prepare(get_model("p-image-edit"), requests, settings.current(), "use")
+    plan = prepare.prepare(get_model("p-image-edit"), requests, settings.current(), "use")
     run = Run(plan, settings.current(), RunOptions())
     run.start()
     assert run.join(60)
-    good, bad = engine.outcomes(run.plan, run)
+    good, bad = prepare.outcomes(run.plan, run)
     assert (good.status, bad.status) == ("succeeded", "failed")
     assert "has changed" in bad.error
     assert service.charged == 1
@@ -621,7 +621,7 @@ def test_an_upload_that_fails_says_that_nothing_was_charged(service):
 def test_an_address_where_nobody_listens_is_told_soon(monkeypatch):
     from tests.faults.servers import free_port
 
-    monkeypatch.setattr(sending, "_FIRST_OUTAGE_SECONDS", 0.5)
+    monkeypatch.setattr(send, "_FIRST_OUTAGE_SECONDS", 0.5)
     with settings.configure(api_key="k", base_url=f"http://127.0.0.1:{free_port()}"):
         run, outcomes = work(prompts(50))
         assert isinstance(run.error, errors.ConnectionFailedError)
@@ -630,7 +630,7 @@ def test_an_address_where_nobody_listens_is_told_soon(monkeypatch):
 
 
 def test_a_service_that_says_503_is_waited_for_longer_than_one_that_is_not_there(monkeypatch):
-    monkeypatch.setattr(sending, "_FIRST_OUTAGE_SECONDS", 0.0)
+    monkeypatch.setattr(send, "_FIRST_OUTAGE_SECONDS", 0.0)
     with (
         emulator.running(fast=True, latency=0, faults={"html_503": {"first": 40}}) as service,
         settings.configure(api_key="k", base_url=service.url),

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from pruna_nb.batch.database import FILE_NAME, database_of
-from pruna_nb.batch.journal import Journal
-from pruna_nb.batch.schema import VERSION
 from pruna_nb.errors import CacheError
+from pruna_nb.store.database import FILE_NAME, database_of
+from pruna_nb.store.journal import Journal
+from pruna_nb.store.schema import VERSION
 
 HERE = "http://127.0.0.1:1"
 OLD = """

@@ -7,7 +7,7 @@ pytestmark = pytest.mark.browser
 SET_UP = """
 from pathlib import Path
 from PIL import Image, ImageDraw
-from pruna_nb.comparison.build import build
+from pruna_nb.comparison.assemble import build
 
 def draw(request):
     width, height = {"16:9": (1344, 768), "9:16": (768, 1344)}[request["aspect_ratio"]]

@@ -6,7 +6,7 @@ import math
 import pytest
 from PIL import Image
 
-from pruna_nb.comparison.build import build
+from pruna_nb.comparison.assemble import build
 from pruna_nb.errors import InputError
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pruna_nb.comparison.result import Judged, summarise, tally_votes
+from pruna_nb.comparison.sentences import p_text, percent
 from pruna_nb.comparison.stats import Tally, sign_test_power
-from pruna_nb.comparison.words import p_text, percent
 from pruna_nb.errors import InputError, MissingExtraError
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pruna_nb.comparison.bradley_terry import bradley_terry
 from pruna_nb.comparison.stats import Tally
-from pruna_nb.comparison.strengths import bradley_terry
 from pruna_nb.errors import InputError
 
 # Stigler (1994), Agresti (2002) p. 448: citations among four journals, the cited one winning.

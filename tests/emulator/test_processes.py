@@ -20,7 +20,7 @@ import requests
 from PIL import Image
 
 from pruna_nb import emulator
-from pruna_nb.emulator.ledger import Ledger
+from pruna_nb.emulator.accepted_log import Ledger
 
 
 def gone(pid, *, within=10.0):

@@ -21,9 +21,9 @@ from unittest import mock
 import pandas as pd
 
 import pruna_nb
-from pruna_nb.batch.database import FILE_NAME, database_of
-from pruna_nb.batch.journal import Journal
 from pruna_nb.errors import CacheError
+from pruna_nb.store.database import FILE_NAME, database_of
+from pruna_nb.store.journal import Journal
 from tests.faults.cases import Case, Result, _sees, generate, prompts, settings_for
 from tests.faults.processes import tmpfs
 from tests.helpers.service import Service

@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 from pruna_nb import emulator
-from pruna_nb.batch.journal import Journal
+from pruna_nb.store.journal import Journal
 from tests.faults.cases import Case, Result
 from tests.faults.proxy import SlowProxy
 

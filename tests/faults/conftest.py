@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pruna_nb.api import throttle
-from pruna_nb.batch import database
+from pruna_nb.store import database
 from tests.helpers.runs import soon
 
 

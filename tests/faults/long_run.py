@@ -23,7 +23,7 @@ import pandas as pd
 
 import pruna_nb
 from pruna_nb import emulator
-from pruna_nb.batch.database import FILE_NAME
+from pruna_nb.store.database import FILE_NAME
 
 MIB = 1 << 20
 

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pruna_nb
 from pruna_nb import emulator
-from pruna_nb.batch.database import database_of
-from pruna_nb.batch.journal import Journal
 from pruna_nb.errors import CacheError
+from pruna_nb.store.database import database_of
+from pruna_nb.store.journal import Journal
 from tests.faults.cases import Case, Result, generate, prompts, result, settings_for
 from tests.faults.child import Runner
 from tests.faults.proxy import SlowProxy

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pruna_nb import emulator, errors
-from pruna_nb.batch import database
-from pruna_nb.batch.database import database_of
+from pruna_nb.store import database
+from pruna_nb.store.database import database_of
 from tests.faults import cases_process
 from tests.faults.cases_process import (
     BACKGROUND,

@@ -10,8 +10,8 @@ import pytest
 
 import pruna_nb
 from pruna_nb import cli, settings
-from pruna_nb.batch import rescue
 from pruna_nb.catalog import exact, usd_text
+from pruna_nb.store import rescue
 from tests.faults import cases_journal as cases
 from tests.faults.cases import prompts
 from tests.helpers.service import Service

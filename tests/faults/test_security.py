@@ -15,7 +15,7 @@ import pytest
 
 import pruna_nb
 from pruna_nb import emulator, errors, settings
-from pruna_nb.batch import steps
+from pruna_nb.batch import fetch
 from tests.faults.cases import generate, prompts
 from tests.faults.servers import Server, reply
 from tests.helpers.media import picture, zip_of
@@ -161,7 +161,7 @@ def test_the_key_goes_to_no_other_host_in_a_whole_run(secret_service, fault):
 def test_an_evil_address_of_an_output_reaches_nobody_and_writes_nothing(
     url, stay_here, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(steps, "MISSING_SECONDS", 0.0)
+    monkeypatch.setattr(fetch, "MISSING_SECONDS", 0.0)
 
     def answer(asked):
         if asked.method == "POST":

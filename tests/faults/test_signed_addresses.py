@@ -9,7 +9,7 @@ import pytest
 
 import pruna_nb
 from pruna_nb import errors, settings
-from pruna_nb.api.addresses import resolve
+from pruna_nb.api.urls import resolve
 from pruna_nb.redact import redact_addresses, redact_values
 from tests.faults.servers import Server, reply
 from tests.helpers.media import picture

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 import pruna_nb
-from pruna_nb.batch import database
+from pruna_nb.store import database
 from tests.faults.cases import generate
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
-from pruna_nb.api.files import to_media
 from pruna_nb.errors import InputError
+from pruna_nb.files.inputs import to_media
 from pruna_nb.show.decode import load
 
 RAMP = np.linspace(0, 65535, 4096).reshape(64, 64).astype("uint16")

@@ -14,8 +14,8 @@ import tqdm.auto
 
 import pruna_nb
 from pruna_nb import emulator
-from pruna_nb.batch.journal import Journal
 from pruna_nb.errors import CacheError
+from pruna_nb.store.journal import Journal
 
 
 def test_the_second_run_takes_everything_from_the_cache(frame, generate, service):

@@ -98,7 +98,7 @@ def test_a_picture_in_memory_is_uploaded_as_it_is(kind, service):
     ],
 )
 def test_an_array_of_another_type_is_the_picture_that_it_means(array, same):
-    from pruna_nb.api.files import to_media
+    from pruna_nb.files.inputs import to_media
 
     assert to_media(array).sha256 == to_media(same).sha256
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pruna_nb.api import retry
-from pruna_nb.batch import engine
-from pruna_nb.batch.keys import request_key
+from pruna_nb.batch import prepare
 from pruna_nb.batch.options import RunOptions
 from pruna_nb.batch.plan import Request
 from pruna_nb.batch.run import Run
 from pruna_nb.catalog import find_model
 from pruna_nb.settings import current
+from pruna_nb.store.keys import request_key
 
 
 def soon(monkeypatch):
@@ -33,7 +33,7 @@ def requests_of(rows, model="p-image"):
 def planned(rows, *, model="p-image", cache="use", **options):
     """Plan rows and make the run, which is not started."""
     known = find_model(model, unchecked=True)
-    plan = engine.prepare(known, requests_of(rows, model), current(), cache)
+    plan = prepare.prepare(known, requests_of(rows, model), current(), cache)
     return Run(plan, current(), RunOptions(cache, **options))
 
 
@@ -42,7 +42,7 @@ def work(rows, *, seconds=60.0, **options):
     run = planned(rows, **options)
     run.start()
     assert run.join(seconds), f"not over after {seconds:g} s: {run.counts}, {run.schedule.__dict__}"
-    return run, engine.outcomes(run.plan, run)
+    return run, prepare.outcomes(run.plan, run)
 
 
 def prompts(count, start=0):

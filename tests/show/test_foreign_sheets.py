@@ -10,7 +10,7 @@ from PIL import Image, PngImagePlugin
 
 import pruna_nb
 from pruna_nb.errors import InputError
-from pruna_nb.show.embed import KEY, PAGE_START, with_comments
+from pruna_nb.show.requests_in_files import KEY, PAGE_START, with_comments
 
 SUFFIXES = [".png", ".jpg", ".webp", ".html"]
 DEEP = '{"pruna_nb": 1, "cells": [{"request": {"input": {"a": ' + "[" * 900 + "]" * 900 + "}}}]}"

@@ -14,8 +14,8 @@ from PIL import Image, ImageChops, ImageDraw
 from pruna_nb.errors import InputError
 from pruna_nb.show import Cell, grid, read_sheet
 from pruna_nb.show.draw import Style
-from pruna_nb.show.embed import decode, encode, request_of, with_comments
 from pruna_nb.show.fonts import face_for, fit_all, wrap
+from pruna_nb.show.requests_in_files import decode, encode, request_of, with_comments
 from tests.show.looking import encoded
 
 SUFFIXES = [".png", ".jpg", ".jpeg", ".webp", ".html"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruna_nb.show.text import counted, cut, escaped, isolated, megabytes, plain, visible
+from pruna_nb.text import counted, cut, escaped, isolated, megabytes, plain, visible
 
 ANYTHING = st.text(st.characters(codec=None), max_size=400)
 

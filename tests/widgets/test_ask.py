@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pruna_nb.catalog import get_model
 from pruna_nb.errors import InputError
-from pruna_nb.widgets.ask import Ask, parse_prompts, parse_seeds, prompts_text, seeds_text
+from pruna_nb.form.sweep import Ask, parse_prompts, parse_seeds, prompts_text, seeds_text
 
 
 @pytest.mark.parametrize(

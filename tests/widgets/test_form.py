@@ -13,8 +13,8 @@ from PIL import Image
 import pruna_nb
 from pruna_nb import settings
 from pruna_nb.errors import InputError, UnknownModelError
-from pruna_nb.widgets import board
-from pruna_nb.widgets.memory import CELL
+from pruna_nb.form import board
+from pruna_nb.form.memory import CELL
 
 
 def made(form):
@@ -41,7 +41,7 @@ def places(form):
 @pytest.fixture
 def explore(service, monkeypatch):
     """Make a form whose quote comes at once, and that has seen no picture yet."""
-    monkeypatch.setattr("pruna_nb.widgets.quote._TOOK", {})
+    monkeypatch.setattr("pruna_nb.form.quote._TOOK", {})
 
     def make(*args, **fields):
         form = pruna_nb.explore(*args, **fields)
@@ -67,7 +67,7 @@ def test_pictures_that_are_there_cost_nothing(explore):
 
 
 def test_the_quote_says_how_long_it_will_take_once_that_is_known(explore, monkeypatch):
-    monkeypatch.setattr("pruna_nb.widgets.quote._TOOK", {"p-image": 3.25})
+    monkeypatch.setattr("pruna_nb.form.quote._TOOK", {"p-image": 3.25})
     settings.configure(limits={"p-image": (2, 60.0)})
     # 3.25 s, and for the third picture a wait of a minute
     assert quote(explore(prompt="a", seed="1-2")).endswith("0.01 USD · about 3.2 s")
@@ -410,8 +410,8 @@ def test_a_key_that_the_service_refuses_can_be_given_anew_in_the_form(
 @pytest.fixture
 def one_cell(monkeypatch):
     """Have every form made by the same cell, run again and again."""
-    monkeypatch.setattr("pruna_nb.widgets.memory.this_place", lambda _: (CELL, "a cell", 0))
-    monkeypatch.setattr("pruna_nb.widgets.memory._KEPT", {})
+    monkeypatch.setattr("pruna_nb.form.memory.this_place", lambda _: (CELL, "a cell", 0))
+    monkeypatch.setattr("pruna_nb.form.memory._KEPT", {})
 
 
 @pytest.mark.usefixtures("one_cell")
@@ -477,7 +477,7 @@ def test_a_form_that_fails_to_show_takes_no_other_with_it(explore, service, unti
 def test_a_form_whose_run_breaks_in_an_unforeseen_way_says_so_and_can_be_used(explore, monkeypatch):
     form = explore(prompt="a fox", seed="1")
     with monkeypatch.context() as patched:
-        patched.setattr("pruna_nb.widgets.making.engine.outcomes", lambda *_: 1 / 0, raising=True)
+        patched.setattr("pruna_nb.form.runner.engine.outcomes", lambda *_: 1 / 0, raising=True)
         form._go.click()
         assert form.wait(30)
     assert "ZeroDivisionError" in form._status.value

@@ -6,8 +6,8 @@ import ipywidgets as w
 import pytest
 
 from pruna_nb.catalog import all_models, check_input, get_model
-from pruna_nb.widgets.inputs import make_input
-from pruna_nb.widgets.words import help_of, label_of
+from pruna_nb.form.inputs import make_input
+from pruna_nb.form.labels import help_of, label_of
 
 MODELS = [model.name for model in all_models()]
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from pruna_nb.catalog import get_model
 from pruna_nb.errors import InputError
-from pruna_nb.widgets.inputs import make_input
-from pruna_nb.widgets.media import keep_upload
+from pruna_nb.form.file_input import keep_upload
+from pruna_nb.form.inputs import make_input
 
 
 def png(color):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pruna_nb.widgets.memory import Memory, this_place
+from pruna_nb.form.memory import Memory, this_place
 
 
 def test_what_was_typed_is_there_again():

@@ -5,8 +5,8 @@ import re
 import pytest
 from PIL import Image
 
+from pruna_nb.comparison.vote_form import Ballot, VoteForm
 from pruna_nb.errors import CacheError, MissingExtraError
-from pruna_nb.widgets.vote import Ballot, VoteForm
 
 
 class Clock:
@@ -429,7 +429,7 @@ def test_a_video_plays_on_its_side(make, clock, tmp_path):
 def test_a_video_that_is_too_long_is_left_out(make, clock, tmp_path, monkeypatch):
     path = tmp_path / "a.mp4"
     path.write_bytes(b"\0\0\0\x18ftypmp42" + b"\0" * 1000)
-    monkeypatch.setattr("pruna_nb.widgets.vote_media.VIDEO_BYTES", 500)
+    monkeypatch.setattr("pruna_nb.comparison.vote_media.VIDEO_BYTES", 500)
     form = begin(make([Ballot("k", str(path), str(path))]), clock)
     assert "a video cannot be shown" in part(form, "outro").value
 

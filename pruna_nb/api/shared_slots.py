@@ -1,0 +1,186 @@
+"""The ledger of one limit in a small file, which all processes of this machine share.
+
+The file is locked for the microseconds that a decision takes. If it cannot be used, decisions are
+made on what this process knows, and it is tried again: what was decided meanwhile goes into the
+file then, and so it does into a new one if the folder went away.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+import warnings
+from typing import TYPE_CHECKING, TypeVar
+
+from pruna_nb.api.slots import Ledger
+from pruna_nb.files.folders import make_private
+from pruna_nb.files.lock_holders import holder_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+T = TypeVar("T")
+PATIENCE_SECONDS = 5.0
+"""How long the file's lock is waited for: others need it for microseconds."""
+APART_SECONDS = 2.0
+"""How long a process keeps to itself before it tries the file again."""
+_PAUSE_SECONDS = (0.0005, 0.02)
+_FILE_BYTES_AT_MOST = 1 << 20
+_OPENINGS_AT_MOST = 5
+_BINARY: int = getattr(os, "O_BINARY", 0)
+
+
+class CommonLedger:
+    """One limit's ledger, in a file or in memory alone.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file; None keeps it in this process alone.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._file: int | None = None
+        self._memory = Ledger(1, 1.0)
+        self._apart = self._told = False
+        self._try_again_at = 0.0
+        self._patience = PATIENCE_SECONDS
+
+    def change(self, limit: tuple[int, float, int], decide: Callable[[Ledger], T]) -> T:
+        """Run one decision on the common state, alone among threads and processes.
+
+        Parameters
+        ----------
+        limit : (int, float, int)
+            Slots, seconds and weight by which the decision counts.
+        decide : callable
+            Takes the ledger, and changes it.
+        """
+        with self._lock:
+            if self.path is None or time.monotonic() < self._try_again_at:
+                return decide(self._kept(limit))
+            try:
+                file = self._locked(self.path)
+            except OSError as error:
+                self._stay_apart(error)
+                return decide(self._kept(limit))
+            try:
+                return self._change(file, limit, decide)
+            finally:
+                _unlock(file)
+                if self._apart:
+                    self.close()
+
+    def _kept(self, limit: tuple[int, float, int]) -> Ledger:
+        self._memory.slots, self._memory.seconds, self._memory.weight = limit
+        return self._memory
+
+    def _change(self, file: int, limit: tuple[int, float, int], decide: Callable[[Ledger], T]) -> T:
+        try:
+            os.lseek(file, 0, os.SEEK_SET)
+            before = os.read(file, _FILE_BYTES_AT_MOST)
+        except OSError as error:
+            self._stay_apart(error)
+            return decide(self._kept(limit))
+        ledger = Ledger.unpack(before, *limit)
+        if self._apart:
+            ledger.merge(self._memory, os.getpid())
+        result = decide(ledger)
+        after = ledger.pack()
+        if after != before:
+            self._memory = ledger  # what counts on, should the disk not take it
+            try:
+                _write_whole(file, after)
+            except OSError as error:
+                self._stay_apart(error)
+                return result
+        self._apart = self._told = False
+        self._patience = PATIENCE_SECONDS
+        return result
+
+    def _locked(self, path: Path) -> int:
+        """Return the file, locked: that which is at its path, should the folder have gone away."""
+        for _ in range(_OPENINGS_AT_MOST):
+            if self._file is None:
+                make_private(path.parent)
+                self._file = os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
+            self._wait_for_lock(self._file, path)
+            if _is_at(self._file, path):
+                return self._file
+            self._apart = True
+            self.close()
+        raise OSError(errno.ESTALE, "it is taken away again and again")
+
+    def _wait_for_lock(self, file: int, path: Path) -> None:
+        import portalocker
+
+        end = time.monotonic() + self._patience
+        pause, longest = _PAUSE_SECONDS
+        while True:
+            try:
+                portalocker.lock(file, portalocker.LOCK_EX | portalocker.LOCK_NB)
+            except portalocker.AlreadyLocked:
+                if time.monotonic() > end:
+                    self._patience = longest  # nobody waits so long for it again
+                    why = f"{path.name} is locked by {holder_of(path)}"
+                    raise OSError(errno.EAGAIN, why) from None
+                time.sleep(pause)
+                pause = min(2 * pause, longest)
+            except portalocker.LockException as error:
+                raise OSError(errno.ENOLCK, f"it takes no locks: {error}") from None
+            else:
+                return
+
+    def _stay_apart(self, error: OSError) -> None:
+        """Go on without the other processes for a while, since the file cannot be used."""
+        if not self._told and self.path is not None:
+            warnings.warn(
+                f"Limits are kept in this process alone: {self.path.parent} cannot be used "
+                f"({error.strerror or error}). It is tried again every "
+                f"{APART_SECONDS:g} s. If it stays so, set PRUNA_NB_STATE_DIR to another folder.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        self._apart = self._told = True
+        self._try_again_at = time.monotonic() + APART_SECONDS
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def rest(self) -> None:
+        """Close the file once nobody uses it."""
+        with self._lock:
+            self.close()
+
+    def forked(self) -> None:
+        """Begin anew in a forked child, which must not share its parent's file and locks."""
+        self._lock = threading.Lock()
+        self.close()
+
+
+def _is_at(file: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file))  # noqa: PTH116 - asked for each time
+    except OSError:
+        return False
+
+
+def _unlock(file: int) -> None:
+    import portalocker
+
+    portalocker.unlock(file)
+
+
+def _write_whole(file: int, data: bytes) -> None:
+    os.lseek(file, 0, os.SEEK_SET)
+    if os.write(file, data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.ftruncate(file, len(data))

@@ -1,0 +1,293 @@
+"""``pruna-nb generate``: a table is read and run, and written beside its outputs."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pruna_nb.arguments import Problems
+from pruna_nb.arguments import path as read_path
+from pruna_nb.batch import interrupts
+from pruna_nb.batch.options import read_options
+from pruna_nb.catalog import read_model
+from pruna_nb.commands.fitting import Fitted, fit_columns
+from pruna_nb.commands.out_folder import OutFolder, is_escaped
+from pruna_nb.console import say
+from pruna_nb.errors import InputError, PrunaError
+from pruna_nb.frames.call import read_call
+from pruna_nb.frames.requests import gather
+from pruna_nb.settings import current
+from pruna_nb.store import rescue
+from pruna_nb.tables.cells import plain, plain_cells
+from pruna_nb.tables.files import kind_of, read_table, write_table
+from pruna_nb.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FAILED_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that was checked, before anything is spent.
+
+    Attributes
+    ----------
+    read : DataFrame
+        The table as it was read.
+    fitted : Fitted
+        The same as it is run, and the call.
+    folder : OutFolder or None
+        Where outputs and table go; None to say what they would cost.
+    options : dict
+        What ``df.pruna.generate`` takes beside the call.
+    """
+
+    read: pd.DataFrame
+    fitted: Fitted
+    folder: OutFolder | None
+    options: dict[str, Any]
+
+
+def prepare(
+    table: str,
+    out: str | None,
+    call: Mapping[str, Any],
+    options: Mapping[str, Any],
+    problems: Problems,
+) -> Command:
+    """Read a table, and find all that is wrong with a command at once.
+
+    Parameters
+    ----------
+    table : str
+    out : str or None
+        The folder; None if nothing is to be written.
+    call, options : mapping
+        What ``df.pruna.generate`` takes: ``prompt_col``, fields and so on; and how it is run.
+    problems : Problems
+        What is wrong already.
+
+    Raises
+    ------
+    PrunaError
+        If anything is wrong.
+    """
+    path = Path(table)
+    frame, folder, fitted = pd.DataFrame(), None, None
+    call = dict(call)
+    model = read_model(call["model"], Problems(), unchecked=call["unchecked"])
+    with problems.noted():
+        suffix, _ = kind_of(path)
+        if suffix == ".txt" and call["prompt"] is call["prompt_col"] is None:
+            call["prompt_col"] = "prompt"
+        with problems.noted():
+            frame = read_table(path)
+            if is_escaped(path, _some_outputs(frame)):
+                frame = read_table(path, escaped=True)
+            fitted = fit_columns(frame, model, call, path)
+        if out is not None:
+            folder = _open_folder(out, path)
+    if fitted is None or problems:  # the run, which finds the rest, is not reached
+        _check_arguments(frame if fitted is None else fitted.frame, call, options, problems)
+    problems.check()
+    assert fitted is not None  # noqa: S101 - else there was a problem
+    return Command(frame, fitted, folder, dict(options))
+
+
+def _some_outputs(frame: pd.DataFrame) -> list[Any]:
+    """Return an output of each column of outputs, if there are any."""
+    names = [name for name in map(str, frame.columns) if name.endswith("output")]
+    return [cell for name in names for cell in plain_cells(frame[name].dropna().head(1))]
+
+
+def _open_folder(out: str, table: Path) -> OutFolder:
+    read_path("--out", out)
+    check_folder(out)
+    if Path(out).resolve() == table.absolute().parent.resolve():
+        msg = (
+            f"--out {out} is the table's own folder, where results could be written over what "
+            "they were made of: choose another folder."
+        )
+        raise InputError(msg)
+    return OutFolder(out, table)
+
+
+def _check_arguments(
+    frame: pd.DataFrame, call: Mapping[str, Any], options: Mapping[str, Any], problems: Problems
+) -> None:
+    """Note what is wrong with the arguments, and with the rows where there are some."""
+    asked = ("prompt_col", "prompt", "samples", "unchecked")
+    fields = {name: call[name] for name in call if name not in {*asked, "model", "cache"}}
+    how = {name: value for name, value in options.items() if name != "prefix"}
+    read = read_call(
+        call["model"],
+        problems,
+        **{name: call[name] for name in asked},
+        prefix=options["prefix"],
+        fields=fields,
+    )
+    read_options(problems, cache=call["cache"], **how)
+    if len(frame.columns) and read.samples == 1 and not read.drafts():  # else seeds are added
+        gather(frame, read, current().service, problems)
+
+
+def check_folder(out: str) -> None:
+    """Make the folder and a file in it, before anything is spent on what is to go there.
+
+    Raises
+    ------
+    InputError
+        If that is not possible.
+    """
+    try:
+        Path(out).mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        msg = f"--out {out} is no folder that can be written: {error.strerror}. Nothing was sent; "
+        raise InputError(msg + "choose another folder.") from None
+
+
+def generate_table(command: Command, *, escape_formulas: bool = True) -> int:
+    """Make an output of each row of a table.
+
+    Parameters
+    ----------
+    command : Command
+    escape_formulas : bool
+        As for `write_table`.
+
+    Returns
+    -------
+    int
+        0 if every row that was asked for has its output, else 1.
+    """
+    frame, call = command.fitted.frame, command.fitted.call
+    if command.folder is None:
+        say(frame.pruna.estimate(**call))
+        return 0
+    prefix, kept = command.options["prefix"], call.get("cache") != "off"
+    results = _Results(command.read, command.fitted, command.folder, escape_formulas, prefix, kept)
+    try:
+        with rescue.also_in(command.folder.folder.absolute()):
+            made = frame.pruna.generate(**call, **command.options)
+    except (PrunaError, KeyboardInterrupt) as error:
+        part = getattr(error, "frame", None)
+        if part is not None:
+            try:
+                results.hand_over(part)
+            except InputError as failure:  # both are told
+                error.add_note(str(failure))
+        raise
+    results.hand_over(made)
+    return _say_what_became(made, command.folder, prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class _Results:
+    """Puts outputs and their table into the folder.
+
+    Attributes
+    ----------
+    read : DataFrame
+        The table as it was read.
+    fitted : Fitted
+        As it was run.
+    folder : OutFolder
+    escape_formulas : bool
+    prefix : str
+        What the results' columns begin with.
+    kept : bool
+        Whether the cache keeps the outputs for another run.
+    """
+
+    read: pd.DataFrame
+    fitted: Fitted
+    folder: OutFolder
+    escape_formulas: bool
+    prefix: str
+    kept: bool
+
+    def hand_over(self, made: pd.DataFrame) -> None:
+        """Write all, whole, also where Ctrl-C is pressed.
+
+        Raises
+        ------
+        InputError
+            If the folder takes it no more; what was to be kept is in the cache.
+        """
+        escape = self.escape_formulas
+        with interrupts.noted():
+            try:
+                out = self._with_files(self._as_it_stood(made))
+                self.folder.put_table(
+                    lambda path: write_table(out, path, escape_formulas=escape), escaped=escape
+                )
+            except Exception as error:
+                # A disk that filled up, a folder that went away, a cell that a format cannot hold.
+                msg = f"--out {self.folder.folder} cannot be written any more: {error}"
+                failure = InputError(msg)
+                failure.add_note(
+                    "What was delivered is in the cache: run again, and it is not paid for again."
+                    if self.kept
+                    else "It was not to be kept (--cache off): another run pays for it again."
+                )
+                raise failure from error
+
+    def _as_it_stood(self, made: pd.DataFrame) -> pd.DataFrame:
+        """Return the table with the cells as they were read, where they were made to fit."""
+        out = made.drop(columns=self.fitted.added, errors="ignore")
+        rows = np.repeat(np.arange(len(self.read)), len(made) // max(len(self.read), 1))
+        for label in self.fitted.changed:
+            # A column of this name may be another one by now, such as the seeds of samples.
+            if label in out.columns:
+                sent = plain_cells(self.fitted.frame[label].iloc[rows])
+                if plain_cells(out[label]) == sent:
+                    out[label] = self.read[label].iloc[rows].set_axis(out.index)
+        return out
+
+    def _with_files(self, made: pd.DataFrame) -> pd.DataFrame:
+        """Put the outputs into the folder, named by row, and let the table name them there."""
+        names: list[str | None] = []
+        width = len(str(max(len(made) - 1, 0)))
+        column = f"{self.prefix}output"
+        ids = made[f"{self.prefix}prediction_id"].tolist()
+        for place, (output, number) in enumerate(zip(made[column].tolist(), ids, strict=True)):
+            if not isinstance(output, str):
+                names.append(None)
+                continue
+            stem = f"{place:0{width}d}"
+            names.append(str(self.folder.put(Path(output), stem, plain(number))))
+        out = _flat(made) if isinstance(made.index, pd.MultiIndex) else made.copy()
+        out[column] = pd.Series(names, index=out.index, dtype=made[column].dtype)
+        return out
+
+
+def _flat(made: pd.DataFrame) -> pd.DataFrame:
+    """Make columns of the index: the row's label, called "row", and the sample's number."""
+    names: list[str] = []
+    for name in made.index.names:
+        wanted = "row" if name is None else str(name)
+        taken = {*map(str, made.columns), *names}
+        free = (wanted if number == 1 else f"{wanted}{number}" for number in count(1))
+        names.append(next(each for each in free if each not in taken))
+    return made.reset_index(names=names)
+
+
+def _say_what_became(made: pd.DataFrame, folder: OutFolder, prefix: str) -> int:
+    bad = made.pruna.failed(prefix=prefix)
+    rows = counted(len(made), "row")
+    say(f"{rows}: files and table in {folder.folder}, the table is {folder.table.name}")
+    for _, row in bad.head(_FAILED_SHOWN).iterrows():
+        say(f"  {row[prefix + 'status']}: {row[prefix + 'error']}")
+    if len(bad) > _FAILED_SHOWN:
+        say(f"  and {len(bad) - _FAILED_SHOWN:,} more; see the table's column '{prefix}error'")
+    return int(len(bad) > 0)

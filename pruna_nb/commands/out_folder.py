@@ -1,0 +1,253 @@
+"""The folder of ``--out``: what a command made there is known, and nothing else is touched.
+
+A small file beside the outputs lists them with their digests. A file that is not in it, or that
+was changed since, is somebody else's: what has its name gets another one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+from pruna_nb.errors import InputError
+from pruna_nb.tables.files import PACKED, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+MANIFEST: Final = ".pruna_nb.json"
+_FORMAT: Final = "pruna_nb files 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file that a command made.
+
+    Attributes
+    ----------
+    sha256 : str
+        Of its bytes, as they were written.
+    table : str
+        The table that names it, or the table itself.
+    source : str
+        For an output, where it was copied from; for a table, the table that was read.
+    prediction_id : str
+        The output's, if known.
+    escaped : bool
+        For a table, whether cells that begin a formula were escaped.
+    """
+
+    sha256: str
+    table: str
+    source: str = ""
+    prediction_id: str = ""
+    escaped: bool = False
+
+
+class OutFolder:
+    """What one command puts into a folder: the outputs of one table, and that table.
+
+    Parameters
+    ----------
+    folder : path
+    read : Path
+        The table that is read. A command for the same table replaces what the one before made.
+
+    Raises
+    ------
+    InputError
+        If the folder holds a file of the manifest's name that is not one.
+    """
+
+    def __init__(self, folder: str | Path, read: Path) -> None:
+        # A way through a folder that may go away, such as a/../out, leads nowhere then.
+        path = Path(folder)
+        self.folder = path.resolve() if ".." in path.parts else path.absolute()
+        self._read = _way(self.folder, read)
+        self._entries = entries_of(self.folder)
+        self._made: dict[str, Entry] = {}
+        suffix = suffixes_of(read)
+        stem = read.name[: -len(suffix)]
+        # A text file of prompts has no place for their results.
+        suffix = suffix.lower() if kind_of(read)[0] != ".txt" else ".csv"
+        self.table = self.folder / next(
+            name for name in _numbered(stem, suffix) if self._is_free_for_table(name)
+        )
+
+    def put(self, source: Path, stem: str, prediction_id: str | None) -> Path:
+        """Copy an output into the folder, unless it is there, and return its path."""
+        digest = _digest(source)
+        entry = Entry(digest, self.table.name, str(source), prediction_id or "")
+        free = (name for name in _numbered(stem, source.suffix) if name not in self._made)
+        for name in free:
+            here, known = self._digest_here(name), self._entries.get(name)
+            if here == digest and known is None:
+                break  # somebody else's file with these very bytes will do, and stays theirs
+            is_ours = known is not None and known.table == self.table.name
+            if here == digest and is_ours:  # also where a command ended before it noted it
+                self._made[name] = entry
+                break
+            if not os.path.lexists(self.folder / name) or self._is_replaceable(name, here):
+                self._write(name, lambda file: _copy(source, file))
+                self._made[name] = entry
+                break
+        return self.folder / name
+
+    def put_table(self, write: Callable[[Path], None], *, escaped: bool) -> None:
+        """Write the table, note what was made, and remove what the one before left over.
+
+        Parameters
+        ----------
+        write : callable
+            Writes the table to a path.
+        escaped : bool
+            Whether it escapes the cells that begin a formula.
+        """
+        name = self.table.name
+        part = self.folder / f".{secrets.token_hex(8)}{suffixes_of(self.table)}"
+        try:
+            part.open("xb").close()
+            write(part)
+            self._made[name] = Entry(_digest(part), name, self._read, escaped=escaped)
+            part.replace(self.table)
+        finally:
+            part.unlink(missing_ok=True)
+        # Another command may have written here meanwhile.
+        others = {
+            key: entry
+            for key, entry in entries_of(self.folder).items()
+            if entry.table != name and key not in self._made
+        }
+        self._remove_left_over()
+        content = json.dumps(
+            {_FORMAT: {key: asdict(each) for key, each in (others | self._made).items()}}, indent=1
+        )
+        self._write(MANIFEST, lambda file: file.write(content.encode()))
+
+    def _is_free_for_table(self, name: str) -> bool:
+        """Whether the table may be written there: no file, or the same table's earlier one."""
+        if not os.path.lexists(self.folder / name):
+            return True
+        entry = self._entries.get(name)
+        return (
+            entry is not None
+            and entry.source == self._read
+            and entry.sha256 == self._digest_here(name)
+        )
+
+    def _is_replaceable(self, name: str, here: str | None) -> bool:
+        """Whether a file is this table's own, as it was made, and nothing would be lost by it."""
+        entry = self._entries.get(name)
+        return (
+            entry is not None
+            and entry.table == self.table.name != name
+            and entry.sha256 == here
+            and Path(entry.source).is_file()  # in the cache, from which it was copied
+        )
+
+    def _remove_left_over(self) -> None:
+        for name in self._entries.keys() - self._made.keys():
+            if self._is_replaceable(name, self._digest_here(name)):
+                (self.folder / name).unlink(missing_ok=True)
+
+    def _digest_here(self, name: str) -> str | None:
+        """Return the digest of a plain file in the folder; None for anything else, links too."""
+        path = self.folder / name
+        try:
+            return None if path.is_symlink() or not path.is_file() else _digest(path)
+        except OSError:  # a file that we may not read is not ours
+            return None
+
+    def _write(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
+        """Write a file whole, beside its place, and put it there in place of what was there."""
+        part = self.folder / f".{secrets.token_hex(8)}.part"
+        try:
+            with part.open("xb") as file:  # "x" follows no link
+                write(file)
+            part.replace(self.folder / name)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def entries_of(folder: Path) -> dict[str, Entry]:
+    """Return what commands made in a folder, by name.
+
+    Raises
+    ------
+    InputError
+        If the file that should say so is another one.
+    """
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_bytes())
+        found = {name: Entry(**entry) for name, entry in content[_FORMAT].items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        msg = (
+            f"{path} is not the list of outputs that this version writes ({error}): move it away, "
+            "or choose another folder. Nothing was sent."
+        )
+        raise InputError(msg) from None
+    # A name from a file is no path.
+    return {name: each for name, each in found.items() if name == Path(name).name}
+
+
+def is_escaped(table: Path, outputs: Iterable[object]) -> bool:
+    """Whether a command wrote a table's rows with formulas escaped.
+
+    Parameters
+    ----------
+    table : Path
+        It may have been edited since.
+    outputs : iterable
+        Cells of its outputs, which tell of rows that were copied into another table.
+    """
+    with contextlib.suppress(InputError):
+        names = [table.absolute(), *(Path(each) for each in outputs if isinstance(each, str))]
+        for path in dict.fromkeys(names):
+            entries = entries_of(path.parent) if path.is_absolute() else {}
+            entry = entries.get(path.name)
+            if entry is not None:
+                written = entries.get(entry.table)
+                return written is not None and written.escaped
+    return False
+
+
+def _way(folder: Path, table: Path) -> str:
+    """Return how a table is reached from a folder, which stays so where both are moved."""
+    try:
+        return os.path.relpath(table.absolute(), folder)
+    except ValueError:  # Windows: on another drive
+        return str(table.absolute())
+
+
+def suffixes_of(table: Path) -> str:
+    """Return what a table's name ends with, as it is written, such as ".CSV.gz"."""
+    suffix, packed = kind_of(table)
+    return table.name[-len(suffix) - len(PACKED) * packed :]
+
+
+def _numbered(stem: str, suffix: str) -> Iterator[str]:
+    """Yield a name, then the same with -2, -3 and so on."""
+    yield f"{stem}{suffix}"
+    for number in count(2):
+        yield f"{stem}-{number}{suffix}"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _copy(source: Path, file: IO[bytes]) -> None:
+    with source.open("rb") as opened:
+        shutil.copyfileobj(opened, file, 1 << 20)

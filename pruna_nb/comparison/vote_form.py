@@ -1,0 +1,399 @@
+"""Blind voting on pairs of pictures, by keys or by buttons.
+
+A vote counts only after both pictures were seen large. Only the browser knows how wide the
+window is, and it cannot tell the kernel; so there are two bars of buttons. One is always open,
+and the browser shows it only where both pictures stand side by side at full size. The other
+one stands everywhere else, and is locked until each picture was shown large on its own. What
+cannot be seen cannot be clicked, nor take a key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from pruna_nb.comparison import vote_html as markup
+from pruna_nb.comparison import vote_parts as parts
+from pruna_nb.comparison.vote_media import QUALITY, CannotShowError, load_sides
+from pruna_nb.errors import PrunaError
+from pruna_nb.show import Thumbs
+from pruna_nb.text import counted, isolated
+from pruna_nb.widgets.saved_copy import bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+Verdict = Literal["left", "right", "tie", "both_bad"]
+View = Literal["both", "left", "right"]
+
+LARGE = 512
+"""Pixels of the longer side from which on a picture counts as seen large."""
+
+TOO_SOON = 0.4
+"""Seconds: a vote that comes sooner was meant for the pair before (a key held down)."""
+
+KEYS: dict[str, Verdict] = {"f": "left", "j": "right", "t": "tie", "b": "both_bad"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """One pair to be judged.
+
+    Parameters
+    ----------
+    key : str
+        Names the pair.
+    left, right : str
+        The pictures' paths.
+    prompt : str
+        What both were asked to show; empty if that would tell them apart.
+    note : str
+        What else both have in common, such as the seed.
+    """
+
+    key: str
+    left: str
+    right: str
+    prompt: str = ""
+    note: str = ""
+
+
+class VoteForm:
+    """A form that shows one pair after another and takes a verdict on each.
+
+    Parameters
+    ----------
+    ballots : sequence of Ballot
+        In the order in which they are to be judged.
+    cast : callable
+        Called with ballot, verdict and seconds; the vote counts when it returns.
+    retract : callable
+        Called with the ballot whose vote no longer stands.
+    reveal : callable
+        Gives the result as HTML, names and all; called at the end only.
+    judged : sequence of str, or callable
+        Keys of the pairs that were judged before, the latest last; or gives them whenever it is
+        asked, where somebody else may be judging the same pairs.
+    left_out : sequence of str
+        Why there are pairs that cannot be judged.
+    caution : str
+        What to know before voting.
+    thumbs_dir : Path, optional
+        Where the pictures as they are shown are kept.
+    clock : callable
+        Seconds that only go up.
+
+    Attributes
+    ----------
+    box : ipywidgets.VBox
+        The form itself.
+    current : Ballot or None
+        The pair that is shown.
+    """
+
+    def __init__(
+        self,
+        ballots: Sequence[Ballot],
+        *,
+        cast: Callable[[Ballot, Verdict, float], object],
+        retract: Callable[[Ballot], object],
+        reveal: Callable[[], str],
+        judged: Sequence[str] | Callable[[], Sequence[str]] = (),
+        left_out: Sequence[str] = (),
+        caution: str = "",
+        thumbs_dir: Path | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.current: Ballot | None = None
+        self._ballots = {ballot.key: ballot for ballot in ballots}
+        self._judged: list[str] = []
+        self._left_out = list(left_out)
+        self._caution = caution
+        self._broken: set[str] = set()
+        self._cast, self._retract, self._reveal = cast, retract, reveal
+        self._clock = clock
+        self._read_judged = judged if callable(judged) else None
+        self._take_in(judged() if callable(judged) else judged)
+        self._thumbs = Thumbs(thumbs_dir, quality=QUALITY)
+        self._shown_at = 0.0
+        self._seen: set[View] = set()
+        self._view: View = "both"
+        self._display_id: str | None = None
+        self._result = ""
+        self._build()
+        self._enter("start" if self._left() else "end")
+
+    # -- what a person does -------------------------------------------------------------
+
+    def start(self) -> None:
+        """Show the first pair that is not judged yet."""
+        self._show_result("")
+        self._next()
+
+    def show(self, view: View) -> None:
+        """Show one picture large, or both side by side."""
+        if self.current is None:
+            return
+        self._view = view
+        if view != "both":
+            self._seen.add(view)
+        for each in get_args(View):
+            toggle = self.box.add_class if each == view else self.box.remove_class
+            toggle(f"p-vote-view-{each}")
+        self._say("")
+        self._unlock()
+        self._take_keys()
+
+    def vote(self, verdict: Verdict, *, side_by_side: bool = False) -> bool:
+        """Take a verdict on the pair that is shown.
+
+        Parameters
+        ----------
+        verdict : {"left", "right", "tie", "both_bad"}
+            What was said.
+        side_by_side : bool
+            Whether it came by what the browser shows only where both are large.
+
+        Returns
+        -------
+        bool
+            Whether it counts.
+        """
+        ballot, seconds = self.current, self._clock() - self._shown_at
+        if ballot is None:
+            return False
+        if not (self._both_seen or (side_by_side and self._view == "both")):
+            return self._say("Look at each picture large first: Space shows one after the other.")
+        if seconds < TOO_SOON:
+            return self._say("That came before this pair could be seen: please vote again.")
+        try:
+            self._cast(ballot, verdict, seconds)
+        except PrunaError as error:
+            return self._say(f"The vote is not kept: {error}")
+        self._judged.append(ballot.key)
+        self._next()
+        return True
+
+    def undo(self) -> bool:
+        """Take the latest vote back and show its pair again."""
+        if not self._judged:
+            return self._say("There is no vote to undo.")
+        ballot = self._ballots[self._judged[-1]]
+        try:
+            self._retract(ballot)
+        except PrunaError as error:
+            return self._say(f"The vote still stands: {error}")
+        self._judged.pop()
+        self._show_result("")
+        self._next(ballot)
+        return True
+
+    def finish(self) -> None:
+        """Stop and show the result."""
+        self._enter("end")
+
+    # -- what follows from it -----------------------------------------------------------
+
+    @property
+    def _both_seen(self) -> bool:
+        return {"left", "right"} <= self._seen
+
+    def _left(self) -> list[Ballot]:
+        gone = {*self._judged, *self._broken}
+        return [ballot for key, ballot in self._ballots.items() if key not in gone]
+
+    def _take_in(self, judged: Sequence[str]) -> None:
+        """Take in what was judged, here and elsewhere; what was judged here is undone first."""
+        known = {key: None for key in judged if key in self._ballots}
+        own = {key: None for key in self._judged if key in known}
+        self._judged = [*(key for key in known if key not in own), *own]
+
+    def _next(self, ballot: Ballot | None = None) -> None:
+        """Show a pair: the one given, or the first that can be judged."""
+        if self._read_judged is not None:
+            # Another kernel may have judged some of the pairs meanwhile. Where that cannot be
+            # read, what is known here holds; a vote that cannot be kept says so by itself.
+            with contextlib.suppress(PrunaError):
+                self._take_in(self._read_judged())
+        for each in [ballot] if ballot else self._left():
+            try:
+                left, right = load_sides([each.left, each.right], self._thumbs)
+            except CannotShowError as error:
+                self._broken.add(each.key)
+                self._left_out.append(str(error))
+                continue
+            self.current = each
+            self._stage.value = markup.stage(left, right, large=LARGE)
+            self._prompt.value = markup.prompt(each.prompt, each.note)
+            self._enter("vote")
+            return
+        self._enter("end")
+
+    def _enter(self, state: Literal["start", "vote", "end"]) -> None:
+        for name, part in self._parts.items():
+            part.layout.display = "" if name == state else "none"
+        self._aside.layout.display = "" if state == "vote" else "none"
+        self._head.value = markup.head(len(self._judged), self._total, at_pair=state == "vote")
+        self._say("")
+        if state == "vote":
+            self._seen = set()
+            # Who looks at one after the other does so again at the next pair.
+            self.show("both" if self._view == "both" else "left")
+            self._undo.disabled = not self._judged
+            self._shown_at = self._clock()
+            return
+        self.current = None
+        self._stage.value = ""
+        if state == "start":
+            self._intro.value = markup.intro(
+                self._total, len(self._judged), self._left_out, self._caution
+            )
+            self._start.description = "Go on" if self._judged else "Start"
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        self._outro.value = markup.outro(self._total, len(self._judged), self._left_out)
+        self._go_on.layout.display = "" if self._left() else "none"
+        self._undo_row.layout.display = "" if self._judged else "none"
+        if not self._total:
+            return
+        try:
+            self._show_result(self._reveal())
+        except PrunaError as error:
+            self._show_result(f"<p>{isolated(f'The votes are kept. {error}', 500)}</p>")
+        # It takes U here too, and brings the end of a long form into view.
+        self._take_keys()
+
+    @property
+    def _total(self) -> int:
+        return len(self._ballots) - len(self._broken)
+
+    def _say(self, text: str) -> bool:
+        self._status.value = markup.status(text)
+        return False
+
+    def _unlock(self) -> None:
+        for button in self._locked_buttons:
+            button.disabled = not self._both_seen
+        self._lock.value = markup.lock(self._what_to_do())
+        for name, button in self._view_buttons.items():
+            button.button_style = "info" if name == self._view else ""
+
+    def _what_to_do(self) -> str:
+        if self._both_seen:
+            return "Which one is better?"
+        if not self._seen:
+            return "Look at each one large before you vote: Space."
+        return "Now the other one: Space."
+
+    def _on_key(self, keys: Any, *, side_by_side: bool) -> None:
+        typed = str(keys.value)
+        if not typed:
+            return
+        # Fast typing piles up: what was typed before the field was emptied has been handled.
+        key = typed[-1].lower()
+        keys.value = ""
+        if key in KEYS:
+            self.vote(KEYS[key], side_by_side=side_by_side)
+        elif key == "u":
+            self.undo()
+        elif key == " ":
+            self.show("right" if self._view == "left" else "left")
+        elif key == "s":
+            self.show("both")
+
+    def _take_keys(self) -> None:
+        for keys in self._key_fields:
+            keys.focus()
+
+    # -- how it is built and shown ------------------------------------------------------
+
+    def _build(self) -> None:
+        import ipywidgets as w
+
+        self._head, self._prompt, self._stage = (
+            parts.html(name) for name in ("head", "prompt", "stage")
+        )
+        self._status, self._lock, self._intro, self._outro = (
+            parts.html(name) for name in ("status", "lock", "intro", "outro")
+        )
+        self._start = parts.button("start", "Start", self.start, style="primary")
+        self._go_on = parts.button("go-on", "Go on voting", self.start)
+        self._undo_last = parts.button("undo-last", "Undo the last vote", self.undo)
+        self._undo = parts.button("undo", "Undo (U)", self.undo)
+        self._view_buttons = {
+            "left": parts.button("show-left", "Left large", lambda: self.show("left")),
+            "right": parts.button("show-right", "Right large", lambda: self.show("right")),
+            "both": parts.button("show-both", "Side by side (S)", lambda: self.show("both")),
+        }
+        finish = parts.button("finish", "Stop and show the result", self.finish)
+        self._key_fields: list[Any] = []
+        wide, _ = self._vote_bar("wide", side_by_side=True)
+        narrow, self._locked_buttons = self._vote_bar("narrow", side_by_side=False)
+        self._undo_row = parts.row(
+            "undo-row", [self._undo_last, self._key_field(side_by_side=False)]
+        )
+        # The bars stand above the pictures: there they stay in one place, whatever the pictures'
+        # shape, and the key field that has the focus does not scroll the pictures away.
+        views = parts.row("views", [*self._view_buttons.values(), self._lock, self._status])
+        self._aside = parts.row("aside", [self._undo, finish])
+        self._parts = {
+            "start": parts.column("intro-part", [self._intro, self._start]),
+            "vote": parts.column("vote-part", [self._prompt, wide, narrow, views, self._stage]),
+            "end": parts.column("outro-part", [self._outro, self._go_on, self._undo_row]),
+        }
+        style = w.HTML(markup.STYLE)
+        style.layout.display = "none"
+        self.box = w.VBox(
+            [style, parts.row("top", [self._head, self._aside]), *self._parts.values()]
+        )
+        self.box.layout.width = "100%"
+        self.box.add_class("p-vote")
+
+    def _vote_bar(self, name: str, *, side_by_side: bool) -> tuple[Any, list[Any]]:
+        def voting(verdict: Verdict) -> Callable[[], object]:
+            return lambda: self.vote(verdict, side_by_side=side_by_side)
+
+        buttons = [
+            parts.button("left", "Left is better (F)", voting("left"), style="primary"),
+            parts.button("tie", "Equally good (T)", voting("tie")),
+            parts.button("bad", "Both bad (B)", voting("both_bad")),
+            parts.button("right", "Right is better (J)", voting("right"), style="primary"),
+        ]
+        return parts.row(name, [*buttons, self._key_field(side_by_side=side_by_side)]), buttons
+
+    def _key_field(self, *, side_by_side: bool) -> Any:
+        import ipywidgets as w
+
+        keys = w.Text(placeholder="keys here", continuous_update=True)
+        keys.add_class("p-vote-keys")
+        keys.observe(lambda _: self._on_key(keys, side_by_side=side_by_side), "value")
+        self._key_fields.append(keys)
+        return keys
+
+    def _show_result(self, result: str) -> None:
+        self._result = result
+        if self._display_id is not None:
+            shown = _ipython_display()
+            shown.update_display(shown.HTML(result), display_id=self._display_id)
+
+    def _ipython_display_(self) -> None:
+        shown = _ipython_display()
+        shown.display(bundle(self.box, repr(self)), raw=True)
+        # A form that is saved keeps nothing: the result stands below it, in an output of its own.
+        handle = shown.display(shown.HTML(self._result), display_id=True)
+        self._display_id = handle.display_id
+
+    def __repr__(self) -> str:
+        return f"<VoteForm: {len(self._judged)} of {counted(self._total, 'pair')} judged>"
+
+
+def _ipython_display() -> Any:
+    """Import IPython.display, which says that it is typed and is not."""
+    from IPython import display
+
+    return display

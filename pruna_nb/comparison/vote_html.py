@@ -1,0 +1,203 @@
+"""The HTML of the voting form; it is live only, so a style sheet of its own is allowed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pruna_nb.show.ratios import fit
+from pruna_nb.text import NO_MATH, counted, isolated
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_GAP = 16
+_PROMPT_LIMIT = 600
+_SAID_LIMIT = 300
+_HEIGHT = "max(62vh, 512px)"
+
+STYLE = """<style>
+.p-vote {container-type: inline-size; container-name: pvote; padding: 4px 4px 14px;
+  color: var(--jp-content-font-color1, inherit);}
+.p-vote .widget-html, .p-vote .widget-html-content {margin: 0; height: auto; line-height: 1.5;
+  overflow: visible;}
+.p-vote .widget-html-content {width: 100%;}
+.p-vote p {margin: 0;}
+.p-vote .pv-faint {opacity: .7;}
+.p-vote .p-vote-vote-part, .p-vote .p-vote-intro-part, .p-vote .p-vote-outro-part {gap: 10px;
+  overflow: visible;}
+.p-vote .p-vote-row {display: flex; flex-flow: row wrap; gap: 8px; align-items: center;
+  overflow: visible;}
+.p-vote .p-vote-row .jupyter-button {margin: 0; padding: 0 14px;}
+.p-vote .p-vote-top {margin: 0 0 6px;}
+.p-vote .p-vote-head {flex: 1 1 200px;}
+.p-vote .p-vote-wide, .p-vote .p-vote-narrow {justify-content: center;}
+.p-vote .p-vote-start, .p-vote .p-vote-go-on {align-self: flex-start; padding: 0 22px;}
+.p-vote .p-vote-lock, .p-vote .p-vote-status {width: auto; margin-left: 8px;}
+.p-vote .p-vote-keys {width: 84px; margin: 0;}
+/* Focusing the field scrolls to what lies below it too: the pictures. */
+.p-vote .p-vote-keys input {scroll-margin: 100px 0 71vh;}
+.p-vote .p-vote-outro-part .p-vote-keys input {scroll-margin: 110px 0 240px;}
+.p-vote .pv-sides {display: flex; justify-content: center; gap: 16px; align-items: center;}
+.p-vote .pv-side {flex: 1 1 0; min-width: 0; display: flex; justify-content: center;}
+.p-vote-view-both .pv-left {justify-content: flex-end;}
+.p-vote-view-both .pv-right {justify-content: flex-start;}
+.p-vote-view-left .pv-right, .p-vote-view-right .pv-left {display: none !important;}
+.p-vote .pv-side img, .p-vote .pv-side video {display: block; border-radius: 4px;}
+.p-vote .pv-track {height: 4px; border-radius: 2px; background: rgba(128,128,128,.25);
+  margin: 4px 0 0;}
+.p-vote .pv-done {height: 4px; border-radius: 2px; background: rgba(64,120,220,.9);}
+.p-vote .p-vote-wide {display: none;}
+/* So that the key field stays in line with the buttons. */
+@container pvote (max-width: 680px) {
+  .p-vote .p-vote-narrow .jupyter-button {padding: 0 6px;}
+}
+.p-vote kbd {border: 1px solid rgba(128,128,128,.6); border-radius: 3px; padding: 0 5px;
+  font-size: .9em; color: inherit; background: rgba(128,128,128,.12); box-shadow: none;}
+</style>"""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What stands on one side.
+
+    Parameters
+    ----------
+    uri : str
+        The picture or video itself, as a data URI.
+    width, height : int
+        Its shape, in pixels.
+    is_video : bool
+        Whether it plays.
+    """
+
+    uri: str = field(repr=False)
+    width: int
+    height: int
+    is_video: bool = False
+
+
+def stage(left: Side, right: Side, *, large: int) -> str:
+    """Draw both sides, with equally long longer sides, and say from which width both fit.
+
+    Parameters
+    ----------
+    left, right : Side
+        What is compared.
+    large : int
+        Pixels of the longer side from which on a picture counts as seen large.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    longest = max(left.width, left.height, right.width, right.height)
+    least = min(large, longest)
+    needed = [fit(side.width, side.height, least, enlarge=True)[0] for side in (left, right)]
+    rule = (
+        f"<style>@container pvote (min-width: {2 * max(needed) + _GAP}px) {{"
+        ".p-vote-view-both .p-vote-wide {display: flex !important;}"
+        ".p-vote-view-both .p-vote-narrow, .p-vote-view-both .p-vote-lock "
+        "{display: none !important;}}</style>"
+    )
+    sides = _side("left", left, longest) + _side("right", right, longest)
+    return f"{rule}<div class='pv-sides'>{sides}</div>"
+
+
+def _side(name: str, side: Side, longest: int) -> str:
+    width, height = fit(side.width, side.height, longest, enlarge=True)
+    # Never wider than its place, never higher than the window allows, and never out of shape.
+    style = (
+        f"width:min(100%,{width}px,{_HEIGHT}*{width / height:.4f});height:auto;"
+        f"aspect-ratio:{width}/{height}"
+    )
+    if side.is_video:
+        shown = f"<video src='{side.uri}' autoplay loop muted playsinline controls style='{style}'>"
+        shown += f"the {name} video</video>"
+    else:
+        shown = f"<img src='{side.uri}' alt='the {name} picture' style='{style}'>"
+    return f"<div class='pv-side pv-{name}'>{shown}</div>"
+
+
+def prompt(text: str, note: str) -> str:
+    """Write what both pictures have in common."""
+    parts = []
+    if text:
+        parts.append(f"<p>{isolated(text, _PROMPT_LIMIT)}</p>")
+    if note:
+        parts.append(f"<p class='pv-faint'>{isolated(note, _SAID_LIMIT)}</p>")
+    return f"<div class='{NO_MATH}'>{''.join(parts)}</div>" if parts else ""
+
+
+def head(judged: int, total: int, *, at_pair: bool) -> str:
+    """Say how far it is, with a bar."""
+    if not total:
+        return ""
+    share = 100 * judged / total
+    said = f"{judged:,} of {total:,} judged"
+    if at_pair:
+        said = f"<strong>Pair {judged + 1:,} of {total:,}</strong>"
+    return (
+        f"<p>{said}</p><div class='pv-track'>"
+        f"<div class='pv-done' style='width:{share:.1f}%'></div></div>"
+    )
+
+
+def intro(total: int, judged: int, left_out: Sequence[str], caution: str = "") -> str:
+    """Say what is going to happen, and which keys there are."""
+    task = (
+        f"<p>{counted(total, 'pair')} of pictures"
+        f"{f', {judged:,} of them judged' if judged else ''}. Which one is better? What they are "
+        "is told at the end.</p>"
+    )
+    keys = (
+        ("F", "left is better"),
+        ("J", "right is better"),
+        ("T", "equally good"),
+        ("B", "both bad"),
+        ("U", "undo"),
+        ("Space", "one at a time, large"),
+        ("S", "side by side"),
+    )
+    legend = " &nbsp; ".join(f"<kbd>{key}</kbd> {what}" for key, what in keys)
+    said = f"<p style='margin-top:6px'>{isolated(caution, _SAID_LIMIT)}</p>" if caution else ""
+    return f"{task}{said}<p style='margin-top:6px'>{legend}</p>{_left_out(left_out)}"
+
+
+def outro(total: int, judged: int, left_out: Sequence[str]) -> str:
+    """Say that it is done, or how much there would still be."""
+    if not total:
+        return f"<p>There is nothing to judge.</p>{_left_out(left_out)}"
+    if judged >= total:
+        said = f"All {counted(total, 'pair')} judged." if total > 1 else "The one pair is judged."
+    else:
+        said = f"{judged:,} of {counted(total, 'pair')} judged. All votes are kept."
+    return f"<p>{said}</p>{_left_out(left_out)}"
+
+
+def status(text: str) -> str:
+    """Write a short message; nothing for an empty one."""
+    return f"<p class='{NO_MATH}'>{isolated(text, _SAID_LIMIT)}</p>" if text else ""
+
+
+def lock(text: str) -> str:
+    """Say what is to be done before a vote counts."""
+    return f"<p class='pv-faint'>{text}</p>"
+
+
+def _left_out(reasons: Sequence[str]) -> str:
+    if not reasons:
+        return ""
+    counts = Counter(reasons)
+    items = "".join(
+        f"<li>{isolated(reason, _SAID_LIMIT)}{f' ({count:,} pairs)' if count > 1 else ''}</li>"
+        for reason, count in counts.items()
+    )
+    number = counted(len(reasons), "pair")
+    verb = "is" if len(reasons) == 1 else "are"
+    return (
+        f"<details class='{NO_MATH}' style='margin-top:6px'><summary>{number} {verb} left out"
+        f"</summary><ul>{items}</ul></details>"
+    )

@@ -1,0 +1,248 @@
+"""From drafts to finals: the same requests with the same seeds, in full quality."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pruna_nb.arguments import listed
+from pruna_nb.errors import ColumnError, InputError
+from pruna_nb.frames.asked import call_of
+from pruna_nb.frames.call import Call, read_call
+from pruna_nb.frames.columns import column, places_of
+from pruna_nb.frames.records import records_of
+from pruna_nb.frames.requests import row_name
+from pruna_nb.frames.results import steps_of
+from pruna_nb.frames.template import fill
+from pruna_nb.redact import MASK
+from pruna_nb.tables.cells import fit
+from pruna_nb.templates import is_missing
+from pruna_nb.text import described, is_scalar, shown
+
+if TYPE_CHECKING:
+    from pruna_nb.arguments import Problems
+
+
+def chosen(frame: pd.DataFrame, rows: Any, prefix: str) -> pd.DataFrame:
+    """Return the rows that were chosen and whose draft is there, as ``frame.loc[rows]`` has them.
+
+    A draft that failed is left out, chosen or not: its final would be a video that nobody saw.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        With drafts.
+    rows : mask, labels, slice, callable or None
+        As `DataFrame.loc` takes them; a Series of booleans is aligned by its labels, and a
+        missing value of a mask is False. None: all.
+    prefix : str
+        That of the drafts' columns.
+
+    Raises
+    ------
+    ColumnError
+        If the frame has no drafts.
+    InputError
+        If a label is not in the index, or a mask does not fit the frame.
+    """
+    status = column(frame, prefix + "status", "finalize()")
+    there = [value == "succeeded" for value in status]
+    if places_of(frame, prefix + "output"):  # its cell is empty where the draft was taken out
+        outputs = column(frame, prefix + "output", "finalize()")
+        there = [yes and path is not None for yes, path in zip(there, outputs, strict=True)]
+    if callable(rows):
+        try:
+            rows = rows(frame)
+        except Exception as error:
+            msg = f"rows: the callable failed: {type(error).__name__}: {error}"
+            raise InputError(msg[:300]) from error
+    places = _places(frame, rows)
+    return frame.iloc[[place for place in places if there[place]]]
+
+
+def _places(frame: pd.DataFrame, rows: Any) -> list[int]:
+    index = frame.index
+    if rows is None:
+        return list(range(len(frame)))
+    if isinstance(rows, pd.DataFrame):
+        msg = "rows is a frame; give its index, or finalize it itself: frame.pruna.finalize()."
+        raise InputError(msg)
+    numbers = pd.Series(range(len(frame)), index)
+    rows = rows.item() if is_scalar(rows) else rows
+    if isinstance(rows, slice):
+        return _loc(numbers, rows)
+    if _is_one_label(rows, index):
+        rows = [rows]
+    if isinstance(rows, pd.Series) and _is_mask(rows.tolist(), rows.dtype):
+        return _aligned(rows, index)
+    # Asked of its class: an object may make attributes of any name, or fail to.
+    labels = rows.tolist() if hasattr(type(rows), "tolist") else list(rows)
+    if not _is_mask(labels, getattr(rows, "dtype", None)):
+        return _loc(numbers, labels)
+    if len(labels) != len(frame):
+        msg = f"rows is a mask of {len(labels)} values, and the frame has {len(frame)} rows."
+        raise InputError(msg)
+    return [place for place, value in enumerate(labels) if not is_missing(value) and value]
+
+
+def _is_one_label(rows: Any, index: pd.Index[Any]) -> bool:
+    """Whether rows are one label alone, which a tuple is where the index has several levels."""
+    if isinstance(rows, tuple):
+        return index.nlevels > 1 and not any(isinstance(part, tuple) for part in rows)
+    return isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable)
+
+
+def _is_mask(values: list[Any], dtype: Any) -> bool:
+    """Whether values are True, False and missing ones; all missing ones need their dtype."""
+    kinds = [isinstance(value, (bool, np.bool_)) for value in values if not is_missing(value)]
+    if dtype is not None and pd.api.types.is_bool_dtype(dtype):
+        return True
+    return bool(kinds) and all(kinds)
+
+
+def _aligned(mask: pd.Series[Any], index: pd.Index[Any]) -> list[int]:
+    """Return the places where a mask is True, by its labels, as pandas aligns it."""
+    if not mask.index.equals(index):
+        strange = index.difference(mask.index)
+        if len(strange) or not (mask.index.is_unique and index.is_unique):
+            missing = ", ".join(map(shown, strange[:10]))
+            why = f"it has no {missing}" if missing else "labels are there more than once"
+            msg = f"rows: the mask's labels are not the frame's: {why}. An array goes by place."
+            raise InputError(msg)
+        mask = mask.reindex(index)
+    return [place for place, value in enumerate(mask.tolist()) if not is_missing(value) and value]
+
+
+def _loc(numbers: pd.Series[Any], labels: Any) -> list[int]:
+    """Return the places of labels, or of a slice of them, in the order given."""
+    try:
+        found: list[int] = numbers.loc[labels].tolist()
+    except Exception as error:  # noqa: BLE001 - of pandas, which has one of its own for each kind
+        known = numbers.index
+        strange = [] if isinstance(labels, slice) else [x for x in labels if not _holds(known, x)]
+        what = ", ".join(map(shown, strange[:10])) or f"{type(error).__name__}: {error}"[:300]
+        msg = f"rows: no such label in the frame's index: {what}."
+        raise InputError(msg) from None
+    return found
+
+
+def _holds(index: pd.Index[Any], label: Any) -> bool:
+    try:
+        return label in index
+    except Exception:  # noqa: BLE001 - it cannot be hashed, or compared
+        return False
+
+
+def final_call(
+    frame: pd.DataFrame, prefix: str, changes: dict[str, Any], problems: Problems
+) -> Call:
+    """Give the call of the final pass: that of the drafts, but in full.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The drafts that were chosen.
+    prefix : str
+        That of their columns.
+    changes : dict
+        What is to be another than for the drafts; all arguments that made them, if the
+        frame does not say.
+    problems : Problems
+        Where it is noted what is wrong with the changes.
+
+    Raises
+    ------
+    InputError
+        If the frame does not say how its drafts were made and the changes don't either, if
+        they were no drafts, or if rows have no seed or cells that are not what their drafts were
+        made of: a final would be another video then.
+    """
+    call = _draft_call(frame, prefix, changes, problems)
+    model = call.known_model()
+    if not call.drafts() or (model.known and "draft" not in model.fields):
+        msg = f"{prefix}output holds no drafts: they are made with draft=True, by p-video."
+        raise InputError(msg)
+    # A row that was no draft among drafts is the request that it was: its output is there.
+    final = {"draft": False} if "draft" in call.columns else {}
+    constants = {name: value for name, value in call.constants.items() if name != "draft"}
+    columns = {name: label for name, label in call.columns.items() if name != "draft"}
+    if "seed" not in constants:
+        columns.setdefault("seed", "seed")
+        _check_seeds(frame, columns["seed"])
+    _check_as_drafted(frame, prefix, call, {name.removesuffix("_col") for name in changes})
+    return replace(call, columns=columns, constants={**constants, **final})
+
+
+def _draft_call(
+    frame: pd.DataFrame, prefix: str, changes: dict[str, Any], problems: Problems
+) -> Call:
+    given = dict(changes)
+    known = steps_of(frame).get(prefix + "output")
+    if known is None and not given:
+        return call_of(frame, prefix + "output")
+    base = Call("p-video") if known is None else known
+    model = given.pop("model", base.model)
+    options = {name: given.pop(name) for name in ("prompt_col", "prompt") if name in given}
+    unchecked = given.pop("unchecked", base.unchecked)
+    new = read_call(model, problems, unchecked=unchecked, fields=given, **options)
+    changed = {*new.constants, *new.columns, *(["prompt"] if new.template is not None else [])}
+    return replace(
+        base,
+        model=new.model,
+        prefix=prefix,
+        unchecked=new.unchecked,
+        template=new.template or (None if "prompt" in changed else base.template),
+        constants={**_without(base.constants, changed), **new.constants},
+        columns={**_without(base.columns, changed), **new.columns},
+        recorded=base.recorded - changed,
+    ).settled()
+
+
+def _without(values: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in names}
+
+
+def _check_seeds(frame: pd.DataFrame, label: Any) -> None:
+    seeds = column(frame, label, "finalize(), which needs the seeds of the drafts")
+    missing = [row_name(frame.index, place) for place, seed in enumerate(seeds) if seed is None]
+    if missing:
+        msg = (
+            f"{', '.join(missing[:10])}: no seed in column {label!r}, and without the seed of its "
+            "draft a final is another video."
+        )
+        raise InputError(msg, [msg])
+
+
+def _check_as_drafted(frame: pd.DataFrame, prefix: str, call: Call, changed: set[str]) -> None:
+    """Refuse cells that were edited since the drafts were made, unless a change names them."""
+    fields = call.known_model().fields
+    now: dict[str, list[Any]] = {}
+    with contextlib.suppress(ColumnError, InputError):  # the run tells which column is missing
+        for name, label in call.columns.items():
+            if name in fields and not fields[name].media and not isinstance(label, list):
+                cells = column(frame, label, f"{name}_col")
+                now[name] = [fit(fields[name], cell) for cell in cells]
+        if call.template is not None:
+            now["prompt"] = [each.prompt for each in fill(call.template, frame)]
+    wrong = [
+        f"{row_name(frame.index, place)}: {name} is {described(cells[place])}, and its draft was "
+        f"made of {described(record.input[name])}"
+        for place, record in enumerate(records_of(frame, prefix + "output"))
+        for name, cells in now.items()
+        if record is not None
+        and name not in {*changed, "draft"}
+        and cells[place] is not None
+        and record.input.get(name, cells[place]) not in (cells[place], MASK)
+    ]
+    if wrong:
+        head = (
+            "The frame was edited since its drafts were made, so these finals would be other "
+            "videos. Undo that, or name the column to send what it says now, such as "
+            'finalize(prompt_col="prompt"). Nothing was sent:'
+        )
+        raise InputError(listed(head, wrong), wrong)

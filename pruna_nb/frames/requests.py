@@ -1,0 +1,275 @@
+"""From a frame and a call to one request a row: every mistake is found here, before spending."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb.arguments import MISTAKES, listed
+from pruna_nb.batch.plan import Request
+from pruna_nb.catalog import check_input
+from pruna_nb.catalog.unicode import unsendable
+from pruna_nb.errors import InputError, TooLargeError
+from pruna_nb.frames.chains import is_output, missing_outputs
+from pruna_nb.frames.columns import column, label_text
+from pruna_nb.frames.media import MediaReader
+from pruna_nb.frames.template import Filled, fill
+from pruna_nb.store.keys import Namer
+from pruna_nb.tables.cells import fit, plain
+from pruna_nb.templates import plain_number
+from pruna_nb.text import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pandas as pd
+
+    from pruna_nb.arguments import Problems
+    from pruna_nb.catalog import Model
+    from pruna_nb.frames.call import Call
+
+_NO_TEMPLATE = Filled()
+_DIGITS = 10
+"""More than the number of a picture has, and fewer than Python refuses to read."""
+
+
+def gather(frame: pd.DataFrame, call: Call, service: str, problems: Problems) -> list[Request]:
+    """Make one request of each row; what is wrong with the call and the rows is noted.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As `expand` gives it.
+    call : Call
+        What is asked for.
+    service : str
+        Who will answer (`Settings.service`).
+    problems : Problems
+        Where it is noted that a column is missing (`ColumnError`), or that rows hold what the
+        model does not take (`InputError`: all of them, by label).
+
+    Returns
+    -------
+    list of Request
+        Of use only if nothing was noted.
+    """
+    call = call.settled()
+    model = call.known_model()
+    reader = _Reader(model, call, service)
+    reader.read_constants(frame, problems)
+    names: list[str] = []
+    cells: list[list[Any]] = []
+    readers: list[Callable[[Any], Any] | None] = []
+    for name, label in call.columns.items():
+        with reader.telling(name, problems):
+            cells.append(_cells(frame, name, label, model))
+            names.append(name)
+            readers.append(reader.of(name, _made_before(frame, call, name)))
+    there = replace(call, columns={name: call.columns[name] for name in names})
+    reasons = missing_outputs(frame, there)
+    filled: list[Filled] = [_NO_TEMPLATE] * len(frame)
+    if call.template is not None:
+        with reader.telling("prompt", problems):
+            filled = fill(call.template, frame)
+            names.append("prompt")
+            cells.append([each.prompt for each in filled])
+            readers.append(None)
+    wrong: list[str] = []
+    requests: list[Request] = []
+    rows = zip(*cells, strict=True) if cells else ([] for _ in range(len(frame)))
+    for place, (row, reason) in enumerate(zip(rows, reasons, strict=True)):
+        if skipped := reason or filled[place].empty:
+            requests.append(Request(None, None, skipped))
+            continue
+        if problem := filled[place].problem:
+            wrong.append(f"{row_name(frame.index, place)}: {problem}")
+            continue
+        try:
+            requests.append(reader.request(names, readers, row))
+        except (InputError, TooLargeError) as error:
+            wrong.append(f"{row_name(frame.index, place)}: {_text(error)}")
+    if wrong:
+        problems.add(input_error(model, wrong))
+    return requests
+
+
+def row_name(index: pd.Index[Any], place: int) -> str:
+    """Name a row by its label, and by its place where the labels are not unique."""
+    label = index[place]
+    label = tuple(map(plain, label)) if isinstance(label, tuple) else plain(label)
+    return f"row {label!r}" if index.is_unique else f"row {label!r} (at position {place})"
+
+
+class _Reader:
+    """Makes requests of one call's rows."""
+
+    def __init__(self, model: Model, call: Call, service: str) -> None:
+        self.model, self.call = model, call
+        self._namer = Namer(service, model)
+        self.constants: dict[str, Any] = {}
+        self._needed = frozenset({"prompt", *model.required, *call.needs})
+        self._media_names = frozenset(field.name for field in model.media_fields)
+        self._media = MediaReader(unchecked=call.unchecked)
+        self._recorded = MediaReader(unchecked=call.unchecked, recorded=True)
+        self._told: set[str] = set()
+
+    @contextlib.contextmanager
+    def telling(self, name: str, problems: Problems) -> Iterator[None]:
+        """Note what is wrong with a field of all rows, so that no row tells it again."""
+        try:
+            yield
+        except MISTAKES as error:
+            problems.add(error)
+            self._told.add(name)
+
+    def read_constants(self, frame: pd.DataFrame, problems: Problems) -> None:
+        """Make the constants plain, and check those that can be checked alone.
+
+        What is wrong with one would be wrong in each row: it is noted once, and left out.
+        """
+        lacking = _lacking(self.model, self.call)
+        if lacking:
+            problems.add(_not_given(frame, self.model, lacking))
+            self._told.update(lacking)
+        given: dict[str, Any] = {}
+        wrong: dict[str, str] = {}
+        for name, value in self.call.constants.items():
+            read = self.of(name)
+            try:
+                given[name] = value if read is None else read(value)
+            except (InputError, TooLargeError) as error:
+                wrong[name] = f"{name}: {_text(error)}"
+        for problem in check_input(self.model, given, unchecked=self.call.unchecked):
+            if problem.kind not in {"missing", "only_when"}:
+                wrong[problem.field] = str(problem)
+        if wrong:
+            problems.add(input_error(self.model, list(wrong.values())))
+        self._told.update(wrong)
+        self.constants = {name: value for name, value in given.items() if name not in wrong}
+
+    def of(self, name: str, made_before: str = "") -> Callable[[Any], Any] | None:
+        """Give what makes a cell fit its field; None where it fits as it is.
+
+        Parameters
+        ----------
+        name : str
+            The field.
+        made_before : str
+            The column of an earlier step's outputs that it is read from, if it is.
+        """
+        field = self.model.fields.get(name)
+        media = self._recorded if name in self.call.recorded else self._media
+        if field is None:
+            return media.of_unknown
+        if field.media:
+            return media.of(field, made_before)
+        if field.type in {"string", "boolean"}:
+            return _number_as_text if name == "reference_image" else None
+        return lambda value: fit(field, value)
+
+    def request(
+        self,
+        names: Sequence[str],
+        readers: Sequence[Callable[[Any], Any] | None],
+        row: Sequence[Any],
+    ) -> Request:
+        given = dict(self.constants)
+        for name, reader, value in zip(names, readers, row, strict=True):
+            if value is None or (isinstance(value, str) and not value.strip()):
+                if name in self._needed:
+                    return Request(None, None, f"{name} is empty")
+                if value is None or name in self._media_names:
+                    continue
+            given[name] = value if reader is None else reader(value)
+            if name in self._needed and given[name] == []:
+                return Request(None, None, f"{name} is empty")
+        found = check_input(self.model, given, unchecked=self.call.unchecked)
+        if self._told:  # what it goes with, or lacks, is not known then
+            found = [
+                problem
+                for problem in found
+                if problem.field in names and problem.kind not in {"missing", "only_when"}
+            ]
+        problems: list[object] = list(found)
+        if "reference_image" in given:
+            problems += _no_such_image(given)
+        if problems:
+            raise InputError("; ".join(map(str, problems)), problems)
+        try:
+            return Request(self._namer.key(given), given)
+        except TypeError as error:  # of a field that the catalogue does not know
+            msg = f"it cannot be written as JSON: {error}"
+            raise InputError(msg) from None
+
+
+def _number_as_text(value: Any) -> Any:
+    """Give a number as the text that the service wants it in."""
+    number = plain(value)
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    if not isinstance(number, int) or isinstance(number, bool):
+        return number
+    return number if unsendable(number) else str(number)
+
+
+def _no_such_image(given: dict[str, Any]) -> list[str]:
+    number, images = given["reference_image"], given.get("images")
+    count = len(images) if isinstance(images, list) else 1
+    if not isinstance(number, str) or (
+        number.isdecimal() and len(number) < _DIGITS and 1 <= int(number) <= count
+    ):
+        return []
+    text = f"reference_image: {shown(number)} names none of the {count} images; give '1'"
+    return [f"{text} to '{count}'." if count > 1 else f"{text}."]
+
+
+def _cells(frame: pd.DataFrame, name: str, given: Any, model: Model) -> list[Any]:
+    """Return a field's cells; of a list of columns, each row's cells as one list."""
+    if not isinstance(given, list):
+        cells = column(frame, given, f"{name}_col")
+        # Known fields are made to fit by their type.
+        return cells if name in model.fields else [plain_number(cell) for cell in cells]
+    several = [column(frame, label, f"{name}_col") for label in given]
+    rows = zip(*several, strict=True) if several else ([] for _ in range(len(frame)))
+    return [_joined(row) for row in rows]
+
+
+def _joined(row: Sequence[Any]) -> list[Any]:
+    items: list[Any] = []
+    for cell in row:
+        if isinstance(cell, (list, tuple)):
+            items.extend(cell)
+        elif cell is not None:
+            items.append(cell)
+    return items
+
+
+def _made_before(frame: pd.DataFrame, call: Call, name: str) -> str:
+    given = call.columns[name]
+    labels = given if isinstance(given, list) else [given]
+    return next((label for label in labels if is_output(frame, label)), "")
+
+
+def _lacking(model: Model, call: Call) -> list[str]:
+    needed = call.needs if call.unchecked else (*model.required, *call.needs)
+    given = {*call.constants, *call.columns, *(["prompt"] if call.template is not None else [])}
+    return [name for name in dict.fromkeys(needed) if name not in given]
+
+
+def _not_given(frame: pd.DataFrame, model: Model, missing: list[str]) -> InputError:
+    ways = " ".join(f"Give {name}_col= (a column) or {name}=." for name in missing)
+    columns = ", ".join(map(repr, map(label_text, frame.columns[:20]))) or "none"
+    msg = f"{model.name} needs {' and '.join(missing)}. {ways} The columns are: {columns}."
+    return InputError(msg, [msg])
+
+
+def input_error(model: Model, problems: list[str]) -> InputError:
+    """Return the error that names every problem of a call's rows."""
+    head = f"{model.name} does not take this input; nothing was sent:"
+    return InputError(listed(head, problems), problems)
+
+
+def _text(error: InputError | TooLargeError) -> str:
+    # What an API error adds to its message (whether it was charged) holds for the whole call.
+    return error.message if isinstance(error, TooLargeError) else str(error)

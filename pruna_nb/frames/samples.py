@@ -1,0 +1,107 @@
+"""Samples and seeds: a row becomes several, and drafts get the seeds that their finals need."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pruna_nb.catalog.check import not_whole
+from pruna_nb.frames.columns import column, plain_label, with_columns
+from pruna_nb.frames.requests import input_error, row_name
+from pruna_nb.frames.results import set_aside
+from pruna_nb.templates import plain_number
+from pruna_nb.text import shown
+
+if TYPE_CHECKING:
+    from pruna_nb.frames.call import Call
+
+FIRST_SEED = 1
+
+
+def expand(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
+    """Give a frame with a row for each output, and a column "seed" where seeds are chosen.
+
+    - **Samples** repeat each row, with an index level "sample" (1, 2, ...) below the frame's
+      own: every row is still told apart, ``out.loc[label]`` gives all samples of a row, and
+      ``out.xs(1, level="sample")`` is the frame as it was. Samples of samples get the level
+      "sample2", and so do those of a frame with a column "sample". Seeds are the same at each
+      run: seed, seed + 1, ..., from 1 where no seed is given.
+    - **Drafts** without a seed get seed 1, since their final pass makes the same video only
+      with the same seed.
+
+    A column "seed" that is not the call's own stays as ``step1_seed``.
+    """
+    if call.samples > 1:
+        return _sampled(frame, call)
+    if call.drafts() and "seed" not in call.constants:
+        return _with_draft_seeds(frame, call)
+    return frame
+
+
+def _sampled(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
+    numbers = np.tile(np.arange(1, call.samples + 1), len(frame))
+    # With its samples, each row is told apart again; until then its labels are there several times.
+    strict = not frame.flags.allows_duplicate_labels
+    rows = frame.set_flags(allows_duplicate_labels=True)
+    grown = rows.iloc[np.repeat(np.arange(len(frame)), call.samples)].copy()
+    if "seed" in call.columns:
+        firsts = _whole_seeds(frame, call)
+    else:
+        first = plain_number(call.constants.get("seed", FIRST_SEED))
+        if why := not_whole("seed", first):
+            raise input_error(call.known_model(), [f"seed: {shown(first)} is {why}"])
+        firsts = [first] * len(frame)
+    seeds = [
+        None if first is None else first + number
+        for first in firsts
+        for number in range(call.samples)
+    ]
+    levels = [grown.index.get_level_values(level) for level in range(grown.index.nlevels)]
+    free = (f"sample{number}" if number > 1 else "sample" for number in count(1))
+    taken = {*map(plain_label, grown.index.names), *map(plain_label, frame.columns)}
+    names = [*grown.index.names, next(name for name in free if name not in taken)]
+    grown.index = pd.MultiIndex.from_arrays([*levels, numbers], names=names)
+    return _with_seeds(grown.set_flags(allows_duplicate_labels=not strict), call, seeds)
+
+
+def _with_draft_seeds(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
+    seeds: list[int | None] = [None] * len(frame)
+    if "seed" in call.columns:
+        seeds = _whole_seeds(frame, call)
+    drafts: list[Any] = [True] * len(frame)
+    if "draft" in call.columns:
+        drafts = column(frame, call.columns["draft"], "draft_col")
+    chosen = [
+        FIRST_SEED if seed is None and draft is True else seed
+        for seed, draft in zip(seeds, drafts, strict=True)
+    ]
+    return _with_seeds(frame, call, chosen)
+
+
+def _with_seeds(frame: pd.DataFrame, call: Call, seeds: list[int | None]) -> pd.DataFrame:
+    own = call.columns.get("seed") == "seed"
+    out = frame if own else set_aside(frame, ["seed"])[0]
+    values: Any = pd.array(seeds, dtype="Int64") if None in seeds else seeds
+    return with_columns(out, {"seed": values})
+
+
+def _whole_seeds(frame: pd.DataFrame, call: Call) -> list[int | None]:
+    """Return the seeds of a column, which samples count on from.
+
+    Raises
+    ------
+    InputError
+        If a seed is not a whole number: all of them, by row.
+    """
+    seeds = [plain_number(seed) for seed in column(frame, call.columns["seed"], "seed_col")]
+    problems = [
+        f"{row_name(frame.index, place)}: seed: {shown(seed)} is {why}"
+        for place, seed in enumerate(seeds)
+        if seed is not None and (why := not_whole("seed", seed))
+    ]
+    if problems:
+        raise input_error(call.known_model(), problems)
+    return seeds

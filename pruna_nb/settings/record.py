@@ -1,0 +1,390 @@
+"""Key, address, folders and limits: the only reader of the package's own variables.
+
+A setting comes from, first found first: a ``with configure(...)`` around the call, `configure`,
+the environment, the default. A key that is in none is looked for in the system's keyring, where
+`pruna_nb.login` may have put it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb import arguments
+from pruna_nb.arguments import Problems
+from pruna_nb.errors import InputError, MissingKeyError, SettingsError
+from pruna_nb.redact import Hidden
+from pruna_nb.settings import keyrings, scopes
+from pruna_nb.settings.handover import Handover, hash_of
+from pruna_nb.settings.origins import (
+    DEFAULT_BASE_URL,
+    canonical_origin,
+    clean_base_url,
+    host_of,
+    is_loopback,
+)
+from pruna_nb.text import described, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pruna_nb.arguments import Seconds
+    from pruna_nb.settings.scopes import Configured
+
+_KEY_HELP = (
+    "No API key. Set PRUNA_API_KEY, or call pruna_nb.login() or "
+    "pruna_nb.configure(api_key=...). To try everything without a key, use the emulator: "
+    "`pruna-nb demo`, or pruna_nb.use_emulator() in a notebook."
+)
+_KEY_NOT_HANDED = (
+    "No API key: the session that started this process has one of its own, which it hands to no "
+    "other process. Set the same one as PRUNA_API_KEY in the environment, or call "
+    "pruna_nb.configure(api_key=...) in this process."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is in force for a call; made by `current`.
+
+    Parameters
+    ----------
+    api_key : str or None
+        The key of the service; None if none was given.
+    base_url : str
+        The service's address, without ``/v1``.
+    cache_dir : Path
+        Where media, cache and journal live.
+    state_dir : Path
+        Where the processes of this machine keep their common limits.
+    limits : mapping of str to (int, float)
+        Requests and seconds, by model, or by "status", "delivery", "files".
+    workers : int
+        Threads that talk to the service in one run.
+    timeout : float
+        Seconds to wait for an answer.
+    max_output_bytes : int
+        An output larger than this is cut off and refused.
+    """
+
+    api_key: str | None = field(default=None, repr=False)
+    base_url: str = DEFAULT_BASE_URL
+    cache_dir: Path = field(default_factory=lambda: _default_dir("cache"))
+    state_dir: Path = field(default_factory=lambda: _default_dir("state"))
+    limits: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    workers: int = 32
+    timeout: float = 60.0
+    max_output_bytes: int = 2 * 1024**3
+
+    def require_key(self) -> str:
+        """Give the key, or raise `MissingKeyError` that says how to get one."""
+        if self.api_key is None:
+            raise MissingKeyError(_KEY_NOT_HANDED if HANDOVER.is_other_key(None) else _KEY_HELP)
+        return self.api_key
+
+    @property
+    def service(self) -> str:
+        """The host that answers; every loopback address is one, "loopback"."""
+        host = host_of(self.base_url)
+        return "loopback" if is_loopback(host) else host
+
+    @property
+    def origin(self) -> str:
+        """The service's one name, however its address is spelt (`canonical_origin`)."""
+        return _origin(self.base_url)
+
+    @property
+    def account(self) -> str:
+        """Name key and address without telling the key (a keyed hash of 16 hex digits)."""
+        text = f"{self.origin}\n{self.api_key or ''}".encode()
+        return hashlib.blake2b(text, digest_size=8, person=b"pruna_nb").hexdigest()
+
+    @property
+    def key_hash(self) -> str | None:
+        """Name the key without telling it (a hash of 16 hex digits); None without a key.
+
+        Keys are random words: of the hash's 64 bits none is found again.
+        """
+        if self.api_key is None:
+            return None
+        return hash_of(self.api_key)
+
+
+_origin = lru_cache(maxsize=64)(canonical_origin)
+_ENVIRONMENT = {
+    "api_key": "PRUNA_API_KEY",
+    "base_url": "PRUNA_API_URL",
+    "cache_dir": "PRUNA_NB_CACHE_DIR",
+    "state_dir": "PRUNA_NB_STATE_DIR",
+}
+HANDOVER = Handover(_ENVIRONMENT)
+scopes.on_change(HANDOVER.publish)
+
+
+def _default_dir(kind: str) -> Path:
+    import platformdirs
+
+    paths = {"cache": platformdirs.user_cache_path, "state": platformdirs.user_state_path}
+    return paths[kind]("pruna_nb", appauthor=False)
+
+
+def current(**overrides: Any) -> Settings:
+    """Give the settings in force.
+
+    Parameters
+    ----------
+    **overrides
+        Settings for this one call; None means "as it is".
+
+    Raises
+    ------
+    SettingsError
+        If one of them is wrong.
+    """
+    overrides = _with_hidden_key(overrides)
+    given = _with_hidden_key({name: os.environ.get(var) for name, var in _ENVIRONMENT.items()})
+    merged: dict[str, Any] = {name: value for name, value in given.items() if value}
+    for name in _FOLDERS & merged.keys():
+        merged[name] = _fixed_dir(name, merged[name])
+    mine = scopes.in_force()
+    merged = scopes.merge(merged, [HANDOVER.settings(), *mine])
+    merged.update({name: value for name, value in overrides.items() if value is not None})
+    clean = _read(merged)
+    if "api_key" not in clean:
+        stored = keyrings.stored_key(clean.get("base_url", DEFAULT_BASE_URL))
+        clean = _with_hidden_key({**clean, "api_key": stored})
+    chosen = any(changes.get("api_key") for changes in (overrides, *mine))
+    if not chosen and HANDOVER.is_other_key(clean["api_key"]):
+        clean["api_key"] = None  # never pay with another one than the session does
+    return Settings(**clean)
+
+
+def keep_key(api_key: str, *, store: bool = False) -> None:
+    """Use a key from now on: for the session, or also for later ones.
+
+    Parameters
+    ----------
+    api_key : str
+        The service's key.
+    store : bool
+        Whether to put it into the system's keyring, for the address that is in force.
+
+    Raises
+    ------
+    SettingsError
+        If it can be no key, or the keyring does not take it.
+    MissingExtraError
+        If it is to be stored and the package for that is not installed.
+    """
+    api_key = key = _clean_key(api_key)
+    if store:
+        keyrings.store_key(current().base_url, key)
+    configure(api_key=key)
+
+
+def configure(
+    *,
+    api_key: str | None = None,
+    base_url: str | None = None,
+    cache_dir: str | Path | None = None,
+    state_dir: str | Path | None = None,
+    limits: Mapping[str, tuple[int, float]] | None = None,
+    workers: int | None = None,
+    timeout: Seconds | None = None,
+    max_output_bytes: int | None = None,
+) -> Configured:
+    """Set the session's settings; in a ``with``, its own thread's or task's, for its length.
+
+    A plain call is the session's: all threads see it. ``with configure(...)`` is seen by nobody
+    but the thread or asyncio task that it stands in, and leaves nothing behind. A run keeps the
+    settings that it began with.
+
+    Parameters
+    ----------
+    api_key : str, optional
+        The service's key; else the environment's ``PRUNA_API_KEY``.
+    base_url : str, optional
+        The service's address, with or without ``/v1``; else ``PRUNA_API_URL``. Plain http is
+        taken for this machine alone.
+    cache_dir : path, optional
+        Where outputs are kept; else ``PRUNA_NB_CACHE_DIR``, else the user's cache folder. A
+        folder of this machine, or one that is mounted; no address such as ``s3://``.
+    state_dir : path, optional
+        Where this machine's processes keep their common limits; else ``PRUNA_NB_STATE_DIR``.
+    limits : mapping of str to (int, float), optional
+        Requests and seconds for a model, or for "status", "delivery" or "files"; added to
+        the limits that were set before.
+    workers : int, optional
+        Threads that talk to the service in one run, 1 to 128. Default 32.
+    timeout : float, optional
+        Seconds to wait for an answer. Default 60.
+    max_output_bytes : int, optional
+        The largest output that is taken, in bytes. Default 2 GiB.
+
+    Returns
+    -------
+    Configured
+        A context manager, for a ``with``.
+
+    Raises
+    ------
+    SettingsError
+        If values are wrong: all of them in one error; nothing is changed then.
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> with pruna_nb.configure(limits={"p-image": (500, 60.0)}):
+    ...     pruna_nb.settings.current().limits["p-image"]
+    (500, 60.0)
+    """
+    given = _with_hidden_key(locals())
+    api_key = given["api_key"]
+    clean = _read(given)
+    return scopes.change(clean)
+
+
+def reset() -> None:
+    """Forget all that `configure` set, and what the keyring held."""
+    scopes.reset()
+    keyrings.forget()
+    _FIXED_DIRS.clear()
+
+
+def _with_hidden_key(values: dict[str, Any]) -> dict[str, Any]:
+    """Return settings whose key no traceback shows that comes with its variables."""
+    return {
+        name: Hidden(value) if name == "api_key" and isinstance(value, str) else value
+        for name, value in values.items()
+    }
+
+
+def _clean_key(value: object) -> Hidden:
+    value = Hidden(value.strip() if isinstance(value, str) else "")
+    if not re.fullmatch(r"[\x21-\x7e]+", value):
+        message = (
+            "The API key must be one word of printable ASCII characters (it is not shown here)."
+        )
+        raise SettingsError(message)
+    return value
+
+
+def _clean_limits(value: object) -> Mapping[str, tuple[int, float]]:
+    if not isinstance(value, Mapping):
+        message = (
+            "limits must be a dict of (requests, seconds) by model, such as "
+            f'{{"p-image": (250, 60.0)}}; {described(value)} was given.'
+        )
+        raise SettingsError(message)
+    clean: dict[str, tuple[int, float]] = {}
+    for name, limit in value.items():
+        try:
+            requests, per = limit
+            number = arguments.whole("requests", requests, most=10**9)
+            seconds = arguments.seconds("seconds", per)
+        except (TypeError, ValueError):  # both of the package's errors are ValueErrors
+            number, seconds = 0, None
+        if seconds is None:
+            message = (
+                f"limits[{shown(name)}] must be (requests, seconds), both above 0, such as "
+                f"(250, 60.0); {shown(limit)} was given."
+            )
+            raise SettingsError(message)
+        clean[str(name)] = (number, seconds)
+    return MappingProxyType(clean)
+
+
+def _clean_number(name: str, low: int, high: int) -> Callable[[object], int]:
+    def clean(value: object) -> int:
+        try:
+            return arguments.whole(name, value, least=low, most=high)
+        except InputError as error:
+            raise SettingsError(str(error)) from None
+
+    return clean
+
+
+def _clean_timeout(value: object) -> float:
+    seconds = arguments.seconds("timeout", value)
+    if seconds is None or not _TIME_OUT_AT_LEAST <= seconds <= _TIME_OUT_AT_MOST:
+        allowed = f"{_TIME_OUT_AT_LEAST:g} to {_TIME_OUT_AT_MOST:g}"
+        given = described(value)
+        raise SettingsError(f"timeout must be {allowed} seconds; {given} was given.")
+    return seconds
+
+
+_TIME_OUT_AT_LEAST, _TIME_OUT_AT_MOST = 0.001, 86_400.0
+
+
+def _clean_dir(name: str) -> Callable[[object], Path]:
+    def clean(value: object) -> Path:
+        where = f"{name} ({_ENVIRONMENT[name]} in the environment)"
+        text = os.fspath(value) if isinstance(value, os.PathLike) else value
+        if not isinstance(text, str) or not text.strip() or "\0" in text:
+            given = described(value)
+            raise SettingsError(f"{where} must be a folder's path; {given} was given.")
+        if address := arguments.ADDRESS.match(text.strip()):
+            # The rest is not shown: such addresses may hold keys.
+            message = (
+                f"{where} must be a folder of this machine; an address, {address[1]}://..., was "
+                "given, which is not supported. Mount it and give the folder."
+            )
+            raise SettingsError(message)
+        try:
+            return Path(text).expanduser().absolute()
+        except (RuntimeError, OSError) as error:  # no such user's home, no folder to stand in
+            raise SettingsError(f"{where} cannot be used: {error}.") from None
+
+    return clean
+
+
+_FOLDERS = {"cache_dir", "state_dir"}
+_FIXED_DIRS: dict[str, Path] = {}
+
+
+def _fixed_dir(name: str, value: str) -> Path:
+    """Return a folder of the environment as it was meant when it was first seen.
+
+    A program that goes to another folder must not leave its cache, and its journal, behind.
+    """
+    if value not in _FIXED_DIRS:
+        _FIXED_DIRS.setdefault(value, _clean_dir(name)(value))
+    return _FIXED_DIRS[value]
+
+
+for _name in _FOLDERS:
+    if os.environ.get(_ENVIRONMENT[_name]):
+        with contextlib.suppress(SettingsError):  # it is told where it is used
+            _fixed_dir(_name, os.environ[_ENVIRONMENT[_name]])
+
+
+_CLEAN: dict[str, Any] = {
+    "api_key": _clean_key,
+    "base_url": clean_base_url,
+    "cache_dir": _clean_dir("cache_dir"),
+    "state_dir": _clean_dir("state_dir"),
+    "limits": _clean_limits,
+    "workers": _clean_number("workers", 1, 128),
+    "timeout": _clean_timeout,
+    "max_output_bytes": _clean_number("max_output_bytes", 1, 2**63),
+}
+
+
+def _read(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check settings, but for None; all that are wrong are told in one error."""
+    problems = Problems()
+    clean: dict[str, Any] = {}
+    for name, value in given.items():
+        if value is not None:
+            with problems.noted():
+                clean[name] = _CLEAN[name](value)
+    problems.check("These settings cannot be used; nothing was changed")
+    return clean

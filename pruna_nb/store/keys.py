@@ -1,0 +1,80 @@
+"""What makes two requests the same: service, model, and every field that is no secret."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb.files.inputs import Media, replace_media
+from pruna_nb.redact import MASK, redact_values
+
+if TYPE_CHECKING:
+    from pruna_nb.catalog import Model
+
+
+def request_key(service: str, model: Model, given: dict[str, Any]) -> str:
+    """Name a request by the SHA-256 of its canonical JSON; see `Namer`, which names many."""
+    return Namer(service, model).key(given)
+
+
+class Namer:
+    """Names the requests of one service and model by the SHA-256 of their canonical JSON.
+
+    A file counts by its bytes, not by its path or the address that an upload gave it. A
+    secret (`hf_api_token`) opens a door and changes no pixel, so it does not count.
+
+    Parameters
+    ----------
+    service : str
+        Who answers (`Settings.service`): an emulator's output is none of the real service.
+    model : Model
+        As the catalogue gives it.
+    """
+
+    def __init__(self, service: str, model: Model) -> None:
+        self._secrets = _secrets(model)
+        # What all have in common is written once: of a hundred thousand keys, a third of the time.
+        self._head = _JSON.encode([service, model.name])[:-1]
+
+    def key(self, given: dict[str, Any]) -> str:
+        """Name a request.
+
+        Parameters
+        ----------
+        given : dict
+            Plain Python values, and `Media`.
+        """
+        if not self._secrets.isdisjoint(given):
+            given = {name: value for name, value in given.items() if name not in self._secrets}
+        text = f"{self._head},{_JSON.encode(given)}]"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def shown(model: Model, given: dict[str, Any]) -> dict[str, Any]:
+    """Return an input as it may be kept and shown: secrets masked, files by their SHA-256.
+
+    Signatures and tokens in addresses are secrets too. What is masked cannot be sent again from
+    the record: a run that goes on, or sends again, has the input itself in memory.
+    """
+    secrets = _secrets(model)
+    plain = redact_values(replace_media(given, _bytes_named))
+    return {name: MASK if name in secrets else value for name, value in plain.items()}
+
+
+def _bytes_named(value: object) -> dict[str, str]:
+    if isinstance(value, Media):
+        return {"sha256": value.sha256}
+    msg = f"{type(value).__name__} cannot stand in an input"
+    raise TypeError(msg)
+
+
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_bytes_named)
+
+
+@lru_cache(maxsize=512)
+def _secrets(model: Model) -> frozenset[str]:
+    """Name a model's secret fields; the known one counts in a model that is not known, too."""
+    named = {name for name, field in model.fields.items() if field.secret}
+    return frozenset(named | {"hf_api_token"})

@@ -1,0 +1,146 @@
+"""What the journal tells: what a prediction was asked for, and what is open, lost or expired."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb.settings.origins import canonical_origin
+from pruna_nb.store.database import database_of
+from pruna_nb.store.entries import COLUMNS, Entry, Recorded, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+class Lookups:
+    """The questions to the journal of a cache folder, for one service and account.
+
+    Parameters
+    ----------
+    folder : Path
+        The cache folder.
+    origin : str
+        The service's address: an id means something there alone.
+    account : str or None
+        Whose predictions they are (`Settings.key_hash`): the service gives them to that account
+        alone. None reads those of all accounts.
+    """
+
+    def __init__(self, folder: Path, origin: str, account: str | None = None) -> None:
+        origin = canonical_origin(origin)
+        self.folder, self.origin, self.account = folder, origin, account
+        self.database = database_of(folder)
+        # Entries of releases that noted no account count as everybody's.
+        self._ours = "origin = ?" if account is None else "origin = ? AND account IN (?, '')"
+        self._our_values = (origin,) if account is None else (origin, account)
+
+    def knows_other(self, prediction_id: str, key: str) -> bool:
+        """Whether an id is known here for another request, of the same service and account."""
+        return bool(
+            self.database.execute(
+                f"SELECT 1 FROM prediction WHERE prediction_id = ? AND key <> ? "  # noqa: S608 - ours
+                f"AND {self._ours} LIMIT 1",
+                (prediction_id, key, *self._our_values),
+            )
+        )
+
+    def requests_by_id(self, ids: Iterable[str]) -> dict[str, Recorded]:
+        """Return what predictions were asked for, by their ids, as far as that is known.
+
+        The journal is asked first, for it knows service and account: those that are open,
+        delivered, failed, canceled, expired and lost. What it has forgotten (after 30 days) the
+        cache knows, as long as it keeps the output.
+
+        Parameters
+        ----------
+        ids : iterable of str
+            The service's names; 100,000 take about a second.
+        """
+        found: dict[str, Recorded] = {}
+        wanted = sorted(set(ids))
+        sql = (
+            "SELECT prediction_id, model, request, state, key FROM prediction "  # noqa: S608 - ours
+            f"WHERE {self._ours} AND request IS NOT NULL AND prediction_id IN ({{}})"
+        )
+        for rows in self.database.select_in(sql, wanted, self._our_values):
+            for name, model, request, state, key in rows:
+                if asked := _object_of(request):
+                    found[name] = Recorded(model, asked, state, key)
+        missing = [name for name in wanted if name not in found]
+        sql = "SELECT prediction_id, key, value FROM item WHERE prediction_id IN ({})"
+        for rows in self.database.select_in(sql, missing):
+            for name, key, value in rows:
+                kept = _object_of(value)
+                model, given = kept.get("model"), kept.get("input")
+                if isinstance(model, str) and isinstance(given, dict) and self._is_ours(kept):
+                    found[name] = Recorded(model, given, "delivered", key)
+        return found
+
+    def _is_ours(self, kept: dict[str, Any]) -> bool:
+        """Whether an output was made by our service and account, or does not say by which."""
+        origin, account = kept.get("origin", self.origin), kept.get("account") or ""
+        return canonical_origin(origin) == self.origin and (
+            not self.account or account in {self.account, ""}
+        )
+
+    def delivered(self, keys: Iterable[str]) -> dict[str, Entry]:
+        """Return what was delivered last for requests, to be fetched again: its file may be gone.
+
+        What was made with ``cache="off"`` is not among them: it was not to be kept.
+        """
+        found: dict[str, Entry] = {}
+        sql = (
+            f"SELECT {COLUMNS} FROM prediction "  # noqa: S608 - ours
+            f"WHERE {self._ours} AND state = 'delivered' AND reusable AND key IN ({{}})"
+        )
+        for rows in self.database.select_in(sql, sorted(keys), self._our_values):
+            for entry in (Entry(*row) for row in rows):
+                last = found.get(entry.key)
+                fetchable = entry.prediction_id or entry.generation_url
+                if fetchable and (last is None or entry.sent_at > last.sent_at):
+                    found[entry.key] = entry
+        return found
+
+    def elsewhere(self) -> dict[str, Entry]:
+        """Return what is open of other accounts at this service, by key: theirs to fetch."""
+        if not self.account:
+            return {}
+        found = self._select(
+            "state IN ('intent', 'sent') AND origin = ? AND account NOT IN (?, '')",
+            *self._our_values,
+        )
+        return {entry.key: entry for entry in found}
+
+    def look(self, entry: str) -> Entry | None:
+        """Give an entry as it stands now; None if it was taken back."""
+        return next(iter(self._select("entry = ?", entry)), None)
+
+    def lost(self) -> dict[str, list[Entry]]:
+        """Return what was lost on the way and was not sent again since, by key."""
+        return self._by_key("lost")
+
+    def expired(self) -> dict[str, list[Entry]]:
+        """Return what expired before it was fetched and was not sent again since, by key."""
+        return self._by_key("expired")
+
+    def _by_key(self, state: State) -> dict[str, list[Entry]]:
+        found: dict[str, list[Entry]] = {}
+        for entry in self._select(f"state = '{state}' AND {self._ours}", *self._our_values):
+            found.setdefault(entry.key, []).append(entry)
+        return found
+
+    def _select(self, where: str, *values: Any) -> list[Entry]:
+        sql = f"SELECT {COLUMNS} FROM prediction WHERE {where}"  # noqa: S608 - ours
+        rows = self.database.execute(sql, values)
+        return [Entry(*row) for row in rows]
+
+
+def _object_of(text: object) -> dict[str, Any]:
+    """Return what was kept as a JSON object; empty where it is damaged, as by another program."""
+    try:
+        found = json.loads(text) if isinstance(text, str) else {}
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

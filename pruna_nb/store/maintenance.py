@@ -1,0 +1,277 @@
+"""The cache, looked after: how large it is, what may go, whether it is whole."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pruna_nb.errors import InputError
+from pruna_nb.files.owned import (
+    is_marked,
+    is_media_name,
+    leads_through_no_link,
+    media_files,
+    thumb_files,
+)
+from pruna_nb.files.store import media_dir, sha256_of, unwritable
+from pruna_nb.settings import current
+from pruna_nb.store import sidecars
+from pruna_nb.store.database import database_of
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+    from pathlib import Path
+
+__all__ = ["CacheInfo", "clear", "info", "prune", "rebuild", "verify"]
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
+_YOUNG_SECONDS = 3600.0
+"""A file that no entry names is left alone for so long: a run may be about to name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheInfo:
+    """What a cache folder holds.
+
+    Parameters
+    ----------
+    folder : Path
+        The cache folder.
+    entries : int
+        Requests whose output is kept.
+    files : int
+        Media files.
+    bytes : int
+        What the media files take.
+    thumbnail_bytes : int
+        What the thumbnails take; they are made anew when needed.
+    """
+
+    folder: Path
+    entries: int
+    files: int
+    bytes: int
+    thumbnail_bytes: int
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return (
+            f"{self.entries:,} outputs in {self.files:,} files, {self.bytes / 1e6:,.1f} MB "
+            f"(and {self.thumbnail_bytes / 1e6:,.1f} MB of thumbnails), in {self.folder}"
+        )
+
+
+def info() -> CacheInfo:
+    """Say what the cache folder holds.
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> pruna_nb.cache.info().entries >= 0
+    True
+    """
+    folder = current().cache_dir
+    if not folder.is_dir():
+        return CacheInfo(folder, 0, 0, 0, 0)
+    (entries,) = database_of(folder).execute("SELECT count(*) FROM item")[0]
+    sizes = [_size_of(file) for file in media_files(media_dir(folder))]
+    thumbs = sum(_size_of(file) for file in _thumbnails(folder))
+    return CacheInfo(folder, entries, len(sizes), sum(sizes), thumbs)
+
+
+def prune(
+    *, older_than: str | float | timedelta | None = None, keep_bytes: int | None = None
+) -> int:
+    """Drop what was not used for long, media files that no entry names, and old thumbnails.
+
+    Only files that the cache made are deleted: by its own pattern of names, regular ones, through
+    no link. In a ``media`` folder that was there before the cache, they are those that its journal
+    says were delivered.
+
+    Parameters
+    ----------
+    older_than : str, float or timedelta, optional
+        Drop outputs last used longer ago than this: "30d", "12h", "90m", or seconds. The use
+        is noted once a day.
+    keep_bytes : int, optional
+        Drop thumbnails, the oldest first, and then the outputs unused longest, until all of
+        them take no more than this.
+
+    Returns
+    -------
+    int
+        The bytes that were freed.
+
+    Raises
+    ------
+    InputError
+        If neither is given, or one cannot be read.
+    """
+    if older_than is None and keep_bytes is None:
+        msg = "prune() needs older_than= (such as '30d') or keep_bytes=; clear() drops everything."
+        raise InputError(msg)
+    folder = current().cache_dir
+    if not folder.is_dir():
+        return 0
+    database = database_of(folder)
+    freed = 0
+    if older_than is not None:
+        before = time.time() - _seconds(older_than)
+        database.change("DELETE FROM item WHERE used_at < ?", [before])
+        freed += sum(_unlink(file) for file in _thumbnails(folder) if _age_of(file) < before)
+    if keep_bytes is not None:
+        freed += _drop_thumbnails_down_to(folder, keep_bytes)
+        _drop_down_to(folder, keep_bytes)
+    return freed + _drop_unnamed(folder)
+
+
+def verify() -> list[str]:
+    """Read every media file and drop the entries whose file is gone or damaged.
+
+    Returns
+    -------
+    list of str
+        The media files that were gone or damaged; the next run fetches them again at no cost, or
+        makes them anew where the service no longer has them. An entry whose file is no media file
+        of the cache is dropped too, and what it names is not touched.
+    """
+    folder = current().cache_dir
+    if not folder.is_dir():
+        return []
+    database, media = database_of(folder), media_dir(folder)
+    bad = []
+    for (name,) in database.execute("SELECT DISTINCT media FROM item"):
+        # A database may be somebody else's: what it names is no path before it is looked at.
+        is_ours = is_media_name(name) and leads_through_no_link(media, name)
+        path = media / name if is_ours else None
+        if path is not None and sha256_of(path) == path.stem:
+            continue
+        bad.append(str(media / name) if is_media_name(name) else str(name))
+        database.change("DELETE FROM item WHERE media IS ?", [name])
+        if path is not None and is_marked(media):
+            path.unlink(missing_ok=True)
+            sidecars.forget(folder, name)
+    return bad
+
+
+def clear() -> int:
+    """Drop every output and thumbnail; the journal of what was sent stays.
+
+    Only files that the cache made are deleted, as for `prune`.
+
+    Returns
+    -------
+    int
+        The bytes that were freed.
+    """
+    folder = current().cache_dir
+    if not folder.is_dir():
+        return 0
+    database_of(folder).change("DELETE FROM item")
+    freed = _drop_unnamed(folder, young_too=True)
+    return freed + sum(_unlink(file) for file in _thumbnails(folder))
+
+
+def rebuild() -> int:
+    """Put outputs into the index that it lacks, by the records beside the media files.
+
+    A run does it by itself where the index (``pruna_nb.sqlite``) is missing or damaged; this also
+    writes the records of outputs that an earlier release kept without.
+
+    Returns
+    -------
+    int
+        The outputs that the index has more; none of them was paid for again.
+    """
+    folder = current().cache_dir
+    if not folder.is_dir():
+        return 0
+    with database_of(folder).transaction() as connection:
+        sidecars.write_missing(folder, connection)
+        return sidecars.restore(folder, connection)
+
+
+def _seconds(value: str | float | timedelta) -> float:
+    if hasattr(value, "total_seconds"):
+        return float(value.total_seconds())
+    if isinstance(value, (int, float)) and value >= 0:
+        return float(value)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", str(value))
+    if not found:
+        msg = f"older_than={value!r} is no length of time; give '30d', '12h', '90m' or seconds."
+        raise InputError(msg)
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _thumbnails(folder: Path) -> list[Path]:
+    return list(thumb_files(folder / "thumbs"))
+
+
+def _age_of(file: Path) -> float:
+    return file.lstat().st_mtime
+
+
+def _size_of(file: Path) -> int:
+    return file.lstat().st_size
+
+
+def _drop_thumbnails_down_to(folder: Path, keep_bytes: int) -> int:
+    """Drop the oldest thumbnails, which are made anew when needed, before any output."""
+    thumbs = sorted(_thumbnails(folder), key=_age_of)
+    total = sum(_size_of(file) for file in [*thumbs, *media_files(media_dir(folder))])
+    freed = 0
+    for file in thumbs:
+        if total - freed <= keep_bytes:
+            break
+        freed += _unlink(file)
+    return freed
+
+
+def _drop_down_to(folder: Path, keep_bytes: int) -> None:
+    database = database_of(folder)
+    rows = database.execute("SELECT media, max(size), max(used_at) FROM item GROUP BY media")
+    total = sum(size for _, size, _ in rows)
+    for media, size, _ in sorted(rows, key=lambda row: row[2]):
+        if total <= keep_bytes:
+            break
+        database.change("DELETE FROM item WHERE media = ?", [media])
+        total -= size
+
+
+def _named(folder: Path) -> set[str]:
+    """Return the media files that entries name."""
+    rows = database_of(folder).execute("SELECT DISTINCT media FROM item")
+    return {name for (name,) in rows if is_media_name(name)}
+
+
+def _delivered(folder: Path) -> set[str]:
+    """Return the media files that the journal says were delivered into this folder."""
+    rows = database_of(folder).execute("SELECT DISTINCT media FROM prediction")
+    return {name for (name,) in rows if is_media_name(name)}
+
+
+def _drop_unnamed(folder: Path, *, young_too: bool = False) -> int:
+    """Delete media files that neither an entry nor work under way names any more."""
+    media, named = media_dir(folder), _named(folder)
+    # A folder that was there before may hold files that somebody else named in this way.
+    delivered = None if is_marked(media) else _delivered(folder)
+    freed = 0
+    for file in media_files(media):
+        name = file.relative_to(media).as_posix()
+        if name in named or (not young_too and time.time() - _age_of(file) < _YOUNG_SECONDS):
+            continue
+        if delivered is None or (name in delivered and sha256_of(file) == file.stem):
+            freed += _unlink(file)
+            sidecars.forget(folder, name)
+    return freed
+
+
+def _unlink(file: Path) -> int:
+    size = _size_of(file)
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(file.parent, error) from None
+    return size

@@ -1,0 +1,1 @@
+"""Tables in files: CSV, Excel, JSON Lines and Parquet, read as they stand."""

@@ -1,0 +1,267 @@
+"""Text: any value named in an error, and text of unknown origin made safe to look at.
+
+A prompt may hold markup, dollar signs that JupyterLab takes for mathematics, control characters,
+marks that turn the reading direction of all that follows, or a hundred thousand characters.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+import unicodedata
+from collections.abc import Sized
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb.redact import redact_addresses
+
+if TYPE_CHECKING:
+    from pruna_nb.errors import PrunaError
+
+CAPTION_LIMIT = 140
+"""Characters of a caption below a picture; its whole text is in the alt text."""
+
+ALT_LIMIT = 1_000
+"""Characters of an alt text."""
+
+NO_MATH = "mathjax_ignore tex2jax_ignore"
+"""Classes that keep ``$`` from becoming mathematics: MathJax 3 reads the first, 2 the second."""
+
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # C0 and C1, but for tab and line ends
+    "\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"  # direction, zero width
+    "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # byte order mark, interlinear, tags
+    "\ud800-\udfff]"  # halves of pairs: no encoding takes them
+)
+_SPACE = re.compile(r"\s+")
+_MEGABYTE = 950_000  # from here, "1.0 MB" says more than "950 kB"
+_JOINER = "\u200d"
+_SHOWN_AT_MOST = 60
+_BITS_AT_MOST = 4096
+_ONE_LINE_AT_MOST = 1200
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_PLAIN = (str, bytes, int, float, Decimal, Fraction, PurePath, timedelta, type(None))
+
+
+def shown(value: object, most: int = _SHOWN_AT_MOST) -> str:
+    """Return a value as Python writes it, in one line that is cut off where it is long.
+
+    Examples
+    --------
+    >>> shown("60"), shown(object()), shown("x" * 100, 5), shown(10**5000)
+    ("'60'", '<object object>', "'xxxx…", 'a number too long to show')
+    """
+    if isinstance(value, int) and value.bit_length() > _BITS_AT_MOST:
+        return "a number too long to show"  # beyond 4,300 digits Python itself refuses
+    if isinstance(value, (str, bytes)) and len(value) > most:
+        value = value[: most + 1]
+    try:
+        text = str(value) if isinstance(value, Decimal) else repr(value)
+    except Exception:  # noqa: BLE001 - the error that names the value is what matters
+        return f"<{type(value).__name__}>"
+    text = " ".join(_ADDRESS.sub("", text).splitlines())
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def described(value: object) -> str:
+    """Return a value as an error names it: short ones as they are, others by their kind.
+
+    Examples
+    --------
+    >>> described("60"), described([1, 2]), described(object)
+    ("'60'", 'a list of 2', 'a type')
+    """
+    if isinstance(value, _PLAIN):
+        return shown(value)
+    kind = type(value).__name__
+    if is_scalar(value) or kind in {"NAType", "NaTType"}:
+        return shown(value)
+    article = "an" if kind[:1].lower() in "aeiou" else "a"
+    if isinstance(value, Sized):
+        try:
+            return f"{article} {kind} of {len(value):,}"
+        except Exception:  # noqa: BLE001 - the kind says enough
+            return f"{article} {kind}"
+    return f"{article} {kind}"
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether a value is one of numpy's scalars, or an array of no dimension.
+
+    Asked of its class: an object may make attributes of any name, or fail to.
+    """
+    kind = type(value)
+    return all(hasattr(kind, name) for name in ("item", "ndim", "dtype")) and value.ndim == 0
+
+
+def one_line(said: object) -> str:
+    """Return a text, or an error's, on one line, with what is secret in its addresses masked."""
+    return redact_addresses(" ".join(str(said).split()))[:_ONE_LINE_AT_MOST]
+
+
+def brief(error: PrunaError) -> str:
+    """Say what an error was, without what it meant for the one call that met it."""
+    parts = [getattr(error, name, None) for name in ("status", "code", "message")]
+    return one_line(" ".join(str(part) for part in parts if part is not None) or error)
+
+
+def _sign(match: re.Match[str]) -> str:
+    character = match.group()
+    if character < " ":
+        return chr(0x2400 + ord(character))
+    if character == "\x7f":
+        return "\u2421"
+    if "\ud800" <= character <= "\udfff":
+        return "\ufffd"
+    return f"\u27e8U+{ord(character):04X}\u27e9"
+
+
+def visible(text: str) -> str:
+    r"""Put a visible sign in the place of each character that works unseen.
+
+    Parameters
+    ----------
+    text : str
+        Any text, also with lone surrogates.
+
+    Returns
+    -------
+    str
+        Text on one line that every encoding of Unicode takes. Joiners, which emoji and several
+        scripts need, are left.
+
+    Examples
+    --------
+    >>> visible("a\x00b\u202ec")
+    'a␀b⟨U+202E⟩c'
+    """
+    return _SPACE.sub(" ", _HIDDEN.sub(_sign, text)).strip()
+
+
+def _clings(text: str, at: int) -> bool:
+    """Whether the character at `at` belongs to the one before it."""
+    return (
+        text[at - 1] == _JOINER
+        or text[at] == _JOINER
+        or unicodedata.category(text[at]) in {"Mn", "Me", "Mc"}
+        or "\U0001f3fb" <= text[at] <= "\U0001f3ff"  # skin tones
+    )
+
+
+def cut(text: str, limit: int) -> str:
+    """Cut `text` to at most `limit` characters, the ellipsis among them.
+
+    Parameters
+    ----------
+    text : str
+    limit : int
+        At least 1.
+
+    Returns
+    -------
+    str
+        The text itself if it is short enough; else its beginning, cut between words where one
+        ends near, never inside of a joined character.
+
+    Examples
+    --------
+    >>> cut("a small red fox", 10)
+    'a small…'
+    """
+    if len(text) <= limit:
+        return text
+    end = limit - 1
+    while end > max(0, limit - 17) and _clings(text, end):
+        end -= 1
+    space = text.rfind(" ", end - limit // 4, end + 1)
+    if space > 0:
+        end = space
+    return text[:end].rstrip() + "…"
+
+
+def missing(value: object) -> bool:
+    """Tell whether a value of a column says that there is none.
+
+    Examples
+    --------
+    >>> missing(None), missing(float("nan")), missing(0)
+    (True, True, False)
+    """
+    # pandas' NA by its name: a look at pictures loads no pandas
+    nothing = value is None or type(value).__name__ in {"NAType", "NaTType"}
+    return nothing or (isinstance(value, float) and math.isnan(value))
+
+
+def plain(text: object, limit: int) -> str:
+    r"""Make any value one line of visible text of at most `limit` characters.
+
+    Examples
+    --------
+    >>> plain("a\tfox", 20)
+    'a fox'
+    """
+    whole = str(text)
+    # a prompt of 100,000 characters is not worked through for the 140 that are shown
+    head = whole[: 8 * limit]
+    seen = visible(redact_addresses(head))
+    return cut(seen + "…" if len(whole) > len(head) else seen, limit)
+
+
+def escaped(text: object, limit: int) -> str:
+    """Make any value safe as HTML text, or as the value of a quoted attribute.
+
+    Parameters
+    ----------
+    text : object
+        Taken as ``str(text)``.
+    limit : int
+        Characters that are shown at most.
+
+    Returns
+    -------
+    str
+        One line of HTML.
+
+    Examples
+    --------
+    >>> escaped("<b>fox</b>", 40)
+    '&lt;b&gt;fox&lt;/b&gt;'
+    """
+    return html.escape(plain(text, limit), quote=True)
+
+
+def isolated(text: object, limit: int) -> str:
+    """Escape `text` and keep its reading direction from its surroundings.
+
+    Examples
+    --------
+    >>> isolated("a fox", 40)
+    '<bdi>a fox</bdi>'
+    """
+    return f"<bdi>{escaped(text, limit)}</bdi>"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Say a number with its noun, thousands apart.
+
+    Examples
+    --------
+    >>> counted(1, "picture"), counted(1200, "picture")
+    ('1 picture', '1,200 pictures')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def megabytes(size: int) -> str:
+    """Say a number of bytes as people do, in steps of a thousand.
+
+    Examples
+    --------
+    >>> megabytes(1_000_000), megabytes(64_200)
+    ('1.0 MB', '64 kB')
+    """
+    return f"{size / 1e6:.1f} MB" if size >= _MEGABYTE else f"{max(1, round(size / 1e3))} kB"
