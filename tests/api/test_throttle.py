@@ -369,7 +369,7 @@ def test_the_file_is_made_again_when_its_folder_goes_away_and_is_shared_as_befor
 CROWDED = """
 import os, resource, sys, warnings
 from pathlib import Path
-from pruna_nb.api import common_ledger
+from pruna_nb.api import shared_slots
 from pruna_nb.api.throttle import Slot, Throttle
 shared_slots.APART_SECONDS = 0.0
 warnings.simplefilter("error")
