@@ -88,7 +88,7 @@ class Output:
             alt=alt,
             caption=text,
             ratio_asked=self.ratio_asked,
-            thumbs_dir=current().cache_dir / "thumbs",
+            thumbs_dir=current().thumbs_dir,
         )
 
 

@@ -17,7 +17,7 @@ from pruna_nb.api.upload import Uploader
 from pruna_nb.arguments import Problems
 from pruna_nb.catalog import masked
 from pruna_nb.files import inputs
-from pruna_nb.files.store import MediaStore, media_dir
+from pruna_nb.files.media_store import MediaStore
 from pruna_nb.redact import Hidden
 from pruna_nb.settings import current
 from pruna_nb.text import described
@@ -235,7 +235,7 @@ class Client:
         if prediction.status != "succeeded":
             msg = f"The prediction is {prediction.status}; wait() for it, then deliver() it."
             raise errors.InputError(msg)
-        store = MediaStore(folder or media_dir(self.settings.cache_dir))
+        store = MediaStore(folder or self.settings.media_dir)
         expected = (
             catalog.find_model(prediction.model, unchecked=True).output
             if prediction.model

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from pruna_nb.api.replies import Prediction, Reply, Upload
     from pruna_nb.files.kinds import MediaType
-    from pruna_nb.files.store import MediaStore, Stored
+    from pruna_nb.files.media_store import MediaStore, Stored
     from pruna_nb.settings import Settings
 
 TRY_SYNC_SECONDS = 60.0
@@ -184,7 +184,7 @@ class Calls:
         CacheError
             If the disk does not take it.
         """
-        from pruna_nb.files.store import unwritable
+        from pruna_nb.files.media_store import unwritable
 
         url = resolve(self.settings.base_url, prediction.generation_url)
         part, file = store.open_part()

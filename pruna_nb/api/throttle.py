@@ -258,7 +258,7 @@ def throttle_for(settings: Settings, name: str, limit: tuple[int, float]) -> Thr
         Requests and seconds, where the settings have none for this name.
     """
     requests, seconds = settings.limits.get(name, limit)
-    folder = settings.state_dir / "limits" / settings.account
+    folder = settings.limits_dir
     key = (folder, name, requests, seconds, settings.timeout)
     path = folder / _file_name(name)
     with _THROTTLES_LOCK:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from pruna_nb.api.throttle import Slot, Throttle
     from pruna_nb.batch.run import Run
-    from pruna_nb.files.store import Stored
+    from pruna_nb.files.media_store import Stored
     from pruna_nb.store.entries import Entry
 
 _DELIVERIES_AT_MOST = 8

@@ -11,6 +11,7 @@ from pruna_nb.comparison.comparison import Comparison
 from pruna_nb.comparison.pairs import make_rows, votes_name
 from pruna_nb.comparison.scores import mean_scores, read_score, score_rows
 from pruna_nb.comparison.variants import read_variants
+from pruna_nb.settings import CacheFolder
 from pruna_nb.show.decode import load
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def build(
     scorers = None if score is None else wrong.read(read_score, score, instead=None)
     if problems is None or not rows:
         wrong.check(NOT_COMPARED)
-    folder = cache_dir / "votes"
+    folder = CacheFolder(cache_dir).votes_dir
 
     def comparison(
         outcomes: Sequence[Mapping[str, Any]],
@@ -117,7 +118,7 @@ def build(
             score_means=means,
             to_frame=to_frame,
             secrets=secrets,
-            thumbs_dir=cache_dir / "thumbs",
+            thumbs_dir=CacheFolder(cache_dir).thumbs_dir,
         )
 
     outcomes: list[dict[str, Any]] = []

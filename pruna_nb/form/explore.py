@@ -18,7 +18,6 @@ from pruna_nb.form.code import code_of
 from pruna_nb.frames import generate as verbs
 from pruna_nb.frames.call import Call, read_call, wrong_call
 from pruna_nb.frames.columns import column, places_of, plain_label, with_columns
-from pruna_nb.frames.grids import thumbs_dir
 from pruna_nb.frames.ownership import check_own_columns
 from pruna_nb.frames.results import with_results
 from pruna_nb.frames.samples import expand
@@ -30,7 +29,6 @@ from pruna_nb.tables.cells import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from pruna_nb.arguments import Amount
     from pruna_nb.batch.job import Outcome
@@ -247,18 +245,13 @@ def _make_form(
     place = this_place(("explore", states["model"], repr(sorted(states)), repr(bound)))
     memory = Memory(place, states)
     scope = Scope()  # that of the cell: the form is used when it is over
-    uploads = scope.bind(uploads_dir)
+    uploads = scope.bind(lambda: current().uploads_dir)
     controls = Controls(states, memory, uploads=uploads, rows=rows, bound=bound)
-    form = Form(controls, tables, thumbs_dir=scope.bind(thumbs_dir))
+    form = Form(controls, tables, thumbs_dir=scope.bind(lambda: current().thumbs_dir))
     earlier = memory.replace(form)
     if earlier is not None:
         form.take_over(earlier)
     return form
-
-
-def uploads_dir() -> Path:
-    """Give the folder where files are kept that were uploaded into a form."""
-    return current().cache_dir / "uploads"
 
 
 def states_of(

@@ -15,7 +15,7 @@ import ipywidgets as w
 from pruna_nb.errors import CacheError, InputError, PrunaError
 from pruna_nb.files.folders import make_private
 from pruna_nb.files.inputs import Media, is_address, to_media
-from pruna_nb.files.store import unwritable
+from pruna_nb.files.media_store import unwritable
 from pruna_nb.form.labels import help_of
 from pruna_nb.form.rows import help_box, name_box
 from pruna_nb.show import Thumbs

@@ -52,7 +52,7 @@ class BackgroundRun:
         with interrupts.noted():  # an import cut short would stop those of the run's threads
             from pruna_nb.widgets.panel import Panel
 
-        return Panel(self._run, thumbs_dir=self._run.settings.cache_dir / "thumbs")
+        return Panel(self._run)
 
     def cancel(self) -> None:
         """Stop as soon as what is on the wire is answered; what was made is kept.

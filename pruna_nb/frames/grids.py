@@ -30,15 +30,9 @@ from pruna_nb.text import described, shown
 
 if TYPE_CHECKING:
     import os
-    from pathlib import Path
 
     from pruna_nb.frames.call import Call
     from pruna_nb.frames.records import Record
-
-
-def thumbs_dir() -> Path:
-    """Give the folder where thumbnails are kept."""
-    return current().cache_dir / "thumbs"
 
 
 def requests_of(frame: pd.DataFrame, output_col: str = "output") -> list[dict[str, Any]]:
@@ -188,7 +182,7 @@ def frame_grid(
         row_name="" if rows is None else label_text(rows),
         col_name="" if cols is None else label_text(cols),
         title=title,
-        thumbs_dir=thumbs_dir(),
+        thumbs_dir=current().thumbs_dir,
         live=live,
     )
 
@@ -244,7 +238,7 @@ def frame_table(
         image_columns=images,
         size=size,
         max_bytes=max_bytes,
-        thumbs_dir=thumbs_dir(),
+        thumbs_dir=current().thumbs_dir,
     )
     return Table(html, len(frame))
 

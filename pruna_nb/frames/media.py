@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb.errors import InputError
 from pruna_nb.files.inputs import Media, check_kind, is_address, is_dataset_cell, to_media
 from pruna_nb.files.owned import is_media_file
-from pruna_nb.files.store import media_dir
 from pruna_nb.settings import current
 from pruna_nb.tables.cells import plain
 
@@ -126,7 +125,7 @@ def _check_named(path: str) -> None:
     InputError
         If no call of this session named it, and it is no output in the cache.
     """
-    media = media_dir(current().cache_dir)
+    media = current().media_dir
     if path in _named or is_media_file(media, Path(path)):
         return
     msg = (

@@ -8,7 +8,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.errors import InputError
-from pruna_nb.files.store import media_dir
 from pruna_nb.frames.columns import column, label_text, places_of
 from pruna_nb.frames.records import records_of, requests_by_id
 from pruna_nb.frames.results import RESULT_COLUMNS, STATUSES, beside, steps_of
@@ -137,7 +136,7 @@ def _left_by_a_step(
     told = output in steps_of(frame) or not (ids or outputs)
     if told and len(cells) == len(RESULT_COLUMNS):
         return frozenset(RESULT_COLUMNS)
-    media = f"{media_dir(current().cache_dir)}{os.sep}"
+    media = f"{current().media_dir}{os.sep}"
     if any(isinstance(each, str) and each.startswith(media) for each in outputs):
         return _TOLD_BY_FILES
     return frozenset()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb.frames.columns import places_of
 from pruna_nb.frames.results import beside
 from pruna_nb.settings import current
-from pruna_nb.store.database import FILE_NAME
 from pruna_nb.store.journal import Journal
 from pruna_nb.tables.cells import plain_cells
 
@@ -49,7 +48,7 @@ def requests_by_id(ids: Iterable[str]) -> dict[str, Record]:
     """
     settings = current()
     wanted = set(ids)
-    if not wanted or not (settings.cache_dir / FILE_NAME).is_file():
+    if not wanted or not settings.database_path.is_file():
         return {}
     found = Journal(settings.cache_dir, settings.base_url).requests_by_id(wanted)
     return {name: Record(each.model, each.input) for name, each in found.items()}

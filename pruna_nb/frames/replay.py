@@ -11,7 +11,6 @@ import pandas as pd
 from pruna_nb.catalog import find_model
 from pruna_nb.errors import UnknownModelError
 from pruna_nb.files.inputs import Media, is_address
-from pruna_nb.files.store import media_dir
 from pruna_nb.frames.call import Call
 from pruna_nb.redact import MASK
 from pruna_nb.settings import current
@@ -114,7 +113,7 @@ def _with_files(value: Any) -> Any:
 def _from_cache(sha256: str) -> Media | None:
     if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):  # noqa: PLR2004 - in hex
         return None
-    folder = media_dir(current().cache_dir) / sha256[:2]
+    folder = current().media_dir / sha256[:2]
     for path in sorted(folder.glob(f"{sha256}.*")):
         if path.is_file() and not path.is_symlink():
             media = Media(path.absolute())

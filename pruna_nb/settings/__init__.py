@@ -1,10 +1,12 @@
 """Key, address, folders and limits: what holds for a call, and where it comes from.
 
-Read in this order: `record` (what a setting is, and where it is looked for), `scopes` (what
+Read in this order: `record` (what a setting is, and where it is looked for), `cache_folder` (the
+names in the cache folder), `scopes` (what
 ``with configure(...)`` sets), `origins` (one name for a service), `keyrings` (the system's
 keyring), `handover` (what a process hands to those that it starts).
 """
 
+from pruna_nb.settings.cache_folder import CacheFolder
 from pruna_nb.settings.record import HANDOVER, Settings, configure, current, keep_key, reset
 
-__all__ = ["HANDOVER", "Settings", "configure", "current", "keep_key", "reset"]
+__all__ = ["HANDOVER", "CacheFolder", "Settings", "configure", "current", "keep_key", "reset"]

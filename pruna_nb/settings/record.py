@@ -23,6 +23,7 @@ from pruna_nb.arguments import Problems
 from pruna_nb.errors import InputError, MissingKeyError, SettingsError
 from pruna_nb.redact import Hidden
 from pruna_nb.settings import keyrings, scopes
+from pruna_nb.settings.cache_folder import CacheFolder
 from pruna_nb.settings.handover import Handover, hash_of
 from pruna_nb.settings.origins import (
     DEFAULT_BASE_URL,
@@ -52,17 +53,17 @@ _KEY_NOT_HANDED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(CacheFolder):
     """What is in force for a call; made by `current`.
 
     Parameters
     ----------
+    cache_dir : Path
+        Where media, cache and journal live; `CacheFolder` has the names in it.
     api_key : str or None
         The key of the service; None if none was given.
     base_url : str
         The service's address, without ``/v1``.
-    cache_dir : Path
-        Where media, cache and journal live.
     state_dir : Path
         Where the processes of this machine keep their common limits.
     limits : mapping of str to (int, float)
@@ -75,9 +76,9 @@ class Settings:
         An output larger than this is cut off and refused.
     """
 
+    cache_dir: Path = field(default_factory=lambda: _default_dir("cache"))
     api_key: str | None = field(default=None, repr=False)
     base_url: str = DEFAULT_BASE_URL
-    cache_dir: Path = field(default_factory=lambda: _default_dir("cache"))
     state_dir: Path = field(default_factory=lambda: _default_dir("state"))
     limits: Mapping[str, tuple[int, float]] = field(default_factory=dict)
     workers: int = 32
@@ -89,6 +90,16 @@ class Settings:
         if self.api_key is None:
             raise MissingKeyError(_KEY_NOT_HANDED if HANDOVER.is_other_key(None) else _KEY_HELP)
         return self.api_key
+
+    @property
+    def limits_dir(self) -> Path:
+        """What this machine's processes have sent with this key, for their common limits."""
+        return self.state_dir / "limits" / self.account
+
+    @property
+    def unsaved_dir(self) -> Path:
+        """Ids of predictions that a cache folder did not take."""
+        return self.state_dir / "unsaved"
 
     @property
     def service(self) -> str:

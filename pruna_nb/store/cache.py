@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pruna_nb.files.decode import formats
+from pruna_nb.files.media_store import MediaStore, sha256_of
 from pruna_nb.files.owned import is_media_name
-from pruna_nb.files.store import MediaStore, media_dir, sha256_of
 from pruna_nb.forks import importing
+from pruna_nb.settings import CacheFolder
 from pruna_nb.store import sidecars
 from pruna_nb.store.database import database_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pruna_nb.files.store import Stored
+    from pruna_nb.files.media_store import Stored
 
 CacheMode = Literal["use", "refresh", "off"]
 _FIND = (
@@ -50,7 +51,7 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.store = MediaStore(media_dir(folder))
+        self.store = MediaStore(CacheFolder(folder).media_dir)
         self.database = database_of(folder)
         self._remember: Any = None
 

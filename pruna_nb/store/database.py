@@ -14,8 +14,9 @@ from pruna_nb.console import LOG
 from pruna_nb.errors import CacheError
 from pruna_nb.files.folders import make_private, sync_folder
 from pruna_nb.files.lock_holders import holder_of
+from pruna_nb.files.media_store import unwritable
 from pruna_nb.files.owned import media_files
-from pruna_nb.files.store import media_dir, unwritable
+from pruna_nb.settings import CacheFolder
 from pruna_nb.store import sidecars
 from pruna_nb.store.group_commit import Commits
 from pruna_nb.store.salvage import is_damage, is_damaged, move_aside, read_journal
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
-FILE_NAME = "pruna_nb.sqlite"
 _BUSY_SECONDS = 30.0
 _NAMES_AT_ONCE = 500
 """Names in one query; SQLite takes 999 and more."""
@@ -54,7 +54,7 @@ class Database:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.path = folder / FILE_NAME
+        self.path = CacheFolder(folder).database_path
         self._file_name = str(self.path)
         self.lock = threading.RLock()
         self._commits = Commits(self.transaction, self._sync_log)
@@ -240,7 +240,7 @@ class Database:
             "and not fetched is not known any more: its row would be sent, and charged, again."
         )
         (known,) = connection.execute("SELECT count(DISTINCT media) FROM item").fetchone()
-        unknown = sum(1 for _ in media_files(media_dir(self.folder))) - known
+        unknown = sum(1 for _ in media_files(CacheFolder(self.folder).media_dir)) - known
         if aside is not None and (unknown > 0 or not outputs):
             files = counted(max(0, unknown), "media file")
             self._unknown = (

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.errors import CacheError
 from pruna_nb.files.owned import is_media_name
-from pruna_nb.files.store import media_dir
+from pruna_nb.settings import CacheFolder
 from pruna_nb.store import rescue
 from pruna_nb.store.entries import (
     DURABLE,
@@ -55,7 +55,7 @@ class Journal(Lookups):
     account : str or None
         Whose predictions they are (`Settings.key_hash`): the service gives them to that account
         alone. None reads those of all accounts.
-    state_dir : Path or None
+    unsaved_dir : Path or None
         Where ids go that the cache folder does not take; see `rescue`.
     """
 
@@ -64,15 +64,15 @@ class Journal(Lookups):
         folder: Path,
         origin: str,
         account: str | None = None,
-        state_dir: Path | None = None,
+        unsaved_dir: Path | None = None,
     ) -> None:
         super().__init__(folder, origin, account)
-        self._places = rescue.places(state_dir) if state_dir else []
+        self._places = rescue.places(unsaved_dir) if unsaved_dir else []
 
     @classmethod
     def of(cls, settings: Settings) -> Journal:
         """Return the journal of the settings' cache folder, service and account."""
-        return cls(settings.cache_dir, settings.origin, settings.key_hash, settings.state_dir)
+        return cls(settings.cache_dir, settings.origin, settings.key_hash, settings.unsaved_dir)
 
     def intend(
         self,
@@ -261,7 +261,8 @@ class Journal(Lookups):
         now = self.look(entry.entry)
         if now is None or now.state != "delivered" or now.media is None:
             return
-        if not (is_media_name(now.media) and (media_dir(self.folder) / now.media).is_file()):
+        media_dir = CacheFolder(self.folder).media_dir
+        if not (is_media_name(now.media) and (media_dir / now.media).is_file()):
             self._write(entry)
 
     def open_work(self) -> dict[str, Entry]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pruna_nb.errors import InputError
+from pruna_nb.files.media_store import sha256_of, unwritable
 from pruna_nb.files.owned import (
     is_marked,
     is_media_name,
@@ -15,8 +16,7 @@ from pruna_nb.files.owned import (
     media_files,
     thumb_files,
 )
-from pruna_nb.files.store import media_dir, sha256_of, unwritable
-from pruna_nb.settings import current
+from pruna_nb.settings import CacheFolder, current
 from pruna_nb.store import sidecars
 from pruna_nb.store.database import database_of
 
@@ -76,7 +76,7 @@ def info() -> CacheInfo:
     if not folder.is_dir():
         return CacheInfo(folder, 0, 0, 0, 0)
     (entries,) = database_of(folder).execute("SELECT count(*) FROM item")[0]
-    sizes = [_size_of(file) for file in media_files(media_dir(folder))]
+    sizes = [_size_of(file) for file in media_files(CacheFolder(folder).media_dir)]
     thumbs = sum(_size_of(file) for file in _thumbnails(folder))
     return CacheInfo(folder, entries, len(sizes), sum(sizes), thumbs)
 
@@ -140,7 +140,7 @@ def verify() -> list[str]:
     folder = current().cache_dir
     if not folder.is_dir():
         return []
-    database, media = database_of(folder), media_dir(folder)
+    database, media = database_of(folder), CacheFolder(folder).media_dir
     bad = []
     for (name,) in database.execute("SELECT DISTINCT media FROM item"):
         # A database may be somebody else's: what it names is no path before it is looked at.
@@ -206,7 +206,7 @@ def _seconds(value: str | float | timedelta) -> float:
 
 
 def _thumbnails(folder: Path) -> list[Path]:
-    return list(thumb_files(folder / "thumbs"))
+    return list(thumb_files(CacheFolder(folder).thumbs_dir))
 
 
 def _age_of(file: Path) -> float:
@@ -220,7 +220,7 @@ def _size_of(file: Path) -> int:
 def _drop_thumbnails_down_to(folder: Path, keep_bytes: int) -> int:
     """Drop the oldest thumbnails, which are made anew when needed, before any output."""
     thumbs = sorted(_thumbnails(folder), key=_age_of)
-    total = sum(_size_of(file) for file in [*thumbs, *media_files(media_dir(folder))])
+    total = sum(_size_of(file) for file in [*thumbs, *media_files(CacheFolder(folder).media_dir)])
     freed = 0
     for file in thumbs:
         if total - freed <= keep_bytes:
@@ -254,7 +254,7 @@ def _delivered(folder: Path) -> set[str]:
 
 def _drop_unnamed(folder: Path, *, young_too: bool = False) -> int:
     """Delete media files that neither an entry nor work under way names any more."""
-    media, named = media_dir(folder), _named(folder)
+    media, named = CacheFolder(folder).media_dir, _named(folder)
     # A folder that was there before may hold files that somebody else named in this way.
     delivered = None if is_marked(media) else _delivered(folder)
     freed = 0

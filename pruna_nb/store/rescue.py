@@ -95,9 +95,9 @@ def also_in(folder: Path) -> Iterator[None]:
         _MORE_PLACES.remove(folder)
 
 
-def places(state_dir: Path) -> list[Path]:
+def places(unsaved_dir: Path) -> list[Path]:
     """Return the folders of such files, the first choice first."""
-    return [state_dir / "unsaved", *_MORE_PLACES]
+    return [unsaved_dir, *_MORE_PLACES]
 
 
 def hold(

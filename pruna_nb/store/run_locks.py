@@ -12,7 +12,8 @@ import portalocker
 
 from pruna_nb.errors import CacheError
 from pruna_nb.files.folders import make_private
-from pruna_nb.files.store import unwritable
+from pruna_nb.files.media_store import unwritable
+from pruna_nb.settings import CacheFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +96,7 @@ def is_at_work(folder: Path, name: str) -> bool:
 
 def lock_of(folder: Path, name: str) -> Path:
     """Return the file that a run has locked for as long as it is at work."""
-    return folder / "runs" / f"{name}.lock"
+    return CacheFolder(folder).runs_dir / f"{name}.lock"
 
 
 def _after_fork() -> None:

@@ -14,9 +14,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.files.folders import make_private
+from pruna_nb.files.media_store import unwritable
 from pruna_nb.files.owned import is_media_name, leads_through_no_link
 from pruna_nb.files.regular import open_regular
-from pruna_nb.files.store import media_dir, unwritable
+from pruna_nb.settings import CacheFolder
 from pruna_nb.store.entries import INSERT, Entry, values_of
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def forget(folder: Path, media: str) -> None:
 
 
 def _path(folder: Path, media: str) -> Path:
-    return folder / "records" / f"{media.rpartition('.')[0]}.jsonl"
+    return CacheFolder(folder).records_dir / f"{media.rpartition('.')[0]}.jsonl"
 
 
 def restore(folder: Path, connection: sqlite3.Connection) -> int:
@@ -148,7 +149,7 @@ def _entry_of(item: Mapping[str, Any]) -> Entry:
 
 
 def _read_all(folder: Path) -> Iterator[dict[str, Any]]:
-    for path in sorted((folder / "records").glob("??/*.jsonl")):
+    for path in sorted(CacheFolder(folder).records_dir.glob("??/*.jsonl")):
         if path.is_symlink() or path.parent.is_symlink():
             continue
         try:
@@ -170,4 +171,4 @@ def _is_whole(folder: Path, path: Path, item: dict[str, Any]) -> bool:
         return False
     if not (isinstance(item["input"], dict) and isinstance(item["created_at"], (int, float))):
         return False
-    return bool((media_dir(folder) / media).stat().st_size == item["size"])
+    return bool((CacheFolder(folder).media_dir / media).stat().st_size == item["size"])

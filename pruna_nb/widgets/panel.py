@@ -18,8 +18,6 @@ from pruna_nb.catalog import price_text
 from pruna_nb.text import NO_MATH, counted
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pruna_nb.batch.run import Run
 
 _LOOK_SECONDS = 0.25
@@ -134,15 +132,13 @@ class Panel:
     ----------
     run : Run
         What is watched.
-    thumbs_dir : Path
-        Where thumbnails are kept.
     """
 
-    def __init__(self, run: Run, *, thumbs_dir: Path) -> None:
+    def __init__(self, run: Run) -> None:
         from pruna_nb.show import Thumbs
 
         self._run = run
-        self._thumbs = Thumbs(thumbs_dir)
+        self._thumbs = Thumbs(run.settings.thumbs_dir)
         self._pictures: dict[str, str] = {}
         self._lock = threading.Lock()
 

@@ -114,7 +114,7 @@ def test_an_output_of_another_host_with_an_untrusted_certificate_does_not_end_th
             Client() as client,
         ):
             done = client.calls.status(client.create("p-image", {"prompt": "a fox"}))
-            from pruna_nb.files.store import MediaStore
+            from pruna_nb.files.media_store import MediaStore
 
             with pytest.raises(errors.DeliveryError, match="REQUESTS_CA_BUNDLE"):
                 client.calls.deliver(done, MediaStore(tmp_path / "media"))

@@ -11,7 +11,7 @@ from pruna_nb.api.endpoints import Calls
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.transport import Transport
 from pruna_nb.api.urls import public_addresses, resolve
-from pruna_nb.files.store import MediaStore
+from pruna_nb.files.media_store import MediaStore
 from pruna_nb.settings import current
 from tests.faults.servers import Server, reply
 from tests.helpers.tls import TLSFront, TunnelProxy, make_certificate

@@ -15,7 +15,7 @@ from pruna_nb.api.endpoints import Calls
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.transport import Transport
 from pruna_nb.files.kinds import PNG
-from pruna_nb.files.store import MediaStore
+from pruna_nb.files.media_store import MediaStore
 from pruna_nb.settings import current
 from tests.faults.servers import Hang, Reset, Server, Stream, free_port, reply
 from tests.helpers.media import picture

@@ -15,7 +15,7 @@ from pruna_nb.api.endpoints import Calls
 from pruna_nb.api.matching import difference
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.transport import Transport
-from pruna_nb.files.store import MediaStore
+from pruna_nb.files.media_store import MediaStore
 from pruna_nb.settings import current
 from tests.faults.servers import Server, Stream, Twice, TwinServer, reply
 from tests.helpers.media import picture

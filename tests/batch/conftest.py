@@ -1,28 +1,5 @@
 """What the tests of many predictions share."""
 
-from __future__ import annotations
+from tests.helpers.fixtures import own_files, quickly
 
-import pytest
-
-from pruna_nb.api import throttle
-from pruna_nb.store import database
-from tests.helpers.runs import soon
-
-
-@pytest.fixture(autouse=True)
-def own_files(monkeypatch):
-    """Give each test databases and limits of its own, and close their files after it."""
-    databases, limits = {}, {}
-    monkeypatch.setattr(database, "_DATABASES", databases)
-    monkeypatch.setattr(throttle, "_THROTTLES", limits)
-    yield
-    for each in databases.values():
-        each.close()
-    for each in limits.values():
-        each.rest()
-
-
-@pytest.fixture
-def quickly(monkeypatch):
-    """Wait a hundredth of the seconds between tries."""
-    soon(monkeypatch)
+__all__ = ["own_files", "quickly"]

@@ -22,7 +22,8 @@ import pandas as pd
 
 import pruna_nb
 from pruna_nb.errors import CacheError
-from pruna_nb.store.database import FILE_NAME, database_of
+from pruna_nb.settings.cache_folder import DATABASE_NAME
+from pruna_nb.store.database import database_of
 from pruna_nb.store.journal import Journal
 from tests.faults.cases import Case, Result, _sees, generate, prompts, settings_for
 from tests.faults.processes import tmpfs
@@ -163,7 +164,7 @@ def locked(service, orders):
 
         def begin():
             child = in_mid_answer(service, orders)
-            path = Path(orders["cache_dir"]) / FILE_NAME
+            path = Path(orders["cache_dir"]) / DATABASE_NAME
             connection = sqlite3.connect(path, timeout=30, isolation_level=None)
             stack.callback(connection.close)
             connection.execute("BEGIN IMMEDIATE")
@@ -266,7 +267,7 @@ def index_deleted(service, first, stack):
     del service, first, stack
     folder = pruna_nb.settings.current().cache_dir
     database_of(folder).close()
-    for file in folder.glob(f"{FILE_NAME}*"):
+    for file in folder.glob(f"{DATABASE_NAME}*"):
         file.unlink()
 
 
@@ -275,7 +276,7 @@ def index_damaged(service, first, stack):
     del service, first, stack
     folder = pruna_nb.settings.current().cache_dir
     database_of(folder).close()
-    path = folder / FILE_NAME
+    path = folder / DATABASE_NAME
     size = path.stat().st_size
     with path.open("r+b") as file:
         file.seek(4096)
@@ -287,7 +288,7 @@ def index_of_a_later_release(service, first, stack):
     del first, stack
     folder = pruna_nb.settings.current().cache_dir
     database_of(folder).close()
-    with contextlib.closing(sqlite3.connect(folder / FILE_NAME)) as connection:
+    with contextlib.closing(sqlite3.connect(folder / DATABASE_NAME)) as connection:
         (ours,) = connection.execute("PRAGMA user_version").fetchone()
         connection.execute(f"PRAGMA user_version = {ours + 1}")
         sent = len(service.posts)

@@ -23,7 +23,7 @@ import pandas as pd
 
 import pruna_nb
 from pruna_nb import emulator
-from pruna_nb.store.database import FILE_NAME
+from pruna_nb.settings.cache_folder import DATABASE_NAME
 
 MIB = 1 << 20
 
@@ -102,7 +102,7 @@ def run(rows, folder):
         found.charged, found.refused = service.charged - 1, service.refused
     found.succeeded = int((out["status"] == "succeeded").sum())
     found.database_bytes = sum(
-        path.stat().st_size for path in (Path(folder) / "cache").glob(f"{FILE_NAME}*")
+        path.stat().st_size for path in (Path(folder) / "cache").glob(f"{DATABASE_NAME}*")
     )
     return found
 

@@ -221,7 +221,7 @@ def test_the_kinds_that_nothing_decodes_are_damaged_where_a_picture_is_expected(
 MEMORY = """
 import resource, sys, threading
 from pathlib import Path
-from pruna_nb.files.store import check_whole
+from pruna_nb.files.media_store import check_whole
 from PIL import Image
 Image.init()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

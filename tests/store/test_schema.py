@@ -8,7 +8,8 @@ import time
 import pytest
 
 from pruna_nb.errors import CacheError
-from pruna_nb.store.database import FILE_NAME, database_of
+from pruna_nb.settings.cache_folder import DATABASE_NAME
+from pruna_nb.store.database import database_of
 from pruna_nb.store.journal import Journal
 from pruna_nb.store.schema import VERSION
 
@@ -36,11 +37,11 @@ CREATE INDEX prediction_lost ON prediction (origin, key) WHERE state = 'lost';
 def made(folder, script):
     """Make a database file with a script, and return its path."""
     folder.mkdir()
-    connection = sqlite3.connect(folder / FILE_NAME)
+    connection = sqlite3.connect(folder / DATABASE_NAME)
     connection.executescript(script)
     connection.commit()
     connection.close()
-    return folder / FILE_NAME
+    return folder / DATABASE_NAME
 
 
 def with_rows(extra=""):

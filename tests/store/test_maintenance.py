@@ -243,7 +243,7 @@ def test_a_folder_that_the_cache_made_says_so(made):
 
 
 def test_temporary_files_of_others_are_not_swept_away(made):
-    from pruna_nb.files.store import MediaStore
+    from pruna_nb.files.media_store import MediaStore
 
     media = pruna_nb.settings.current().cache_dir / "media"
     theirs = media / "parts" / "download.part"

@@ -15,8 +15,9 @@ import pytest
 import pruna_nb
 from pruna_nb import settings
 from pruna_nb.errors import CacheError
-from pruna_nb.files import store
-from pruna_nb.store.database import FILE_NAME, database_of
+from pruna_nb.files import media_store
+from pruna_nb.settings.cache_folder import DATABASE_NAME
+from pruna_nb.store.database import database_of
 from pruna_nb.store.journal import Journal
 from tests.helpers.runs import planned, prompts, work
 
@@ -33,13 +34,13 @@ def forget_connection():
 
 def lose_index():
     forget_connection()
-    for file in folder().glob(f"{FILE_NAME}*"):
+    for file in folder().glob(f"{DATABASE_NAME}*"):
         file.unlink()
 
 
 def overwrite(start, content):
     forget_connection()
-    path = folder() / FILE_NAME
+    path = folder() / DATABASE_NAME
     with path.open("r+b") as file:
         file.seek(start)
         file.write(content)
@@ -48,13 +49,13 @@ def overwrite(start, content):
 def cut_pages():
     """Damage every page but the first: the file opens, and the first question fails."""
     forget_connection()  # which moves its log into the file
-    size = (folder() / FILE_NAME).stat().st_size
+    size = (folder() / DATABASE_NAME).stat().st_size
     overwrite(4096, b"\xff" * (size - 4096))
 
 
 DAMAGES = {
     "missing": lose_index,
-    "empty": lambda: (forget_connection(), os.truncate(folder() / FILE_NAME, 0)),
+    "empty": lambda: (forget_connection(), os.truncate(folder() / DATABASE_NAME, 0)),
     "no database": lambda: overwrite(0, b"this is a text, and nothing else " * 100),
     "damaged pages": cut_pages,
 }
@@ -81,10 +82,10 @@ def test_a_run_after_the_index_is_gone_or_damaged_pays_for_nothing_again(service
 def test_a_damaged_file_is_kept_under_another_name(service, caplog, how):
     work(prompts(ROWS))
     DAMAGES[how]()
-    content = (folder() / FILE_NAME).read_bytes()
+    content = (folder() / DATABASE_NAME).read_bytes()
     with caplog.at_level(logging.WARNING, "pruna_nb"):
         planned(prompts(ROWS))
-    (aside,) = [path for path in folder().glob(f"{FILE_NAME}.damaged-*") if path.stat().st_size]
+    (aside,) = [path for path in folder().glob(f"{DATABASE_NAME}.damaged-*") if path.stat().st_size]
     assert aside.read_bytes() == content
     assert str(aside) in caplog.text
     assert "would be sent, and charged, again" in caplog.text
@@ -244,13 +245,13 @@ def test_a_media_files_folder_is_on_the_disk_before_the_journal_says_delivered(
 ):
     """A power loss between a file and its folder would lose a picture that is said to be there."""
     synced = []
-    sync = store.sync_folder
+    sync = media_store.sync_folder
 
     def watched(path):
         sync(path)
         synced.append((str(path), {each.name for each in Path(path).iterdir()}))
 
-    monkeypatch.setattr(store, "sync_folder", watched)
+    monkeypatch.setattr(media_store, "sync_folder", watched)
     note = Journal.note
     seen = []
 

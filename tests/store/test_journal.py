@@ -17,7 +17,7 @@ import pytest
 
 from pruna_nb.errors import CacheError
 from pruna_nb.files.kinds import JPEG
-from pruna_nb.files.store import Stored
+from pruna_nb.files.media_store import Stored
 from pruna_nb.store import rescue, run_locks
 from pruna_nb.store.cache import Cache
 from pruna_nb.store.entries import Recorded
@@ -32,7 +32,7 @@ REQUEST = {"prompt": "a"}
 @pytest.fixture
 def journal(tmp_path, monkeypatch):
     monkeypatch.setattr(rescue, "_FOLDERS", {})
-    return Journal(tmp_path / "kept", HERE, state_dir=tmp_path / "state")
+    return Journal(tmp_path / "kept", HERE, unsaved_dir=tmp_path / "state" / "unsaved")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 
 from pruna_nb import settings
 from pruna_nb.errors import CacheError
-from pruna_nb.files.store import MediaStore
+from pruna_nb.files.media_store import MediaStore
 from pruna_nb.store import cached_call, joblib_store
 from pruna_nb.store.cache import Cache
 from pruna_nb.store.database import Database, database_of

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from pruna_nb.errors import CacheError, DeliveryError
-from pruna_nb.files import store
+from pruna_nb.files import media_store
 from pruna_nb.files.clips import video_seconds
 from pruna_nb.files.kinds import sniff
+from pruna_nb.files.media_store import MediaStore, check_whole
 from pruna_nb.files.owned import MARKER
-from pruna_nb.files.store import MediaStore, check_whole
 from tests.helpers.media import box, mp4, picture, zip_of
 
 KINDS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"]
@@ -282,7 +282,7 @@ def test_what_is_kept_has_reached_the_disk_before_it_counts(tmp_path, monkeypatc
     """A machine that loses its power must not leave an empty file that counts as delivered."""
     order = []
     sync, rename = os.fsync, type(tmp_path).replace
-    monkeypatch.setattr(store.os, "fsync", lambda fd: (order.append("sync"), sync(fd))[1])
+    monkeypatch.setattr(media_store.os, "fsync", lambda fd: (order.append("sync"), sync(fd))[1])
     monkeypatch.setattr(
         type(tmp_path), "replace", lambda *args: (order.append("rename"), rename(*args))[1]
     )

@@ -92,11 +92,6 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def media_dir(cache_dir: Path) -> Path:
-    """Name the folder of a cache's media files."""
-    return cache_dir / "media"
-
-
 class MediaStore:
     """A folder of media files, each named by the SHA-256 of its bytes, with its true suffix.
 

@@ -1,0 +1,5 @@
+"""What the tests of journal, cache and database share."""
+
+from tests.helpers.fixtures import own_files, quickly
+
+__all__ = ["own_files", "quickly"]
