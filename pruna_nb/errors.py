@@ -40,6 +40,8 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any, Literal
 
+from pruna_nb import tracebacks
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -72,6 +74,10 @@ class PrunaError(Exception):
 
     frame: Any = None
     problems: Sequence[str] = ()
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows: the cell's line and the message; ``%tb`` shows all."""
+        return tracebacks.render(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what `pickle` and `copy` make the error of, whatever its ``__init__`` takes.

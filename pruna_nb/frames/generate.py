@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pruna_nb import tracebacks
 from pruna_nb.arguments import MISTAKES, Problems
 from pruna_nb.batch import interrupts, prepare, progress
 from pruna_nb.catalog import usd_text
@@ -227,6 +228,8 @@ def _carry(
         LOG.error("The error's .frame has the results alone", exc_info=failure)
         frame = with_results(grown[[]], prepare.outcomes(run.plan, run), Call(call.model))
     error.frame = frame  # type: ignore[attr-defined]
+    if isinstance(error, KeyboardInterrupt):
+        tracebacks.shorten(error)
     for note in filter(None, (_kept(run), progress.undelivered_text(run))):
         error.add_note(note)
 

@@ -1,0 +1,102 @@
+"""An error as a real kernel shows it: two lines, and all of them for ``%tb``."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+from pruna_nb import emulator
+from tests.faults.cases_process import until
+
+pytestmark = [
+    # Of jupyter_client's own, while its sockets are closed.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
+]
+SET_UP = "import pandas as pd, pruna_nb; frame = pd.DataFrame({'prompt': ['a fox']})"
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kernel")
+    with emulator.running(fast=True, latency=3600) as service:
+        env = os.environ | {
+            "PRUNA_API_KEY": "sk-of-the-kernel",
+            "PRUNA_API_URL": service.url,
+            "PRUNA_NB_CACHE_DIR": str(folder / "cache"),
+            "PRUNA_NB_STATE_DIR": str(folder / "state"),
+        }
+        manager, client = start_new_kernel(kernel_name="python3", env=env)
+        client.service, client.process = service, manager.provisioner.process
+        try:
+            client.execute_interactive(SET_UP, timeout=60)
+            yield client
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
+            manager.cleanup_resources()
+
+
+def lines_of(kernel, code):
+    """Return the lines of the error that a cell shows."""
+    shown = []
+    kernel.execute_interactive(
+        code, timeout=60, output_hook=lambda message: shown.append(message["content"])
+    )
+    (error,) = (content for content in shown if "traceback" in content)
+    return ANSI.sub("", "\n".join(error["traceback"])).splitlines()
+
+
+def test_a_mistake_is_the_users_line_and_the_message(kernel):
+    lines = lines_of(
+        kernel,
+        "first = 1\nsecond = 2\nthird = 3\nframe.pruna.generate('promt', progress=False)",
+    )
+    assert lines[0] == "----> 4 frame.pruna.generate('promt', progress=False)"
+    assert lines[1].startswith("ColumnError: ")
+    assert len(lines) == 2
+    whole = lines_of(kernel, "%tb")
+    assert any("pruna_nb/frames" in line for line in whole)
+    assert whole[-1] == lines[1]
+
+
+def test_several_mistakes_stand_line_by_line(kernel):
+    call = "frame.pruna.generate('prompt', seed='x', aspect_ratio='7:1', progress=False)"
+    lines = lines_of(kernel, f"first = 1\n{call}")
+    assert lines[0].startswith("----> 2 frame.pruna.generate('prompt', seed=")
+    assert lines[1].startswith("InputError: ")
+    assert len(lines) == 4
+
+
+def test_the_line_is_that_of_the_users_own_function(kernel):
+    code = "def mine():\n    return pruna_nb.get_model('no-such-model')\n\nmine()"
+    lines = lines_of(kernel, code)
+    assert lines[0] == "----> 2 return pruna_nb.get_model('no-such-model')"
+    assert lines[1].startswith("UnknownModelError: ")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_an_interrupt_is_as_short_and_says_what_is_kept(kernel):
+    shown = []
+    cell = kernel.execute("frame.pruna.generate('prompt', progress=False)")
+    until(lambda: kernel.service.accepted)
+    kernel.process.send_signal(signal.SIGINT)
+    while True:
+        message = kernel.get_iopub_msg(timeout=60)
+        if message["parent_header"].get("msg_id") != cell:
+            continue
+        shown.append(message["content"])
+        if message["content"].get("execution_state") == "idle":
+            break
+    (error,) = (content for content in shown if "traceback" in content)
+    lines = ANSI.sub("", "\n".join(error["traceback"])).splitlines()
+    assert lines[:2] == [
+        "----> 1 frame.pruna.generate('prompt', progress=False)",
+        "KeyboardInterrupt",
+    ]
+    assert any("0 of 1 rows" in line for line in lines)
+    assert len(lines) <= 4
