@@ -17,7 +17,6 @@ import keyword
 import math
 import shlex
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -27,7 +26,7 @@ from pruna_nb.arguments import Problems, listed
 from pruna_nb.batch.options import read_options
 from pruna_nb.catalog import near_names, read_model
 from pruna_nb.console import say
-from pruna_nb.errors import InputError, PrunaError, UnknownModelError
+from pruna_nb.errors import InputError, UnknownModelError
 from pruna_nb.form.sweep import Ask, parse_prompts
 from pruna_nb.show.grids import SIZE_AT_LEAST, SIZE_AT_MOST
 from pruna_nb.templates import BRACES, is_empty, parse
@@ -194,11 +193,6 @@ class Arguments:
         return float(value)
 
 
-def _told(error: PrunaError) -> list[str]:
-    """Say an error in a few lines, with what was kept."""
-    return [f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())]
-
-
 def _pairs(line: str) -> list[tuple[str, Any]]:
     """Give options with their values; None for one that has none."""
     try:
@@ -271,10 +265,6 @@ class PrunaMagics(Magics):
             return self._look(line) if cell is None else self._make(line, cell)
         except (InputError, UnknownModelError) as error:
             raise UsageError(str(error)) from None
-        except PrunaError as error:
-            # IPython asks for this: what went wrong is not in the magic's own lines.
-            error._render_traceback_ = partial(_told, error)  # type: ignore[attr-defined]
-            raise
 
     def _look(self, line: str) -> Any:
         word = line.strip()

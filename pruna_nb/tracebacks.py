@@ -46,15 +46,17 @@ def _own_line(error: BaseException) -> traceback.FrameSummary | None:
     own = None
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename.startswith(_PACKAGE):
-            return own
-        own = frame
-    return own
+            break
+        if "site-packages" not in frame.filename:  # pandas' accessors, IPython's magics
+            own = frame
+    # Of a magic, the line is what IPython made of it.
+    return None if own is not None and (own.line or "").startswith("get_ipython().") else own
 
 
 def _whole(error: BaseException) -> list[str]:
     from IPython import get_ipython
 
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     if shell is None:
         return traceback.format_exception(error)
     lines: list[str] = shell.InteractiveTB.structured_traceback(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import math
+import re
 
 import numpy as np
 import pytest
@@ -145,7 +146,7 @@ def test_a_cell_above_its_budget_is_refused(pruna, service):
 
 def test_an_error_of_the_account_is_said_without_the_magic_s_own_lines(shell, service, capsys):
     shell.run_cell("%%pruna --seed 1-3 --max-cost-usd 0.01\na fox")
-    said = capsys.readouterr().out
+    said = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert said.startswith("BudgetError: 3 new predictions would cost 0.015 USD")
     assert "magics.py" not in said
     service.configure(keys=["another"])
