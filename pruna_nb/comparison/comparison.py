@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pruna_nb.arguments import Problems, share, text
 from pruna_nb.catalog import total_usd, usd_text
 from pruna_nb.comparison.pairs import make_pairs
-from pruna_nb.comparison.result import Judged, Result, summarise
+from pruna_nb.comparison.result import Result
 from pruna_nb.comparison.stats import scipy_stats
+from pruna_nb.comparison.summary import NamedVote
 from pruna_nb.comparison.vote_files import VoteBook
 from pruna_nb.comparison.votes import Vote
 from pruna_nb.errors import CacheError, InputError, MissingExtraError
@@ -326,10 +327,12 @@ class Comparison:
         problems.check("The votes cannot be counted so")
         names = {row.digest: row.variant for row in self._rows}
         judged = [
-            Judged(names[vote.left], names[vote.right], vote.verdict, vote.rater, vote.names_seen)
+            NamedVote(
+                names[vote.left], names[vote.right], vote.verdict, vote.rater, vote.names_seen
+            )
             for vote in self._book.standing(who)
         ]
-        return summarise(
+        return Result.from_votes(
             self.variants,
             judged,
             scores=self._score_means,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from pruna_nb.comparison.result import Result, VariantResult
+    from pruna_nb.comparison.summary import Summary, VariantResult
 
 KINDS = ("rate", "strength")
 _INK = "#3a3a3a"
@@ -32,23 +32,23 @@ _MORE_FONTS = (
 """For names in other scripts, as Linux, macOS and Windows have them."""
 
 
-def plot_result(result: Result, kind: object = None) -> Figure:
+def plot_result(summary: Summary, kind: object = None) -> Figure:
     """Draw a result; see `Result.plot`."""
     if kind is None:
-        kind = "strength" if result.strengths else "rate"
+        kind = "strength" if summary.strengths else "rate"
     if not isinstance(kind, str) or kind not in KINDS:
         msg = f"kind is one of {', '.join(KINDS)}; {shown(kind)} was given"
         raise InputError(msg)
-    if kind == "strength" and not result.strengths:
+    if kind == "strength" and not summary.strengths:
         msg = (
             "there are no strengths: they need more than two variants, and votes that link all of "
             "them; kind='rate' draws the win rates"
         )
         raise InputError(msg)
-    figure, axes = _canvas(len(result.variants))
-    for height, variant in enumerate(reversed(result.variants)):
+    figure, axes = _canvas(len(summary.variants))
+    for height, variant in enumerate(reversed(summary.variants)):
         _draw(axes, height, variant, kind)
-    _label(axes, result, kind)
+    _label(axes, summary, kind)
     return figure
 
 
@@ -104,15 +104,15 @@ def _fonts() -> list[str]:
     return ["DejaVu Sans", *(name for name in _MORE_FONTS if name in there)]
 
 
-def _label(axes: Axes, result: Result, kind: str) -> None:
+def _label(axes: Axes, summary: Summary, kind: str) -> None:
     # A dollar sign in a name would be read as mathematics.
     names = [
         textwrap.fill(plain(each.name, _NAME_LIMIT), _NAME_WIDTH).replace("$", r"\$")
-        for each in result.variants
+        for each in summary.variants
     ]
     axes.set_yticks(range(len(names)), names[::-1], fontfamily=_fonts())
     axes.set_ylim(-0.6, len(names) - 0.2)
-    level = percent(result.confidence)
+    level = percent(summary.confidence)
     if kind == "rate":
         axes.set_xlim(-2, 102)
         axes.axvline(50, color=_FAINT, lw=1, ls=(0, (4, 4)), zorder=0)
@@ -121,8 +121,8 @@ def _label(axes: Axes, result: Result, kind: str) -> None:
         axes.axvline(0, color=_FAINT, lw=1, ls=(0, (4, 4)), zorder=0)
         axes.margins(x=0.12)
         axes.set_xlabel(f"Bradley-Terry strength, logits, with its {level} interval")
-    aside = f"{counted(result.ties, 'tie')}, {result.both_bad:,} both bad"
-    title = f"n = {counted(result.decided, 'decided vote')} ({aside})"
+    aside = f"{counted(summary.ties, 'tie')}, {summary.both_bad:,} both bad"
+    title = f"n = {counted(summary.decided, 'decided vote')} ({aside})"
     axes.set_title(title, loc="left", fontsize=10, color=_INK)
     axes.tick_params(axis="y", length=0, labelcolor=_INK)
     axes.tick_params(axis="x", color=_FAINT, labelcolor=_INK, labelsize=8)

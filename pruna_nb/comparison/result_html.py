@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pruna_nb.comparison.sentences import interval, percent
+from pruna_nb.comparison.sentences import interval, percent, sentence
 from pruna_nb.show.markup import FAINT, SMALL
 from pruna_nb.text import NO_MATH, counted, escaped, isolated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pruna_nb.comparison.result import Result, VariantResult
     from pruna_nb.comparison.stats import Rate
+    from pruna_nb.comparison.summary import Summary, VariantResult
 
 _NAME_LIMIT = 80
 _SENTENCE_LIMIT = 1_000
@@ -28,26 +28,28 @@ _TRACK = "rgba(128,128,128,.18)"
 _SPAN = "rgba(64,120,220,.35)"
 
 
-def result_html(result: Result) -> str:
+def result_html(summary: Summary) -> str:
     """Write a result: its sentence, a row for each variant, and what was left undecided."""
-    said = isolated(result.sentence, _SENTENCE_LIMIT)
+    said = isolated(sentence(summary), _SENTENCE_LIMIT)
     parts = [
         f"<div class='{NO_MATH}'>",
         f"<p style='margin:0 0 10px;max-width:46em;line-height:1.5;text-align:left'>{said}</p>",
     ]
-    if result.votes:
-        parts.append(_table(result))
-        parts.append(f"<p style='{SMALL}{FAINT}margin:8px 0 0;text-align:left'>{_foot(result)}</p>")
+    if summary.votes:
+        parts.append(_table(summary))
+        parts.append(
+            f"<p style='{SMALL}{FAINT}margin:8px 0 0;text-align:left'>{_foot(summary)}</p>"
+        )
     parts.append("</div>")
     return "".join(parts)
 
 
-def _table(result: Result) -> str:
-    columns = _columns(result)
+def _table(summary: Summary) -> str:
+    columns = _columns(summary)
     heads = "".join(f"<th scope='col' style='{_HEAD}'>{head}</th>" for head in columns)
     rows = "".join(
-        f"<tr style='background:none'>{_row(each, result, columns)}</tr>"
-        for each in result.variants
+        f"<tr style='background:none'>{_row(each, summary, columns)}</tr>"
+        for each in summary.variants
     )
     return (
         f"<div style='overflow:auto'><table style='{_TABLE}'>"
@@ -55,15 +57,15 @@ def _table(result: Result) -> str:
     )
 
 
-def _columns(result: Result) -> list[str]:
-    columns = ["variant", "won", "win rate", f"{percent(result.confidence)} interval", ""]
-    if result.strengths:
+def _columns(summary: Summary) -> list[str]:
+    columns = ["variant", "won", "win rate", f"{percent(summary.confidence)} interval", ""]
+    if summary.strengths:
         columns.append("strength")
     columns += ["ties", "both bad"]
-    return columns + [escaped(name, _NAME_LIMIT) for name in result.variants[0].scores]
+    return columns + [escaped(name, _NAME_LIMIT) for name in summary.variants[0].scores]
 
 
-def _row(variant: VariantResult, result: Result, columns: Sequence[str]) -> str:
+def _row(variant: VariantResult, summary: Summary, columns: Sequence[str]) -> str:
     rate = variant.rate
     shown = percent(rate.rate) if rate.decided else _NONE
     cells = [
@@ -74,7 +76,7 @@ def _row(variant: VariantResult, result: Result, columns: Sequence[str]) -> str:
         else _NONE,
         _bar(rate),
     ]
-    if result.strengths and variant.strength:
+    if summary.strengths and variant.strength:
         strength = variant.strength
         cells.append(
             f"{strength.value:+.2f} <span style='{FAINT}'>"
@@ -105,18 +107,18 @@ def _bar(rate: Rate) -> str:
     )
 
 
-def _foot(result: Result) -> str:
-    parts = [f"{counted(result.votes, 'vote')}: {result.decided:,} decided"]
-    parts.append(counted(result.ties, "tie"))
-    parts.append(f"{result.both_bad:,} both bad")
+def _foot(summary: Summary) -> str:
+    parts = [f"{counted(summary.votes, 'vote')}: {summary.decided:,} decided"]
+    parts.append(counted(summary.ties, "tie"))
+    parts.append(f"{summary.both_bad:,} both bad")
     said = ", ".join(parts)
-    if result.decided:
-        side = result.side
+    if summary.decided:
+        side = summary.side
         said += f". Left was chosen in {side.wins:,} of {side.decided:,} decided ones "
-        said += f"({percent(side.rate)}, {interval(side, result.confidence)})"
-    said += f". Intervals of rates: Wilson, {percent(result.confidence)}"
-    if result.strengths:
+        said += f"({percent(side.rate)}, {interval(side, summary.confidence)})"
+    said += f". Intervals of rates: Wilson, {percent(summary.confidence)}"
+    if summary.strengths:
         said += "; strengths: Bradley-Terry, in logits, mean 0"
-        said += ", ties after Davidson" if result.ties else ""
-        said += ", penalised after Firth" if result.strengths.method == "Firth" else ""
+        said += ", ties after Davidson" if summary.ties else ""
+        said += ", penalised after Firth" if summary.strengths.method == "Firth" else ""
     return said + "."

@@ -9,8 +9,8 @@ from pruna_nb.text import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pruna_nb.comparison.result import PairResult, Result, VariantResult
     from pruna_nb.comparison.stats import Rate
+    from pruna_nb.comparison.summary import PairResult, Summary, VariantResult
 
 MANY_VOTES = 1_000
 """More votes than this are not called "votes that would settle it"."""
@@ -70,45 +70,45 @@ def interval(rate: Rate, confidence: float) -> str:
     return f"{percent(confidence)} interval {low} to {high} %"
 
 
-def sentence(result: Result) -> str:
+def sentence(summary: Summary) -> str:
     """Say what the votes show; plain text, names in quotes."""
-    parts = [_outcome(result)]
-    if aside := _undecided(result):
+    parts = [_outcome(summary)]
+    if aside := _undecided(summary):
         parts.append(aside)
-    parts += _cautions(result)
+    parts += _cautions(summary)
     return " ".join(parts)
 
 
-def _outcome(result: Result) -> str:
-    if not result.votes:
+def _outcome(summary: Summary) -> str:
+    if not summary.votes:
         return "No votes yet."
-    if not result.decided:
+    if not summary.decided:
         return "No vote has decided for a variant yet."
-    if len(result.variants) == 2:  # noqa: PLR2004 - two are compared by one test, more by several
-        return _of_two(result)
-    return _of_many(result)
+    if len(summary.variants) == 2:  # noqa: PLR2004 - two are compared by one test, more by several
+        return _of_two(summary)
+    return _of_many(summary)
 
 
-def _of_two(result: Result) -> str:
-    (pair,) = result.pairs
-    best, other = result.variants
+def _of_two(summary: Summary) -> str:
+    (pair,) = summary.pairs
+    best, other = summary.variants
     if pair.tally.wins == pair.tally.losses:
         return (
             f"'{best.name}' and '{other.name}' won {best.rate.wins} of {best.rate.decided} decided "
-            f"votes each ({interval(best.rate, result.confidence)}): no difference is to be seen."
+            f"votes each ({interval(best.rate, summary.confidence)}): no difference is to be seen."
         )
-    won = _won(best, result)
+    won = _won(best, summary)
     test = f"exact sign test, {p_text(pair.p_value)}"
-    if pair.p_adjusted <= result.alpha:
+    if pair.p_adjusted <= summary.alpha:
         return f"{won}: better than '{other.name}' ({test})."
     return f"{won}; that could still be chance ({test}). {_more(pair)}"
 
 
-def _of_many(result: Result) -> str:
-    best, *others = result.variants
-    won = _won(best, result)
-    against = {each.other(best.name): each for each in result.pairs if best.name in each.names}
-    ahead = [o.name for o in others if against[o.name].won_by(best.name, result.alpha)]
+def _of_many(summary: Summary) -> str:
+    best, *others = summary.variants
+    won = _won(best, summary)
+    against = {each.other(best.name): each for each in summary.pairs if best.name in each.names}
+    ahead = [o.name for o in others if against[o.name].won_by(best.name, summary.alpha)]
     open_ = [o.name for o in others if o.name not in ahead]
     test = "exact sign tests, adjusted for their number by Holm's method"
     if not open_:
@@ -118,15 +118,15 @@ def _of_many(result: Result) -> str:
         text += f"It is better than {_names(ahead)}, but not yet clearly better than "
         text += f"{_names(open_)} ({test}). "
     else:
-        text += f"That is not yet clearly better than {_open_names(open_, result)} ({test}). "
+        text += f"That is not yet clearly better than {_open_names(open_, summary)} ({test}). "
     return text + _more(against[open_[0]], between=f" between '{best.name}' and '{open_[0]}'")
 
 
-def _won(best: VariantResult, result: Result) -> str:
+def _won(best: VariantResult, summary: Summary) -> str:
     rate = best.rate
     return (
         f"'{best.name}' won {rate.wins} of {counted(rate.decided, 'decided vote')} "
-        f"({percent(rate.rate)}, {interval(rate, result.confidence)})"
+        f"({percent(rate.rate)}, {interval(rate, summary.confidence)})"
     )
 
 
@@ -156,44 +156,46 @@ def _names(names: Sequence[str]) -> str:
     return f"{', '.join(quoted[:-1])} and {quoted[-1]}"
 
 
-def _open_names(names: Sequence[str], result: Result) -> str:
+def _open_names(names: Sequence[str], summary: Summary) -> str:
     """Name those that the best has not beaten; all of many are no list that anybody reads."""
-    if len(names) > MANY_NAMES and len(names) == len(result.variants) - 1:
+    if len(names) > MANY_NAMES and len(names) == len(summary.variants) - 1:
         return f"any of the other {len(names)}"
     return _names(names)
 
 
-def _undecided(result: Result) -> str:
+def _undecided(summary: Summary) -> str:
     parts = []
-    if result.ties:
-        parts.append(counted(result.ties, "tie"))
-    if result.both_bad:
-        parts.append(f"{result.both_bad:,} with both bad")
+    if summary.ties:
+        parts.append(counted(summary.ties, "tie"))
+    if summary.both_bad:
+        parts.append(f"{summary.both_bad:,} with both bad")
     if not parts:
         return ""
-    verb = "is" if result.ties + result.both_bad == 1 else "are"
+    verb = "is" if summary.ties + summary.both_bad == 1 else "are"
     return f"{' and '.join(parts)} {verb} not among the decided votes."
 
 
-def _cautions(result: Result) -> list[str]:
+def _cautions(summary: Summary) -> list[str]:
     cautions = []
-    side = result.side
-    if result.side_p_value <= result.alpha:
+    side = summary.side
+    if summary.side_p_value <= summary.alpha:
         wins = max(side.wins, side.decided - side.wins)
         name = "left" if 2 * side.wins > side.decided else "right"
         cautions.append(
             f"Mind the sides: the {name} one was chosen in {wins} of {side.decided} decided votes "
-            f"({p_text(result.side_p_value)})."
+            f"({p_text(summary.side_p_value)})."
         )
-    if result.not_blind:
-        cautions.append(f"{counted(result.not_blind, 'vote')} came after the names had been shown.")
-    if len(result.raters) > 1:
+    if summary.not_blind:
         cautions.append(
-            f"The votes of {len(result.raters):,} raters are counted as if each were on a pair of "
+            f"{counted(summary.not_blind, 'vote')} came after the names had been shown."
+        )
+    if len(summary.raters) > 1:
+        cautions.append(
+            f"The votes of {len(summary.raters):,} raters are counted as if each were on a pair of "
             "its own."
         )
-    if result.damaged_lines:
+    if summary.damaged_lines:
         cautions.append(
-            f"{counted(result.damaged_lines, 'line')} of the votes' file could not be read."
+            f"{counted(summary.damaged_lines, 'line')} of the votes' file could not be read."
         )
     return cautions

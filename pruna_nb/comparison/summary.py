@@ -1,0 +1,276 @@
+"""What votes amount to: counts, win rates, tests and strengths, for all variants."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from pruna_nb.arguments import choice, share
+from pruna_nb.comparison.bradley_terry import bradley_terry
+from pruna_nb.comparison.stats import Tally, holm, sign_test, votes_needed, win_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pruna_nb.comparison.bradley_terry import Strength, Strengths
+    from pruna_nb.comparison.stats import Rate
+    from pruna_nb.comparison.votes import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class NamedVote:
+    """A vote by the variants' names.
+
+    Parameters
+    ----------
+    left, right : str
+        The variants on each side.
+    verdict : {"left", "right", "tie", "both_bad"}
+        The rater's choice.
+    rater : str
+        Who voted.
+    names_seen : bool
+        Whether the names had been shown before.
+    """
+
+    left: str
+    right: str
+    verdict: Verdict
+    rater: str = ""
+    names_seen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VariantResult:
+    """The votes on one variant.
+
+    Parameters
+    ----------
+    name : str
+        The variant.
+    rate : Rate
+        Its share of the decided votes that it was in.
+    ties, both_bad : int
+        Votes that it was in and that decided for neither side.
+    strength : Strength or None
+        From the Bradley-Terry model; None if the votes do not link all variants.
+    scores : mapping of str to float
+        The mean of each automatic score over its pictures.
+    """
+
+    name: str
+    rate: Rate
+    ties: int
+    both_bad: int
+    strength: Strength | None = None
+    scores: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PairResult:
+    """The votes between two variants.
+
+    Parameters
+    ----------
+    tally : Tally
+        The votes.
+    p_value : float
+        Of the exact sign test.
+    p_adjusted : float
+        The same, adjusted for several pairs by Holm's method.
+    needed : int or None
+        About how many more votes would settle it, at the level that Holm's method requires; 0 if
+        it is settled; None if no number can be given.
+    """
+
+    tally: Tally
+    p_value: float
+    p_adjusted: float
+    needed: int | None
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The two variants."""
+        return self.tally.first, self.tally.second
+
+    def other(self, name: str) -> str:
+        """Return the variant that is not `name`."""
+        choice("name", name, self.names)
+        return self.tally.second if name == self.tally.first else self.tally.first
+
+    def won_by(self, name: str, alpha: float) -> bool:
+        """Whether the votes show that `name` is the better one of the two."""
+        choice("name", name, self.names)
+        alpha = share("alpha", alpha)
+        won = self.tally.wins if name == self.tally.first else self.tally.losses
+        return self.p_adjusted <= alpha and 2 * won > self.tally.decided
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The figures of a result.
+
+    Parameters
+    ----------
+    variants : tuple of VariantResult
+        The best first.
+    pairs : tuple of PairResult
+        Each two variants against each other.
+    strengths : Strengths or None
+        The Bradley-Terry model, for more than two variants.
+    side : Rate
+        How often the left side was chosen.
+    side_p_value : float
+        Of the exact test that both sides are chosen equally often.
+    votes, decided, ties, both_bad : int
+        Numbers of votes; decided, ties and both bad add up to the votes.
+    not_blind : int
+        Votes that were cast after the names had been shown.
+    damaged_lines : int
+        Lines of the votes' files that could not be read.
+    raters : mapping of str to int
+        Number of votes of each rater.
+    confidence, alpha : float
+        Of the intervals, and of the tests.
+    """
+
+    variants: tuple[VariantResult, ...]
+    pairs: tuple[PairResult, ...]
+    strengths: Strengths | None
+    side: Rate
+    side_p_value: float
+    votes: int
+    decided: int
+    ties: int
+    both_bad: int
+    not_blind: int = 0
+    damaged_lines: int = 0
+    raters: Mapping[str, int] = field(default_factory=dict, hash=False)
+    confidence: float = 0.95
+    alpha: float = 0.05
+
+    @classmethod
+    def from_votes(
+        cls,
+        names: Sequence[str],
+        votes: Sequence[NamedVote],
+        *,
+        scores: Mapping[str, Mapping[str, float]] | None = None,
+        damaged_lines: int = 0,
+        confidence: float = 0.95,
+        alpha: float = 0.05,
+        power: float = 0.8,
+    ) -> Self:
+        """Return the summary of votes.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The variants, at least two.
+        votes : sequence of NamedVote
+            The votes that stand.
+        scores : mapping of str to mapping, optional
+            For each variant the means of its automatic scores.
+        damaged_lines : int
+            Lines of the votes' files that could not be read.
+        confidence : float
+            Of the intervals.
+        alpha, power : float
+            The tests' level, and the power with which further votes are to settle them.
+        """
+        tallies = tally_votes(names, votes)
+        strengths = bradley_terry(names, tallies, confidence=confidence) if votes else None
+        variants = [
+            _variant_result(name, tallies, strengths, (scores or {}).get(name, {}), confidence)
+            for name in names
+        ]
+        verdicts = Counter(vote.verdict for vote in votes)
+        decided = verdicts["left"] + verdicts["right"]
+        return cls(
+            variants=tuple(sorted(variants, key=_best_first)),
+            pairs=_test_pairs(tallies, alpha=alpha, power=power),
+            strengths=strengths if len(names) > 2 else None,  # noqa: PLR2004 - two need no model
+            side=win_rate(verdicts["left"], decided, confidence=confidence),
+            side_p_value=sign_test(verdicts["left"], verdicts["right"]),
+            votes=len(votes),
+            decided=decided,
+            ties=verdicts["tie"],
+            both_bad=verdicts["both_bad"],
+            not_blind=sum(vote.names_seen for vote in votes),
+            damaged_lines=damaged_lines,
+            raters=Counter(vote.rater for vote in votes),
+            confidence=confidence,
+            alpha=alpha,
+        )
+
+    @property
+    def winner(self) -> str | None:
+        """The variant that is better than each other one; None if that is not clear."""
+        best, *others = self.variants
+        against = {pair.other(best.name): pair for pair in self.pairs if best.name in pair.names}
+        clear = all(against[other.name].won_by(best.name, self.alpha) for other in others)
+        return best.name if clear else None
+
+
+def tally_votes(names: Sequence[str], votes: Sequence[NamedVote]) -> list[Tally]:
+    """Count the votes between each two variants; ties and both bad on their own.
+
+    Examples
+    --------
+    >>> votes = [NamedVote("a", "b", "left"), NamedVote("b", "a", "left")]
+    >>> tally_votes(["a", "b"], [*votes, NamedVote("a", "b", "tie")])
+    [Tally(first='a', second='b', wins=1, losses=1, ties=1, both_bad=0)]
+    """
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for vote in votes:
+        one, two, verdict = vote.left, vote.right, str(vote.verdict)
+        if names.index(one) > names.index(two):
+            one, two = two, one
+            verdict = {"left": "right", "right": "left"}.get(verdict, verdict)
+        counts[one, two, verdict] += 1
+    order = ("left", "right", "tie", "both_bad")
+    return [
+        Tally(one, two, *(counts[one, two, verdict] for verdict in order))
+        for one, two in itertools.combinations(names, 2)
+    ]
+
+
+def _test_pairs(tallies: Sequence[Tally], *, alpha: float, power: float) -> tuple[PairResult, ...]:
+    p_values = [sign_test(tally.wins, tally.losses) for tally in tallies]
+    adjusted = holm(p_values)
+    # Holm (1979) compares the smallest p value with alpha / m, m being the tests that are still
+    # open: that is the level which the next pair has to reach.
+    level = alpha / max(1, sum(p > alpha for p in adjusted))
+    results = []
+    for tally, p_value, p_adjusted in zip(tallies, p_values, adjusted, strict=True):
+        settled = p_adjusted <= alpha
+        needed = 0 if settled else votes_needed(tally, alpha=level, power=power)
+        results.append(PairResult(tally, p_value, p_adjusted, needed))
+    return tuple(results)
+
+
+def _variant_result(
+    name: str,
+    tallies: Sequence[Tally],
+    strengths: Strengths | None,
+    scores: Mapping[str, float],
+    confidence: float,
+) -> VariantResult:
+    own = [tally for tally in tallies if name in {tally.first, tally.second}]
+    wins = sum(tally.wins if tally.first == name else tally.losses for tally in own)
+    return VariantResult(
+        name=name,
+        rate=win_rate(wins, sum(tally.decided for tally in own), confidence=confidence),
+        ties=sum(tally.ties for tally in own),
+        both_bad=sum(tally.both_bad for tally in own),
+        strength=strengths.by_name[name] if strengths else None,
+        scores=dict(scores),
+    )
+
+
+def _best_first(variant: VariantResult) -> float:
+    if variant.strength is not None:
+        return -variant.strength.value
+    return -variant.rate.rate if variant.rate.decided else 0.0
