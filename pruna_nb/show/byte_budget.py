@@ -1,198 +1,111 @@
-"""As large as the bytes allow: the size at which a grid fits into a notebook."""
+"""As large as the bytes allow: the size at which pictures fit into a notebook's file."""
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass
+import re
 from typing import TYPE_CHECKING
 
-from pruna_nb.show.layout import SMALLEST
-from pruna_nb.show.markup import figure, notebook_bytes, relative_address, video_uri
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from pruna_nb.show.cells import Cell
-    from pruna_nb.show.layout import Layout, Unit
-    from pruna_nb.show.thumbs import Thumb, Thumbs
+Pieces = list[list[str]]
+"""HTML that is shown or left out as one, by unit: a picture, a row of a grid, a row of a table."""
 
-_SIZES = (768, 640, 512, 448, 384, 320, 288, 256, 224, 192, 160, 128, 112, SMALLEST)
+_SIZES = (768, 640, 512, 448, 384, 320, 288, 256, 224, 192, 160, 128, 112, 96, 64)
 _SAMPLE = 24
+_EMBEDDED = re.compile(r"base64,[^'\"]*")
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """What came of fitting a grid into its bytes.
+def notebook_bytes(markup: str) -> int:
+    """Return the bytes that HTML takes in a notebook's file, where it is a JSON string.
 
-    Attributes
-    ----------
-    html : str
-    size : int
-        Side of the box that pictures fit into, in pixels.
-    cells : int
-        How many cells are shown.
-    posters : int
-        How many videos are shown as posters for want of bytes.
+    Examples
+    --------
+    >>> notebook_bytes("<b>é</b>")
+    9
     """
-
-    html: str
-    size: int
-    cells: int
-    posters: int = 0
+    return len(json.dumps(markup, ensure_ascii=False).encode()) - 2
 
 
 def fit_bytes(
-    layout: Layout, thumbs: Thumbs, size: int, room: int | None, *, live: bool = False
-) -> Fitted:
-    """Compose a layout in at most `room` bytes, with pictures as large as they may be.
+    draw: Callable[[Sequence[int], int], Pieces],
+    compose: Callable[[Pieces, int], str],
+    cells: Sequence[int],
+    *,
+    size: int,
+    smallest: int,
+    room: int | None,
+) -> tuple[Pieces, int]:
+    """Draw units in at most `room` bytes, with pictures as large as possible.
 
     Parameters
     ----------
-    layout : Layout
-    thumbs : Thumbs
-    size : int
-        Side of the box that pictures fit into, in pixels; the largest that is tried.
+    draw : callable
+        Called with the numbers of some units and a size in pixels; returns their HTML.
+    compose : callable
+        Called with the HTML of the first units and its size; returns the whole.
+    cells : sequence of int
+        How many pieces each unit has.
+    size, smallest : int
+        The largest and the smallest size of a picture, in pixels.
     room : int or None
         Bytes in the notebook's file; None: no limit.
-    live : bool
-        Whether videos play.
 
     Returns
     -------
-    Fitted
-        With the last units left out if they do not fit at 96 pixels either.
+    tuple
+        The HTML of the units and its size. The last units are left out if they do not fit at the
+        smallest size either.
     """
+    everything = range(len(cells))
     if room is None:
-        figures = _figures(layout.units, thumbs, size)
-        return _play(layout, thumbs, figures, size, None, live=live)
-    steps = [size, *(step for step in _SIZES if step < size)]
-    first = _Sample.at(layout, thumbs, size)
+        return draw(everything, size), size
+    number = min(_SAMPLE, len(cells))
+    sample = [i * len(cells) // number for i in range(number)]
+    frame = notebook_bytes(compose([[""] * count for count in cells], size))
+
+    def estimate(step: int) -> tuple[float, float]:
+        """Return the bytes of all pictures and of everything else, from the sample's."""
+        drawn = ["".join(unit) for unit in draw(sample, step)]
+        share = len(cells) / max(1, number)
+        pictures = sum(len(data) for html in drawn for data in _EMBEDDED.findall(html)) * share
+        return pictures, frame + sum(map(notebook_bytes, drawn)) * share - pictures
+
+    steps = [size, *(step for step in _SIZES if smallest <= step < size)]
+    pictures, words = estimate(size)
     for step in steps:
-        # the law spares a look at each size, and the look spares a thousand thumbnails that are
-        # thrown away
-        likely = first.scaled(step) <= room and _Sample.at(layout, thumbs, step).total <= room
-        if not likely:
+        # A photo's bytes shrink with the power 1.6 of its size. This law spares a sample at each
+        # size, and the sample spares a thousand thumbnails that would be thrown away.
+        guess = pictures * math.pow(step / size, 1.6) + words
+        if guess > room or (step < size and sum(estimate(step)) > room):
             continue
-        figures = _figures(layout.units, thumbs, step)
-        if notebook_bytes(layout.html(figures, step)) <= room:
-            return _play(layout, thumbs, figures, step, room, live=live)
-    figures = _as_many(layout, thumbs, steps[-1], room)
-    return _play(layout, thumbs, figures, steps[-1], room, live=live)
+        pieces = draw(everything, step)
+        if notebook_bytes(compose(pieces, step)) <= room:
+            return pieces, step
+    return _as_many(draw, compose, everything, steps[-1], room), steps[-1]
 
 
-@dataclass(frozen=True)
-class _Sample:
-    """What a whole layout takes at one size, told from some of its units.
-
-    Attributes
-    ----------
-    size : int
-        Side of the box that pictures fit into, in pixels.
-    pictures, words : float
-        Bytes of the thumbnails and of all else.
-    """
-
-    size: int
-    pictures: float
-    words: float
-
-    @classmethod
-    def at(cls, layout: Layout, thumbs: Thumbs, size: int) -> _Sample:
-        """Look at units that are spread evenly."""
-        units = layout.units
-        number = min(_SAMPLE, len(units))
-        some = [units[i * len(units) // number] for i in range(number)]
-        made = _thumbs_of(some, thumbs, size)
-        share = len(units) / max(1, number)
-        cells = [cell for unit in some for cell in unit.cells]
-        # base64 writes three bytes as four
-        pictures = sum(len(made[id(c)].webp) * 4 / 3 for c in cells if id(c) in made) * share
-        drawn = _figures(some, thumbs, size)
-        figures = sum(notebook_bytes("".join(unit)) for unit in drawn) * share
-        frame = notebook_bytes(layout.html([[""] * len(unit.cells) for unit in units], size))
-        return cls(size, pictures, frame + figures - pictures)
-
-    @property
-    def total(self) -> float:
-        return self.pictures + self.words
-
-    def scaled(self, size: int) -> float:
-        """Guess the bytes at a smaller size: of a photo they shrink with the power 1.6 of it."""
-        return self.pictures * math.pow(size / self.size, 1.6) + self.words
-
-
-def _thumbs_of(units: Sequence[Unit], thumbs: Thumbs, size: int) -> dict[int, Thumb]:
-    """Make the thumbnails of all cells that have one, at once; by the cells' identity."""
-    cells = [cell for unit in units for cell in unit.cells if shows_picture(cell)]
-    sources = [cell.picture for cell in cells if cell.picture is not None]
-    made = thumbs.make(sources, size)
-    return {id(cell): thumb for cell, thumb in zip(cells, made, strict=True)}
-
-
-def shows_picture(cell: Cell) -> bool:
-    """Tell whether a cell has a file from which a picture can be made."""
-    return cell.picture is not None and (cell.poster is not None or cell.media != "zip")
-
-
-def _figures(units: Sequence[Unit], thumbs: Thumbs, size: int) -> list[list[str]]:
-    made = _thumbs_of(units, thumbs, size)
-    return [
-        [figure(cell, made.get(id(cell)), size, fluid=True) for cell in unit.cells]
-        for unit in units
-    ]
-
-
-def _as_many(layout: Layout, thumbs: Thumbs, size: int, room: int) -> list[list[str]]:
-    """Give the figures of as many units as fit."""
-    figures: list[list[str]] = []
+def _as_many(
+    draw: Callable[[Sequence[int], int], Pieces],
+    compose: Callable[[Pieces, int], str],
+    units: Sequence[int],
+    size: int,
+    room: int,
+) -> Pieces:
+    """Return the HTML of as many units as fit."""
+    pieces: Pieces = []
     used = 0
-    for start in range(0, len(layout.units), _SAMPLE):
-        new = _figures(layout.units[start : start + _SAMPLE], thumbs, size)
-        figures += new
+    for start in range(0, len(units), _SAMPLE):
+        new = draw(units[start : start + _SAMPLE], size)
+        pieces += new
         used += sum(notebook_bytes("".join(unit)) for unit in new)
         if used > room:
             break
-    while figures and notebook_bytes(layout.html(figures, size)) > room:
-        over = notebook_bytes(layout.html(figures, size)) - room
-        while figures and over > 0:
-            over -= notebook_bytes("".join(figures.pop()))
-    return figures
-
-
-def _play(
-    layout: Layout,
-    thumbs: Thumbs,
-    figures: list[list[str]],
-    size: int,
-    room: int | None,
-    *,
-    live: bool,
-) -> Fitted:
-    """Put players in the place of posters, while there is room for them."""
-    shown = layout.units[: len(figures)]
-    cells = sum(len(unit.cells) for unit in shown)
-    markup = layout.html(figures, size)
-    if not live:
-        return Fitted(markup, size, cells)
-    left = None if room is None else room - notebook_bytes(markup)
-    made = _thumbs_of(shown, thumbs, size)
-    posters = 0
-    for unit, drawn in zip(shown, figures, strict=True):
-        for i, cell in enumerate(unit.cells):
-            if cell.media != "video" or cell.status != "succeeded" or cell.source is None:
-                continue
-            new = _player(cell, made[id(cell)], size)
-            more = notebook_bytes(new) - notebook_bytes(drawn[i])
-            if left is not None and more > left:
-                posters += 1
-                continue
-            left = None if left is None else left - more
-            drawn[i] = new
-    return Fitted(layout.html(figures, size), size, cells, posters)
-
-
-def _player(cell: Cell, thumb: Thumb, size: int) -> str:
-    address = relative_address(cell.path) if cell.path is not None else None
-    if address is None and cell.source is not None:
-        address = video_uri(cell.source)
-    return figure(cell, thumb, size, address=address, fluid=True)
+    # Composing a thousand rows to measure them is slow: one pass removes all that is over, and
+    # only what the frame saves with them needs another.
+    while pieces and (over := notebook_bytes(compose(pieces, size)) - room) > 0:
+        while pieces and over > 0:
+            over -= notebook_bytes("".join(pieces.pop()))
+    return pieces

@@ -184,7 +184,12 @@ class Cell:
 
     @property
     def picture(self) -> Source | None:
-        """What a thumbnail is made from: the poster if there is one, else the file."""
+        """What a thumbnail is made from: the poster if there is one, else the file.
+
+        None if there is neither, or only an archive.
+        """
         if self.status != "succeeded":
             return None
-        return self.source if self.poster is None else self.poster
+        if self.poster is not None:
+            return self.poster
+        return None if self.media == "zip" else self.source

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.show.byte_budget import shows_picture
 from pruna_nb.show.decode import Picture, UnreadableError, load
 from pruna_nb.show.fonts import face_for, fit_all, wrap
 from pruna_nb.show.markup import box_shape, caption_lines, reason
 from pruna_nb.show.thumbs import Thumb
+from pruna_nb.show.tints import AMBER, TINTS, Colour
 from pruna_nb.text import plain
 
 if TYPE_CHECKING:
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
 
     from pruna_nb.show.cells import Cell
 
-Colour = tuple[int, int, int]
-_TINTS: dict[str, Colour] = {
-    "failed": (205, 56, 56),
-    "lost": (205, 56, 56),
-    "canceled": (208, 132, 20),
-    "skipped": (140, 140, 140),
-    "pending": (64, 120, 214),
-    "succeeded": (208, 132, 20),
-}
 _LINES = 3
 _NOTE_LINES = 2
 _FINE = 20  # pixels of type
@@ -201,7 +192,7 @@ class Pen:
         return Image.new("RGB", (width or self.width, max(1, height)), self.style.paper)
 
     def _load(self, cell: Cell) -> _Drawn:
-        if cell.picture is None or not shows_picture(cell):
+        if cell.picture is None:
             return _Drawn(cell, None, None)
         try:
             picture = load(cell.picture, self.style.size)
@@ -223,7 +214,7 @@ class Pen:
         parts = [
             self._block(text, style.type, style.ink, style.size, lines=_LINES),
             self._block(said_all, style.small, style.faint, style.size, lines=_NOTE_LINES),
-            self._block(odd, style.small, _TINTS["canceled"], style.size, lines=2),
+            self._block(odd, style.small, AMBER, style.size, lines=2),
         ]
         said = [part for part in parts if part.height > 1]
         space = round(style.type * 0.6)
@@ -263,7 +254,7 @@ class Pen:
         needed = sum(block.height for block in blocks) + 2 * inset
         size = (min(style.size, max(width, room + 2 * inset)), max(height, needed))
         box = Image.new("RGB", size, style.fill)
-        tint = _TINTS[drawn.cell.status]
+        tint = TINTS[drawn.cell.status]
         ImageDraw.Draw(box).rectangle((0, 0, edge - 1, size[1]), fill=tint)
         down = inset
         for block in blocks:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from pruna_nb.arguments import Problems, choice, switch, whole
 from pruna_nb.arguments import path as read_path
 from pruna_nb.errors import InputError
-from pruna_nb.show.byte_budget import Fitted, fit_bytes
+from pruna_nb.show.byte_budget import notebook_bytes
+from pruna_nb.show.grid_html import Fitted, fitted_grid
 from pruna_nb.show.layout import Layout, arrange
-from pruna_nb.show.markup import FAINT, SMALL, notebook_bytes
+from pruna_nb.show.markup import note_line
+from pruna_nb.show.page import Full, save_page
+from pruna_nb.show.sheet import save_sheet
 from pruna_nb.show.thumbs import Thumbs
 from pruna_nb.text import NO_MATH, counted, isolated, megabytes, shown
 
@@ -22,18 +25,17 @@ if TYPE_CHECKING:
 
     from pruna_nb.show.cells import Cell, Status
 
-Full = Literal["folder", "inline", "none"]
-_NOTE = f"{SMALL}{FAINT}margin:10px 0 0;text-align:left"
 _NOTES_BYTES = 900
 _ORDER: tuple[Status, ...] = ("succeeded", "failed", "lost", "canceled", "skipped", "pending")
 
-SIZE_AT_LEAST, SIZE_AT_MOST = 16, 4096
+SIZE_AT_LEAST, SIZE_AT_MOST = 16, 4096  # pixels of the box that each picture fits into
 _BOUNDS = {
-    "columns": (1, 100), "size": (SIZE_AT_LEAST, SIZE_AT_MOST), "page_size": (1, 100_000),
+    "columns": (1, 100),
+    "size": (SIZE_AT_LEAST, SIZE_AT_MOST),
+    "page_size": (1, 100_000),
     "max_bytes": (4_000, 2**40),
-}  # fmt: skip
+}
 _OPTIONAL = ("columns", "max_bytes")
-"""Pixels of the box that each picture of a grid fits into."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +151,9 @@ class Grid:
         room = None
         if self.max_bytes is not None:
             room = self.max_bytes - notebook_bytes(head) - _NOTES_BYTES
-        fitted = fit_bytes(self.layout(), Thumbs(self.thumbs_dir), self.size, room, live=self.live)
-        notes = "".join(f"<p style='{_NOTE}'>{note}</p>" for note in self._notes(fitted))
+        thumbs = Thumbs(self.thumbs_dir)
+        fitted = fitted_grid(self.layout(), thumbs, self.size, room, live=self.live)
+        notes = "".join(note_line(note) for note in self._notes(fitted))
         return f"{head}{fitted.html}{notes}</div>"
 
     def _notes(self, fitted: Fitted) -> list[str]:
@@ -245,13 +248,21 @@ class Grid:
         problems.check("This grid cannot be saved")
         suffix = target.suffix.lower()
         if suffix in {".html", ".htm"}:
-            from pruna_nb.show.page import save_page
-
-            return [save_page(self, target, size=box or 400, full=where)]
+            page = save_page(
+                self.layout(),
+                target,
+                title=self.title,
+                summary=self.summary(),
+                thumbs=Thumbs(self.thumbs_dir),
+                size=box or 400,
+                full=where,
+            )
+            return [page]
         if suffix in {".png", ".jpg", ".jpeg", ".webp"}:
-            from pruna_nb.show.sheet import save_sheet
-
-            return save_sheet(self, target, size=box or 512, max_pixels=most, dark=dark)
+            layout, size = self.layout(), box or 512
+            return save_sheet(
+                layout, target, title=self.title, size=size, max_pixels=most, dark=dark
+            )
         message = f"cannot write {suffix or 'a file without suffix'}: .png, .jpg, .webp or .html"
         raise InputError(message)
 

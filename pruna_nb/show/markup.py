@@ -8,7 +8,6 @@ light page and a dark one, never the text's own.
 from __future__ import annotations
 
 import base64
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from urllib.parse import quote
 
 from pruna_nb.show.cells import content_type
 from pruna_nb.show.ratios import fit, mismatch, parse_ratio
+from pruna_nb.show.tints import AMBER, GREY, TINTS, rgba
 from pruna_nb.text import ALT_LIMIT, CAPTION_LIMIT, escaped, isolated, megabytes, plain, visible
 
 if TYPE_CHECKING:
@@ -36,35 +36,22 @@ _IMAGE = "display:block;max-width:100%;height:auto;margin:0;border-radius:4px"
 _CAPTION = f"{SMALL}margin:6px 0 0;word-wrap:break-word;overflow-wrap:anywhere;text-align:left"
 _BADGE = (
     "display:inline-block;margin-top:3px;padding:0 4px;border-radius:4px;"
-    "border:1px solid rgba(214,137,16,.9)"
+    f"border:1px solid {rgba(AMBER, 0.9)}"
 )
 _BOX = (
     "box-sizing:border-box;padding:10px 12px;border-radius:4px;text-align:left;overflow:hidden;"
-    "overflow-wrap:anywhere;word-wrap:break-word;background:rgba(128,128,128,.12);"
+    f"{BREAK}background:{rgba(GREY, 0.12)};"
 )
-_TINTS = {
-    "failed": "rgba(214,56,56,.9)",
-    "lost": "rgba(214,56,56,.9)",
-    "canceled": "rgba(214,137,16,.9)",
-    "skipped": "rgba(128,128,128,.6)",
-    "pending": "rgba(64,120,220,.9)",
-    "succeeded": "rgba(214,137,16,.9)",
-}
+_NOTE = f"{SMALL}{FAINT}margin:10px 0 0;text-align:left"
 
 
-def notebook_bytes(markup: str) -> int:
-    """Count the bytes that HTML takes in a notebook's file, where it is a JSON string.
-
-    Examples
-    --------
-    >>> notebook_bytes("<b>é</b>")
-    9
-    """
-    return len(json.dumps(markup, ensure_ascii=False).encode()) - 2
+def note_line(html: str) -> str:
+    """Return a line below a grid or a table that says what a reader must know beyond it."""
+    return f"<p style='{_NOTE}'>{html}</p>"
 
 
 def data_uri(content: bytes, media_type: str) -> str:
-    """Put a file's content into an address.
+    """Return a file's content as a data URI.
 
     Examples
     --------
@@ -75,12 +62,12 @@ def data_uri(content: bytes, media_type: str) -> str:
 
 
 def box_shape(cell: Cell, size: int) -> tuple[int, int]:
-    """Give the shape of a picture that is not there: the ratio asked for, else 3 to 2."""
+    """Return the shape of a picture that is not there: the ratio asked for, else 3 to 2."""
     return fit(parse_ratio(cell.ratio_asked) or 1.5, 1.0, size, enlarge=True)
 
 
 def reason(cell: Cell, thumb: Thumb | None) -> tuple[str, str]:
-    """Say in two parts why a cell shows no picture.
+    """Return in two parts why a cell shows no picture.
 
     Returns
     -------
@@ -99,7 +86,7 @@ def reason(cell: Cell, thumb: Thumb | None) -> tuple[str, str]:
 
 
 def _file_note(source: Source) -> str:
-    """Name a file without telling where on this machine it lies."""
+    """Return a file's name and size, but not where on this machine it is."""
     if isinstance(source, bytes):
         return megabytes(len(source))
     try:
@@ -123,13 +110,13 @@ def box(cell: Cell, thumb: Thumb | None, size: int, *, fluid: bool = False) -> s
     said = f"<br><span style='{FAINT}'>{isolated(more, ERROR_LIMIT)}</span>" if more else ""
     return (
         f"<div style='{_BOX}{SMALL}{wide};"
-        f"border-left:3px solid {_TINTS[cell.status]}'><span style='{spacer}'></span>"
+        f"border-left:3px solid {rgba(TINTS[cell.status], 0.9)}'><span style='{spacer}'></span>"
         f"<strong>{escaped(head, 40)}</strong>{said}</div>"
     )
 
 
 def alt_text(cell: Cell) -> str:
-    """Give what is read in place of the picture, escaped."""
+    """Return what a screen reader reads in place of the picture, escaped."""
     return escaped(cell.alt or cell.caption or cell.media, ALT_LIMIT)
 
 
@@ -173,7 +160,7 @@ def video(cell: Cell, thumb: Thumb, address: str, size: int) -> str:
 
 
 def relative_address(path: str) -> str | None:
-    """Give a file's address as a notebook in the working folder reaches it.
+    """Return a file's address as seen from a notebook in the working folder.
 
     Returns
     -------
@@ -190,7 +177,7 @@ def relative_address(path: str) -> str | None:
 
 
 def video_uri(source: Source) -> str | None:
-    """Put a whole video into an address; None if it is no video or cannot be read."""
+    """Return a whole video as a data URI; None if it is not a video or cannot be read."""
     try:
         found = content_type(source)
         if found is None or not found[0].startswith("video/"):
@@ -202,7 +189,7 @@ def video_uri(source: Source) -> str | None:
 
 
 def caption_lines(cell: Cell, thumb: Thumb | None) -> tuple[str, list[str], str]:
-    """Give a caption's three parts, not escaped: its text, its notes, what is odd.
+    """Return a caption's three parts, not escaped: its text, its notes, what is odd.
 
     The axis values are repeated, since a table's headings scroll out of view.
     """
@@ -224,12 +211,12 @@ def plain_axis(value: str) -> str:
 
 
 def joined(notes: Sequence[str]) -> str:
-    """Put notes side by side, each in its own reading direction; HTML."""
+    """Join notes into one line of HTML, each in its own reading direction."""
     return " · ".join(isolated(note, 3 * AXIS_LIMIT) for note in notes)
 
 
 def caption(cell: Cell, thumb: Thumb | None) -> str:
-    """Write what stands below a picture; empty if there is nothing to say."""
+    """Return what is below a picture; empty if there is nothing to say."""
     text, notes, odd = caption_lines(cell, thumb)
     parts = []
     if text:

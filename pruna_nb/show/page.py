@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
-from pruna_nb.show.byte_budget import shows_picture
 from pruna_nb.show.cells import content_type
 from pruna_nb.show.layout import HEAD_LIMIT
 from pruna_nb.show.markup import (
@@ -28,17 +27,16 @@ from pruna_nb.show.markup import (
     webp_size,
 )
 from pruna_nb.show.requests_in_files import PAGE_START, encode, file_hash, record
-from pruna_nb.show.thumbs import Thumbs
 from pruna_nb.text import ALT_LIMIT, NO_MATH, escaped, isolated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pruna_nb.show.cells import Cell
-    from pruna_nb.show.grids import Full, Grid
     from pruna_nb.show.layout import Layout
-    from pruna_nb.show.thumbs import Thumb
+    from pruna_nb.show.thumbs import Thumb, Thumbs
 
+Full = Literal["folder", "inline", "none"]
 _CAPTION = 400  # characters below a picture: a page has more room than a notebook
 
 
@@ -65,8 +63,17 @@ class _Entry:
     full: str | None = None
 
 
-def save_page(grid: Grid, target: Path, *, size: int, full: Full) -> Path:
-    """Write a grid as a page; see `Grid.save`.
+def save_page(
+    layout: Layout,
+    target: Path,
+    *,
+    title: str | None,
+    summary: str,
+    thumbs: Thumbs,
+    size: int,
+    full: Full,
+) -> Path:
+    """Write a layout as a page; see `Grid.save`.
 
     Returns
     -------
@@ -74,22 +81,18 @@ def save_page(grid: Grid, target: Path, *, size: int, full: Full) -> Path:
         The page.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    layout = grid.layout()
     cells = [cell for unit in layout.units for cell in unit.cells]
-    pictured = [cell for cell in cells if shows_picture(cell)]
-    sources = [cell.picture for cell in pictured if cell.picture is not None]
-    made = Thumbs(grid.thumbs_dir).make(sources, size)
-    thumbs = {id(cell): thumb for cell, thumb in zip(pictured, made, strict=True)}
+    made = thumbs.of_cells(cells, size)
     folder = target.with_name(f"{target.stem}_files")
     entries = [
-        _entry(_Entry(cell, thumbs.get(id(cell)), at), folder, full)
-        for at, cell in enumerate(cells)
+        _entry(_Entry(cell, made.get(id(cell)), at), folder, full) for at, cell in enumerate(cells)
     ]
     records = [record(entry.cell, beside=target.parent, file=entry.file) for entry in entries]
     # beside the target, so that a reader never meets half a page
     new = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
-        new.write_text(_page(grid, layout, entries, encode(records), size), encoding="utf-8")
+        page = _page(layout, entries, encode(records), size, title=title, summary=summary)
+        new.write_text(page, encoding="utf-8")
         new.replace(target)
     finally:
         new.unlink(missing_ok=True)
@@ -136,7 +139,15 @@ def _copy(cell: Cell, target: Path) -> None:
         new.unlink(missing_ok=True)
 
 
-def _page(grid: Grid, layout: Layout, entries: Sequence[_Entry], requests: str, size: int) -> str:
+def _page(
+    layout: Layout,
+    entries: Sequence[_Entry],
+    requests: str,
+    size: int,
+    *,
+    title: str | None,
+    summary: str,
+) -> str:
     room = resources.files("pruna_nb.show")
     script = room.joinpath("page.js").read_text("utf-8")
     style = room.joinpath("page.css").read_text("utf-8") + _shapes(layout, entries, size)
@@ -146,10 +157,9 @@ def _page(grid: Grid, layout: Layout, entries: Sequence[_Entry], requests: str, 
         f"style-src {_allowed(style)}; script-src {_allowed(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
-    said = grid.summary()
-    said = escaped(said[0].upper() + said[1:], 200)
-    title = escaped(grid.title, 200) if grid.title else said
-    more = f"<p>{said}</p>" if grid.title else ""
+    summary = escaped(summary[0].upper() + summary[1:], 200)
+    more = f"<p>{summary}</p>" if title else ""
+    title = escaped(title, 200) if title else summary
     body = _table(layout, entries, size) if layout.heads else _flow(entries, size)
     return "".join(
         (

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from pruna_nb.show.cells import Cell
-    from pruna_nb.show.grids import Grid
     from pruna_nb.show.layout import Layout
 
 _LONGEST = {".png": 2**24, ".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
@@ -52,16 +51,15 @@ class _Page:
 
 
 def save_sheet(
-    grid: Grid, target: Path, *, size: int, max_pixels: int, dark: bool = False
+    layout: Layout, target: Path, *, title: str | None, size: int, max_pixels: int, dark: bool
 ) -> list[Path]:
-    """Draw a grid and write it; see `Grid.save`.
+    """Draw a layout and write it; see `Grid.save`.
 
     Returns
     -------
     list of Path
         One file, or several numbered ones where one would have more than `max_pixels`.
     """
-    layout = grid.layout()
     style = Style(size=size, dark=dark)
     rows, columns = _rows(layout, style, max_pixels)
     width = style.width(columns, heads=bool(layout.heads))
@@ -77,7 +75,7 @@ def save_sheet(
     target.parent.mkdir(parents=True, exist_ok=True)
     drawn: list[Path] = []
     try:
-        for page in _pages(rows, layout, pen, tallest, grid.title):
+        for page in _pages(rows, layout, pen, tallest, title):
             # under another name, so that a reader never meets half a sheet
             drawn.append(target.with_name(f".{target.name}.{os.getpid()}-{len(drawn)}.new"))
             drawn[-1].write_bytes(_page_file(page, target, pen))

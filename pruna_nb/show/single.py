@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from pruna_nb.show.byte_budget import shows_picture
+from pruna_nb.show.byte_budget import Pieces, fit_bytes
 from pruna_nb.show.cells import Cell, Kind, Status
-from pruna_nb.show.markup import figure, notebook_bytes, relative_address, video_uri
-from pruna_nb.show.thumbs import Thumb, Thumbs
+from pruna_nb.show.markup import figure, relative_address, video_uri
+from pruna_nb.show.thumbs import Thumbs
 from pruna_nb.text import NO_MATH
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-_SIZES = (640, 512, 384, 256, 128)
+_SMALLEST = 128
 
 
 def picture_html(
@@ -69,18 +70,25 @@ def picture_html(
         kind=kind,
     )
     thumbs = Thumbs(thumbs_dir)
-    markup = ""
-    for step in (size, *(smaller for smaller in _SIZES if smaller < size)):
-        thumb: Thumb | None = None
-        if shows_picture(cell) and cell.picture is not None:
-            (thumb,) = thumbs.make([cell.picture], step)
-        if thumb is not None and cell.media == "video":
-            address = _video_address(cell, max_video_bytes)
-            return f"<div class='{NO_MATH}'>{figure(cell, thumb, step, address=address)}</div>"
-        markup = f"<div class='{NO_MATH}'>{figure(cell, thumb, step)}</div>"
-        if notebook_bytes(markup) <= max_bytes:
-            break
-    return markup
+
+    def draw(_: Sequence[int], size: int, address: str | None = None) -> Pieces:
+        return [[figure(cell, thumbs.of_cells([cell], size).get(id(cell)), size, address=address)]]
+
+    if cell.media == "video" and cell.picture is not None:
+        ((html,),) = draw([0], size, _video_address(cell, max_video_bytes))
+        return f"<div class='{NO_MATH}'>{html}</div>"
+    room = max_bytes - len(f"<div class='{NO_MATH}'></div>")
+    # one picture has nothing to leave out: at its smallest it is shown whatever it takes
+    pieces, fitted = fit_bytes(
+        draw,
+        lambda pieces, _: "".join(map("".join, pieces)),
+        [1],
+        size=size,
+        smallest=_SMALLEST,
+        room=room,
+    )
+    html = (pieces or draw([0], fitted))[0][0]
+    return f"<div class='{NO_MATH}'>{html}</div>"
 
 
 def _video_address(cell: Cell, max_bytes: int) -> str | None:

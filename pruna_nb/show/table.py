@@ -6,27 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.arguments import Problems
 from pruna_nb.errors import InputError
-from pruna_nb.show.byte_budget import shows_picture
+from pruna_nb.show.byte_budget import Pieces, fit_bytes, notebook_bytes
 from pruna_nb.show.cells import Cell
 from pruna_nb.show.grids import read_sizes
-from pruna_nb.show.layout import SMALLEST
-from pruna_nb.show.markup import BREAK, FAINT, SMALL, TABLE, box, image, notebook_bytes, webp_size
+from pruna_nb.show.markup import BREAK, FAINT, SMALL, TABLE, box, image, note_line, webp_size
 from pruna_nb.show.ratios import mismatch
 from pruna_nb.show.thumbs import Thumbs
+from pruna_nb.show.tints import GREY, rgba
 from pruna_nb.text import NO_MATH, counted, escaped, isolated, megabytes, missing
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Collection, Sequence
 
+    from pruna_nb.show.thumbs import Thumb
+
 _TEXT_LIMIT = 200
 _SHORT = 30
 _NOTES_BYTES = 700
-_SIZES = (256, 192, 160, 128, SMALLEST, 64)
-_LINE = "border-bottom:1px solid rgba(128,128,128,.3)"
+_SMALLEST = 64
+_LINE = f"border-bottom:1px solid {rgba(GREY, 0.3)}"
 _BARE = f"padding:8px 16px 8px 0;vertical-align:top;{BREAK}{_LINE};"
 _CELL = f"{SMALL}{_BARE}"
-_NOTE = f"{SMALL}{FAINT}margin:10px 0 0;text-align:left"
 
 
 def table_html(
@@ -40,7 +41,7 @@ def table_html(
     title: str | None = None,
     thumbs_dir: str | os.PathLike[str] | None = None,
 ) -> str:
-    """Write a table as HTML, with thumbnails in some columns.
+    """Return a table as HTML, with thumbnails in some columns.
 
     Parameters
     ----------
@@ -77,65 +78,44 @@ def table_html(
     >>> "a &lt;b&gt;" in html, "0.005" in html
     (True, True)
     """
-    _check(columns, rows, image_columns)
-    problems = Problems()
-    sizes = read_sizes(problems, size=size, max_bytes=max_bytes)
-    problems.check("This table cannot be shown")
-    size, max_bytes = sizes["size"], sizes["max_bytes"]
-    thumbs = Thumbs(thumbs_dir)
-    heading = ""
-    if title:
-        heading = f"<p style='{SMALL}font-weight:600;margin:0 0 8px'>{isolated(title, 200)}</p>"
-    room = None if max_bytes is None else max_bytes - _NOTES_BYTES - notebook_bytes(heading)
-    steps = [size, *(step for step in _SIZES if step < size)]
-    drawn: list[str] = []
-    step = size
-    for step in steps:
-        if room is not None and step != steps[-1] and len(rows) > page_size:
-            # the first page stands for the rest: thumbnails of a size that cannot do are not made
-            some = _rows(columns, rows[:page_size], image_columns, step, thumbs)
-            if sum(map(notebook_bytes, some)) * len(rows) / page_size > room:
-                continue
-        drawn = _rows(columns, rows, image_columns, step, thumbs)
-        if room is None or notebook_bytes(_pages(columns, drawn, page_size, len(rows))) <= room:
-            break
-    while room is not None and drawn:
-        over = notebook_bytes(_pages(columns, drawn, page_size, len(rows))) - room
-        if over <= 0:
-            break
-        while drawn and over > 0:
-            over -= notebook_bytes(drawn.pop())
-    note = _note(len(drawn), len(rows), step, size, max_bytes, pictures=bool(image_columns))
-    body = _pages(columns, drawn, page_size, len(rows))
-    return f"<div class='{NO_MATH}'>{heading}{body}{note}</div>"
-
-
-def _check(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], image_columns: Collection[str]
-) -> None:
-    strange = [name for name in image_columns if name not in columns]
-    if strange:
-        message = f"no such columns to show: {strange}; there are {list(columns)}"
+    unknown = [name for name in image_columns if name not in columns]
+    if unknown:
+        message = f"no such columns to show: {unknown}; there are {list(columns)}"
         raise InputError(message)
     for number, row in enumerate(rows):
         if len(row) != len(columns):
             message = f"row {number} has {len(row)} values for {len(columns)} columns"
             raise InputError(message)
+    problems = Problems()
+    sizes = read_sizes(problems, size=size, max_bytes=max_bytes)
+    problems.check("This table cannot be shown")
+    size, max_bytes = sizes["size"], sizes["max_bytes"]
+    heading = ""
+    if title:
+        heading = f"<p style='{SMALL}font-weight:600;margin:0 0 8px'>{isolated(title, 200)}</p>"
+    thumbs = Thumbs(thumbs_dir)
 
+    def draw(numbers: Sequence[int], size: int) -> Pieces:
+        some = [rows[number] for number in numbers]
+        return [[row] for row in _rows(columns, some, image_columns, size, thumbs)]
 
-def _note(
-    shown: int, total: int, step: int, size: int, max_bytes: int | None, *, pictures: bool
-) -> str:
-    if not total:
-        return f"<p style='{_NOTE}'>There are no rows to show.</p>"
-    if max_bytes is None or (shown == total and (step == size or not pictures)):
-        return ""
-    limit = megabytes(max_bytes)
-    if shown < total:
-        said = f"{shown:,} of {counted(total, 'row')} shown to stay below {limit}."
-    else:
-        said = f"Pictures at {step} px to stay below {limit}."
-    return f"<p style='{_NOTE}'>{said}</p>"
+    def compose(pieces: Pieces, _: int = 0) -> str:
+        return _pages(columns, [row for (row,) in pieces], page_size, len(rows))
+
+    room = None if max_bytes is None else max_bytes - _NOTES_BYTES - notebook_bytes(heading)
+    drawn, fitted = fit_bytes(
+        draw, compose, [1] * len(rows), size=size, smallest=_SMALLEST, room=room
+    )
+    note = ""
+    if not rows:
+        note = "There are no rows to show."
+    elif max_bytes is not None and len(drawn) < len(rows):
+        total = counted(len(rows), "row")
+        note = f"{len(drawn):,} of {total} shown to stay below {megabytes(max_bytes)}."
+    elif max_bytes is not None and fitted < size and image_columns:
+        note = f"Pictures at {fitted} px to stay below {megabytes(max_bytes)}."
+    below = note_line(note) if note else ""
+    return f"<div class='{NO_MATH}'>{heading}{compose(drawn)}{below}</div>"
 
 
 def _rows(
@@ -145,28 +125,24 @@ def _rows(
     size: int,
     thumbs: Thumbs,
 ) -> list[str]:
-    at = [i for i, name in enumerate(columns) if name in image_columns]
-    cells = {(number, i): _as_cell(row[i]) for number, row in enumerate(rows) for i in at}
-    seen = {place: cell for place, cell in cells.items() if cell and shows_picture(cell)}
-    made = thumbs.make([cell.picture for cell in seen.values() if cell.picture is not None], size)
-    found = dict(zip(seen, made, strict=True))
+    shown = [i for i, name in enumerate(columns) if name in image_columns]
+    cells = {(number, i): _as_cell(row[i]) for number, row in enumerate(rows) for i in shown}
+    made = thumbs.of_cells(filter(None, cells.values()), size)
     drawn = []
     for number, row in enumerate(rows):
         parts = []
         for i, value in enumerate(row):
-            place = (number, i)
-            if place not in cells:
+            if (number, i) not in cells:
                 parts.append(_text(value))
                 continue
-            cell, thumb = cells[place], found.get(place)
-            parts.append(f"<td style='{_BARE}text-align:left'>{_picture(cell, thumb, size)}</td>")
+            cell = cells[number, i]
+            picture = "" if cell is None else _picture(cell, made.get(id(cell)), size)
+            parts.append(f"<td style='{_BARE}text-align:left'>{picture}</td>")
         drawn.append(f"<tr style='background:none'>{''.join(parts)}</tr>")
     return drawn
 
 
-def _picture(cell: Cell | None, thumb: Any, size: int) -> str:
-    if cell is None:
-        return ""
+def _picture(cell: Cell, thumb: Thumb | None, size: int) -> str:
     if thumb is None or not thumb.webp:
         return box(cell, thumb, size)
     # narrower than the column would make it: a table with much text squeezes its pictures

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from pruna_nb.show.cells import Source
+    from pruna_nb.show.cells import Cell, Source
 
 QUALITY = 75
 """WebP quality: about 9 kB for a photo of 256 pixels."""
@@ -120,6 +120,12 @@ class Thumbs:
         made = found | dict(zip(todo, self._run(todo, size), strict=True))
         self._made.update({key: thumb for key, thumb in made.items() if thumb is not None})
         return [self._made[key] if key else Thumb(error="the file is gone") for key in keys]
+
+    def of_cells(self, cells: Iterable[Cell], size: int) -> dict[int, Thumb]:
+        """Make the thumbnails of all cells that have a picture; by the cells' `id`."""
+        pictures = [(id(cell), picture) for cell in cells if (picture := cell.picture) is not None]
+        made = self.make([picture for _, picture in pictures], size)
+        return dict(zip((key for key, _ in pictures), made, strict=True))
 
     def _run(self, todo: dict[str, Source], size: int) -> Iterable[Thumb]:
         if len(todo) <= 1 or self.workers == 1:
