@@ -151,7 +151,7 @@ def test_an_error_of_the_account_is_said_without_the_magic_s_own_lines(shell, se
     assert "magics.py" not in said
     service.configure(keys=["another"])
     shell.run_cell("%%pruna --quiet\na fox")
-    said = capsys.readouterr().out
+    said = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert said.startswith("AuthenticationError: 401")
     assert "0 of 1 rows are done and kept; run again to go on." in said
 
