@@ -358,30 +358,21 @@ def _tried(
     """Make a call as the throttle allows, and again where `again` says so."""
     tries = refusals = 0
     while True:
-        slot = throttle.wait()
+        slot, failure = throttle.wait(), None
         try:
-            result = call()
-        except errors.RateLimitError as error:
-            if error.account_wide:
-                throttle.answered(slot)
-                raise
-            throttle.refuse(slot, error.retry_after)
-            refusals += 1
-            if refusals >= _REFUSALS_AT_MOST:
-                raise
-            continue
+            return call()
         except errors.ApiError as error:
-            if isinstance(error, errors.ConnectionFailedError):
-                throttle.release(slot)
-            else:
-                throttle.answered(slot)
+            failure = error
+            if error.account_wide:
+                raise
+            if isinstance(error, errors.RateLimitError):
+                refusals += 1
+                if refusals >= _REFUSALS_AT_MOST:
+                    raise
+                continue  # no pause of its own: the throttle knows how long to wait
             tries += 1
             if not again(error, tries):
                 raise
-            time.sleep(retry.backoff(tries))
-            continue
-        except BaseException:
-            throttle.answered(slot)
-            raise
-        throttle.answered(slot)
-        return result
+        finally:
+            throttle.give_back(slot, failure)
+        time.sleep(retry.backoff(tries))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
+from pruna_nb import errors
 from pruna_nb.api.shared_slots import CommonLedger
 
 if TYPE_CHECKING:
@@ -136,6 +137,16 @@ class Throttle:
             self._sleep(max(taken, 0.001))
         return taken
 
+    def give_back(self, slot: Slot, error: BaseException | None = None) -> None:
+        """Return a slot after its request: answered, or ended by an error."""
+        # A refusal that ends the run is not one for other runs to sit through without a word.
+        if isinstance(error, errors.RateLimitError) and not error.account_wide:
+            self.refuse(slot, error.retry_after)
+        elif isinstance(error, errors.ConnectionFailedError):  # it never reached the service
+            self.release(slot)
+        else:
+            self.answered(slot)
+
     def answered(self, slot: Slot) -> None:
         """Say that the answer arrived, or that none will: the slot is free one window later."""
         with self._lock:
@@ -184,12 +195,7 @@ class Throttle:
             seconds: float = self._change(lambda ledger: ledger.seconds_until(slots, self._clock()))
         return seconds
 
-    def paced(self) -> bool:
-        """Tell whether a refusal was met, so that requests go out evenly."""
-        with self._lock:
-            return bool(self._change(lambda ledger: ledger.pace))
-
-    def rest(self) -> None:
+    def close_file(self) -> None:
         """Close the common file; the next use opens it again."""
         self._ledger.rest()
 
@@ -264,7 +270,7 @@ def throttle_for(settings: Settings, name: str, limit: tuple[int, float]) -> Thr
     with _THROTTLES_LOCK:
         if key not in _THROTTLES:
             while len(_THROTTLES) >= _OPEN_AT_MOST:
-                _THROTTLES.pop(next(iter(_THROTTLES))).rest()
+                _THROTTLES.pop(next(iter(_THROTTLES))).close_file()
             # A key and a model have one ledger, whatever limit is applied to it.
             ledger = _LEDGERS.setdefault(path, CommonLedger(path))
             _THROTTLES[key] = Throttle(

@@ -126,7 +126,7 @@ class Steps:
         except errors.ApiError as error:
             self._read_failed(throttle, slot, job, error, self.poll)
             return
-        throttle.answered(slot)
+        throttle.give_back(slot)
         self.reached()
         self.refusals.allowed("read")
         self._is_found(job)
@@ -178,10 +178,10 @@ class Steps:
         except errors.ApiError as error:
             self._read_failed(throttle, slot, job, error, self.deliver)
             return
-        except BaseException:
-            throttle.answered(slot)
+        except BaseException as error:
+            throttle.give_back(slot, error)
             raise
-        throttle.answered(slot)
+        throttle.give_back(slot)
         self.reached()
         seconds, cost = job.age, self._cost_of(job, stored)
 
@@ -222,7 +222,7 @@ class Steps:
         error: errors.ApiError,
         step: Callable[[Job], None],
     ) -> None:
-        self.give_back(slot, error, throttle)
+        throttle.give_back(slot, error)
         tries = self._count_try(job, step)
         if error.account_wide:
             self.run.stop_sending(error)
@@ -360,19 +360,6 @@ class Steps:
             self.later(taken, job, step)
             return None
         return taken
-
-    def give_back(
-        self, slot: Slot, error: errors.ApiError, throttle: Throttle | None = None
-    ) -> None:
-        """Give a slot back after a call that failed."""
-        throttle = throttle or self.throttle
-        # A wait that ends the run is not one for other runs to sit through without a word.
-        if isinstance(error, errors.RateLimitError) and not error.account_wide:
-            throttle.refuse(slot, error.retry_after)
-        elif isinstance(error, errors.ConnectionFailedError):
-            throttle.release(slot)
-        else:
-            throttle.answered(slot)
 
     def reached(self) -> None:
         """Note that the service answered."""

@@ -182,12 +182,12 @@ class Sending:
         try:
             prediction = run.calls.create(run.plan.model.name, wire)
         except errors.RateLimitError as error:
-            self.steps.give_back(slot, error)
+            self.throttle.give_back(slot, error)
             self._void(job, entry)
             self._refused(job, error)
             return
         except errors.ApiError as error:
-            self.steps.give_back(slot, error)
+            self.throttle.give_back(slot, error)
             self._post_failed(job, entry, error)
             return
         except errors.InputError as error:  # it is no JSON: nothing was sent
@@ -196,13 +196,13 @@ class Sending:
             self.steps.fail(job, error)
             return
         except BaseException as error:
-            self.throttle.answered(slot)
+            self.throttle.give_back(slot, error)
             run.journal.note(entry, "lost", error=type(error).__name__)
             raise
         try:
             ours = self.steps.accepted(job, entry, prediction)
         finally:
-            self.throttle.answered(slot)
+            self.throttle.give_back(slot)
         self.steps.reached()
         self.steps.refusals.allowed("create")
         if ours:
@@ -293,17 +293,17 @@ class Sending:
                 with media.open() as file:
                     upload = self.run.calls.upload(file, media.size, media.type, media.sha256[:16])
             except errors.ApiError as error:
-                self.steps.give_back(slot, error, throttle)
+                throttle.give_back(slot, error)
                 tries += 1
                 again = tries < _UPLOADS_AT_MOST and retry.may_read_again(error, tries)
                 if not again or self.run.error or self.run.canceled:
                     raise
                 time.sleep(retry.backoff(tries))
                 continue
-            except BaseException:
-                throttle.answered(slot)
+            except BaseException as error:
+                throttle.give_back(slot, error)
                 raise
-            throttle.answered(slot)
+            throttle.give_back(slot)
             return upload
 
     def _waited_for(self, throttle: Throttle) -> Slot:

@@ -14,4 +14,4 @@ def own_limits(monkeypatch):
     monkeypatch.setattr(throttle, "_THROTTLES", kept)
     yield kept
     for each in kept.values():
-        each.rest()
+        each.close_file()

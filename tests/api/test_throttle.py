@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pruna_nb import settings
+from pruna_nb import errors, settings
 from pruna_nb.api import shared_slots
 from pruna_nb.api.throttle import Slot, Throttle, throttle_for
 from tests.faults.servers import Hang, Server, reply
@@ -94,7 +94,28 @@ def test_a_refusal_in_one_process_holds_the_other_and_paces_it(clock, tmp_path):
     one, other = make(clock, tmp_path, requests=10), make(clock, tmp_path, requests=10)
     one.refuse(one.wait(), 7.0)
     assert other.take() == pytest.approx(7.0)
-    assert other.paced()
+    moments = []
+    for _ in range(5):
+        other.wait()
+        moments.append(clock.now)
+    assert moments[-1] - moments[-2] == pytest.approx(1.0, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("error", "free_at"),
+    [
+        (None, 1010.0),  # answered: one window later
+        (errors.ServerError("500"), 1010.0),
+        (errors.ConnectionFailedError("no connection"), 1000.0),  # it never reached the service
+        (errors.RateLimitError("429", retry_after=4.0), 1004.0),
+        (KeyError("anything else"), 1010.0),
+    ],
+)
+def test_a_slot_is_given_back_as_its_request_ended(clock, tmp_path, error, free_at):
+    limit = make(clock, tmp_path, requests=1)
+    limit.give_back(limit.wait(), error)
+    limit.wait()
+    assert clock.now == pytest.approx(free_at)
 
 
 def test_a_learnt_pace_is_there_when_python_starts_again(clock, tmp_path):
@@ -177,7 +198,7 @@ def test_a_process_keeps_only_so_many_files_open(tmp_path, own_limits):
     assert len(own_limits) <= 64
     # One that was put away still keeps its limit.
     assert not isinstance(first.take(), Slot)
-    first.rest()
+    first.close_file()
 
 
 def test_an_answer_that_comes_when_its_slot_has_run_out_leaves_the_others_alone(clock, tmp_path):
@@ -283,7 +304,7 @@ def test_the_slots_of_a_killed_process_do_not_stay_away_for_its_whole_time_out(t
         slot = limit.wait()
         assert isinstance(slot, Slot)
         assert time.monotonic() - killed < 30
-        limit.rest()
+        limit.close_file()
 
 
 @UNIX
@@ -291,7 +312,7 @@ def test_a_forked_child_has_a_file_of_its_own(tmp_path):
     code = f"""
 import os, sys, warnings
 from pathlib import Path
-from pruna_nb import settings
+from pruna_nb import errors, settings
 from pruna_nb.api.throttle import Slot, throttle_for
 ours = settings.current(api_key="k", state_dir=Path({str(tmp_path)!r}))
 limit = throttle_for(ours, "p-image", (2, 600.0))
@@ -375,7 +396,7 @@ shared_slots.APART_SECONDS = 0.0
 warnings.simplefilter("error")
 limit = Throttle("p-image", 3, 600.0, folder=Path(sys.argv[1]))
 limit.answered(limit.take())
-limit.rest()
+limit.close_file()
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
 try:

@@ -19,7 +19,7 @@ def own_files(monkeypatch):
     for each in databases.values():
         each.close()
     for each in limits.values():
-        each.rest()
+        each.close_file()
 
 
 @pytest.fixture
