@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _with_options(text: str) -> str:
-    """Name options as the command line does: ``max_cost_usd=5`` is ``--max-cost 5`` here."""
+    """Rename options as the command line does: ``max_cost_usd=5`` is ``--max-cost 5`` here."""
 
     def option(found: re.Match[str]) -> str:
         name, is_set, value = found.groups()

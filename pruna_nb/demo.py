@@ -70,7 +70,7 @@ def demo(out: str) -> int:
 
 
 def use_emulator(**options: Any) -> Service:
-    """Have this session talk to an emulator on this machine: no key, no cost, no real model.
+    """Make this session talk to an emulator on this machine: no key, no cost, no real model.
 
     Its outputs are kept in a temporary folder, and not among those of the real service. Leave
     the call out, and the same code uses the real service with your key.

@@ -194,7 +194,7 @@ class Arguments:
 
 
 def _pairs(line: str) -> list[tuple[str, Any]]:
-    """Give options with their values; None for one that has none."""
+    """Return options with their values; None for one that has none."""
     try:
         words = shlex.split(line)
     except ValueError as error:
@@ -350,5 +350,5 @@ def grid_of(ask: Ask, frame: Any, *, size: int, title: str) -> Grid:
 
 
 def register(ipython: Any) -> None:
-    """Give a notebook the magics."""
+    """Register the magics in a notebook."""
     ipython.register_magics(PrunaMagics)

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pruna_nb.catalog import Model
-    from pruna_nb.commands.out_folder import Entry
+    from pruna_nb.commands.out_folder import ManifestEntry
 
 _ADDRESS = re.compile(r"\s*(?:https?://|data:)", re.IGNORECASE)
 _ROWS_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FittedTable:
     """A table and a call, as they are run.
 
     Attributes
@@ -51,7 +51,9 @@ class Fitted:
     added: list[str]
 
 
-def fit_columns(frame: pd.DataFrame, model: Model, call: Mapping[str, Any], table: Path) -> Fitted:
+def fit_columns(
+    frame: pd.DataFrame, model: Model, call: Mapping[str, Any], table: Path
+) -> FittedTable:
     """Return a table whose columns are as the fields take them that are read from them.
 
     A text field gets text, also from digits; a number or a switch is read from text; a file is
@@ -72,7 +74,7 @@ def fit_columns(frame: pd.DataFrame, model: Model, call: Mapping[str, Any], tabl
     InputError
         If a cell may mean two files, or names one that is another prediction's by now.
     """
-    fitted = Fitted(frame, dict(call), [], [])
+    fitted = FittedTable(frame, dict(call), [], [])
     uses = Counter(label for argument, label in call.items() if argument.endswith("_col"))
     if call.get("prompt") is not None:
         named = template_labels(call["prompt"], frame)
@@ -140,7 +142,7 @@ class _Files:
         self._folder = table.absolute().parent
         self._problems = problems
         self._label = label
-        self._entries: dict[Path, dict[str, Entry]] = {}
+        self._entries: dict[Path, dict[str, ManifestEntry]] = {}
         beside = label.removesuffix("output") + "prediction_id"
         self._is_output = label.endswith("output") and beside in frame.columns
         self._ids = plain_cells(frame[beside]) if self._is_output else [None] * len(frame)

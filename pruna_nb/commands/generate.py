@@ -16,7 +16,7 @@ from pruna_nb.arguments import path as read_path
 from pruna_nb.batch import interrupts
 from pruna_nb.batch.options import read_options
 from pruna_nb.catalog import read_model
-from pruna_nb.commands.fitting import Fitted, fit_columns
+from pruna_nb.commands.fitting import FittedTable, fit_columns
 from pruna_nb.commands.out_folder import OutFolder, is_escaped
 from pruna_nb.console import say
 from pruna_nb.errors import InputError, PrunaError
@@ -42,7 +42,7 @@ class Command:
     ----------
     read : DataFrame
         The table as it was read.
-    fitted : Fitted
+    fitted : FittedTable
         The same as it is run, and the call.
     folder : OutFolder or None
         Where outputs and table go; None to say what they would cost.
@@ -51,7 +51,7 @@ class Command:
     """
 
     read: pd.DataFrame
-    fitted: Fitted
+    fitted: FittedTable
     folder: OutFolder | None
     options: dict[str, Any]
 
@@ -199,7 +199,7 @@ class _Results:
     ----------
     read : DataFrame
         The table as it was read.
-    fitted : Fitted
+    fitted : FittedTable
         As it was run.
     folder : OutFolder
     escape_formulas : bool
@@ -210,7 +210,7 @@ class _Results:
     """
 
     read: pd.DataFrame
-    fitted: Fitted
+    fitted: FittedTable
     folder: OutFolder
     escape_formulas: bool
     prefix: str
@@ -255,7 +255,7 @@ class _Results:
         return out
 
     def _with_files(self, made: pd.DataFrame) -> pd.DataFrame:
-        """Put the outputs into the folder, named by row, and let the table name them there."""
+        """Copy the outputs into the folder, named by row, and let the table name them there."""
         names: list[str | None] = []
         width = len(str(max(len(made) - 1, 0)))
         column = f"{self.prefix}output"

@@ -28,7 +28,7 @@ _FORMAT: Final = "pruna_nb files 1"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ManifestEntry:
     """A file that a command made.
 
     Attributes
@@ -73,7 +73,7 @@ class OutFolder:
         self.folder = path.resolve() if ".." in path.parts else path.absolute()
         self._read = _way(self.folder, read)
         self._entries = entries_of(self.folder)
-        self._made: dict[str, Entry] = {}
+        self._made: dict[str, ManifestEntry] = {}
         suffix = suffixes_of(read)
         stem = read.name[: -len(suffix)]
         # A text file of prompts has no place for their results.
@@ -85,7 +85,7 @@ class OutFolder:
     def put(self, source: Path, stem: str, prediction_id: str | None) -> Path:
         """Copy an output into the folder, unless it is there, and return its path."""
         digest = _digest(source)
-        entry = Entry(digest, self.table.name, str(source), prediction_id or "")
+        entry = ManifestEntry(digest, self.table.name, str(source), prediction_id or "")
         free = (name for name in _numbered(stem, source.suffix) if name not in self._made)
         for name in free:
             here, known = self._digest_here(name), self._entries.get(name)
@@ -116,7 +116,7 @@ class OutFolder:
         try:
             part.open("xb").close()
             write(part)
-            self._made[name] = Entry(_digest(part), name, self._read, escaped=escaped)
+            self._made[name] = ManifestEntry(_digest(part), name, self._read, escaped=escaped)
             part.replace(self.table)
         finally:
             part.unlink(missing_ok=True)
@@ -177,7 +177,7 @@ class OutFolder:
             part.unlink(missing_ok=True)
 
 
-def entries_of(folder: Path) -> dict[str, Entry]:
+def entries_of(folder: Path) -> dict[str, ManifestEntry]:
     """Return what commands made in a folder, by name.
 
     Raises
@@ -188,7 +188,7 @@ def entries_of(folder: Path) -> dict[str, Entry]:
     path = folder / MANIFEST
     try:
         content = json.loads(path.read_bytes())
-        found = {name: Entry(**entry) for name, entry in content[_FORMAT].items()}
+        found = {name: ManifestEntry(**entry) for name, entry in content[_FORMAT].items()}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

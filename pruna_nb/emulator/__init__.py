@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pruna_nb.emulator.faults import FAULTS
 from pruna_nb.emulator.options import Options
-from pruna_nb.emulator.service import Service, running
+from pruna_nb.emulator.running import running
+from pruna_nb.emulator.service import Service
 
 __all__ = ["FAULTS", "Options", "Service", "running"]

@@ -8,7 +8,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.emulator.service import running
+from pruna_nb.emulator.running import running
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,8 +14,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from pruna_nb.emulator.files import InvalidFileError
-from pruna_nb.emulator.guard import Guard, TooLargeError, Unread, drain, is_loopback, too_large
-from pruna_nb.emulator.limits import Verdict
+from pruna_nb.emulator.guard import BodyTooLargeError, Guard, Unread, drain, is_loopback, too_large
+from pruna_nb.emulator.limits import LimitDecision
 from pruna_nb.emulator.render import CONTENT_TYPES
 from pruna_nb.emulator.request_reading import read_input, upload_of
 from pruna_nb.emulator.responses import (
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from pruna_nb.catalog import Model
-    from pruna_nb.emulator.core import Core, Prediction
+    from pruna_nb.emulator.core import Core
     from pruna_nb.emulator.faults import Fault
+    from pruna_nb.emulator.predictions import AcceptedPrediction
 
 _BEFORE: Final = ("reset_before", "error_500", "html_502", "html_503", "refuse_429")
 _AFTER: Final = (
@@ -99,7 +100,7 @@ class Api:
         ]
         if token:
             routes.append(Route("/_emulator", self._command, methods=["POST"]))
-        handlers: Any = {HTTPException: _http_error, TooLargeError: self._too_large}
+        handlers: Any = {HTTPException: _http_error, BodyTooLargeError: self._too_large}
         self.asgi = Guard(Starlette(routes=routes, exception_handlers=handlers), self._most_bytes)
 
     def close(self) -> None:
@@ -114,7 +115,7 @@ class Api:
         admitted = self._admit(request)
         if isinstance(admitted, Response):
             return admitted
-        model, verdict = admitted
+        model, decision = admitted
         given = read_input(model, body)
         if isinstance(given, Response):
             return given
@@ -125,10 +126,10 @@ class Api:
         content = self._accepted(request, prediction)
         if request.headers.get("try-sync", "").lower() == "true" and await self._wait(prediction):
             content = self._state(request, prediction)
-        headers = limit_headers(verdict) if core.options.refusal == "ratelimit" else {}
+        headers = limit_headers(decision) if core.options.refusal == "ratelimit" else {}
         return answer(content, 201, headers)
 
-    def _admit(self, request: Request) -> Response | tuple[Model, Verdict]:
+    def _admit(self, request: Request) -> Response | tuple[Model, LimitDecision]:
         """Let a prediction's POST in, to its model, or say what stands against it."""
         core = self._core
         key = request.headers.get("apikey", "")
@@ -143,10 +144,10 @@ class Api:
         model = core.find_model(name)
         if model is None:
             return error(404, "MODEL_NOT_FOUND", f"there is no model {name}")
-        verdict = core.take(key, name, model)
-        if not verdict.accepted:
-            return refused(verdict, core.options.refusal, core.clock())
-        return model, verdict
+        decision = core.take(key, name, model)
+        if not decision.accepted:
+            return refused(decision, core.options.refusal, core.clock())
+        return model, decision
 
     async def _status(self, request: Request) -> Response:
         """GET /v1/predictions/status/{id}."""
@@ -232,7 +233,7 @@ class Api:
         return answer(self._control(json.loads(await request.body())))
 
     def _most_bytes(self, path: str) -> int:
-        """Give the bytes that a request may have."""
+        """Return the bytes that a request may have."""
         return (
             self._core.options.max_file_bytes + _MULTIPART_MARGIN if path == _FILES else _MOST_JSON
         )
@@ -249,14 +250,14 @@ class Api:
     def _refusal(
         self, request: Request, endpoint: str, *, needs_key: bool = True
     ) -> Response | None:
-        """Give what stands against a request: its key, or the endpoint's limit."""
+        """Return what stands against a request: its key, or the endpoint's limit."""
         key = request.headers.get("apikey", "")
         if not self._is_known(key) and (needs_key or key):
             return _unauthorized()
-        verdict = self._core.take(key, endpoint)
-        if verdict.accepted:
+        decision = self._core.take(key, endpoint)
+        if decision.accepted:
             return None
-        return refused(verdict, self._core.options.refusal, self._core.clock())
+        return refused(decision, self._core.options.refusal, self._core.clock())
 
     def _redirected(self, request: Request) -> Response | None:
         fault = self._core.faults.draw("redirect")
@@ -264,7 +265,7 @@ class Api:
             return None
         return RedirectResponse(fault.to.rstrip("/") + request.url.path, 302)
 
-    async def _wait(self, prediction: Prediction) -> bool:
+    async def _wait(self, prediction: AcceptedPrediction) -> bool:
         """Wait for a prediction as long as a synchronous request waits."""
         options = self._core.options
         left = prediction.finish - self._core.clock()
@@ -276,14 +277,16 @@ class Api:
             left = prediction.finish - self._core.clock()
         return True
 
-    async def _output(self, prediction: Prediction) -> bytes:
+    async def _output(self, prediction: AcceptedPrediction) -> bytes:
         if self._core.options.fast:
             return self._core.output(prediction)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._core.output, prediction)
 
-    def _content(self, prediction: Prediction, content: bytes, fault: Fault | None) -> Response:
-        """Give an output as a download, whole or not."""
+    def _content(
+        self, prediction: AcceptedPrediction, content: bytes, fault: Fault | None
+    ) -> Response:
+        """Return an output as a download, whole or not."""
         name = "" if fault is None else fault.name
         if name == "delivery_html":
             return html(200, "Please wait")
@@ -299,15 +302,15 @@ class Api:
         return whole
 
     def _base_of(self, request: Request) -> str:
-        """Give the address under which the client knows this service."""
+        """Return the address under which the client knows this service."""
         fault = self._core.faults.draw("absolute_other_host")
         if fault is not None:
             return fault.to.rstrip("/")
         host = request.headers.get("host", "")
         return f"http://{host}" if is_loopback(host) else self._base
 
-    def _accepted(self, request: Request, prediction: Prediction) -> dict[str, Any]:
-        """Give the asynchronous answer."""
+    def _accepted(self, request: Request, prediction: AcceptedPrediction) -> dict[str, Any]:
+        """Return the asynchronous answer."""
         return {
             "id": prediction.id,
             "model": prediction.model,
@@ -315,8 +318,8 @@ class Api:
             "get_url": f"{self._base_of(request)}/v1/predictions/status/{prediction.id}",
         }
 
-    def _state(self, request: Request, prediction: Prediction) -> dict[str, Any]:
-        """Give the answer of the status endpoint."""
+    def _state(self, request: Request, prediction: AcceptedPrediction) -> dict[str, Any]:
+        """Return the answer of the status endpoint."""
         status = prediction.status(self._core.clock())
         if status == "succeeded":
             base = "" if self._core.options.relative_urls else self._base_of(request)
@@ -332,10 +335,12 @@ class Api:
         if fault.name != "refuse_429":
             return _broken(fault)
         self._core.refused += 1
-        verdict = Verdict(accepted=False, limit=1, remaining=0, reset=fault.wait)
-        return refused(verdict, self._core.options.refusal, self._core.clock())
+        decision = LimitDecision(accepted=False, limit=1, remaining=0, reset=fault.wait)
+        return refused(decision, self._core.options.refusal, self._core.clock())
 
-    def _broken_after(self, request: Request, fault: Fault, prediction: Prediction) -> Response:
+    def _broken_after(
+        self, request: Request, fault: Fault, prediction: AcceptedPrediction
+    ) -> Response:
         if fault.name == "hang":
             return Hang()
         whole = self._accepted(request, prediction)
@@ -348,7 +353,7 @@ class Api:
 
 
 def _broken(fault: Fault | None) -> Response:
-    """Give what a fault answers that is the same wherever it happens."""
+    """Return what a fault answers that is the same wherever it happens."""
     name = "" if fault is None else fault.name
     if "reset" in name:
         return Reset()
@@ -370,7 +375,7 @@ def _expired() -> Response:
 
 
 async def _http_error(_: Request, problem: Exception) -> Response:
-    """Give Starlette's own errors (no such path, broken multipart) the documented form."""
+    """Return Starlette's own errors (no such path, broken multipart) the documented form."""
     assert isinstance(problem, HTTPException)  # noqa: S101 - it is registered for these alone
     codes = {400: "BAD_REQUEST", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
     code = codes.get(problem.status_code, "ERROR")

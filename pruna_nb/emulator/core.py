@@ -11,17 +11,17 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from pruna_nb.catalog import Model, find_model
-from pruna_nb.emulator.accepted_log import Ledger
 from pruna_nb.emulator.faults import Faults
 from pruna_nb.emulator.files import FileStore, entry_of
-from pruna_nb.emulator.limits import Verdict, Window, make_window
-from pruna_nb.emulator.loader import Loader
-from pruna_nb.emulator.render import Job, Source, render, suffix_of
+from pruna_nb.emulator.limits import LimitDecision, Window, make_window
+from pruna_nb.emulator.predictions import AcceptedLog, AcceptedPrediction, RenderJob, Source
+from pruna_nb.emulator.render import render, suffix_of
+from pruna_nb.emulator.sources import SourceLoader
 from pruna_nb.errors import UnknownModelError
 
 if TYPE_CHECKING:
@@ -29,66 +29,13 @@ if TYPE_CHECKING:
 
     from pruna_nb.emulator.files import StoredFile
     from pruna_nb.emulator.options import Options
-
-Outcome = Literal["succeeded", "failed", "canceled", "never"]
+    from pruna_nb.emulator.predictions import Outcome
 
 ENDPOINTS: Final = ("predictions", "status", "delivery", "files")
 _KEPT_BYTES: Final = 64 << 20
-_STARTING_PART: Final = 0.15
 _ADDRESS: Final = re.compile(
     r"/v1/(?:files/(?P<file>[^/?#]+)|predictions/delivery/xezq/(?P<token>[^/?#]+)/)"
 )
-
-
-@dataclass(slots=True)
-class Prediction:
-    """One accepted prediction.
-
-    Attributes
-    ----------
-    id, model : str
-        Its id, and the model's name.
-    input : dict
-        As it came, secrets masked.
-    at, finish : float
-        When it was accepted, and when it ends; seconds since 1970.
-    outcome : {"succeeded", "failed", "canceled", "never"}
-        How it ends.
-    error : str
-        Why it fails.
-    seed : int
-        The input's, or one drawn for it.
-    charged : bool
-        Whether it counts as paid work.
-    sources : tuple of Source
-        Of its media inputs.
-    token, suffix : str
-        Of its output's address.
-    asked, fetched : int
-        How often its status and its output were asked for.
-    """
-
-    id: str
-    model: str
-    input: dict[str, Any]
-    at: float
-    finish: float
-    outcome: Outcome
-    error: str
-    seed: int
-    charged: bool
-    sources: tuple[Source, ...]
-    token: str
-    suffix: str
-    asked: int = field(default=0, compare=False)
-    fetched: int = field(default=0, compare=False)
-
-    def status(self, now: float) -> str:
-        """Give its status at a moment, in the API's words."""
-        if now < self.finish or self.outcome == "never":
-            began = self.at + _STARTING_PART * (self.finish - self.at)
-            return "starting" if now < began else "processing"
-        return self.outcome
 
 
 class Core:
@@ -101,7 +48,7 @@ class Core:
     ledger : Path, optional
         Where to keep what was accepted, and beside it the uploaded files.
     clock : callable
-        Gives seconds since 1970.
+        Returns seconds since 1970.
     """
 
     def __init__(
@@ -114,21 +61,21 @@ class Core:
         self.options = options
         self.faults = Faults(options.faults, seed=options.seed)
         self.clock = clock
-        self.accepted: list[Prediction] = []
+        self.accepted: list[AcceptedPrediction] = []
         self.charged = 0
         self.refused = 0
         self.counts = dict.fromkeys(ENDPOINTS, 0)
         self._rng = random.Random(options.seed)  # noqa: S311 - latencies and pictures
         self._windows: dict[tuple[str, str], Window] = {}
-        self._by_id: dict[str, Prediction] = {}
-        self._by_token: dict[str, Prediction] = {}
+        self._by_id: dict[str, AcceptedPrediction] = {}
+        self._by_token: dict[str, AcceptedPrediction] = {}
         self._outputs: OrderedDict[str, bytes] = OrderedDict()
         self._kept = 0
         self._lock = threading.Lock()
         self._temporary = None if ledger else tempfile.mkdtemp(prefix="pruna-nb-emulator-")
         folder = Path(self._temporary) if self._temporary else Path(f"{ledger}.files")
         self.files = FileStore(folder, clock)
-        self._ledger = Ledger(ledger) if ledger else None
+        self._ledger = AcceptedLog(ledger) if ledger else None
         self._restore()
 
     def close(self) -> None:
@@ -146,20 +93,20 @@ class Core:
         if {"limits", "window"} & set(changes):
             self._windows = {}
 
-    def take(self, key: str, name: str, model: Model | None = None) -> Verdict:
+    def take(self, key: str, name: str, model: Model | None = None) -> LimitDecision:
         """Count a request against the limit of a model or an endpoint, for one key."""
         window = self._windows.get((key, name))
         if window is None:
             requests, seconds = self.options.limit(name, model)
             window = make_window(self.options.window, requests, seconds)
             self._windows[key, name] = window
-        verdict = window.take(time.monotonic())
-        if not verdict.accepted:
+        decision = window.take(time.monotonic())
+        if not decision.accepted:
             self.refused += 1
-        return verdict
+        return decision
 
     def find_model(self, name: str) -> Model | None:
-        """Give the model of that name, if the service has it."""
+        """Return the model of that name, if the service has it."""
         try:
             model = find_model(name, unchecked=True)
         except UnknownModelError:
@@ -167,7 +114,7 @@ class Core:
         extra = self.options.allow_unknown or name in self.options.extra_models
         return model if model.known or extra else None
 
-    def accept(self, model: Model, given: Mapping[str, Any]) -> Prediction:
+    def accept(self, model: Model, given: Mapping[str, Any]) -> AcceptedPrediction:
         """Take a prediction on; from here on it is charged."""
         now = self.clock()
         number = _new_id()
@@ -176,7 +123,7 @@ class Core:
             seed = self._rng.getrandbits(31)
         sources, problem = self._sources(model, given)
         outcome, error = self._outcome(problem)
-        prediction = Prediction(
+        prediction = AcceptedPrediction(
             id=number,
             model=model.name,
             input=_masked(model, given),
@@ -202,27 +149,27 @@ class Core:
             self._ledger.write({"file": entry_of(stored)})
         return stored
 
-    def get(self, number: str) -> Prediction | None:
-        """Give a prediction by its id."""
+    def get(self, number: str) -> AcceptedPrediction | None:
+        """Return a prediction by its id."""
         return self._by_id.get(number)
 
-    def by_token(self, token: str) -> Prediction | None:
-        """Give a prediction by the token in its output's address."""
+    def by_token(self, token: str) -> AcceptedPrediction | None:
+        """Return a prediction by the token in its output's address."""
         return self._by_token.get(token)
 
-    def is_expired(self, prediction: Prediction) -> bool:
-        """Tell whether an output has lived its time."""
+    def is_expired(self, prediction: AcceptedPrediction) -> bool:
+        """Whether an output has lived its time."""
         return self.clock() >= prediction.finish + self.options.output_ttl
 
-    def output(self, prediction: Prediction) -> bytes:
+    def output(self, prediction: AcceptedPrediction) -> bytes:
         """Make an output, or give it again; may be called from several threads."""
         with self._lock:
             kept = self._outputs.get(prediction.id)
         if kept is not None:
             return kept
         model = find_model(prediction.model, unchecked=True)
-        job = Job(model, prediction.input, prediction.seed, prediction.sources)
-        made = render(job, Loader(self.files, self.get, self.output), fast=self.options.fast)
+        job = RenderJob(model, prediction.input, prediction.seed, prediction.sources)
+        made = render(job, SourceLoader(self.files, self.get, self.output), fast=self.options.fast)
         with self._lock:
             if prediction.id not in self._outputs:
                 self._outputs[prediction.id] = made
@@ -239,9 +186,9 @@ class Core:
             else:
                 plain = entry["prediction"]
                 plain["sources"] = tuple(Source(**source) for source in plain["sources"])
-                self._keep(Prediction(**plain))
+                self._keep(AcceptedPrediction(**plain))
 
-    def _keep(self, prediction: Prediction) -> None:
+    def _keep(self, prediction: AcceptedPrediction) -> None:
         self.accepted.append(prediction)
         self.charged += prediction.charged
         self._by_id[prediction.id] = prediction

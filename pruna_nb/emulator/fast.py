@@ -21,7 +21,7 @@ _COLOURS: Final = (0xC74B7B, 0x2A9D8F, 0x44318D, 0xE9C46A, 0x0077B6, 0xD1603D, 0
 
 
 def fast_image(prompt: str, seed: int, size: Size, suffix: str) -> bytes:
-    """Give a small picture in the shape of the size, as jpg, png or webp.
+    """Return a small picture in the shape of the size, as jpg, png or webp.
 
     It has an eighth of the width and height asked for.
     """

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from pruna_nb.emulator.pictures import MOST_PIXELS, TooManyPixelsError, open_picture
+from pruna_nb.emulator.pictures import MOST_PIXELS, PictureTooLargeError, open_picture
 from pruna_nb.files.kinds import HEAD_BYTES, sniff
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class StoredFile:
     expires_at: float
 
     def to_json(self, base: str) -> dict[str, Any]:
-        """Give the answer that describes it; its address begins with the base."""
+        """Return the answer that describes it; its address begins with the base."""
         return {
             "id": self.id,
             "name": self.name,
@@ -81,7 +81,7 @@ class FileStore:
     folder : Path
         Made if it does not exist.
     clock : callable
-        Gives seconds since 1970.
+        Returns seconds since 1970.
     """
 
     def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
@@ -135,25 +135,25 @@ class FileStore:
         self._files[stored.id] = stored
 
     def get(self, number: str) -> StoredFile | None:
-        """Give a file by its id, expired or not."""
+        """Return a file by its id, expired or not."""
         return self._files.get(number)
 
     def is_live(self, stored: StoredFile) -> bool:
-        """Tell whether a file may still be used."""
+        """Whether a file may still be used."""
         return self._clock() < stored.expires_at
 
     def path(self, stored: StoredFile) -> Path:
-        """Give the place of its bytes, which stay when it has expired, for work under way."""
+        """Return the place of its bytes, which stay when it has expired, for work under way."""
         return self._folder / stored.id
 
 
 def entry_of(stored: StoredFile) -> dict[str, Any]:
-    """Give what the ledger keeps of a file."""
+    """Return what the ledger keeps of a file."""
     return asdict(stored)
 
 
 def plain_name(name: str) -> str:
-    """Give the last part of a name, without folders and control characters."""
+    """Return the last part of a name, without folders and control characters."""
     last = re.split(r"[/\\]", name)[-1]
     return re.sub(r"[\x00-\x1f\x7f]", "", last)[:255] or "upload"
 
@@ -205,7 +205,7 @@ def _inspect_picture(path: Path) -> tuple[str, str, tuple[int, int]]:
             # Decoding at a small scale finds a file that was cut short, at little cost.
             picture.draft("RGB", (64, 64))
             picture.load()
-    except TooManyPixelsError as error:
+    except PictureTooLargeError as error:
         raise InvalidFileError(str(error)) from error
     except Exception as error:  # decoders raise whatever damaged bytes lead them to
         text = "the file is no picture, video, sound or zip archive, or it is damaged"

@@ -20,7 +20,7 @@ _MOST_DRAINED: Final = 256 << 20
 _DRAIN_SECONDS: Final = 30.0
 
 
-class TooLargeError(Exception):
+class BodyTooLargeError(Exception):
     """A request has more bytes than are allowed."""
 
 
@@ -30,13 +30,13 @@ class Guard:
     - A page of another host can have its name lead to this machine, and so ask this server from
       the browser; its requests carry that name in the header Host. Loopback names alone pass.
     - A body that is announced too large is refused at once; one that becomes too large raises
-      `TooLargeError` where it is read.
+      `BodyTooLargeError` where it is read.
 
     Parameters
     ----------
     app : ASGI application
     most : callable
-        Gives the bytes that a request to a path may have.
+        Returns the bytes that a request to a path may have.
     """
 
     def __init__(self, app: ASGIApp, most: Callable[[str], int]) -> None:
@@ -76,18 +76,18 @@ class CountedReceive:
         self._ended = False
 
     async def __call__(self) -> Message:
-        """Give the next message.
+        """Return the next message.
 
         Raises
         ------
-        TooLargeError
+        BodyTooLargeError
             If it makes the request larger than is allowed.
         """
         message = await self._receive()
         self._ended = not message.get("more_body", False)
         before, self._left = self._left, self._left - len(message.get("body", b""))
         if self._left < 0 <= before:
-            raise TooLargeError
+            raise BodyTooLargeError
         return message
 
     async def drain(self) -> bool:

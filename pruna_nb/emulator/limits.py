@@ -21,7 +21,7 @@ KINDS = ("fixed", "sliding", "counter", "bucket")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class LimitDecision:
     """Whether one more request is accepted.
 
     Attributes
@@ -44,7 +44,7 @@ class Verdict:
 class Window(Protocol):
     """What every kind of limit can do."""
 
-    def take(self, now: float) -> Verdict:
+    def take(self, now: float) -> LimitDecision:
         """Count a request at a moment in seconds, or refuse it."""
         ...
 
@@ -78,15 +78,15 @@ class _Fixed:
         self._opened = -math.inf
         self._used = 0
 
-    def take(self, now: float) -> Verdict:
+    def take(self, now: float) -> LimitDecision:
         if now >= self._opened + self._seconds:
             self._opened = now
             self._used = 0
         reset = self._opened + self._seconds - now
         if self._used >= self._limit:
-            return Verdict(accepted=False, limit=self._limit, remaining=0, reset=reset)
+            return LimitDecision(accepted=False, limit=self._limit, remaining=0, reset=reset)
         self._used += 1
-        return Verdict(
+        return LimitDecision(
             accepted=True, limit=self._limit, remaining=self._limit - self._used, reset=reset
         )
 
@@ -97,16 +97,18 @@ class _Sliding:
         self._seconds = seconds
         self._taken: deque[float] = deque()
 
-    def take(self, now: float) -> Verdict:
+    def take(self, now: float) -> LimitDecision:
         taken = self._taken
         while taken and taken[0] <= now - self._seconds:
             taken.popleft()
         if len(taken) >= self._limit:
             reset = taken[0] + self._seconds - now
-            return Verdict(accepted=False, limit=self._limit, remaining=0, reset=reset)
+            return LimitDecision(accepted=False, limit=self._limit, remaining=0, reset=reset)
         taken.append(now)
         remaining = self._limit - len(taken)
-        return Verdict(accepted=True, limit=self._limit, remaining=remaining, reset=self._seconds)
+        return LimitDecision(
+            accepted=True, limit=self._limit, remaining=remaining, reset=self._seconds
+        )
 
 
 class _Counter:
@@ -117,18 +119,18 @@ class _Counter:
         self._before = 0
         self._used = 0
 
-    def take(self, now: float) -> Verdict:
+    def take(self, now: float) -> LimitDecision:
         self._turn(now)
         assert self._opened is not None  # noqa: S101 - set by the line above
         passed = (now - self._opened) / self._seconds
         estimate = self._before * (1 - passed) + self._used
         if estimate + 1 > self._limit:
             reset = self._until_accepted(passed)
-            return Verdict(accepted=False, limit=self._limit, remaining=0, reset=reset)
+            return LimitDecision(accepted=False, limit=self._limit, remaining=0, reset=reset)
         self._used += 1
         remaining = max(math.floor(self._limit - estimate - 1), 0)
         reset = (1 - passed) * self._seconds
-        return Verdict(accepted=True, limit=self._limit, remaining=remaining, reset=reset)
+        return LimitDecision(accepted=True, limit=self._limit, remaining=remaining, reset=reset)
 
     def _turn(self, now: float) -> None:
         """Open the window that this moment lies in."""
@@ -158,16 +160,16 @@ class _Bucket:
         self._tokens = float(capacity)
         self._at: float | None = None
 
-    def take(self, now: float) -> Verdict:
+    def take(self, now: float) -> LimitDecision:
         if self._at is not None:
             self._tokens = min(self._capacity, self._tokens + (now - self._at) * self._rate)
         self._at = now
         # The sum of many small refills can fall short of a whole token by a rounding error.
         if self._tokens < 1 - 1e-9:
             reset = (1 - self._tokens) / self._rate
-            return Verdict(accepted=False, limit=self._limit, remaining=0, reset=reset)
+            return LimitDecision(accepted=False, limit=self._limit, remaining=0, reset=reset)
         self._tokens -= 1
         reset = (self._capacity - self._tokens) / self._rate
-        return Verdict(
+        return LimitDecision(
             accepted=True, limit=self._limit, remaining=math.floor(self._tokens), reset=reset
         )

@@ -102,7 +102,7 @@ class Options:
         return cls().changed(given)
 
     def changed(self, given: Mapping[str, Any]) -> Self:
-        """Give the same options with some of them changed."""
+        """Return the same options with some of them changed."""
         plain = dict(given)
         for name in ("keys", "extra_models"):
             if plain.get(name) is not None:
@@ -119,7 +119,7 @@ class Options:
         return dataclasses.replace(self, **plain)
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values that `read` takes again."""
+        """Return plain values that `read` takes again."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         for name in ("keys", "extra_models"):
             if plain[name] is not None:
@@ -136,7 +136,7 @@ class Options:
                 raise ValueError(f"{name} is seconds, not {getattr(self, name)!r}")
 
     def limit(self, name: str, model: Model | None) -> tuple[int, float]:
-        """Give the requests and seconds of a model, or of an endpoint if there is no model."""
+        """Return the requests and seconds of a model, or of an endpoint if there is no model."""
         given = self.limits.get(name)
         if given is not None:
             return given

@@ -66,14 +66,14 @@ def paint(prompt: str, seed: int, size: Size, *, variant: str = "") -> Image.Ima
 
 
 def seeded(prompt: str, seed: int, variant: str) -> random.Random:
-    """Give the chance that draws this output, the same each time."""
+    """Return the chance that draws this output, the same each time."""
     # A prompt from JSON may hold half of a surrogate pair.
     text = f"{seed}\x00{variant}\x00{prompt}".encode("utf-8", "surrogatepass")
     return random.Random(text)  # noqa: S311 - a picture, not a secret
 
 
 def encode(picture: Image.Image, suffix: str, quality: int) -> bytes:
-    """Give the file's bytes, as jpg, png or webp."""
+    """Return the file's bytes, as jpg, png or webp."""
     buffer = io.BytesIO()
     if suffix == "png":
         picture.save(buffer, "PNG", compress_level=3)
@@ -115,7 +115,7 @@ def write_caption(picture: Image.Image, text: str, *, dark: Colour, top: bool = 
 
 @lru_cache(maxsize=64)
 def _shade(height: int) -> Image.Image:
-    """Give a column that goes from clear to dark and then stays so: the ground of a text."""
+    """Return a column that goes from clear to dark and then stays so: the ground of a text."""
 
     def darkness(level: float) -> int:
         part = min(level / 150, 1.0)
@@ -125,7 +125,7 @@ def _shade(height: int) -> Image.Image:
 
 
 def readable(text: str) -> str:
-    """Give the text on one line, without what cannot be drawn, and not too long."""
+    """Return the text on one line, without what cannot be drawn, and not too long."""
     cut = text[: _LONGEST_CAPTION * 2]
     plain = "".join(
         " " if unicodedata.category(letter)[0] in "CZ" and letter != "\u200d" else letter
@@ -152,7 +152,7 @@ def wrap(text: str, font: ImageFont.FreeTypeFont, width: float, *, most: int) ->
 
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
-    """Give the longest beginning that fits, whole words if it can be."""
+    """Return the longest beginning that fits, whole words if it can be."""
     low, high = 1, min(len(text), 200)
     while low < high:
         middle = (low + high + 1) // 2
@@ -167,7 +167,7 @@ def _fitting(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
 
 
 def _fonts_for(text: str) -> tuple[str, ...]:
-    """Give the fonts to try for a text before Pillow's own, which has little beside ASCII."""
+    """Return the fonts to try for a text before Pillow's own, which has little beside ASCII."""
     if text.rstrip("…").isascii():
         return ()
     return (*_EASTERN_FONTS, *_WIDE_FONTS) if max(text) >= _FIRST_EASTERN else _WIDE_FONTS
@@ -175,7 +175,7 @@ def _fonts_for(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _font(size: int, names: tuple[str, ...] = ()) -> ImageFont.FreeTypeFont:
-    """Give the first of the fonts that this machine has, or Pillow's own."""
+    """Return the first of the fonts that this machine has, or Pillow's own."""
     for name in names:
         try:
             return ImageFont.truetype(name, size)

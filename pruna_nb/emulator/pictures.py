@@ -16,7 +16,7 @@ MOST_PIXELS: Final = 80_000_000  # below Pillow's own bound, so that it need not
 _FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF")
 
 
-class TooManyPixelsError(ValueError):
+class PictureTooLargeError(ValueError):
     """A picture would take too much memory when it is decoded."""
 
 
@@ -25,7 +25,7 @@ def open_picture(file: Path | IO[bytes]) -> Image.Image:
 
     Raises
     ------
-    TooManyPixelsError
+    PictureTooLargeError
         If it is larger than `MOST_PIXELS`.
     OSError
         If it is in none of the formats that are taken.
@@ -35,11 +35,11 @@ def open_picture(file: Path | IO[bytes]) -> Image.Image:
     try:
         picture = Image.open(file, formats=_formats())
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise TooManyPixelsError(str(error)) from None
+        raise PictureTooLargeError(str(error)) from None
     width, height = picture.size
     if width * height > MOST_PIXELS:
         picture.close()
-        raise TooManyPixelsError(f"a picture of {width} x {height} pixels is too large")
+        raise PictureTooLargeError(f"a picture of {width} x {height} pixels is too large")
     return picture
 
 

@@ -178,7 +178,7 @@ def run_child(stdin: IO[bytes], stdout: IO[bytes]) -> None:
 
 
 def _watch(stdin: IO[bytes], stdout: IO[bytes], server: HttpServer) -> None:
-    """Say that the server is there, and stop it when the parent closes the pipe or is gone."""
+    """Report that the server is ready, and stop it when the parent closes the pipe or is gone."""
     server.wait_until_ready()
     stdout.write(json.dumps({"url": server.url, "port": server.port}).encode() + b"\n")
     stdout.flush()

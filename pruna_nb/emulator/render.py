@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import struct
 import zipfile
-from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from pruna_nb.emulator.fast import fast_image, with_mp4_note
 from pruna_nb.emulator.sizes import Size, image_size, upscaled_size, value_of, video_size
@@ -19,7 +18,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from pruna_nb.catalog import Model
-    from pruna_nb.emulator.video import Clip
+    from pruna_nb.emulator.predictions import RenderJob
+    from pruna_nb.emulator.sources import SourceLoader
+    from pruna_nb.emulator.video import ClipInfo
 
 CONTENT_TYPES: Final = {
     "jpg": "image/jpeg",
@@ -52,61 +53,8 @@ _MOST_FRAMES: Final = 1_200
 _DEFAULT_QUALITY: Final = 90
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a media input comes from.
-
-    Attributes
-    ----------
-    field : str
-        The input's field.
-    kind : {"file", "output", "elsewhere"}
-        An uploaded file, the output of an earlier prediction, or another host's address.
-    ref : str
-        The file's or the prediction's id, or the address.
-    """
-
-    field: str
-    kind: Literal["file", "output", "elsewhere"]
-    ref: str
-
-
-class Loader(Protocol):
-    """How a renderer gets at its sources."""
-
-    def picture(self, source: Source) -> Image.Image | None:
-        """Give a source as a picture, a video's first frame included; None if elsewhere."""
-        ...
-
-    def clip(self, source: Source) -> Clip | None:
-        """Give what a video or sound is like; None if it is neither, or elsewhere."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is to be rendered.
-
-    Attributes
-    ----------
-    model : Model
-        Whose output it is.
-    input : mapping
-        As it was accepted.
-    seed : int
-        The input's, or one drawn for it.
-    sources : sequence of Source
-        Of its media fields, in the model's order.
-    """
-
-    model: Model
-    input: Mapping[str, Any]
-    seed: int
-    sources: Sequence[Source] = ()
-
-
 def prompt_of(given: Mapping[str, Any]) -> str:
-    """Give the words that stand on the output."""
+    """Return the words that stand on the output."""
     for name in _PROMPT_FIELDS:
         value = given.get(name)
         if isinstance(value, str) and value.strip():
@@ -115,7 +63,7 @@ def prompt_of(given: Mapping[str, Any]) -> str:
 
 
 def suffix_of(model: Model, given: Mapping[str, Any]) -> str:
-    """Give the suffix of the output's file."""
+    """Return the suffix of the output's file."""
     if model.output == "video":
         return "mp4"
     if model.output == "zip":
@@ -124,7 +72,7 @@ def suffix_of(model: Model, given: Mapping[str, Any]) -> str:
     return wanted if isinstance(wanted, str) and wanted in ("jpg", "png", "webp") else "jpg"
 
 
-def render(job: Job, loader: Loader, *, fast: bool = False) -> bytes:
+def render(job: RenderJob, loader: SourceLoader, *, fast: bool = False) -> bytes:
     """Make the output's bytes: the same for the same job."""
     if job.model.output == "zip":
         return _weights(job)
@@ -142,7 +90,7 @@ def render(job: Job, loader: Loader, *, fast: bool = False) -> bytes:
     )
 
 
-def _image(job: Job, loader: Loader) -> Image.Image:
+def _image(job: RenderJob, loader: SourceLoader) -> Image.Image:
     from pruna_nb.emulator import edit, paint
 
     pictures = _pictures(job, loader)
@@ -164,7 +112,7 @@ def _image(job: Job, loader: Loader) -> Image.Image:
     return edit.edit(pictures, prompt, job.seed, size, variant=_variant(job))
 
 
-def _pictures(job: Job, loader: Loader) -> list[Image.Image]:
+def _pictures(job: RenderJob, loader: SourceLoader) -> list[Image.Image]:
     """Load the pictures, the leading one first."""
     from pruna_nb.emulator.edit import placeholder
 
@@ -182,7 +130,7 @@ def _pictures(job: Job, loader: Loader) -> list[Image.Image]:
     return pictures
 
 
-def _video(job: Job, loader: Loader) -> bytes:
+def _video(job: RenderJob, loader: SourceLoader) -> bytes:
     from pruna_nb.emulator import edit, paint, video
 
     pictures = _pictures(job, loader)
@@ -200,7 +148,7 @@ def _video(job: Job, loader: Loader) -> bytes:
     return video.make_video(start, size, fps=fps, frames=frames)
 
 
-def _timing(job: Job, clips: Sequence[Clip]) -> tuple[int, int]:
+def _timing(job: RenderJob, clips: Sequence[ClipInfo]) -> tuple[int, int]:
     """Work out frames a second, and frames in all."""
     model, given = job.model, job.input
     fps = value_of(model, given, "fps") or value_of(model, given, "frames_per_second")
@@ -221,7 +169,7 @@ def _timing(job: Job, clips: Sequence[Clip]) -> tuple[int, int]:
     return fps, min(max(round(fps * seconds), 1), _MOST_FRAMES)
 
 
-def _fast_video(job: Job) -> bytes:
+def _fast_video(job: RenderJob) -> bytes:
     fps, frames = _timing(job, ())
     note = f"{job.seed}\x00{_variant(job)}\x00{prompt_of(job.input)}"
     plain = _plain_video(video_size(job.model, job.input), fps, frames)
@@ -238,7 +186,7 @@ def _plain_video(size: Size, fps: int, frames: int) -> bytes:
     return make_video(Image.new("RGB", small, (70, 60, 120)), small, fps=fps, frames=frames)
 
 
-def _weights(job: Job) -> bytes:
+def _weights(job: RenderJob) -> bytes:
     """Make a trainer's archive: weights in the safetensors layout, and what they are for."""
     values = struct.pack("<16f", *[(job.seed % 97 + number) / 97 for number in range(16)])
     header = {"lora.down": {"dtype": "F32", "shape": [4, 4], "data_offsets": [0, len(values)]}}
@@ -256,7 +204,7 @@ def _weights(job: Job) -> bytes:
     return buffer.getvalue()
 
 
-def _plain_settings(job: Job) -> dict[str, Any]:
+def _plain_settings(job: RenderJob) -> dict[str, Any]:
     fields = job.model.fields
     return {
         name: value
@@ -265,8 +213,8 @@ def _plain_settings(job: Job) -> dict[str, Any]:
     }
 
 
-def _variant(job: Job) -> str:
-    """Give what sets two outputs of the same prompt and seed apart."""
+def _variant(job: RenderJob) -> str:
+    """Return what sets two outputs of the same prompt and seed apart."""
     settings = {
         name: value for name, value in _plain_settings(job).items() if name not in _FRAME_FIELDS
     }

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from pruna_nb.catalog import Problem, check_input
 from pruna_nb.emulator.files import InvalidFileError
-from pruna_nb.emulator.guard import TooLargeError
+from pruna_nb.emulator.guard import BodyTooLargeError
 from pruna_nb.emulator.responses import error, invalid
 
 if TYPE_CHECKING:
@@ -67,18 +67,18 @@ async def upload_of(request: Request, most: int) -> AsyncIterator[UploadFile]:
 
     Raises
     ------
-    TooLargeError
+    BodyTooLargeError
         If it has more bytes than allowed.
     InvalidFileError
         If the multipart field ``content`` is missing or no file.
     """
-    too_large: list[TooLargeError] = []
+    too_large: list[BodyTooLargeError] = []
 
     async def receive() -> Message:
         # Older versions of starlette close what they spooled for this exception alone.
         try:
             return await request.receive()
-        except TooLargeError as problem:
+        except BodyTooLargeError as problem:
             too_large.append(problem)
             raise MultiPartException(str(problem)) from problem
 
@@ -95,5 +95,5 @@ def _checked_upload(content: object, most: int) -> UploadFile:
     if not isinstance(content, UploadFile):
         raise InvalidFileError("the multipart field content is missing")
     if (content.size or 0) > most:
-        raise TooLargeError
+        raise BodyTooLargeError
     return content

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from pruna_nb.catalog import Problem
-    from pruna_nb.emulator.limits import Verdict
+    from pruna_nb.emulator.limits import LimitDecision
 
 TRANSPORT = "pruna_nb.transport"
 """Where the server leaves a connection's transport in the scope's extensions."""
@@ -29,7 +29,7 @@ TRANSPORT = "pruna_nb.transport"
 def answer(
     content: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Give an answer in JSON."""
+    """Return an answer in JSON."""
     body = json.dumps(content, separators=(",", ":")).encode()
     return Response(body, status, headers, media_type="application/json")
 
@@ -42,7 +42,7 @@ def error(
     details: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Give an error in the documented form."""
+    """Return an error in the documented form."""
     content = {
         "error": {"code": code, "message": message, "details": details or {}},
         "request_id": f"req_{secrets.token_hex(8)}",
@@ -51,7 +51,7 @@ def error(
 
 
 def invalid(problems: Sequence[Problem]) -> Response:
-    """Give a 422 that names every field that is wrong."""
+    """Return a 422 that names every field that is wrong."""
     return answer(
         {
             "title": "Unprocessable Entity",
@@ -71,7 +71,7 @@ def invalid(problems: Sequence[Problem]) -> Response:
 
 
 def html(status: int, title: str) -> Response:
-    """Give a page such as a gateway's."""
+    """Return a page such as a gateway's."""
     page = (
         f"<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n"
         f"<center><h1>{status} {title}</h1></center>\r\n</body>\r\n</html>\r\n"
@@ -79,32 +79,32 @@ def html(status: int, title: str) -> Response:
     return Response(page, status, media_type="text/html")
 
 
-def refused(verdict: Verdict, kind: str, now: float) -> Response:
-    """Give a 429 that says in one of the known ways when to come back.
+def refused(decision: LimitDecision, kind: str, now: float) -> Response:
+    """Return a 429 that says in one of the known ways when to come back.
 
     Times are rounded up to whole seconds, so that who keeps to them is not refused again.
     """
     headers: dict[str, str] = {}
     if kind == "ratelimit":
-        headers = limit_headers(verdict)
+        headers = limit_headers(decision)
     elif kind == "retry-after":
-        headers = {"Retry-After": str(math.ceil(verdict.reset))}
+        headers = {"Retry-After": str(math.ceil(decision.reset))}
     elif kind == "date":
-        headers = {"Retry-After": formatdate(math.ceil(now + verdict.reset), usegmt=True)}
+        headers = {"Retry-After": formatdate(math.ceil(now + decision.reset), usegmt=True)}
     return error(
         429,
         "RATE_LIMIT_EXCEEDED",
-        f"more than {verdict.limit} requests in the time allowed",
+        f"more than {decision.limit} requests in the time allowed",
         headers=headers,
     )
 
 
-def limit_headers(verdict: Verdict) -> dict[str, str]:
-    """Give the headers that say what a limit has left."""
+def limit_headers(decision: LimitDecision) -> dict[str, str]:
+    """Return the headers that say what a limit has left."""
     return {
-        "RateLimit-Limit": str(verdict.limit),
-        "RateLimit-Remaining": str(verdict.remaining),
-        "RateLimit-Reset": str(math.ceil(verdict.reset)),
+        "RateLimit-Limit": str(decision.limit),
+        "RateLimit-Remaining": str(decision.remaining),
+        "RateLimit-Reset": str(math.ceil(decision.reset)),
     }
 
 

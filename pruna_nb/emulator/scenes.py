@@ -50,7 +50,7 @@ def _rgb(parts: tuple[float, float, float]) -> Colour:
 
 
 def mix(one: Colour, other: Colour, part: float) -> Colour:
-    """Give the colour that lies so far on the way from one to the other, 0 to 1."""
+    """Return the colour that lies so far on the way from one to the other, 0 to 1."""
     return (
         round(one[0] + (other[0] - one[0]) * part),
         round(one[1] + (other[1] - one[1]) * part),
@@ -77,7 +77,7 @@ def _mesh(size: Size, colours: Sequence[Colour], rng: random.Random) -> Image.Im
 
 @lru_cache(maxsize=8)
 def _glow(pixels: int) -> Image.Image:
-    """Give a soft round spot: white in the middle, black at the edge."""
+    """Return a soft round spot: white in the middle, black at the edge."""
     # Pillow's gradient is at 181 where the circle touches the square, and grows to the corners.
     glow = Image.radial_gradient("L").point(
         lambda level: round(max(1 - level / 179, 0) ** 1.7 * 210)
@@ -101,7 +101,7 @@ def _shine(picture: Image.Image, at: tuple[float, float], radius: float, colour:
 
 
 def _ridge(width: int, rng: random.Random, steps: int) -> list[float]:
-    """Give a line of hills, from -1 to 1, as a sum of a few waves."""
+    """Return a line of hills, from -1 to 1, as a sum of a few waves."""
     waves = [
         (rng.uniform(0.6, 1.4) * turns, rng.uniform(0, math.tau), 1 / turns**1.1)
         for turns in (1, 2, 3, 5, 8)
@@ -155,7 +155,7 @@ def _stack(picture: Image.Image, sheets: Sequence[tuple[list[float], Colour]]) -
 
 
 def _below(line: list[float], width: int, top: int, end: int) -> Image.Image:
-    """Give a mask of what is below a line, between two rows of the picture."""
+    """Return a mask of what is below a line, between two rows of the picture."""
     # Drawn higher and made lower: hills rise gently, so only that way do steps show.
     factor = 3
     mask = Image.new("L", (width, (end - top) * factor), 0)
@@ -243,7 +243,7 @@ def _tiles(size: Size, palette: list[Colour], rng: random.Random) -> Image.Image
 
 @lru_cache(maxsize=8)
 def _tile_masks(side: int) -> tuple[tuple[Image.Image | None, ...], ...]:
-    """Give the shapes of tiles, each kind as often as it is to be chosen; None for a plain one."""
+    """Return the shapes of tiles, each kind as often as it is chosen; None for a plain one."""
     turn = Image.Transpose
 
     def shape(box: tuple[float, float, float, float]) -> Image.Image:

@@ -43,7 +43,7 @@ _SCALE_BY_WORD: Final[Mapping[str, float]] = {
 
 
 def value_of(model: Model, given: Mapping[str, Any], name: str) -> Any:
-    """Give a field's value, or its default if it was not given."""
+    """Return a field's value, or its default if it was not given."""
     value = given.get(name)
     if value is None and name in model.fields:
         return model.fields[name].default
@@ -51,7 +51,7 @@ def value_of(model: Model, given: Mapping[str, Any], name: str) -> Any:
 
 
 def image_size(model: Model, given: Mapping[str, Any], lead: Size | None = None) -> Size:
-    """Give the width and height of an image in pixels.
+    """Return the width and height of an image in pixels.
 
     Parameters
     ----------
@@ -80,13 +80,13 @@ def image_size(model: Model, given: Mapping[str, Any], lead: Size | None = None)
 
 
 def upscaled_size(lead: Size, megapixels: float) -> Size:
-    """Give a size of so many megapixels (millions of pixels) in the picture's own shape."""
+    """Return a size of so many megapixels (millions of pixels) in the picture's own shape."""
     factor = math.sqrt(megapixels * 1_000_000 / (lead[0] * lead[1]))
     return max(round(lead[0] * factor), 1), max(round(lead[1] * factor), 1)
 
 
 def video_size(model: Model, given: Mapping[str, Any], lead: Size | None = None) -> Size:
-    """Give the width and height of a video in pixels, both even.
+    """Return the width and height of a video in pixels, both even.
 
     The shape is that of ``size`` or ``aspect_ratio`` where the model has them, otherwise that
     of the picture or video that it starts from.
@@ -106,7 +106,7 @@ def video_size(model: Model, given: Mapping[str, Any], lead: Size | None = None)
 
 
 def fit_area(lead: Size, pixels: float) -> Size:
-    """Give a size of that area and of the picture's shape, in steps of 16."""
+    """Return a size of that area and of the picture's shape, in steps of 16."""
     factor = math.sqrt(pixels / (lead[0] * lead[1]))
     return _stepped(lead[0] * factor), _stepped(lead[1] * factor)
 

@@ -26,7 +26,7 @@ _ZOOM: Final = 0.06
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class ClipInfo:
     """What an uploaded video or sound is like.
 
     Attributes
@@ -79,7 +79,7 @@ def make_video(picture: Image.Image, size: Size, *, fps: int, frames: int) -> by
     return buffer.getvalue()
 
 
-def probe(path: Path, content_type: str = "video/mp4") -> Clip | None:
+def probe(path: Path, content_type: str = "video/mp4") -> ClipInfo | None:
     """Read what a video or sound file is like; None if it is not what its content type says."""
     try:
         with _opened(path, content_type) as container:
@@ -87,8 +87,8 @@ def probe(path: Path, content_type: str = "video/mp4") -> Clip | None:
             if container.streams.video:
                 stream = container.streams.video[0]
                 fps = float(stream.average_rate) if stream.average_rate else None
-                return Clip(seconds, fps, (stream.width, stream.height))
-            return Clip(seconds) if container.streams.audio else None
+                return ClipInfo(seconds, fps, (stream.width, stream.height))
+            return ClipInfo(seconds) if container.streams.audio else None
     except (OSError, ValueError, av.FFmpegError):
         return None
 

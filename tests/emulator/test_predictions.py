@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib
 import io
 import json
 import math
@@ -345,11 +346,9 @@ def test_latencies_lie_in_their_range_and_come_again_with_the_seed(serve):
 
 
 def test_a_missing_package_names_the_extra(serve, monkeypatch):
-    from pruna_nb.emulator import service
-
     def fail(name):
         raise ImportError(name)
 
-    monkeypatch.setattr(service.importlib, "import_module", fail)
+    monkeypatch.setattr(importlib, "import_module", fail)
     with pytest.raises(MissingExtraError, match=r"pruna_nb\[emulator\]"):
         serve()

@@ -20,7 +20,7 @@ import requests
 from PIL import Image
 
 from pruna_nb import emulator
-from pruna_nb.emulator.accepted_log import Ledger
+from pruna_nb.emulator.predictions import AcceptedLog
 
 
 def gone(pid, *, within=10.0):
@@ -136,7 +136,7 @@ def test_a_failed_prediction_stays_failed_after_a_restart(serve, tmp_path):
 def test_a_line_that_a_kill_cut_short_is_left_out_and_written_over(tmp_path):
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(b'{"a":1}\n{"b":2}\n{"c":')
-    ledger = Ledger(path)
+    ledger = AcceptedLog(path)
     assert ledger.read() == [{"a": 1}, {"b": 2}]
     ledger.write({"d": 4})
     ledger.close()

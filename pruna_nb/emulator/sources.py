@@ -14,13 +14,12 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from pruna_nb.emulator.core import Prediction
     from pruna_nb.emulator.files import FileStore
-    from pruna_nb.emulator.render import Source
-    from pruna_nb.emulator.video import Clip
+    from pruna_nb.emulator.predictions import AcceptedPrediction, Source
+    from pruna_nb.emulator.video import ClipInfo
 
 
-class Loader:
+class SourceLoader:
     """Gives a renderer its sources.
 
     Parameters
@@ -28,23 +27,23 @@ class Loader:
     files : FileStore
         Holds what was uploaded.
     get : callable
-        Gives a prediction by its id.
+        Returns a prediction by its id.
     output : callable
-        Gives a prediction's output as bytes.
+        Returns a prediction's output as bytes.
     """
 
     def __init__(
         self,
         files: FileStore,
-        get: Callable[[str], Prediction | None],
-        output: Callable[[Prediction], bytes],
+        get: Callable[[str], AcceptedPrediction | None],
+        output: Callable[[AcceptedPrediction], bytes],
     ) -> None:
         self._files = files
         self._get = get
         self._output = output
 
     def picture(self, source: Source) -> Image.Image | None:
-        """Give a source as a picture, a video's first frame included; None if elsewhere."""
+        """Return a source as a picture, a video's first frame included; None if elsewhere."""
         if source.kind == "file":
             stored = self._files.get(source.ref)
             if stored is None:
@@ -64,8 +63,8 @@ class Loader:
             copy.write_bytes(content)
             return _first_frame(copy, "video/mp4")
 
-    def clip(self, source: Source) -> Clip | None:
-        """Give what an uploaded video or sound is like; None for anything else."""
+    def clip(self, source: Source) -> ClipInfo | None:
+        """Return what an uploaded video or sound is like; None for anything else."""
         stored = self._files.get(source.ref) if source.kind == "file" else None
         if stored is None or stored.kind not in ("video", "audio"):
             return None
