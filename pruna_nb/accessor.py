@@ -1,4 +1,12 @@
-"""``df.pruna``: the menu of what can be done with a frame, or a Series of prompts."""
+"""``df.pruna`` and ``series.pruna``: every verb with its options, its documentation and one call.
+
+The file is longer than others since it is a table of contents: signatures, docstrings and one
+call each. Every option is written out in every verb, so that tab completion, ``help()`` and type
+checkers show all of them; what the verbs do is in ``pruna_nb.frames``, ``form`` and ``show``.
+"""
+
+# The verbs import what they call when they are called: it loads sqlite3, tqdm and PIL, a third of
+# a second that `import pruna_nb` does not cost.
 
 from __future__ import annotations
 
@@ -6,31 +14,31 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import pandas as pd
 
-from pruna_nb.arguments import Problems
+from pruna_nb.arguments import Problems, switch, whole
 from pruna_nb.batch.options import read_options
-from pruna_nb.frames.later import LaterVerbs
-from pruna_nb.frames.verbs import MediaVerbs
-from pruna_nb.series import PrunaSeries
+from pruna_nb.frames.call import nothing, read_call, read_media_call, read_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Collection, Hashable, Sequence
+    from pathlib import Path
 
     from pruna_nb.arguments import Amount, Seconds
-    from pruna_nb.batch.options import OnLost
+    from pruna_nb.batch.options import OnLost, RunOptions
     from pruna_nb.form.form import Form
     from pruna_nb.frames.background import BackgroundRun
+    from pruna_nb.frames.call import Call
     from pruna_nb.frames.generate import Estimate
     from pruna_nb.frames.grids import Table
     from pruna_nb.show import Grid
     from pruna_nb.store.cache import CacheMode
 
 
-class PrunaFrame(MediaVerbs, LaterVerbs):
+class PrunaFrame:
     """What can be done with a frame of prompts; ``df.pruna``.
 
     Notes
     -----
-    pandas makes it anew at each access, so that it holds the frame and nothing else.
+    pandas creates the accessor once for each frame, so it holds that frame and nothing else.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -91,56 +99,56 @@ class PrunaFrame(MediaVerbs, LaterVerbs):
         background: bool = False,
         **fields: Any,
     ) -> pd.DataFrame | BackgroundRun:
-        """Make an output of each row: throttled, cached on disk, never paid for twice.
+        """Generate an output for each row: rate-limited, cached on disk, never paid for twice.
 
         Parameters
         ----------
         prompt_col : str, optional
-            The column of prompts. An empty one is skipped, and its row says so.
+            The column of prompts. A row with an empty prompt is skipped, and its status says so.
         model : str
             Any model of `pruna_nb.models`; default "p-image".
         prompt : str, optional
             In place of `prompt_col`: a template over the row's columns, such as
             ``"a {color} {product} on white"``.
         samples : int
-            Outputs for each row, with seeds that are the same at each run. The new frame has
+            Outputs for each row, with seeds that are the same in each run. The new frame has
             a row for each, with the level "sample" (1, 2, ...) below the frame's own index,
-            so that ``out.loc[label]`` gives a row's samples; and a column "seed".
+            so that ``out.loc[label]`` returns a row's samples; and a column "seed".
         cache : {"use", "refresh", "off"}
-            Whether an output that is there is taken ("use"), made anew and kept ("refresh"),
-            or made anew and not kept for later runs ("off").
+            "use" takes an output that is in the cache; "refresh" generates it again and stores
+            it; "off" generates it again and does not store it for later runs.
         on_lost : {"report", "resend"}
-            What to do with a prediction whose answer was lost, which may have been charged:
+            What to do with a prediction whose answer was lost, and which may have been charged:
             report it in its row, or send it again at once, which may be charged again.
         max_cost_usd : float, optional
             Refuse to start if the new predictions would cost more.
         progress : bool
-            Show a bar, and one line at the end.
+            Show a progress bar, and one line at the end.
         timeout : float, optional
-            Seconds that a prediction may take; by default 10 minutes for pictures, an hour
-            for videos. One that takes longer is taken up by the next run.
+            Seconds that a prediction may take; by default 10 minutes for images, an hour
+            for videos. The next run resumes one that takes longer.
         unchecked : bool
             Send fields that the catalogue does not know.
         prefix : str
-            What the result's columns begin with, to keep those of an earlier step.
+            A prefix of the result columns' names, to keep those of an earlier step.
         background : bool
-            Return at once with a `BackgroundRun`: ``run.progress`` shows where it stands,
-            ``run.cancel()`` stops it, ``run.frame`` is what there is so far, and
-            ``run.result()`` waits for the frame.
+            Return at once with a `BackgroundRun`: ``run.progress`` shows how far it is,
+            ``run.cancel()`` stops it, ``run.frame`` is the frame so far, and
+            ``run.result()`` waits for the finished frame.
         **fields
             Any field of the model, as one value for all rows (``seed=42``) or as a column
             (``seed_col="seed"``). A field that takes a file takes paths, bytes, PIL images,
-            numpy arrays, data URIs, http(s) addresses and the ``output`` of an earlier step.
+            numpy arrays, data URIs, http(s) URLs and the ``output`` of an earlier step.
 
         Returns
         -------
         DataFrame
-            A new frame with the same index (but for `samples`), the frame's columns, and:
+            A new frame with the same index (except with `samples`), the frame's columns, and:
             ``output`` (the file's path), ``status`` ("succeeded", "failed", "canceled",
             "skipped", "lost" or "pending"), ``error``, ``seconds`` (from sending to the file
             on disk), ``cost_usd`` (what this run spent on the row), ``cached`` (whether no
             new prediction was made for it) and ``prediction_id``. With ``background=True``
-            a `BackgroundRun`, whose ``result()`` gives it.
+            a `BackgroundRun`, whose ``result()`` returns it.
 
         Raises
         ------
@@ -149,8 +157,8 @@ class PrunaFrame(MediaVerbs, LaterVerbs):
         BudgetError
             If it would cost more than `max_cost_usd`.
         AuthenticationError, QuotaError, CacheError, KeyboardInterrupt
-            If the account, the disk or you stopped it: what is done is kept, and is in the
-            error's ``frame``.
+            If the account or the disk stopped the run, or you did. Finished rows are kept; the
+            error's ``frame`` holds them.
 
         Examples
         --------
@@ -163,7 +171,65 @@ class PrunaFrame(MediaVerbs, LaterVerbs):
         >>> out["status"].tolist()
         ['succeeded', 'succeeded']
         """
-        from pruna_nb.frames.call import read_call
+        problems = Problems()
+        call = read_call(
+            model,
+            problems,
+            prompt_col=prompt_col,
+            prompt=prompt,
+            samples=samples,
+            unchecked=unchecked,
+            prefix=prefix,
+            fields=fields,
+        )
+        options = read_options(
+            problems,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+            background=background,
+        )
+        return _run(self._frame, call, options, problems)
+
+    def estimate(
+        self,
+        prompt_col: Hashable | None = None,
+        *,
+        model: str = "p-image",
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: bool = False,
+        **fields: Any,
+    ) -> Estimate:
+        """Say what `generate` would run and cost with the same arguments; sends nothing.
+
+        All arguments of `generate` are taken and checked as there; those that change nothing of
+        the price, such as `timeout`, change nothing here. That it costs more than `max_cost_usd`
+        is no error: the price is what was asked for.
+
+        Returns
+        -------
+        Estimate
+            Rows, hits, new, duplicates, cost in USD, and minutes at the limit.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a lighthouse", "a lighthouse", None]})
+        >>> print(df.pruna.estimate("prompt", cache="off"))
+        3 rows: 1 new, 0 cached, 1 duplicate, 1 skipped; 0.005 USD; no wait at the limit
+        """
+        from pruna_nb.frames.generate import estimate
 
         problems = Problems()
         call = read_call(
@@ -176,8 +242,7 @@ class PrunaFrame(MediaVerbs, LaterVerbs):
             prefix=prefix,
             fields=fields,
         )
-        return self._run(
-            call,
+        options = read_options(
             problems,
             cache=cache,
             on_lost=on_lost,
@@ -186,10 +251,595 @@ class PrunaFrame(MediaVerbs, LaterVerbs):
             timeout=timeout,
             background=background,
         )
+        return estimate(self._frame, call, options, problems)
+
+    @overload
+    def edit(
+        self,
+        prompt_col: Hashable | None = None,
+        images_col: Hashable | Sequence[Hashable] | None = None,
+        *,
+        model: str = "p-image-edit",
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[False] = False,
+        **fields: Any,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def edit(
+        self,
+        prompt_col: Hashable | None = None,
+        images_col: Hashable | Sequence[Hashable] | None = None,
+        *,
+        model: str = "p-image-edit",
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[True],
+        **fields: Any,
+    ) -> BackgroundRun: ...
+
+    def edit(
+        self,
+        prompt_col: Hashable | None = None,
+        images_col: Hashable | Sequence[Hashable] | None = None,
+        *,
+        model: str = "p-image-edit",
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: bool = False,
+        **fields: Any,
+    ) -> pd.DataFrame | BackgroundRun:
+        """Edit pictures as a prompt says.
+
+        Parameters
+        ----------
+        prompt_col : str, optional
+            The column of prompts; or ``prompt=``, a template over the row's columns.
+        images_col : str or list of str, optional
+            The column of pictures, by default "output", that of the step before: paths, bytes,
+            PIL images, numpy arrays, data URIs, http(s) addresses, or lists of them. Several
+            columns give each row's pictures in their order.
+        model : str
+            p-image-edit (1 to 5 pictures; default), p-image-edit-lora, qwen-image-edit-plus,
+            or any other model that takes a prompt and pictures.
+        prompt, samples, unchecked, prefix
+            As for `generate`.
+        cache, on_lost, max_cost_usd, progress, timeout, background
+            As for `generate`.
+        **fields
+            Any field of the model, as for `generate`; such as ``reference_image=2``, the picture
+            whose look and size lead, ``aspect_ratio="1:1"``, ``seed_col="seed"``.
+
+        Returns
+        -------
+        DataFrame
+            As `generate` gives it. What went in stays, as ``step1_output``, ``step2_output``
+            and so on. A row without a picture is skipped, and says which step failed.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a lighthouse"], "edit": ["make it night"]})
+        >>> out = df.pruna.generate("prompt", progress=False)
+        >>> edited = out.pruna.edit("edit", "output", progress=False)
+        >>> edited[["status", "cost_usd"]].values.tolist()
+        [['succeeded', 0.01]]
+        """
+        problems = Problems()
+        call = read_media_call(
+            "edit",
+            self._frame,
+            model,
+            images_col,
+            problems,
+            prompt_col=prompt_col,
+            prompt=prompt,
+            samples=samples,
+            unchecked=unchecked,
+            prefix=prefix,
+            fields=fields,
+        )
+        options = read_options(
+            problems,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+            background=background,
+        )
+        return _run(self._frame, call, options, problems)
+
+    @overload
+    def upscale(
+        self,
+        image_col: Hashable | None = None,
+        *,
+        target: int | None = 4,
+        model: str = "p-image-upscale",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[False] = False,
+        **fields: Any,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def upscale(
+        self,
+        image_col: Hashable | None = None,
+        *,
+        target: int | None = 4,
+        model: str = "p-image-upscale",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[True],
+        **fields: Any,
+    ) -> BackgroundRun: ...
+
+    def upscale(
+        self,
+        image_col: Hashable | None = None,
+        *,
+        target: int | None = 4,
+        model: str = "p-image-upscale",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: bool = False,
+        **fields: Any,
+    ) -> pd.DataFrame | BackgroundRun:
+        """Make pictures larger.
+
+        Parameters
+        ----------
+        image_col : str, optional
+            The column of pictures, by default "output", that of the step before.
+        target : int
+            How large: 1 to 8 megapixels. Or ``target_col=``, a column.
+        model : str
+            Default "p-image-upscale".
+        samples, unchecked, prefix
+            As for `generate`.
+        cache, on_lost, max_cost_usd, progress, timeout, background
+            As for `generate`.
+        **fields
+            Any field of the model, as for `generate`; such as ``enhance_details=True``,
+            ``output_format="png"``.
+
+        Returns
+        -------
+        DataFrame
+            As `generate` gives it; what went in stays, as ``step1_output`` and so on.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a lighthouse"]})
+        >>> out = df.pruna.generate("prompt", progress=False)
+        >>> large = out.pruna.upscale(target=2, progress=False)
+        >>> large["status"].tolist()
+        ['succeeded']
+        """
+        if "target_col" not in fields:
+            fields["target"] = target
+        problems = Problems()
+        call = read_media_call(
+            "upscale",
+            self._frame,
+            model,
+            image_col,
+            problems,
+            samples=samples,
+            unchecked=unchecked,
+            prefix=prefix,
+            fields=fields,
+        )
+        options = read_options(
+            problems,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+            background=background,
+        )
+        return _run(self._frame, call, options, problems)
+
+    @overload
+    def animate(
+        self,
+        image_col: Hashable | None = None,
+        prompt_col: Hashable | None = None,
+        *,
+        model: str = "p-video",
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[False] = False,
+        **fields: Any,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def animate(
+        self,
+        image_col: Hashable | None = None,
+        prompt_col: Hashable | None = None,
+        *,
+        model: str = "p-video",
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[True],
+        **fields: Any,
+    ) -> BackgroundRun: ...
+
+    def animate(
+        self,
+        image_col: Hashable | None = None,
+        prompt_col: Hashable | None = None,
+        *,
+        model: str = "p-video",
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: bool = False,
+        **fields: Any,
+    ) -> pd.DataFrame | BackgroundRun:
+        """Make a video that begins with a picture.
+
+        Parameters
+        ----------
+        image_col : str, optional
+            The column of pictures, by default "output", that of the step before.
+        prompt_col : str, optional
+            The column of prompts that say what moves; or ``prompt=``, a template.
+        model : str
+            p-video (default), or any other that makes a video of a picture, such as wan-i2v.
+        prompt, samples, unchecked, prefix
+            As for `generate`.
+        cache, on_lost, max_cost_usd, progress, timeout, background
+            As for `generate`.
+        **fields
+            Any field of the model, as for `generate`; such as ``duration=5`` (seconds),
+            ``resolution="1080p"``, ``draft=True`` for a cheap first pass, which `finalize` then
+            makes in full.
+
+        Returns
+        -------
+        DataFrame
+            As `generate` gives it; what went in stays, as ``step1_output`` and so on. A row
+            without a picture is skipped.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a lighthouse"], "motion": ["waves roll in"]})
+        >>> out = df.pruna.generate("prompt", progress=False)
+        >>> video = out.pruna.animate("output", "motion", duration=1, progress=False)
+        >>> video["cost_usd"].tolist()
+        [0.02]
+        """
+        problems = Problems()
+        call = read_media_call(
+            "animate",
+            self._frame,
+            model,
+            image_col,
+            problems,
+            prompt_col=prompt_col,
+            prompt=prompt,
+            samples=samples,
+            unchecked=unchecked,
+            prefix=prefix,
+            fields=fields,
+        )
+        options = read_options(
+            problems,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+            background=background,
+        )
+        return _run(self._frame, call, options, problems)
+
+    @overload
+    def finalize(
+        self,
+        rows: Any = None,
+        *,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        prefix: str = "",
+        background: Literal[False] = False,
+        **changes: Any,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def finalize(
+        self,
+        rows: Any = None,
+        *,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        prefix: str = "",
+        background: Literal[True],
+        **changes: Any,
+    ) -> BackgroundRun: ...
+
+    def finalize(
+        self,
+        rows: Any = None,
+        *,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        prefix: str = "",
+        background: bool = False,
+        **changes: Any,
+    ) -> pd.DataFrame | BackgroundRun:
+        """Make the final videos of drafts: the same requests, the same seeds, in full quality.
+
+        Parameters
+        ----------
+        rows : mask, labels, slice or callable, optional
+            Which, as ``drafts.loc[rows]`` takes them: a Series of booleans is aligned by its
+            labels, and a missing value in it is False. By default all. Drafts that failed are
+            left out and not paid for. ``drafts[mask].pruna.finalize()`` does the same as
+            ``drafts.pruna.finalize(mask)``.
+        prefix : str
+            That of the drafts' columns.
+        cache, on_lost, max_cost_usd, progress, timeout, background
+            As for `generate`.
+        **changes
+            Changes to the drafts' request, such as ``resolution="1080p"``. If the frame does not
+            say how its drafts were made, as after reading it from CSV, all arguments that made
+            them are needed, ``prompt_col=`` and ``model=`` too.
+
+        Returns
+        -------
+        DataFrame
+            A new frame of the rows chosen, with the finals as ``output``; the drafts stay, as
+            ``step1_output`` and so on.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a lighthouse", "a fox"]})
+        >>> drafts = df.pruna.generate(
+        ...     "prompt", model="p-video", draft=True, duration=1, progress=False
+        ... )
+        >>> finals = drafts.pruna.finalize([1], progress=False)
+        >>> finals[["prompt", "seed", "cost_usd"]].values.tolist()
+        [['a fox', 1, 0.02]]
+        """
+        from pruna_nb.frames.finals import chosen, final_call
+
+        problems = Problems()
+        begin = read_prefix(prefix, problems)
+        drafts = problems.read(chosen, self._frame, rows, begin, instead=self._frame.head(0))
+        call = problems.read(final_call, drafts, begin, changes, problems, instead=nothing(begin))
+        options = read_options(
+            problems,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+            background=background,
+        )
+        return _run(drafts, call, options, problems, keep=[begin + "output"])
+
+    def failed(self, *, prefix: str = "") -> pd.DataFrame:
+        """Return the rows that were asked for and have no output, with their errors.
+
+        These are the rows whose status is "failed", "canceled", "lost" or "pending"; in a chain,
+        also those that were skipped since an earlier step failed. A row that succeeded, and whose
+        output you took out of the table, is none of them.
+        """
+        from pruna_nb.frames.retry import failed
+
+        problems = Problems()
+        begin = read_prefix(prefix, problems)
+        problems.check()
+        return failed(self._frame, begin)
+
+    def retry(
+        self,
+        prompt_col: Hashable | None = None,
+        *,
+        model: str | None = None,
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        **fields: Any,
+    ) -> pd.DataFrame:
+        """Run the rows again that failed, were lost or are pending; the others stay.
+
+        Without arguments, a row is asked for again as it was, by the record of its prediction's
+        id: whatever its cells say by now, and whatever was done to the frame since (a merge, a
+        concat of several models, CSV). A row that got no id, or whose files are not in the cache,
+        is asked for by the call that the frame's attrs tell, with its cells as they are.
+        In a chain, a row goes on from the step that failed, with all steps after it.
+
+        Parameters
+        ----------
+        prompt_col : str, optional
+            As given to `generate`: asks for what the cells say now. Needed where neither the
+            record nor the frame tells what was asked for; then all arguments of `generate` are.
+        model, prompt, samples, unchecked
+            As given to `generate`, where they are needed.
+        cache, on_lost, max_cost_usd, progress, timeout
+            As for `generate`.
+        prefix : str
+            That of the results' columns.
+        **fields
+            As given to `generate`, where they are needed.
+
+        Returns
+        -------
+        DataFrame
+            A new frame, the same rows, with what they have now.
+        """
+        from pruna_nb.frames.retry import retry
+
+        problems = Problems()
+        options = read_options(
+            problems,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+        )
+        begin = read_prefix(prefix, problems)
+        asked = (prompt_col, model, prompt, *fields)
+        many = problems.read(whole, "samples", samples, instead=1)
+        anyhow = problems.read(switch, "unchecked", unchecked, instead=False)
+        call = None
+        if any(each is not None for each in asked) or many != 1 or anyhow:
+            call = read_call(
+                "p-image" if model is None else model,
+                problems,
+                prompt_col=prompt_col,
+                prompt=prompt,
+                samples=many,
+                unchecked=anyhow,
+                prefix=begin,
+                fields=fields,
+            )
+        return retry(self._frame, call, options, problems, prefix=begin)
+
+    def to_zip(
+        self,
+        path: str | Path,
+        image_col: str = "output",
+        *,
+        caption_col: str | None = None,
+        start_col: str | list[str] | None = None,
+    ) -> Path:
+        """Write pictures and captions into a zip archive for the trainers.
+
+        Parameters
+        ----------
+        path : path
+            The archive, which is replaced if it is there.
+        image_col : str
+            The column of pictures, by default "output": paths, bytes, PIL images, numpy arrays
+            or data URIs. Rows without one are left out.
+        caption_col : str, optional
+            The column of captions. Without them the trainer needs ``default_caption=``.
+        start_col : str or list of str, optional
+            For p-image-edit-trainer: the column (or columns) of pictures before the edit;
+            `image_col` holds those after it.
+
+        Returns
+        -------
+        Path
+            The archive: ``0001.jpg`` and ``0001.txt``, or ``0001_start.jpg``, ``0001_end.jpg``
+            and ``0001.txt``. Equal pictures and captions give equal bytes.
+
+        Raises
+        ------
+        InputError
+            If a row's picture cannot be read; all of them, by label.
+        TooLargeError
+            If it would be larger than the 100 MB that the service takes.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a tok lighthouse", "a tok fox"]})
+        >>> out = df.pruna.generate("prompt", progress=False)
+        >>> out.pruna.to_zip("photos.zip", caption_col="prompt").name
+        'photos.zip'
+        """
+        from pruna_nb.frames.training import write_training_zip
+
+        return write_training_zip(
+            self._frame, path, image_col=image_col, caption_col=caption_col, start_col=start_col
+        )
 
     def explore(
         self,
-        prompt_col: str | None = None,
+        prompt_col: Hashable | None = None,
         *,
         model: str = "p-image",
         prompt: str | None = None,
@@ -232,67 +882,6 @@ class PrunaFrame(MediaVerbs, LaterVerbs):
             unchecked=unchecked,
             fields=fields,
         )
-
-    def estimate(
-        self,
-        prompt_col: Hashable | None = None,
-        *,
-        model: str = "p-image",
-        prompt: str | None = None,
-        samples: int = 1,
-        cache: CacheMode = "use",
-        on_lost: OnLost = "report",
-        max_cost_usd: Amount | None = None,
-        progress: bool = True,
-        timeout: Seconds | None = None,
-        unchecked: bool = False,
-        prefix: str = "",
-        background: bool = False,
-        **fields: Any,
-    ) -> Estimate:
-        """Say what `generate` would run and cost with the same arguments; sends nothing.
-
-        All arguments of `generate` are taken and checked as there; those that change nothing of
-        the price, such as `timeout`, change nothing here. That it costs more than `max_cost_usd`
-        is no error: the price is what was asked for.
-
-        Returns
-        -------
-        Estimate
-            Rows, hits, new, duplicates, cost in USD, and minutes at the limit.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> import pruna_nb
-        >>> df = pd.DataFrame({"prompt": ["a lighthouse", "a lighthouse", None]})
-        >>> print(df.pruna.estimate("prompt", cache="off"))
-        3 rows: 1 new, 0 cached, 1 duplicate, 1 skipped; 0.005 USD; no wait at the limit
-        """
-        from pruna_nb.frames import generate as verbs
-        from pruna_nb.frames.call import read_call
-
-        problems = Problems()
-        call = read_call(
-            model,
-            problems,
-            prompt_col=prompt_col,
-            prompt=prompt,
-            samples=samples,
-            unchecked=unchecked,
-            prefix=prefix,
-            fields=fields,
-        )
-        options = read_options(
-            problems,
-            cache=cache,
-            on_lost=on_lost,
-            max_cost_usd=max_cost_usd,
-            progress=progress,
-            timeout=timeout,
-            background=background,
-        )
-        return verbs.estimate(self._frame, call, options, problems)
 
     def grid(
         self,
@@ -378,7 +967,155 @@ class PrunaFrame(MediaVerbs, LaterVerbs):
         )
 
 
+class PrunaSeries:
+    """What can be done with a Series of prompts; ``df["prompt"].pruna``."""
+
+    def __init__(self, series: pd.Series[Any]) -> None:
+        self._name = "prompt" if series.name is None else series.name
+        self._frame = series.to_frame(self._name)
+
+    @overload
+    def generate(
+        self,
+        *,
+        model: str = "p-image",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[False] = False,
+        **fields: Any,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def generate(
+        self,
+        *,
+        model: str = "p-image",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[True],
+        **fields: Any,
+    ) -> BackgroundRun: ...
+
+    def generate(
+        self,
+        *,
+        model: str = "p-image",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: bool = False,
+        **fields: Any,
+    ) -> pd.DataFrame | BackgroundRun:
+        """Generate an output for each prompt; the arguments are those of ``df.pruna.generate``.
+
+        Returns
+        -------
+        DataFrame
+            The prompts and the result columns, with the Series' index; with
+            ``background=True`` a `BackgroundRun`.
+        """
+        problems = Problems()
+        call = read_call(
+            model,
+            problems,
+            prompt_col=self._name,
+            samples=samples,
+            unchecked=unchecked,
+            prefix=prefix,
+            fields=fields,
+        )
+        options = read_options(
+            problems,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+            background=background,
+        )
+        return _run(self._frame, call, options, problems)
+
+    def estimate(
+        self,
+        *,
+        model: str = "p-image",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: bool = False,
+        **fields: Any,
+    ) -> Estimate:
+        """Return what `generate` would run and cost with the same arguments; send nothing."""
+        return PrunaFrame(self._frame).estimate(
+            self._name,
+            model=model,
+            samples=samples,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+            unchecked=unchecked,
+            prefix=prefix,
+            background=background,
+            **fields,
+        )
+
+    def explore(
+        self,
+        *,
+        model: str = "p-image",
+        max_cost_usd: Amount | None = None,
+        unchecked: bool = False,
+        **fields: Any,
+    ) -> Form:
+        """Try some of the prompts in a form; the arguments are those of ``df.pruna.explore``."""
+        return PrunaFrame(self._frame).explore(
+            self._name, model=model, max_cost_usd=max_cost_usd, unchecked=unchecked, **fields
+        )
+
+
+def _run(
+    frame: pd.DataFrame,
+    call: Call,
+    options: RunOptions,
+    problems: Problems,
+    *,
+    keep: Collection[str] = (),
+) -> pd.DataFrame | BackgroundRun:
+    """Run a call to its end, or start it in the background, as its options say."""
+    if options.background:
+        from pruna_nb.frames.background import generate_in_background
+
+        return generate_in_background(frame, call, options, problems, keep=keep)
+    from pruna_nb.frames.generate import generate
+
+    return generate(frame, call, options, problems, keep=keep)
+
+
 def register() -> None:
-    """Make ``df.pruna`` and ``series.pruna``."""
+    """Register ``df.pruna`` and ``series.pruna`` with pandas."""
     pd.api.extensions.register_dataframe_accessor("pruna")(PrunaFrame)
     pd.api.extensions.register_series_accessor("pruna")(PrunaSeries)

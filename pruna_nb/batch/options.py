@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from pruna_nb import arguments
@@ -32,37 +32,40 @@ _OTHERS_SAY = {
 class RunOptions:
     """How a run goes about its work; what it works on is the `Plan`.
 
+    The one list of these options: all that reads, documents or passes them on is derived from
+    its fields or checked against them.
+
     Parameters
     ----------
     cache : {"use", "refresh", "off"}
-        Whether an output that is there is taken ("use"), made anew and kept ("refresh"), or
-        made anew and not kept for later runs ("off").
+        "use" takes an output that is in the cache; "refresh" generates it again and stores it;
+        "off" generates it again and does not store it for later runs.
     on_lost : {"report", "resend"}
         What to do with a prediction whose answer was lost.
     max_cost_usd : Decimal or None
         What the new predictions may cost; None: no limit.
     progress : bool
-        Whether a bar and a closing line are shown.
+        Whether a progress bar and a closing line are shown.
     timeout : float or None
         Seconds that a prediction may take; None takes what suits the model's kind.
     background : bool
         Whether to return at once.
     """
 
-    cache: CacheMode = "use"
-    on_lost: OnLost = "report"
-    max_cost_usd: Decimal | None = None
-    progress: bool = True
-    timeout: float | None = None
-    background: bool = False
+    cache: CacheMode = field(default="use", metadata={"read": (arguments.choice, CACHE_MODES)})
+    on_lost: OnLost = field(default="report", metadata={"read": (arguments.choice, ON_LOST)})
+    max_cost_usd: Decimal | None = field(default=None, metadata={"read": (arguments.usd,)})
+    progress: bool = field(default=True, metadata={"read": (arguments.switch,)})
+    timeout: float | None = field(default=None, metadata={"read": (arguments.seconds,)})
+    background: bool = field(default=False, metadata={"read": (arguments.switch,)})
 
 
-OPTION_NAMES = tuple(each.name for each in fields(RunOptions))
-"""The options that a verb takes."""
+_FIELDS = {each.name: each for each in fields(RunOptions)}
+OPTION_NAMES = tuple(_FIELDS)
 
 
-def read_options(problems: Problems, **given: Any) -> RunOptions:
-    """Read a verb's options; what is wrong is noted, and stands as its default meanwhile.
+def read_options(problems: Problems, **given: object) -> RunOptions:
+    """Read a verb's options; what is wrong is noted, and its default is used meanwhile.
 
     Parameters
     ----------
@@ -71,22 +74,11 @@ def read_options(problems: Problems, **given: Any) -> RunOptions:
     **given
         Those of `OPTION_NAMES` that the verb was given.
     """
-    plain = RunOptions()
-    readers: dict[str, tuple[Any, ...]] = {
-        "cache": (arguments.choice, CACHE_MODES),
-        "on_lost": (arguments.choice, ON_LOST),
-        "max_cost_usd": (arguments.usd,),
-        "progress": (arguments.switch,),
-        "timeout": (arguments.seconds,),
-        "background": (arguments.switch,),
-    }
-    read = {
-        name: problems.read(
-            readers[name][0], name, value, *readers[name][1:], instead=getattr(plain, name)
-        )
-        for name, value in given.items()
-    }
-    return RunOptions(**read)
+    options: dict[str, Any] = {}
+    for name, value in given.items():
+        read, *more = _FIELDS[name].metadata["read"]
+        options[name] = problems.read(read, name, value, *more, instead=_FIELDS[name].default)
+    return RunOptions(**options)
 
 
 def stranger(

@@ -190,7 +190,7 @@ def explore(
 
 def explore_frame(
     frame: pd.DataFrame,
-    prompt_col: str | None,
+    prompt_col: object,
     *,
     model: object,
     prompt: object,

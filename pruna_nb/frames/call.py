@@ -7,6 +7,7 @@ import os
 from collections.abc import Hashable, Iterator, ValuesView
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 ATTRS = "pruna_nb"
 """Where a frame's attrs say how each of its columns of outputs was made: a call for each."""
 _SUFFIX = "_col"
-_OPTIONS = ("model", "prompt", "prompt_col", "samples", "unchecked", "prefix", *OPTION_NAMES)
-"""What a verb takes beside a model's fields; a slip of the pen may mean one of them."""
 _SHOWN_AT_MOST = 60
 _SAMPLES_AT_MOST = 100_000
 _SECRET = "hf_api_token"  # noqa: S105 - a field's name, secret also where the model is not known
@@ -236,6 +235,51 @@ def read_call(
     return Call(known.name, constants, columns, template, many, anyhow, begin, needs)
 
 
+def read_media_call(
+    verb: str,
+    frame: pd.DataFrame,
+    model: object,
+    media_col: object,
+    problems: Problems,
+    *,
+    unchecked: object,
+    fields: dict[str, Any],
+    **arguments: Any,
+) -> Call:
+    """Read the call of a verb that starts from images: without a column, from the step before."""
+    known = read_model(model, problems, unchecked=unchecked is True)
+    lead = "images" if verb == "edit" else "image"
+    with problems.noted():
+        lead = _lead_field(known, verb)
+    if media_col is not None:
+        fields[f"{lead}_col"] = media_col
+    elif fields.get(lead) is None and "output" in frame.columns:
+        fields.setdefault(f"{lead}_col", "output")
+    return read_call(
+        known, problems, needs=(lead,), unchecked=unchecked, fields=fields, **arguments
+    )
+
+
+def _lead_field(model: Model, verb: str) -> str:
+    """Return the field for the images that a verb starts from."""
+    candidates = {"edit": ("images", "image"), "upscale": ("image",), "animate": ("image",)}[verb]
+    if not model.known:
+        return candidates[0]
+    names = {field.name for field in model.media_fields if "image" in field.media}
+    lead = next((name for name in candidates if name in names), None)
+    if verb == "animate":
+        suits = model.output == "video"
+    else:
+        suits = model.output == "image" and ("prompt" in model.fields) == (verb == "edit")
+    if lead is None or not suits:
+        msg = (
+            f"{verb}() does not suit {model.name} ({model.task}). "
+            f'df.pruna.generate(model="{model.name}", ...) takes any model.'
+        )
+        raise InputError(msg)
+    return lead
+
+
 def wrong_call(model: Model, wrong: list[str]) -> InputError:
     """Return the error that tells what a model does not take of a call."""
     head = f"{model.name} does not take this call"
@@ -256,7 +300,7 @@ def _read_fields(
         if value is None:
             continue
         strange = not unchecked and (base if is_column else name) not in model.fields
-        told = stranger(model, name, _OPTIONS, columns=True) if strange else None
+        told = stranger(model, name, _names_of_options(), columns=True) if strange else None
         if told is not None:
             wrong.append(told)
         elif is_column:
@@ -264,6 +308,12 @@ def _read_fields(
         else:
             constants[name] = _plain_constant(model, name, value)
     return constants, columns
+
+
+def _names_of_options() -> list[str]:
+    """Return what a verb takes beside a model's fields: a misspelt field may be one of them."""
+    keywords = signature(read_call).parameters.keys() - {"problems", "needs", "fields"}
+    return [*sorted(keywords), *OPTION_NAMES]
 
 
 def _plain_constant(model: Model, name: str, value: Any) -> Any:
