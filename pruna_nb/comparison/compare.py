@@ -1,4 +1,4 @@
-"""Comparison by way of frames: a frame a model, each through the batch like any other."""
+"""`compare`: make the pictures of all variants, a frame for each model, and compare them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pruna_nb.arguments import Problems, listed
+from pruna_nb.arguments import Problems
 from pruna_nb.batch.budget import Budget
 from pruna_nb.batch.options import RunOptions, read_options, stranger
 from pruna_nb.catalog import find_model, near_names, read_model
-from pruna_nb.comparison.assemble import NOT_COMPARED, build
-from pruna_nb.errors import InputError
+from pruna_nb.comparison.comparison import Comparison
+from pruna_nb.comparison.pairs import NOT_COMPARED, make_rows, not_compared
+from pruna_nb.comparison.scores import mean_scores, read_score, score_rows
+from pruna_nb.comparison.variants import read_variants
 from pruna_nb.frames.call import is_several, read_call, several
 from pruna_nb.frames.generate import estimate, generate
 from pruna_nb.frames.requests import gather
@@ -21,14 +23,24 @@ from pruna_nb.tables.cells import plain_cells
 from pruna_nb.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pruna_nb.arguments import Amount
     from pruna_nb.catalog import Model
-    from pruna_nb.comparison.comparison import Comparison
+    from pruna_nb.comparison.pairs import Row
+    from pruna_nb.comparison.variants import Variant
     from pruna_nb.frames.call import Call
 
-_Asked = list[tuple[list[int], pd.DataFrame, "Call"]]
+_OPTIONS = ("seeds", "prompts", "model", "score", "max_cost_usd", "progress")
+_NOT_SENT = {
+    "output": None,
+    "status": "pending",
+    "error": "not sent",
+    "seconds": 0.0,
+    "cost_usd": 0.0,
+    "cached": False,
+    "prediction_id": None,
+}
 
 
 def compare(
@@ -48,20 +60,20 @@ def compare(
     ----------
     variants : mapping of str to object, or sequence
         What is compared, by name: a prompt, a template with ``{names}``, a model's name, or a
-        dict of settings. Without names they are called by what they are.
+        dict of settings. Without names each is named by its text or its settings.
     seeds : int, iterable of int or None
         How many seeds, or which; the same for all variants. None sends none.
     prompts : iterable of str or mapping, optional
         What each variant is applied to: prompts (a template's ``{prompt}``), or mappings that
         fill the templates.
     model : str
-        For the variants that name none.
+        For variants without a model of their own.
     score : callable, or mapping of str to callable, optional
-        An automatic metric: called with a picture (PIL) and its row (a dict), gives a number
-        or a dict of numbers, which join the frame.
+        An automatic metric: called with a picture (PIL) and its row (a dict), returns a number
+        or a dict of numbers, which are added to the frame.
     max_cost_usd : float, optional
-        Refuse to start if the new predictions would cost more in all; 0 tells the price of what
-        is not cached, and sends nothing.
+        Refuse to start if the new predictions would cost more in all; 0 reports the price of
+        what is not cached, and sends nothing.
     progress : bool
         Show a bar, and one line at the end, for each model.
     **fields
@@ -72,14 +84,16 @@ def compare(
     -------
     Comparison
         Its ``grid()`` shows the pictures, ``vote()`` judges them blindly, ``votes`` is a frame,
-        and ``result()`` says who won and how sure that is.
+        and ``result()`` says which variant won and how certain that is.
 
     Raises
     ------
     InputError
-        If the design cannot be, or a model does not take an input; nothing was sent.
+        If the variants cannot be compared, or a model does not take an input; nothing was sent.
     BudgetError
         If it would cost more than `max_cost_usd`; nothing was sent.
+    BaseException
+        Whatever ends a run or a score; the error's ``frame`` holds what is done.
 
     Examples
     --------
@@ -92,115 +106,97 @@ def compare(
     """
     problems = Problems()
     options = read_options(problems, max_cost_usd=max_cost_usd, progress=progress)
-    named = read_model(model, problems).name
-    return build(
-        variants,
-        generate=_generator(options, problems),
-        cache_dir=current().cache_dir,
-        seeds=seeds,
-        prompts=prompts,
-        model=named,
-        score=score,
-        to_frame=lambda rows, columns: pd.DataFrame(rows, columns=columns),
-        problems=problems,
-        **{name: several(value) if is_several(value) else value for name, value in fields.items()},
-    )
+    default = read_model(model, problems).name
+    fields = {name: several(v) if is_several(v) else v for name, v in fields.items()}
+    read: tuple[Variant, ...] = ()
+    rows: list[Row] = []
+    with problems.noted():
+        read = read_variants(variants)
+        rows = make_rows(read, seeds=seeds, prompts=prompts, model=default, fields=fields)
+    scorers = None if score is None else problems.read(read_score, score, instead=None)
+    calls = _calls_by_model(rows, problems)
+    problems.check(NOT_COMPARED)
+
+    budget = Budget(options.max_cost_usd)
+    estimates = [estimate(frame, call, RunOptions()) for frame, call in calls]
+    new = counted(sum(each.new for each in estimates), "new picture")
+    budget.check_costs([each.cost_usd for each in estimates], f"The comparison's {new}")
+
+    outcomes: list[dict[str, Any]] = [dict(_NOT_SENT) for _ in rows]
+    try:
+        for frame, call in calls:
+            _fill_in(outcomes, generate(frame, call, options, budget=budget))
+        if scorers is None:
+            return Comparison(read, rows, outcomes, model=default)
+        made = [{**row.as_dict(), **each} for row, each in zip(rows, outcomes, strict=True)]
+        scores = score_rows(made, scorers)
+    except BaseException as error:
+        # An interrupt is not a PrunaError, yet what was paid for must not be lost with it. The
+        # run that ended by it has left its own part as a frame.
+        if (part := getattr(error, "frame", None)) is not None:
+            _fill_in(outcomes, part)
+        done = Comparison(read, rows, outcomes, model=default)
+        error.frame = done.frame  # type: ignore[attr-defined]
+        raise
+    means = mean_scores([row.variant for row in rows], scores)
+    scored = [{**each, **more} for each, more in zip(outcomes, scores, strict=True)]
+    return Comparison(read, rows, scored, model=default, score_means=means)
 
 
-def _generator(
-    options: RunOptions, problems: Problems
-) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
-    def run(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        asked = _by_model(requests, problems)
-        problems.check(NOT_COMPARED)
-        budget = Budget(options.max_cost_usd)
-        estimates = [estimate(frame, call, RunOptions()) for _, frame, call in asked]
-        new = counted(sum(each.new for each in estimates), "new picture")
-        budget.check_costs([each.cost_usd for each in estimates], f"The comparison's {new}")
-        outcomes = [dict(_NOT_SENT) for _ in requests]
-
-        def put(places: list[int], made: pd.DataFrame) -> None:
-            columns = {name: plain_cells(made[name]) for name in RESULT_COLUMNS}
-            for row, place in enumerate(places):
-                outcomes[place] = {name: cells[row] for name, cells in columns.items()}
-
-        for places, frame, call in asked:
-            try:
-                put(places, generate(frame, call, options, budget=budget))
-            except BaseException as error:
-                if (part := getattr(error, "frame", None)) is not None:
-                    put(places, part)
-                error.frame = pd.DataFrame(outcomes)  # type: ignore[attr-defined]
-                raise
-        return outcomes
-
-    return run
-
-
-_NOT_SENT = {
-    "output": None, "status": "pending", "error": "not sent", "seconds": 0.0, "cost_usd": 0.0,
-    "cached": False, "prediction_id": None,
-}  # fmt: skip
-
-
-def _by_model(requests: list[dict[str, Any]], problems: Problems) -> _Asked:
-    """Make a frame and a call of the requests of each model; all are checked before any runs."""
+def _calls_by_model(rows: Sequence[Row], problems: Problems) -> list[tuple[pd.DataFrame, Call]]:
+    """Return a frame and a call for each model; all are checked before any is run."""
     models: dict[str, Model] = {}
-    places: dict[str, list[int]] = {}
-    for place, request in enumerate(requests):
-        name = str(request["model"])
+    positions: dict[str, list[int]] = {}
+    for position, row in enumerate(rows):
+        name = str(row.request["model"])
         if name not in models:
-            models[name] = read_model(request["model"], problems)
-        places.setdefault(name, []).append(place)
-    given = {
-        models[name].name: list(dict.fromkeys(field for place in mine for field in requests[place]))
-        for name, mine in places.items()
+            models[name] = read_model(row.request["model"], problems)
+        positions.setdefault(name, []).append(position)
+    fields_of = {
+        models[name].name: list(dict.fromkeys(key for n in own for key in rows[n].request))
+        for name, own in positions.items()
     }
     with problems.noted():
-        _check_fields(given)
-    asked: _Asked = []
-    for name, mine in places.items():
+        _check_fields(fields_of)
+    calls = []
+    for name, own in positions.items():
         model = models[name]
-        fields = [field for field in given[model.name] if field != "model"]
+        fields = [field for field in fields_of[model.name] if field != "model"]
         if model.known:
             fields = [field for field in fields if field in model.fields]
-        # The index says in an error which row of the comparison is meant.
+        # The index is the row's position in the comparison: errors name it, and results go by it.
         columns = {
-            field: pd.Series([requests[place].get(field) for place in mine], mine, dtype="object")
+            field: pd.Series([rows[n].request.get(field) for n in own], own, dtype="object")
             for field in fields
         }
-        frame = pd.DataFrame(columns, index=mine)
+        frame = pd.DataFrame(columns, index=own)
         call = read_call(model, problems, fields={f"{field}_col": field for field in fields})
         gather(frame, call, current().service, problems)
-        asked.append((mine, frame, call))
-    return asked
+        calls.append((frame, call))
+    return calls
 
 
-def _check_fields(given: Mapping[str, Sequence[str]]) -> None:
-    """Refuse a field that a model does not take, in words about variants, not about columns."""
+def _check_fields(fields_of: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a field that a model lacks, in words about variants instead of columns."""
     problems = []
-    for name, fields in given.items():
+    for name, fields in fields_of.items():
         model = find_model(name, unchecked=True)
         for field in fields:
             if field == "model" or field in model.fields:
                 continue
-            told = stranger(model, field, _OPTIONS)
-            if told is not None and not model.known:
-                problems.append(told)
-            elif told is not None:
-                problems.append(f"{name} takes no {field}: {_advice(field, model, given)}")
+            problem = stranger(model, field, _OPTIONS)
+            if problem is not None and model.known:
+                problem = f"{name} takes no {field}: {_advice(field, model, fields_of)}"
+            if problem is not None:
+                problems.append(problem)
     if problems:
-        msg = listed("these variants cannot be compared; nothing was sent:", problems)
-        raise InputError(msg, problems)
+        raise not_compared(problems)
 
 
-_OPTIONS = ("seeds", "prompts", "model", "score", "max_cost_usd", "progress")
-
-
-def _advice(field: str, model: Model, given: Mapping[str, Sequence[str]]) -> str:
+def _advice(field: str, model: Model, fields_of: Mapping[str, Sequence[str]]) -> str:
     if field == "seed":
         return "without seeds in common, seeds=None makes one picture of each"
-    if others := [name for name in given if field in find_model(name, unchecked=True).fields]:
+    if others := [name for name in fields_of if field in find_model(name, unchecked=True).fields]:
         return (
             f"as {' and '.join(others)} does, set it for those variants alone, such as "
             f"{{'model': {others[0]!r}, {field!r}: ...}}, or leave it out"
@@ -208,3 +204,10 @@ def _advice(field: str, model: Model, given: Mapping[str, Sequence[str]]) -> str
     if near := near_names(field, [*model.fields, *_OPTIONS]):
         return f"did you mean {' or '.join(near)}?"
     return f"it takes {', '.join(model.fields)}"
+
+
+def _fill_in(outcomes: list[dict[str, Any]], frame: pd.DataFrame) -> None:
+    """Put a frame's results in their places among all outcomes."""
+    columns = {name: plain_cells(frame[name]) for name in RESULT_COLUMNS}
+    for number, position in enumerate(frame.index):
+        outcomes[position] = {name: cells[number] for name, cells in columns.items()}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.catalog import all_models, model_names, secret_names
 from pruna_nb.errors import InputError
 from pruna_nb.templates import parse
 from pruna_nb.text import shown
@@ -27,7 +29,7 @@ class Variant:
     Parameters
     ----------
     name : str
-        What it is called in the result; never shown while somebody votes.
+        Its name in the result; never shown while somebody votes.
     settings : mapping
         What it sets: ``model``, ``prompt`` (text or template), and any other input field.
     """
@@ -36,7 +38,7 @@ class Variant:
     settings: Mapping[str, Any]
 
     def template(self, names: Collection[str] = ()) -> Template | None:
-        """Return the prompt as a template; None if it sets no prompt, or one that is no text.
+        """Return the prompt as a template; None if it sets no prompt, or one that is not text.
 
         Parameters
         ----------
@@ -46,30 +48,26 @@ class Variant:
         Raises
         ------
         InputError
-            If it cannot be read.
+            If it is not a valid template.
         """
         prompt = self.settings.get("prompt")
         return parse(prompt, names) if isinstance(prompt, str) else None
 
 
-def read_variants(
-    variants: Mapping[str, object] | Sequence[object],
-    *,
-    models: Collection[str] = (),
-    secrets: Collection[str] = (),
-) -> tuple[Variant, ...]:
+def secret_fields() -> frozenset[str]:
+    """Return the names of all models' secret fields: variants may be of several models."""
+    return frozenset().union(*map(secret_names, all_models()))
+
+
+def read_variants(variants: Mapping[str, object] | Sequence[object]) -> tuple[Variant, ...]:
     """Read the variants as a user writes them.
 
     Parameters
     ----------
     variants : mapping of str to object, or sequence
         At least two. Each is a text (the name of a known model, or else a prompt or a
-        template with ``{names}``) or a mapping of settings. A sequence gets names: the text
-        if it is short, what the settings say, or else A, B, C.
-    models : collection of str
-        The known models' names.
-    secrets : collection of str
-        Fields whose values must not get into a name.
+        template with ``{names}``) or a mapping of settings. In a sequence each is named by its
+        text if that is short, by its settings, or else A, B, C.
 
     Returns
     -------
@@ -97,58 +95,54 @@ def read_variants(
     if len(values) < 2:  # noqa: PLR2004 - a comparison is of two
         msg = f"a comparison needs at least 2 variants; {len(values)} given"
         raise InputError(msg)
+    models = model_names()
     settings = [_read_settings(value, models) for value in values]
-    names = [str(name).strip() for name in variants] if named else _make_names(settings, secrets)
+    names = [str(name).strip() for name in variants] if named else _make_names(settings)
     if any(not name for name in names):
         raise InputError("a variant's name must not be empty")
     if doubles := [name for name, count in Counter(names).items() if count > 1]:
         msg = f"two variants have the same name: {', '.join(map(repr, doubles))}"
         raise InputError(msg)
-    return tuple(Variant(name, each) for name, each in zip(names, settings, strict=True))
+    return tuple(map(Variant, names, settings))
 
 
 def _read_settings(value: object, models: Collection[str]) -> dict[str, Any]:
-    if isinstance(value, str) and value.strip():
-        if value in models:
-            return {"model": value}
-        _refuse_misspelt(value, models)
-        return {"prompt": value}
     if isinstance(value, Mapping) and value and all(isinstance(key, str) for key in value):
         return dict(value)
-    msg = (
-        "a variant is a prompt, a template, a model's name or a dict of settings such as "
-        f"{{'model': 'p-image'}}; {shown(value)} was given"
-    )
-    raise InputError(msg)
-
-
-def _refuse_misspelt(text: str, models: Collection[str]) -> None:
-    """Take no misspelt model for a prompt: that would be paid for."""
-    import difflib
-
-    if any(map(str.isspace, text)) or not set("-_") & set(text):
-        return
-    if near := difflib.get_close_matches(text.lower(), models, n=1, cutoff=0.8):
+    if not isinstance(value, str) or not value.strip():
         msg = (
-            f"{shown(text)} is no model. Did you mean {near[0]!r}? As a prompt, write "
-            f"{{'prompt': {text!r}}}"
+            "a variant is a prompt, a template, a model's name or a dict of settings such as "
+            f"{{'model': 'p-image'}}; {shown(value)} was given"
         )
         raise InputError(msg)
+    if value in models:
+        return {"model": value}
+    # A misspelt model would be sent, and paid for, as a prompt. Only what has a model's hyphen
+    # and no space is taken for one: "lighthouse" is near to a name too.
+    if set("-_") & set(value) and not any(map(str.isspace, value)):
+        near = difflib.get_close_matches(value.lower(), models, n=1, cutoff=0.8)
+        if near:
+            msg = (
+                f"{shown(value)} is not a model. Did you mean {near[0]!r}? As a prompt, write "
+                f"{{'prompt': {value!r}}}"
+            )
+            raise InputError(msg)
+    return {"prompt": value}
 
 
-def _make_names(settings: Sequence[Mapping[str, Any]], secrets: Collection[str]) -> list[str]:
-    names = [_describe(each, secrets) for each in settings]
+def _make_names(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    secrets = secret_fields()
+    names = []
+    for each in settings:
+        text = each.get("model", each.get("prompt")) if len(each) == 1 else None
+        if text:
+            names.append(" ".join(str(text).split()))
+        else:
+            shown_values = ((k, "***" if k in secrets else v) for k, v in each.items())
+            names.append(", ".join(f"{key}={value}" for key, value in shown_values))
     if len(set(names)) == len(names) and all(len(name) <= _NAME_LENGTH for name in names):
         return names
     return [_letters(number) for number in range(len(settings))]
-
-
-def _describe(settings: Mapping[str, Any], secrets: Collection[str]) -> str:
-    if len(settings) == 1 and (alone := settings.get("model", settings.get("prompt"))):
-        return " ".join(str(alone).split())
-    return ", ".join(
-        f"{key}={'***' if key in secrets else value}" for key, value in settings.items()
-    )
 
 
 def _letters(number: int) -> str:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import ipywidgets as w
+
 from pruna_nb.comparison import vote_html as markup
-from pruna_nb.comparison import vote_parts as parts
 from pruna_nb.comparison.vote_media import QUALITY, CannotShowError, load_sides
 from pruna_nb.errors import PrunaError
 from pruna_nb.show import Thumbs
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-Verdict = Literal["left", "right", "tie", "both_bad"]
+    from pruna_nb.comparison.ballots import Ballot
+    from pruna_nb.comparison.votes import Verdict
+
 View = Literal["both", "left", "right"]
 
 LARGE = 512
@@ -36,29 +38,6 @@ TOO_SOON = 0.4
 """Seconds: a vote that comes sooner was meant for the pair before (a key held down)."""
 
 KEYS: dict[str, Verdict] = {"f": "left", "j": "right", "t": "tie", "b": "both_bad"}
-
-
-@dataclass(frozen=True, slots=True)
-class Ballot:
-    """One pair to be judged.
-
-    Parameters
-    ----------
-    key : str
-        Names the pair.
-    left, right : str
-        The pictures' paths.
-    prompt : str
-        What both were asked to show; empty if that would tell them apart.
-    note : str
-        What else both have in common, such as the seed.
-    """
-
-    key: str
-    left: str
-    right: str
-    prompt: str = ""
-    note: str = ""
 
 
 class VoteForm:
@@ -313,44 +292,38 @@ class VoteForm:
     # -- how it is built and shown ------------------------------------------------------
 
     def _build(self) -> None:
-        import ipywidgets as w
-
         self._head, self._prompt, self._stage = (
-            parts.html(name) for name in ("head", "prompt", "stage")
+            _html(name) for name in ("head", "prompt", "stage")
         )
         self._status, self._lock, self._intro, self._outro = (
-            parts.html(name) for name in ("status", "lock", "intro", "outro")
+            _html(name) for name in ("status", "lock", "intro", "outro")
         )
-        self._start = parts.button("start", "Start", self.start, style="primary")
-        self._go_on = parts.button("go-on", "Go on voting", self.start)
-        self._undo_last = parts.button("undo-last", "Undo the last vote", self.undo)
-        self._undo = parts.button("undo", "Undo (U)", self.undo)
+        self._start = _button("start", "Start", self.start, style="primary")
+        self._go_on = _button("go-on", "Go on voting", self.start)
+        self._undo_last = _button("undo-last", "Undo the last vote", self.undo)
+        self._undo = _button("undo", "Undo (U)", self.undo)
         self._view_buttons = {
-            "left": parts.button("show-left", "Left large", lambda: self.show("left")),
-            "right": parts.button("show-right", "Right large", lambda: self.show("right")),
-            "both": parts.button("show-both", "Side by side (S)", lambda: self.show("both")),
+            "left": _button("show-left", "Left large", lambda: self.show("left")),
+            "right": _button("show-right", "Right large", lambda: self.show("right")),
+            "both": _button("show-both", "Side by side (S)", lambda: self.show("both")),
         }
-        finish = parts.button("finish", "Stop and show the result", self.finish)
+        finish = _button("finish", "Stop and show the result", self.finish)
         self._key_fields: list[Any] = []
         wide, _ = self._vote_bar("wide", side_by_side=True)
         narrow, self._locked_buttons = self._vote_bar("narrow", side_by_side=False)
-        self._undo_row = parts.row(
-            "undo-row", [self._undo_last, self._key_field(side_by_side=False)]
-        )
+        self._undo_row = _row("undo-row", [self._undo_last, self._key_field(side_by_side=False)])
         # The bars stand above the pictures: there they stay in one place, whatever the pictures'
         # shape, and the key field that has the focus does not scroll the pictures away.
-        views = parts.row("views", [*self._view_buttons.values(), self._lock, self._status])
-        self._aside = parts.row("aside", [self._undo, finish])
+        views = _row("views", [*self._view_buttons.values(), self._lock, self._status])
+        self._aside = _row("aside", [self._undo, finish])
         self._parts = {
-            "start": parts.column("intro-part", [self._intro, self._start]),
-            "vote": parts.column("vote-part", [self._prompt, wide, narrow, views, self._stage]),
-            "end": parts.column("outro-part", [self._outro, self._go_on, self._undo_row]),
+            "start": _column("intro-part", [self._intro, self._start]),
+            "vote": _column("vote-part", [self._prompt, wide, narrow, views, self._stage]),
+            "end": _column("outro-part", [self._outro, self._go_on, self._undo_row]),
         }
         style = w.HTML(markup.STYLE)
         style.layout.display = "none"
-        self.box = w.VBox(
-            [style, parts.row("top", [self._head, self._aside]), *self._parts.values()]
-        )
+        self.box = w.VBox([style, _row("top", [self._head, self._aside]), *self._parts.values()])
         self.box.layout.width = "100%"
         self.box.add_class("p-vote")
 
@@ -359,16 +332,14 @@ class VoteForm:
             return lambda: self.vote(verdict, side_by_side=side_by_side)
 
         buttons = [
-            parts.button("left", "Left is better (F)", voting("left"), style="primary"),
-            parts.button("tie", "Equally good (T)", voting("tie")),
-            parts.button("bad", "Both bad (B)", voting("both_bad")),
-            parts.button("right", "Right is better (J)", voting("right"), style="primary"),
+            _button("left", "Left is better (F)", voting("left"), style="primary"),
+            _button("tie", "Equally good (T)", voting("tie")),
+            _button("bad", "Both bad (B)", voting("both_bad")),
+            _button("right", "Right is better (J)", voting("right"), style="primary"),
         ]
-        return parts.row(name, [*buttons, self._key_field(side_by_side=side_by_side)]), buttons
+        return _row(name, [*buttons, self._key_field(side_by_side=side_by_side)]), buttons
 
     def _key_field(self, *, side_by_side: bool) -> Any:
-        import ipywidgets as w
-
         keys = w.Text(placeholder="keys here", continuous_update=True)
         keys.add_class("p-vote-keys")
         keys.observe(lambda _: self._on_key(keys, side_by_side=side_by_side), "value")
@@ -397,3 +368,24 @@ def _ipython_display() -> Any:
     from IPython import display
 
     return display
+
+
+def _html(name: str) -> w.HTML:
+    return w.HTML().add_class(f"p-vote-{name}")
+
+
+def _button(name: str, text: str, do: Callable[[], object], *, style: str = "") -> w.Button:
+    button = w.Button(description=text, button_style=style)
+    button.layout.width = "auto"
+    button.add_class(f"p-vote-{name}")
+    button.on_click(lambda _: do())
+    return button
+
+
+def _row(name: str, children: list[w.Widget]) -> w.Box:
+    """Return widgets side by side, on as many lines as they need."""
+    return w.Box(children).add_class("p-vote-row").add_class(f"p-vote-{name}")
+
+
+def _column(name: str, children: list[w.Widget]) -> w.VBox:
+    return w.VBox(children).add_class(f"p-vote-{name}")

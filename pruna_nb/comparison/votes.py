@@ -1,7 +1,11 @@
-"""Votes on disk: one file of JSON lines for each two variants, which is only ever added to.
+"""Votes on disk: one file of JSON lines for each two variants, which only ever grows.
 
-An undo is a line of its own, so nothing that was judged is ever lost, and a kernel that dies
-loses at most the line that it was writing. Several processes may vote into the same file.
+An undo is a line of its own, so no vote is ever lost, and a kernel that dies loses at most the
+line that it was writing. Several processes may vote into the same file.
+
+There is a file for each two variants so that adding or changing a variant keeps the votes between
+all others. Beside them stands which pictures were shown with their names: a vote on one of those
+is not blind, in whatever kernel it is cast.
 """
 
 from __future__ import annotations
@@ -9,27 +13,34 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from pruna_nb.comparison.pairs import pair_key, votes_name
 from pruna_nb.errors import CacheError, InputError
 from pruna_nb.files import strict_json
 from pruna_nb.files.folders import make_private
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from pruna_nb.comparison.pairs import Row
+    from pruna_nb.comparison.variants import Variant
 
 Verdict = Literal["left", "right", "tie", "both_bad"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 _LOCK_SECONDS = 10.0
+_YEAR_SECONDS = 366 * 86_400
+_TYPES = {"seconds": (int, float), "names_seen": (bool,)}
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What somebody thought of one pair.
+    """A rater's verdict on one pair.
 
     Parameters
     ----------
@@ -46,13 +57,13 @@ class Vote:
     seconds : float
         From the pair's appearance to the verdict.
     rater : str
-        Who judged; empty if nobody said.
+        Who judged; empty if no name was given.
     names_seen : bool
         Whether the names had been shown with the pictures before, so that it was not blind.
     at : str
         When, ISO 8601 in UTC.
     id : str
-        Names the vote, for an undo.
+        By which an undo names the vote.
     """
 
     pair: str
@@ -80,13 +91,83 @@ class Vote:
         return {"left": self.right, "right": self.left}.get(self.verdict)
 
 
-_YEAR_SECONDS = 366 * 86_400
-_TYPES = {"seconds": (int, float), "names_seen": (bool,)}
+class Votes:
+    """The votes on the rows of a comparison, in all its files.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files are kept.
+    variants : sequence of Variant
+        What is compared.
+    rows : sequence of Row
+        What can be judged; votes on anything else in the files are ignored.
+    model : str
+        For variants without a model of their own.
+    """
+
+    def __init__(
+        self, folder: Path, variants: Sequence[Variant], rows: Sequence[Row], model: str
+    ) -> None:
+        self._rows = {row.digest: row for row in rows}
+        self._files = {
+            frozenset((one.name, two.name)): VoteFile(
+                folder / f"{votes_name(one, two, model)}.jsonl"
+            )
+            for one, two in combinations(variants, 2)
+        }
+        self._shown = ShownFile(folder / "names-shown.jsonl")
+
+    def standing(self, rater: str | None = None) -> list[Vote]:
+        """Return the votes that stand, in the order in which they were cast.
+
+        Parameters
+        ----------
+        rater : str, optional
+            Whose; None: everybody's.
+        """
+        votes = [
+            vote
+            for file in self._files.values()
+            for vote in file.standing()
+            if {vote.left, vote.right} <= self._rows.keys() and rater in {None, vote.rater}
+        ]
+        return sorted(votes, key=lambda vote: vote.at)
+
+    def judged(self, rater: str) -> dict[str, Vote]:
+        """Return a rater's votes by the pair's key, the latest last."""
+        return {pair_key(vote.left, vote.right): vote for vote in self.standing(rater)}
+
+    def add(self, vote: Vote) -> Vote:
+        """Write a vote, and whether its pictures had been shown with their names."""
+        shown = not self.shown().isdisjoint((vote.left, vote.right))
+        return self._file(vote).add(replace(vote, names_seen=vote.names_seen or shown))
+
+    def undo(self, key: str, rater: str) -> None:
+        """Undo a rater's vote on a pair, unless that was done already."""
+        if vote := self.judged(rater).get(key):
+            self._file(vote).undo(vote.id)
+
+    def shown(self) -> set[str]:
+        """Return the digests of all rows that were shown with their names."""
+        return self._shown.digests()
+
+    def mark_shown(self) -> None:
+        """Write that all pictures are shown with their names."""
+        self._shown.add(self._rows)
+
+    def damaged_lines(self) -> int:
+        """Count the lines that are not valid, in all files."""
+        return sum(file.damaged_lines() for file in self._files.values())
+
+    def _file(self, vote: Vote) -> VoteFile:
+        names = frozenset(self._rows[digest].variant for digest in (vote.left, vote.right))
+        return self._files[names]
 
 
 @dataclass(frozen=True, slots=True)
 class VoteFile:
-    """The votes between two variants, on disk.
+    """The votes between two variants.
 
     Parameters
     ----------
@@ -97,7 +178,7 @@ class VoteFile:
     path: Path
 
     def add(self, vote: Vote) -> Vote:
-        """Write a vote down; it is on the disk when this returns.
+        """Write a vote; it is on the disk when this returns.
 
         Returns
         -------
@@ -119,7 +200,7 @@ class VoteFile:
         return Vote(**record)
 
     def undo(self, vote_id: str) -> None:
-        """Write down that a vote no longer stands.
+        """Write that a vote no longer stands.
 
         Raises
         ------
@@ -129,9 +210,9 @@ class VoteFile:
         _append(self.path, {"action": "undo", "id": vote_id, "at": _now()})
 
     def standing(self) -> list[Vote]:
-        """Give the votes that stand, in the order in which they were cast.
+        """Return the votes that stand, in the order in which they were cast.
 
-        A vote that was undone doesn't stand, nor one that the same rater replaced by a later
+        A vote that was undone does not stand, nor one that the same rater replaced by a later
         one on the same pair.
 
         Raises
@@ -139,21 +220,16 @@ class VoteFile:
         CacheError
             If the file cannot be read.
         """
-        return standing(self._read()[0])
+        return standing(filter(None, map(_parse, _lines(self.path))))
 
     def damaged_lines(self) -> int:
-        """Count the lines that cannot be understood, such as one that a crash cut short."""
-        return self._read()[1]
-
-    def _read(self) -> tuple[list[dict[str, Any]], int]:
-        lines = _lines(self.path)
-        records = [record for line in lines if (record := _parse(line)) is not None]
-        return records, len(lines) - len(records)
+        """Count the lines that are not valid, such as one that a crash cut short."""
+        return sum(_parse(line) is None for line in _lines(self.path))
 
 
 @dataclass(frozen=True, slots=True)
 class ShownFile:
-    """Which pictures were shown with their names, on disk, in whatever comparison.
+    """The pictures that were shown with their names, in whatever comparison.
 
     Parameters
     ----------
@@ -164,7 +240,7 @@ class ShownFile:
     path: Path
 
     def add(self, digests: Iterable[str]) -> None:
-        """Write down that rows were shown with their names.
+        """Write that rows were shown with their names.
 
         Raises
         ------
@@ -175,27 +251,28 @@ class ShownFile:
             _append(self.path, {"action": "names_shown", "digests": new, "at": _now()})
 
     def digests(self) -> set[str]:
-        """Give the digests of the rows that were shown; damaged lines are passed over.
+        """Return the digests of the rows that were shown; damaged lines are skipped.
 
         Raises
         ------
         CacheError
             If the file cannot be read.
         """
-        records = map(_load, _lines(self.path))
-        shown = [record.get("digests") for record in records if record is not None]
-        return {str(each) for digests in shown if isinstance(digests, list) for each in digests}
+        records = filter(None, map(_load, _lines(self.path)))
+        shown = [record.get("digests") for record in records]
+        return {str(digest) for line in shown if isinstance(line, list) for digest in line}
 
 
 def standing(records: Iterable[Mapping[str, Any]]) -> list[Vote]:
-    """Work out from all records which votes stand; see `VoteFile.standing`."""
+    """Return the votes that stand after all records; see `VoteFile.standing`."""
+    # A later version may write fields that this one does not know.
+    known = {field.name for field in fields(Vote)}
     votes: dict[str, Vote] = {}
     for record in records:
         if record["action"] == "undo":
             votes.pop(record["id"], None)
         else:
-            names = {each.name for each in fields(Vote)}
-            vote = Vote(**{name: value for name, value in record.items() if name in names})
+            vote = Vote(**{name: value for name, value in record.items() if name in known})
             votes[vote.id] = vote
     last = {(vote.pair, vote.rater): vote.id for vote in votes.values()}
     return [vote for vote in votes.values() if last[vote.pair, vote.rater] == vote.id]
@@ -221,7 +298,7 @@ def _append(path: Path, record: Mapping[str, Any]) -> None:
         with portalocker.Lock(f"{path}.lock", "ab", timeout=_LOCK_SECONDS):
             _append_line(path, line)
     except portalocker.LockException as error:
-        msg = f"another process has held {path}.lock for {_LOCK_SECONDS:.0f} s"
+        msg = f"another process has locked {path}.lock for {_LOCK_SECONDS:.0f} s"
         raise CacheError(msg) from error
     except CacheError:
         raise
@@ -231,30 +308,28 @@ def _append(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def _append_line(path: Path, line: bytes) -> None:
+    # Windows would write \r\n in text mode.
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
     is_new = not path.exists()
     handle = os.open(path, flags, 0o600)
     try:
-        end = os.lseek(handle, 0, os.SEEK_END)
-        if end and not _ends_with_newline(handle, end):
-            # A crash cut the last line: it must not swallow this one.
-            line = b"\n" + line
+        if end := os.lseek(handle, 0, os.SEEK_END):
+            os.lseek(handle, end - 1, os.SEEK_SET)
+            if os.read(handle, 1) != b"\n":
+                # A crash cut the last line: it must not swallow this one.
+                line = b"\n" + line
         while line:
             line = line[os.write(handle, line) :]
         os.fsync(handle)
     finally:
         os.close(handle)
     if is_new and os.name == "posix":
+        # A new file's name is not on the disk before its folder is.
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-def _ends_with_newline(handle: int, end: int) -> bool:
-    os.lseek(handle, end - 1, os.SEEK_SET)
-    return os.read(handle, 1) == b"\n"
 
 
 def _load(line: bytes) -> dict[str, Any] | None:
@@ -273,28 +348,19 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         return None
     if record.get("action") == "undo":
         return record
-    return record if record.get("action") == "vote" and _is_vote(record) else None
-
-
-def _is_vote(record: Mapping[str, Any]) -> bool:
-    required = {"pair", "verdict", "left", "right"} <= record.keys()
+    if record.get("action") != "vote" or not {"pair", "verdict", "left", "right"} <= record.keys():
+        return None
     typed = all(
-        isinstance(record[each.name], _TYPES.get(each.name, (str,)))
-        for each in fields(Vote)
-        if each.name in record
+        isinstance(record[field.name], _TYPES.get(field.name, (str,)))
+        for field in fields(Vote)
+        if field.name in record
     )
-    return (
-        required
-        and typed
-        and record["verdict"] in VERDICTS
-        and record["left"] != record["right"]
-        and _is_duration(record.get("seconds", 0.0))
-    )
-
-
-def _is_duration(seconds: object) -> bool:
-    """Whether it is a time that somebody may have taken; a bool is a number to Python."""
-    return not isinstance(seconds, bool) and 0 <= seconds < _YEAR_SECONDS  # type: ignore[operator]
+    if not typed or record["verdict"] not in VERDICTS or record["left"] == record["right"]:
+        return None
+    seconds = record.get("seconds", 0.0)
+    # bool is an int subclass, and would pass as a number of seconds.
+    is_duration = not isinstance(seconds, bool) and 0 <= seconds < _YEAR_SECONDS
+    return record if is_duration else None
 
 
 def _now() -> str:

@@ -7,7 +7,10 @@ pytestmark = pytest.mark.browser
 SET_UP = """
 from pathlib import Path
 from PIL import Image, ImageDraw
-from pruna_nb.comparison.assemble import build
+from pruna_nb import configure
+from pruna_nb.comparison.comparison import Comparison
+from pruna_nb.comparison.pairs import make_rows
+from pruna_nb.comparison.variants import read_variants
 
 def draw(request):
     width, height = {"16:9": (1344, 768), "9:16": (768, 1344)}[request["aspect_ratio"]]
@@ -21,14 +24,17 @@ def draw(request):
     return {"output": str(path), "status": "succeeded", "cost_usd": 0.005}
 
 def compare(name):
-    return build(
-        {"plain": "a photo of {prompt}", "studio": "{prompt}, studio light"},
+    configure(cache_dir=Path(name).absolute())
+    variants = read_variants(
+        {"plain": "a photo of {prompt}", "studio": "{prompt}, studio light"}
+    )
+    rows = make_rows(
+        variants,
         prompts=["a fox for $5 or <script>document.title = 'broken'</script> $6"],
         seeds=2,
-        aspect_ratio=["16:9", "9:16"],
-        generate=lambda requests: [draw(request) for request in requests],
-        cache_dir=Path(name).absolute(),
+        fields={"aspect_ratio": ["16:9", "9:16"]},
     )
+    return Comparison(variants, rows, [draw(row.request) for row in rows])
 """
 LOADED = """() => {
     const images = [...document.querySelectorAll('.pv-side img')];

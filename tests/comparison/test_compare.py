@@ -106,6 +106,16 @@ def test_a_field_that_a_model_lacks_is_refused_with_what_to_do(
     assert service.accepted == []
 
 
+@pytest.mark.parametrize(
+    ("variants", "more", "words"),
+    [(["a {x}", "b {x}"], {}, r"must fill \{x\}"), (TWO, {"score": 3}, "score must be")],
+)
+def test_a_design_that_cannot_be_makes_nothing(compare, service, variants, more, words):
+    with pytest.raises(InputError, match=words):
+        compare(variants, **more)
+    assert service.accepted == []
+
+
 def test_models_with_different_fields_are_compared_by_variants_of_settings(compare, service):
     variants = {
         "p": {"model": "p-image", "aspect_ratio": "16:9"},

@@ -39,12 +39,9 @@ def test_lists_among_the_fields_make_their_product():
 
 
 def test_a_field_that_takes_a_list_keeps_it():
-    def images(name):
-        return name == "images"
-
-    (first, *_) = make_rows(TWO, seeds=1, fields={"images": ["a.png", "b.png"]}, is_list=images)
+    (first, *_) = make_rows(TWO, seeds=1, fields={"images": ["a.png", "b.png"]})
     assert first.request["images"] == ["a.png", "b.png"]
-    spread = make_rows(TWO, seeds=1, fields={"images": [["a.png"], ["b.png"]]}, is_list=images)
+    spread = make_rows(TWO, seeds=1, fields={"images": [["a.png"], ["b.png"]]})
     assert [row.request["images"] for row in spread] == [["a.png"]] * 2 + [["b.png"]] * 2
 
 
@@ -81,7 +78,7 @@ def test_a_table_in_the_prompts_place_is_not_read_as_the_names_of_its_columns():
 
 
 def test_models_are_compared_over_a_list_of_prompts():
-    variants = read_variants(["p-image", "flux-dev"], models={"p-image", "flux-dev"})
+    variants = read_variants(["p-image", "flux-dev"])
     rows = make_rows(variants, seeds=[5], prompts=["a fox", "a cat"])
     assert [(row.request["model"], row.request["prompt"]) for row in rows] == [
         ("p-image", "a fox"),
@@ -168,9 +165,12 @@ def test_every_problem_is_told_at_once():
 
 def test_a_secret_changes_no_digest():
     def digests(token):
-        variants = [Variant("a", {"prompt": "x", "t": token}), Variant("b", {"prompt": "y"})]
-        rows = make_rows(variants, seeds=1, secrets={"t"})
-        return [row.digest for row in rows], votes_name(*variants, "p-image", {"t"})
+        variants = [
+            Variant("a", {"prompt": "x", "hf_api_token": token}),
+            Variant("b", {"prompt": "y"}),
+        ]
+        rows = make_rows(variants, seeds=1)
+        return [row.digest for row in rows], votes_name(*variants, "p-image")
 
     assert digests("one") == digests("two")
 

@@ -5,7 +5,8 @@ import re
 import pytest
 from PIL import Image
 
-from pruna_nb.comparison.vote_form import Ballot, VoteForm
+from pruna_nb.comparison.ballots import Ballot
+from pruna_nb.comparison.vote_form import VoteForm
 from pruna_nb.errors import CacheError, MissingExtraError
 
 

@@ -1,0 +1,68 @@
+"""All pictures of a comparison with their names: a column for each variant, a row for each cell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb.comparison.variants import secret_fields
+from pruna_nb.show import Cell, Grid, grid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from pruna_nb.comparison.pairs import Row
+
+_CAPTION_LIMIT = 300
+
+
+def picture_grid(
+    rows: Sequence[Row],
+    outcomes: Sequence[Mapping[str, Any]],
+    *,
+    size: int,
+    max_bytes: int | None,
+    thumbs_dir: Path,
+) -> Grid:
+    """Return the grid; see `Comparison.grid`."""
+    secrets, heads = secret_fields(), _row_heads(rows)
+    cells = []
+    for row, outcome in zip(rows, outcomes, strict=True):
+        # A grid that is saved keeps each picture's request in it.
+        sent = {name: value for name, value in row.request.items() if name not in secrets}
+        cells.append(
+            Cell(
+                path=outcome.get("output"),
+                caption=row.prompt[:_CAPTION_LIMIT],
+                alt=f"{row.variant}: {row.prompt}, {heads[row.cell]}",
+                status=outcome.get("status", "pending"),
+                error=outcome.get("error"),
+                ratio_asked=row.request.get("aspect_ratio"),
+                request={"model": sent.pop("model", None), "input": sent},
+                row_value=heads[row.cell],
+                col_value=row.variant,
+            )
+        )
+    return grid(
+        cells,
+        size=size,
+        max_bytes=max_bytes,
+        rows=list(dict.fromkeys(heads.values())),
+        cols=list(dict.fromkeys(row.variant for row in rows)),
+        thumbs_dir=thumbs_dir,
+    )
+
+
+def _row_heads(rows: Sequence[Row]) -> dict[tuple[int, int, int], str]:
+    several = len({row.cell[0] for row in rows}) > 1
+    heads: dict[tuple[int, int, int], str] = {}
+    for row in rows:
+        parts = (row.item if several else "", row.shared_text)
+        heads.setdefault(row.cell, " · ".join(filter(None, parts)))
+    # Two items may read the same where they differ in what is not text.
+    uses = Counter(heads.values())
+    return {
+        cell: text if text and uses[text] == 1 else f"{text} ({cell[0] + 1})".strip()
+        for cell, text in heads.items()
+    }
