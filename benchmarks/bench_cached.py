@@ -40,7 +40,7 @@ def fill(where: Place) -> None:
                 stored = _stored(cache, picture + b"%06d" % number)
                 given = {"prompt": prompt}
                 record = {"model": MODEL, "input": given, "prediction_id": f"bench{number:06d}"}
-                cache.keep(
+                cache.put(
                     request_key(settings.service, model, given),
                     stored,
                     {**record, "seconds": 1.0, "cost_usd": 0.005},
@@ -63,7 +63,7 @@ def _stored(cache: Any, content: bytes) -> Any:
     part, file = cache.store.open_part()
     with file:
         file.write(content)
-    return cache.store.adopt(part, hashlib.sha256(content).hexdigest(), "image")
+    return cache.store.commit(part, hashlib.sha256(content).hexdigest(), "image")
 
 
 def rates(where: Place, folder: Path) -> tuple[dict[int, float], float]:

@@ -15,7 +15,7 @@ from pruna_nb.batch.options import read_options, stranger
 from pruna_nb.batch.plan import Request
 from pruna_nb.catalog import read_model
 from pruna_nb.settings import current
-from pruna_nb.store.keys import request_key, shown
+from pruna_nb.store.keys import masked, request_key
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -179,7 +179,7 @@ def generate(
     ratio = given.get("aspect_ratio")
     return Output(
         Path(outcome.output),
-        _prediction(known.name, shown(known, given), outcome),
+        _prediction(known.name, masked(known, given), outcome),
         outcome.cached,
         outcome.seconds,
         outcome.cost_usd,

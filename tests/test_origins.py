@@ -120,12 +120,14 @@ def test_one_limit_is_kept_under_all_spellings():
 @pytest.mark.parametrize("state", ["sent", "lost"])
 def test_what_an_earlier_release_noted_under_another_spelling_is_found(tmp_path, state):
     journal = Journal(tmp_path / "cache", "https://api.pruna.ai", "account")
-    entry = journal.intend("key", "p-image", {"prompt": "a"}, "gone", 0.005)
-    journal.note(entry, state, prediction_id="id-1")
+    entry = journal.begin("key", "p-image", {"prompt": "a"}, "gone", 0.005)
+    journal.update(entry, state, prediction_id="id-1")
     database_of(tmp_path / "cache").change(
         "UPDATE prediction SET origin = ?", ["https://API.pruna.ai.:443"]
     )
     again = Journal(tmp_path / "cache", "https://api.pruna.ai", "account")
-    found = {"sent": again.open_work, "lost": lambda: again.open_work() or again.lost()}[state]()
+    found = {"sent": again.open_entries, "lost": lambda: again.open_entries() or again.lost()}[
+        state
+    ]()
     assert list(found) == ["key"]
     assert [entry.origin for entry in again.entries()] == ["https://api.pruna.ai"]

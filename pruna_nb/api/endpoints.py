@@ -191,7 +191,7 @@ class Calls:
         try:
             with file:
                 digest = self._fetch(url, file, prediction)
-            return store.adopt(part, digest, expected)
+            return store.commit(part, digest, expected)
         except (errors.LostAnswerError, errors.ServerError, errors.ReplyError) as error:
             # What it means for a POST, it does not mean here: the output is there to be fetched.
             raise errors.DeliveryError(

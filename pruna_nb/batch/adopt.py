@@ -45,7 +45,7 @@ class Following:
         if entry.state == "delivered" or (
             entry.state == "sent" and not is_at_work(run.settings.cache_dir, entry.run)
         ):
-            ours = run.journal.take_up(entry, owner)
+            ours = run.journal.claim(entry, owner)
             if ours is not None:
                 self.steps.resume(job, ours)
                 return
@@ -53,7 +53,7 @@ class Following:
 
     def follow(self, job: Job) -> None:
         """Go on with a request that another run opened since the plan was made."""
-        entry = self.run.journal.open_of(job.key)
+        entry = self.run.journal.open_entry(job.key)
         if entry is None:
             self._done_elsewhere(job)
         else:
@@ -61,7 +61,7 @@ class Following:
 
     def _watch(self, job: Job, name: str) -> None:
         run = self.run
-        entry = run.journal.look(name)
+        entry = run.journal.get(name)
         if entry is None:
             run.schedule.queue(job)
         elif entry.state in {"intent", "sent"}:

@@ -153,7 +153,7 @@ class Steps:
             "canceled" if prediction.status == "canceled" else "failed"
         )
         cost = {"cost_usd": 0.0} if error.charged == "no" else {}
-        self.run.journal.note(_entry(job), state, error=error.message, **cost)
+        self.run.journal.update(_entry(job), state, error=error.message, **cost)
         if error.account_wide:
             self.run.stop_sending(error)
         self._landed(job, _bad(state, error, job, charged=error.charged))
@@ -172,7 +172,7 @@ class Steps:
         if slot is None:
             return
         run, throttle = self.run, self.throttles["delivery"]
-        run.cache.get_ready()
+        run.cache.warm_up()
         try:
             stored = run.calls.deliver(_known(job), run.cache.store, run.plan.model.output)
         except errors.ApiError as error:
@@ -187,13 +187,13 @@ class Steps:
 
         def keep() -> None:
             if run.options.cache != "off":
-                run.cache.keep(job.key, stored, {
+                run.cache.put(job.key, stored, {
                     "model": run.plan.model.name, "input": run.request_of(job),
                     "prediction_id": job.prediction_id, "seconds": seconds,
                     "cost_usd": cost, "origin": run.journal.origin,
                     "account": run.journal.account, "entry": _entry(job).entry,
                 })  # fmt: skip
-            run.journal.note(
+            run.journal.update(
                 _entry(job), "delivered", media=run.cache.name_of(stored), cost_usd=cost
             )
 
@@ -304,7 +304,7 @@ class Steps:
         """Settle what the service no longer has; what was announced before is sent anew."""
         run = self.run
         error.advice = errors.ExpiredError.default_advice  # of a 404, too
-        run.journal.note(_entry(job), "expired", error=error.message)
+        run.journal.update(_entry(job), "expired", error=error.message)
         if not job.may_buy or run.error or run.canceled or run.crash:
             self._landed(job, _bad("failed", error, job))
             return

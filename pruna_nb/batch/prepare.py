@@ -51,7 +51,7 @@ def _prepare(
     def among_wanted(found: Mapping[str, T]) -> dict[str, T]:
         return {key: entry for key, entry in found.items() if key in wanted}
 
-    open_work = among_wanted(journal.open_work())
+    open_work = among_wanted(journal.open_entries())
     if cache == "use":  # delivered once, and not here: its file was deleted, or is damaged
         open_work = journal.delivered(wanted.difference(open_work)) | open_work
     return make_plan(

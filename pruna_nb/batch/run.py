@@ -26,8 +26,8 @@ from pruna_nb.console import LOG
 from pruna_nb.store import rescue
 from pruna_nb.store.cache import Cache
 from pruna_nb.store.journal import Journal
-from pruna_nb.store.keys import shown
-from pruna_nb.store.run_locks import Owner
+from pruna_nb.store.keys import masked
+from pruna_nb.store.run_locks import RunLock
 from pruna_nb.text import brief, one_line
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Run:
         self._over = threading.Event()
         self._listeners: list[Callable[[str, Outcome], None]] = []
         self._jobs = {job.key: job for job in self._make_jobs()}
-        self.owner: Owner | None = None
+        self.owner: RunLock | None = None
         self.steps = Steps(self)
         self.schedule: Schedule[Job] = Schedule(
             [job for job in self._jobs.values() if job.key not in plan.open_work],
@@ -159,11 +159,11 @@ class Run:
             return
         self.settings.require_key()
         check_authorities(self.settings.base_url)
-        self.owner = Owner(self.settings.cache_dir)
+        self.owner = RunLock(self.settings.cache_dir)
         try:
             self.journal.forget_old()
         except errors.CacheError:
-            self.owner.leave()
+            self.owner.release()
             raise
         self.cache.store.sweep()
         active_runs.RUNS.add(self)
@@ -172,7 +172,7 @@ class Run:
                 job = self._jobs[key]
                 self.schedule.at(0.0, lambda job=job, entry=entry: self.steps.take_up(job, entry))  # type: ignore[misc]
         # Once nothing but waiting is to be done, what the first output needs is loaded.
-        self.schedule.at(self.started_at + _READY_SECONDS, self.cache.get_ready)
+        self.schedule.at(self.started_at + _READY_SECONDS, self.cache.warm_up)
         self.schedule.start()
         threading.Thread(target=self._close, name="pruna_nb-close", daemon=True).start()
 
@@ -182,7 +182,7 @@ class Run:
 
     def request_of(self, job: Job) -> dict[str, Any]:
         """Give a request as it may be kept: secrets masked."""
-        return shown(self.plan.model, job.input)
+        return masked(self.plan.model, job.input)
 
     def settle(self, job: Job, outcome: Outcome) -> None:
         """Note what became of a request; a second word on it changes nothing."""
@@ -311,7 +311,7 @@ class Run:
         return False
 
     def _is_removed(self) -> bool:
-        return self.owner is not None and not self.owner.is_there()
+        return self.owner is not None and not self.owner.is_alive()
 
     def _removal(self) -> errors.CacheError:
         return errors.CacheError(
@@ -377,7 +377,7 @@ class Run:
                 self.error = errors.CacheError(said)
             if self.owner is not None:
                 with contextlib.suppress(OSError):  # the folder may be gone
-                    self.owner.leave()
+                    self.owner.release()
             self.calls.transport.close()
         finally:
             left = [

@@ -101,13 +101,13 @@ class Sending:
             return None
         # Looked at after the claim: what another run delivers from now on cannot be missed.
         if following.is_done(job):
-            self.run.journal.void(entry)
+            self.run.journal.discard(entry)
             return None
         return entry
 
     def _void(self, job: Job, entry: Entry) -> None:
         """Take back an intent whose POST was not accepted, and what was reserved for it."""
-        self.run.journal.void(entry)
+        self.run.journal.discard(entry)
         self.run.budget.release(job.cost_usd)
 
     def _above_budget(self, job: Job) -> None:
@@ -125,7 +125,7 @@ class Sending:
         run = self.run
         owner = run.owner.name if run.owner else ""
         model, request = run.plan.model.name, run.request_of(job)
-        entry = run.journal.intend(
+        entry = run.journal.begin(
             job.key,
             model,
             request,
@@ -197,7 +197,7 @@ class Sending:
             return
         except BaseException as error:
             self.throttle.give_back(slot, error)
-            run.journal.note(entry, "lost", error=type(error).__name__)
+            run.journal.update(entry, "lost", error=type(error).__name__)
             raise
         try:
             ours = self.steps.accepted(job, entry, prediction)
@@ -211,7 +211,7 @@ class Sending:
         foreign = errors.ReplyError(
             f"The answer names the prediction {prediction.id}, which is another request's"
         )
-        run.journal.note(entry, "lost", error=foreign.message)
+        run.journal.update(entry, "lost", error=foreign.message)
         self._lost(job, foreign)
 
     def _post_failed(self, job: Job, entry: Entry, error: errors.ApiError) -> None:
@@ -224,7 +224,7 @@ class Sending:
             self._stopped_by(job, error)
         elif isinstance(error, _ACCEPTED_OR_NOT):
             self.steps.reached()
-            run.journal.note(entry, "lost", error=error.message)
+            run.journal.update(entry, "lost", error=error.message)
             self._lost(job, error)
         else:
             self.steps.reached()

@@ -124,7 +124,7 @@ class MediaStore:
         except OSError as error:
             raise unwritable(self.folder, error) from None
 
-    def adopt(self, part: Path, sha256: str, expected: str = "unknown") -> Stored:
+    def commit(self, part: Path, sha256: str, expected: str = "unknown") -> Stored:
         """Check a temporary file and move it to its place.
 
         Raises

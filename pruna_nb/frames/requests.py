@@ -15,7 +15,7 @@ from pruna_nb.frames.chains import is_output, missing_outputs
 from pruna_nb.frames.columns import column, label_text
 from pruna_nb.frames.media import MediaReader
 from pruna_nb.frames.template import Filled, fill
-from pruna_nb.store.keys import Namer
+from pruna_nb.store.keys import KeyMaker
 from pruna_nb.tables.cells import fit, plain
 from pruna_nb.templates import plain_number
 from pruna_nb.text import shown
@@ -106,7 +106,7 @@ class _Reader:
 
     def __init__(self, model: Model, call: Call, service: str) -> None:
         self.model, self.call = model, call
-        self._namer = Namer(service, model)
+        self._key_maker = KeyMaker(service, model)
         self.constants: dict[str, Any] = {}
         self._needed = frozenset({"prompt", *model.required, *call.needs})
         self._media_names = frozenset(field.name for field in model.media_fields)
@@ -197,7 +197,7 @@ class _Reader:
         if problems:
             raise InputError("; ".join(map(str, problems)), problems)
         try:
-            return Request(self._namer.key(given), given)
+            return Request(self._key_maker.key(given), given)
         except TypeError as error:  # of a field that the catalogue does not know
             msg = f"it cannot be written as JSON: {error}"
             raise InputError(msg) from None

@@ -102,7 +102,7 @@ class Cache:
             )
         return whole
 
-    def keep(self, key: str, stored: Stored, record: dict[str, Any]) -> None:
+    def put(self, key: str, stored: Stored, record: dict[str, Any]) -> None:
         """Keep an output under its key, through joblib.
 
         Parameters
@@ -132,7 +132,7 @@ class Cache:
         remembered = self._cached()
         remembered.store_backend.dump_item([remembered.func_id, hash_of({"key": key})], value)
 
-    def get_ready(self) -> None:
+    def warm_up(self) -> None:
         """Load what the first output needs, which takes half a second."""
         with importing():
             formats()

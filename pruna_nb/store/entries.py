@@ -5,12 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal
-
-from pruna_nb.settings.origins import canonical_origin
-
-if TYPE_CHECKING:
-    from pruna_nb.store.database import Database
+from typing import Any, Literal
 
 State = Literal["intent", "sent", "delivered", "failed", "canceled", "expired", "lost", "resent"]
 OUTPUT_LIFE_SECONDS = 86400.0
@@ -91,21 +86,3 @@ DURABLE = frozenset({"intent", "sent", "lost"})
 _RANK = "CASE state WHEN 'intent' THEN 0 WHEN 'lost' THEN 1 WHEN 'sent' THEN 2 ELSE 3 END"
 # What was written late does not undo what another run has made of the entry since.
 UPDATE_LATE = f"{UPDATE} AND {_RANK} < CASE ? WHEN 'lost' THEN 1 WHEN 'sent' THEN 2 ELSE 3 END"
-
-
-def adopt_other_spellings(database: Database, origin: str) -> None:
-    """Give a service's one name to what earlier releases noted under its address as it was spelt.
-
-    Parameters
-    ----------
-    database : Database
-        Where the entries are.
-    origin : str
-        The service's name (`canonical_origin`).
-    """
-    for states in ("state IN ('intent', 'sent')", "state = 'lost'"):  # each has its index
-        sql = f"SELECT DISTINCT origin FROM prediction WHERE {states}"  # noqa: S608 - ours
-        for (spelt,) in database.execute(sql):
-            if spelt != origin and canonical_origin(spelt) == origin:
-                sql = "UPDATE OR IGNORE prediction SET origin = ? WHERE origin = ?"
-                database.change(sql, [origin, spelt])

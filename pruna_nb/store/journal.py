@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb.errors import CacheError
 from pruna_nb.files.owned import is_media_name
 from pruna_nb.settings import CacheFolder
+from pruna_nb.settings.origins import canonical_origin
 from pruna_nb.store import rescue
 from pruna_nb.store.entries import (
     DURABLE,
@@ -27,7 +28,6 @@ from pruna_nb.store.entries import (
     UPDATE_LATE,
     Entry,
     State,
-    adopt_other_spellings,
     values_of,
 )
 from pruna_nb.store.lookups import Lookups
@@ -74,7 +74,7 @@ class Journal(Lookups):
         """Return the journal of the settings' cache folder, service and account."""
         return cls(settings.cache_dir, settings.origin, settings.key_hash, settings.unsaved_dir)
 
-    def intend(
+    def begin(
         self,
         key: str,
         model: str,
@@ -116,11 +116,11 @@ class Journal(Lookups):
         sql, given = (INSERT_NEW, (*values, key)) if unless_kept else (INSERT, values)
         return entry if self.database.change(sql, given, durable=True) else None
 
-    def void(self, entry: Entry) -> None:
+    def discard(self, entry: Entry) -> None:
         """Take an intent back: the service did not accept it."""
         self.database.change("DELETE FROM prediction WHERE entry = ?", [entry.entry])
 
-    def note(self, entry: Entry, state: State, **changes: Any) -> Entry:
+    def update(self, entry: Entry, state: State, **changes: Any) -> Entry:
         """Note what became of an entry.
 
         The whole entry is written, so that nothing is lost if the file was made anew; what
@@ -173,7 +173,7 @@ class Journal(Lookups):
         Raises
         ------
         CacheError
-            If it cannot be written now: it is kept in memory, as `note` does.
+            If it cannot be written now: it is kept in memory, as `update` does.
         """
         changed = replace(
             entry,
@@ -258,21 +258,21 @@ class Journal(Lookups):
     def _restore(self, entry: Entry) -> None:
         if self._write_once(entry):
             return
-        now = self.look(entry.entry)
+        now = self.get(entry.entry)
         if now is None or now.state != "delivered" or now.media is None:
             return
         media_dir = CacheFolder(self.folder).media_dir
         if not (is_media_name(now.media) and (media_dir / now.media).is_file()):
             self._write(entry)
 
-    def open_work(self) -> dict[str, Entry]:
+    def open_entries(self) -> dict[str, Entry]:
         """Give the requests that were sent and not delivered, by key.
 
         Intents of runs that are gone become lost here. An id stays open until the service says
         that its output is gone: our clock does not.
         """
         self.catch_up()
-        adopt_other_spellings(self.database, self.origin)
+        self._adopt_other_spellings()
         at_work: dict[str, bool] = {}
         found: dict[str, Entry] = {}
         for entry in self._select(
@@ -284,6 +284,15 @@ class Journal(Lookups):
             if entry_now is not None:
                 found[entry.key] = entry_now
         return found
+
+    def _adopt_other_spellings(self) -> None:
+        """Move the entries of earlier releases, noted under the address as spelt, to the origin."""
+        for states in ("state IN ('intent', 'sent')", "state = 'lost'"):  # each has its index
+            sql = f"SELECT DISTINCT origin FROM prediction WHERE {states}"  # noqa: S608 - ours
+            for (spelt,) in self.database.execute(sql):
+                if spelt != self.origin and canonical_origin(spelt) == self.origin:
+                    sql = "UPDATE OR IGNORE prediction SET origin = ? WHERE origin = ?"
+                    self.database.change(sql, [self.origin, spelt])
 
     def _settled(self, entry: Entry, *, at_work: bool) -> Entry | None:
         if at_work:
@@ -300,7 +309,7 @@ class Journal(Lookups):
             [state, why, time.time(), entry.entry, entry.run, entry.state],
         )
 
-    def take_up(self, entry: Entry, run: str) -> Entry | None:
+    def claim(self, entry: Entry, run: str) -> Entry | None:
         """Make an id of a run that is gone this run's own; None if another was quicker."""
         changed = self.database.change(
             "UPDATE OR IGNORE prediction SET run = ?, state = 'sent' "
@@ -309,7 +318,7 @@ class Journal(Lookups):
         )
         return replace(entry, run=run, state="sent") if changed else None
 
-    def open_of(self, key: str) -> Entry | None:
+    def open_entry(self, key: str) -> Entry | None:
         """Give the open entry of a request, settled if its run is gone."""
         found = self._select(
             f"state IN ('intent', 'sent') AND key = ? AND {self._ours}", key, *self._our_values
@@ -328,7 +337,7 @@ class Journal(Lookups):
 
     def entries(self) -> list[Entry]:
         """Give all entries of all services, in the order in which they were sent."""
-        self.open_work()
+        self.open_entries()
         return sorted(self._select("1"), key=lambda entry: entry.sent_at)
 
     def forget_old(self) -> None:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def request_key(service: str, model: Model, given: dict[str, Any]) -> str:
-    """Name a request by the SHA-256 of its canonical JSON; see `Namer`, which names many."""
-    return Namer(service, model).key(given)
+    """Name a request by the SHA-256 of its canonical JSON; see `KeyMaker`, which names many."""
+    return KeyMaker(service, model).key(given)
 
 
-class Namer:
+class KeyMaker:
     """Names the requests of one service and model by the SHA-256 of their canonical JSON.
 
     A file counts by its bytes, not by its path or the address that an upload gave it. A
@@ -52,7 +52,7 @@ class Namer:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def shown(model: Model, given: dict[str, Any]) -> dict[str, Any]:
+def masked(model: Model, given: dict[str, Any]) -> dict[str, Any]:
     """Return an input as it may be kept and shown: secrets masked, files by their SHA-256.
 
     Signatures and tokens in addresses are secrets too. What is masked cannot be sent again from

@@ -113,7 +113,7 @@ class Lookups:
         )
         return {entry.key: entry for entry in found}
 
-    def look(self, entry: str) -> Entry | None:
+    def get(self, entry: str) -> Entry | None:
         """Give an entry as it stands now; None if it was taken back."""
         return next(iter(self._select("entry = ?", entry)), None)
 

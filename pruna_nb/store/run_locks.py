@@ -18,11 +18,11 @@ from pruna_nb.settings import CacheFolder
 if TYPE_CHECKING:
     from pathlib import Path
 
-_OURS: dict[str, Owner] = {}
+_OURS: dict[str, RunLock] = {}
 _OURS_LOCK = threading.Lock()
 
 
-class Owner:
+class RunLock:
     """A run's name, and the proof that it is at work.
 
     Parameters
@@ -51,14 +51,14 @@ class Owner:
         with _OURS_LOCK:
             _OURS[self.name] = self
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Say that the run is over."""
         with _OURS_LOCK:
             _OURS.pop(self.name, None)
         self.close()
         self._path.unlink(missing_ok=True)
 
-    def is_there(self) -> bool:
+    def is_alive(self) -> bool:
         """Tell whether the folder still is the one that the run began in."""
         if self._file is None:
             return False

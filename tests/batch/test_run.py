@@ -374,7 +374,7 @@ def test_a_row_whose_post_is_on_the_wire_is_not_said_to_be_unsent():
         slow.set()
         assert run.join(30)
         # The answer came after all: its id is kept, and the next run takes it up.
-        assert [entry.prediction_id for entry in journal().open_work().values()] == ["abc"]
+        assert [entry.prediction_id for entry in journal().open_entries().values()] == ["abc"]
 
 
 def test_two_runs_of_one_process_over_the_same_rows_pay_once(service):

@@ -147,7 +147,7 @@ def _move_to_a_file(place, folder, entries):
     "line", ["", "{", "[]", '{"folder": 1}', '{"folder": "/x", "known": false, "entry": 1}', "\x00"]
 )
 def test_a_file_that_was_cut_short_gives_what_is_whole(tmp_path, line):
-    entry = cases.Journal(tmp_path / "cache", "http://x").intend("k", "p-image", {}, "run", 0.1)
+    entry = cases.Journal(tmp_path / "cache", "http://x").begin("k", "p-image", {}, "run", 0.1)
     kept = rescue._Folder(tmp_path / "cache", [tmp_path], lambda: None, {})
     kept.held = {entry.entry: rescue.Held(entry, known=False)}
     assert kept.write_file()

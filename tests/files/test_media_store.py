@@ -198,7 +198,7 @@ def adopted(store, data, expected="unknown"):
     part, file = store.open_part()
     with file:
         file.write(data)
-    return store.adopt(part, hashlib.sha256(data).hexdigest(), expected)
+    return store.commit(part, hashlib.sha256(data).hexdigest(), expected)
 
 
 def test_a_file_is_kept_under_the_hash_of_its_bytes_for_the_user_alone(tmp_path):
@@ -252,7 +252,7 @@ def test_a_folder_that_goes_before_the_file_is_moved_is_a_clear_error(tmp_path):
         file.write(picture("PNG"))
     shutil.rmtree(tmp_path / "media")
     with pytest.raises(CacheError, match="PRUNA_NB_CACHE_DIR"):
-        store.adopt(part, "0" * 64, "image")
+        store.commit(part, "0" * 64, "image")
 
 
 def test_what_a_killed_process_left_half_is_swept_away_a_day_later(tmp_path):

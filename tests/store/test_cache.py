@@ -39,9 +39,9 @@ def kept(cache, key, seed=0):
     part, file = cache.store.open_part()
     with file:
         file.write(data)
-    stored = cache.store.adopt(part, hashlib.sha256(data).hexdigest(), "image")
+    stored = cache.store.commit(part, hashlib.sha256(data).hexdigest(), "image")
     record = {"model": "p-image", "input": {"prompt": key}, "prediction_id": "i", "seconds": 1.5}
-    cache.keep(key, stored, record)
+    cache.put(key, stored, record)
     return stored
 
 

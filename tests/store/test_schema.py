@@ -64,7 +64,7 @@ def columns(path, table):
 def test_a_database_from_before_the_versions_keeps_what_it_holds(tmp_path):
     path = made(tmp_path / "kept", with_rows())
     journal = Journal(path.parent, HERE, "account")
-    assert {key: entry.prediction_id for key, entry in journal.open_work().items()} == {
+    assert {key: entry.prediction_id for key, entry in journal.open_entries().items()} == {
         "open": "id-open"
     }
     found = journal.requests_by_id(["id-k", "id-open", "id-none"])
@@ -77,7 +77,7 @@ def test_a_database_from_before_the_versions_keeps_what_it_holds(tmp_path):
 
 def test_a_release_from_before_the_versions_can_still_write_into_a_database_of_this_one(tmp_path):
     path = made(tmp_path / "kept", with_rows())
-    Journal(path.parent, HERE).open_work()
+    Journal(path.parent, HERE).open_entries()
     connection = sqlite3.connect(path)
     values = ["y", "l", "aa/c.jpg", 1, 1, 1.0, "id-l", "p-image", 1.0, 1.0, "{}"]
     connection.execute(
@@ -93,7 +93,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path, ve
     path = made(tmp_path / "kept", with_rows(f"PRAGMA user_version = {version};"))
     before = columns(path, "prediction")
     with pytest.raises(CacheError, match=r"another version.*Nothing was sent"):
-        Journal(path.parent, HERE).open_work()
+        Journal(path.parent, HERE).open_entries()
     assert columns(path, "prediction") == before
 
 
@@ -111,8 +111,8 @@ def test_columns_too_many_or_too_few_are_no_trouble_where_they_may_be_empty(
 ):
     path = made(tmp_path / "kept", with_rows(f"{change} PRAGMA user_version = {version};"))
     journal = Journal(path.parent, HERE)
-    assert set(journal.open_work()) == {"open"}
-    entry = journal.intend("new", "p-image", {"prompt": "new"}, "run", 0.005)
+    assert set(journal.open_entries()) == {"open"}
+    entry = journal.begin("new", "p-image", {"prompt": "new"}, "run", 0.005)
     assert journal.accept(entry, "id-new", None)
 
 
@@ -127,4 +127,4 @@ def test_columns_too_many_or_too_few_are_no_trouble_where_they_may_be_empty(
 def test_columns_that_cannot_be_filled_are_seen_when_the_database_is_opened(tmp_path, change):
     path = made(tmp_path / "kept", with_rows(change))
     with pytest.raises(CacheError, match="another version"):
-        Journal(path.parent, HERE).open_work()
+        Journal(path.parent, HERE).open_entries()

@@ -252,7 +252,7 @@ def test_a_media_files_folder_is_on_the_disk_before_the_journal_says_delivered(
         synced.append((str(path), {each.name for each in Path(path).iterdir()}))
 
     monkeypatch.setattr(media_store, "sync_folder", watched)
-    note = Journal.note
+    note = Journal.update
     seen = []
 
     def noted(journal, entry, state, **changes):
@@ -262,6 +262,6 @@ def test_a_media_files_folder_is_on_the_disk_before_the_journal_says_delivered(
             seen.append(bool(ends))
         return note(journal, entry, state, **changes)
 
-    monkeypatch.setattr(Journal, "note", noted)
+    monkeypatch.setattr(Journal, "update", noted)
     work(prompts(ROWS))
     assert seen == [True] * ROWS
