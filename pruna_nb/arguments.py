@@ -7,7 +7,6 @@ sent: one error with a line for each mistake, in place of a round for each.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import math
 import os
 import re
@@ -26,10 +25,10 @@ from pruna_nb.errors import (
     TooLargeError,
     UnknownModelError,
 )
-from pruna_nb.text import described, is_scalar
+from pruna_nb.text import described, did_you_mean, is_scalar, near_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
 T = TypeVar("T")
@@ -40,7 +39,6 @@ Seconds: TypeAlias = "float | timedelta"
 MISTAKES = (SettingsError, ColumnError, UnknownModelError, InputError, TooLargeError)
 """The errors that say that a call is wrong; all others say that something went wrong."""
 _LINES_AT_MOST = 20
-_LOOKED_AT_MOST = 60
 ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 """How an address begins. Of two letters and more: C: is a drive. `Path` makes one slash of two."""
 
@@ -143,12 +141,6 @@ def listed(head: str, lines: Sequence[str]) -> str:
     return "\n  ".join([head, *shown])
 
 
-def meant(value: object, names: Iterable[str], *, alike: float = 0.6) -> str:
-    """Return " Did you mean ...?" where a name is near one of those that there are, else ""."""
-    near = difflib.get_close_matches(str(value)[:_LOOKED_AT_MOST], list(names), n=3, cutoff=alike)
-    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-
-
 def choice(name: str, value: object, choices: Sequence[str]) -> Any:
     """Return one of the choices.
 
@@ -160,8 +152,8 @@ def choice(name: str, value: object, choices: Sequence[str]) -> Any:
     if isinstance(value, str) and value in choices:
         return str.__str__(value)
     allowed = ", ".join(map(repr, choices))
-    near = meant(value.lower(), choices) if isinstance(value, str) else ""
-    raise SettingsError(f"{name} must be one of {allowed}; {described(value)} was given.{near}")
+    meant = did_you_mean(map(repr, near_names(value, choices))) if isinstance(value, str) else ""
+    raise SettingsError(f"{name} must be one of {allowed}; {described(value)} was given.{meant}")
 
 
 def switch(name: str, value: object) -> bool:

@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import difflib
 import keyword
 import math
 import shlex
@@ -24,13 +23,13 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from pruna_nb.arguments import Problems, listed
 from pruna_nb.batch.options import read_options
-from pruna_nb.catalog import near_names, read_model
+from pruna_nb.catalog import read_model
 from pruna_nb.console import say
 from pruna_nb.errors import InputError, UnknownModelError
 from pruna_nb.form.sweep import Ask, parse_prompts
 from pruna_nb.show.grids import SIZE_AT_LEAST, SIZE_AT_MOST
 from pruna_nb.templates import BRACES, is_empty, parse
-from pruna_nb.text import counted
+from pruna_nb.text import counted, did_you_mean, near_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,8 +85,8 @@ def fill_prompt(prompt: str, variables: Mapping[str, Any]) -> str:
 
 def _variable(name: str, variables: Mapping[str, Any]) -> Any:
     if name not in variables:
-        near = difflib.get_close_matches(name, [each for each in variables if each[0] != "_"], 3)
-        meant = f" Did you mean {' or '.join(near)}?" if near else ""
+        near = near_names(name, [each for each in variables if each[0] != "_"])
+        meant = did_you_mean(near)
         raise InputError(f"The notebook has no variable {name!r}.{meant} {BRACES}")
     value = variables[name]
     if is_empty(value):
@@ -229,7 +228,7 @@ def _dashed(name: str) -> str:
 
 def _unknown(model: Model, name: str) -> str:
     near = near_names(name, [*model.fields, *_OPTIONS])
-    meant = f" Did you mean {' or '.join(f'--{_dashed(each)}' for each in near)}?" if near else ""
+    meant = did_you_mean(f"--{_dashed(each)}" for each in near)
     return f"--{_dashed(name)}: {model.name} has no such field.{meant}"
 
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from pruna_nb.errors import ApiError
 
@@ -56,6 +56,11 @@ def redact_values(value: Any) -> Any:
         values = [redact_values(each) for each in value]
         return values if isinstance(value, list) else tuple(values)
     return value
+
+
+def mask_fields(values: Mapping[str, Any], secret_names: Collection[str]) -> dict[str, Any]:
+    """Return values by name with those of secret names masked."""
+    return {name: MASK if name in secret_names else value for name, value in values.items()}
 
 
 def hide_in_bytes(data: bytes, secret: str) -> bytes:

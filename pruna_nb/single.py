@@ -160,7 +160,7 @@ def generate(
             if (told := stranger(known, name, _OPTIONS)) is not None:
                 problems.add(errors.InputError(told))
                 del asked[name]
-    given: dict[str, Any] = problems.read(checked, known, asked, unchecked=anyhow, instead={})
+    given: dict[str, Any] = problems.read(checked, known, asked, instead={})
     problems.check()
     settings = current()
     request = Request(request_key(settings.service, known, given), given)

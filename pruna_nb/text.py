@@ -6,11 +6,12 @@ marks that turn the reading direction of all that follows, or a hundred thousand
 
 from __future__ import annotations
 
+import difflib
 import html
 import math
 import re
 import unicodedata
-from collections.abc import Sized
+from collections.abc import Iterable, Sized
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -41,6 +42,7 @@ _SPACE = re.compile(r"\s+")
 _MEGABYTE = 950_000  # from here, "1.0 MB" says more than "950 kB"
 _JOINER = "\u200d"
 _SHOWN_AT_MOST = 60
+_COMPARED_AT_MOST = 128  # difflib's time grows with the square of the length
 _BITS_AT_MOST = 4096
 _ONE_LINE_AT_MOST = 1200
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -96,6 +98,33 @@ def is_scalar(value: Any) -> bool:
     """
     kind = type(value)
     return all(hasattr(kind, name) for name in ("item", "ndim", "dtype")) and value.ndim == 0
+
+
+def near_names(name: object, names: Iterable[str], *, alike: float = 0.6) -> list[str]:
+    """Return up to three of the names that are like the one given, the nearest first.
+
+    Case does not count, and neither does "_", "-" or a space between words.
+
+    Examples
+    --------
+    >>> near_names("Aspect-Ration", ["seed", "aspect_ratio"])
+    ['aspect_ratio']
+    """
+    folded = {fold_name(known): known for known in names}
+    text = name if isinstance(name, str) else shown(name)
+    near = difflib.get_close_matches(fold_name(text[:_COMPARED_AT_MOST]), folded, n=3, cutoff=alike)
+    return [folded[match] for match in near]
+
+
+def did_you_mean(near: Iterable[str]) -> str:
+    """Return " Did you mean ...?" for an error's text; "" where no name is near."""
+    meant = " or ".join(near)
+    return f" Did you mean {meant}?" if meant else ""
+
+
+def fold_name(name: str) -> str:
+    """Return a name in small letters, with "-" for whatever separates its words."""
+    return name.strip().lower().replace("_", "-").replace(" ", "-")
 
 
 def one_line(said: object) -> str:

@@ -15,7 +15,6 @@ from pruna_nb.api.replies import Prediction
 from pruna_nb.api.throttle import throttle_for
 from pruna_nb.api.upload import Uploader
 from pruna_nb.arguments import Problems
-from pruna_nb.catalog import masked
 from pruna_nb.files import inputs
 from pruna_nb.files.media_store import MediaStore
 from pruna_nb.redact import Hidden
@@ -152,12 +151,12 @@ class Client:
         known = catalog.read_model(model, problems, unchecked=anyhow)
         given: dict[str, Any] = {}
         with problems.noted():
-            given = checked(known, _as_input(input), unchecked=anyhow)
+            given = checked(known, _as_input(input))
         problems.check()
         wire = inputs.replace_media(given, self.uploader.url)
         throttle = self._throttle(known.name, catalog.limit_for(known))
         made = self._create(throttle, lambda: self.calls.create(known.name, wire, sync=sync))
-        return replace(made, input=masked(known, wire))
+        return replace(made, input=known.masked(wire))
 
     def status(self, prediction: Prediction | str) -> Prediction:
         """Ask where a prediction stands.
@@ -236,11 +235,7 @@ class Client:
             msg = f"The prediction is {prediction.status}; wait() for it, then deliver() it."
             raise errors.InputError(msg)
         store = MediaStore(folder or self.settings.media_dir)
-        expected = (
-            catalog.find_model(prediction.model, unchecked=True).output
-            if prediction.model
-            else "unknown"
-        )
+        expected = catalog.lookup_model(prediction.model).output if prediction.model else "unknown"
         return self._read("delivery", lambda: self.calls.deliver(prediction, store, expected)).path
 
     def upload(self, file: object) -> replies.Upload:
@@ -274,7 +269,7 @@ class Client:
         return throttle_for(self.settings, name, limit)
 
     def _time_out(self, model: str) -> float:
-        kind = catalog.find_model(model, unchecked=True).output if model else "unknown"
+        kind = catalog.lookup_model(model).output if model else "unknown"
         return TIME_OUT_SECONDS[kind]
 
     def _create(self, throttle: Throttle, send: Callable[[], Prediction]) -> Prediction:
@@ -293,7 +288,7 @@ class Client:
         )
 
 
-def checked(model: catalog.Model, given: dict[str, Any], *, unchecked: bool) -> dict[str, Any]:
+def checked(model: catalog.Model, given: dict[str, Any]) -> dict[str, Any]:
     """Turn what was given for files into `Media`, and check the input against the model.
 
     Raises
@@ -309,10 +304,10 @@ def checked(model: catalog.Model, given: dict[str, Any], *, unchecked: bool) -> 
         ready[name] = value
         if name in model.fields:
             try:
-                ready[name] = _as_media(model, name, value, unchecked=unchecked)
+                ready[name] = _as_media(model, name, value)
             except arguments.MISTAKES as error:
                 wrong[name] = f"{name}: {arguments.lines_of(error)[0]}"
-    found = catalog.check_input(model, ready, unchecked=unchecked)
+    found = catalog.check_input(model, ready)
     lines = [*wrong.values(), *(str(each) for each in found if each.field not in wrong)]
     if lines:
         head = f"{model.name} does not take this input"
@@ -337,7 +332,7 @@ def _as_prediction(given: object) -> Prediction:
     raise errors.InputError(msg)
 
 
-def _as_media(model: catalog.Model, name: str, value: Any, *, unchecked: bool) -> Any:
+def _as_media(model: catalog.Model, name: str, value: Any) -> Any:
     field = model.fields[name]
     if not field.media:
         return value
@@ -345,7 +340,7 @@ def _as_media(model: catalog.Model, name: str, value: Any, *, unchecked: bool) -
     items = value if many and isinstance(value, (list, tuple)) else [value]
     read = [inputs.to_media(item) for item in items]
     for media in read:
-        if not unchecked:
+        if model.checked:
             inputs.check_kind(field, media)
         if isinstance(media, inputs.Media):
             media.check_whole()

@@ -22,7 +22,7 @@ from pruna_nb.api.retry import OUTPUT_TOO_LARGE
 from pruna_nb.api.times import ServiceClock
 from pruna_nb.api.transport import Transport
 from pruna_nb.api.urls import resolve, same_origin
-from pruna_nb.catalog import find_model, secrets_in
+from pruna_nb.catalog import lookup_model
 from pruna_nb.files.kinds import SVG, sniff
 from pruna_nb.redact import hide_in_error
 
@@ -112,7 +112,7 @@ class Calls:
                 self.answered.claim(name, model, given)
             return created
 
-        secrets = secrets_in(find_model(model, unchecked=True), given)
+        secrets = lookup_model(model).secrets_in(given)
         try:
             created = self.transport.ask(
                 "POST",

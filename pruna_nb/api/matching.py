@@ -131,7 +131,7 @@ def _words(text: str) -> str:
 
 
 def _may_be_rewritten(echo: dict[str, Any], request: dict[str, Any], model: str) -> bool:
-    fields = catalog.find_model(model, unchecked=True).fields if model else {}
+    fields = catalog.lookup_model(model).fields if model else {}
     return any(
         echo.get(name) or request.get(name, name in fields and fields[name].default)
         for name in _REWRITES

@@ -15,7 +15,7 @@ from pruna_nb.batch.job import Job, Outcome
 from pruna_nb.batch.polling import Polling
 from pruna_nb.batch.refusals import Refusals
 from pruna_nb.batch.send import OUTAGE_SECONDS, Sending
-from pruna_nb.catalog import ENDPOINT_LIMITS, cost_usd, limit_for, secrets_in
+from pruna_nb.catalog import ENDPOINT_LIMITS, cost_usd, limit_for
 from pruna_nb.files.clips import video_seconds
 from pruna_nb.files.kinds import MP4
 from pruna_nb.redact import hide_in_error
@@ -147,7 +147,7 @@ class Steps:
         if prediction.status == "succeeded":
             self.deliver(job)
             return
-        secrets = secrets_in(self.run.plan.model, job.input)
+        secrets = self.run.plan.model.secrets_in(job.input)
         error = hide_in_error(replies.ended_badly(prediction, job.input), secrets)
         state: Literal["canceled", "failed"] = (
             "canceled" if prediction.status == "canceled" else "failed"

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from pruna_nb import arguments
-from pruna_nb.arguments import meant
-from pruna_nb.catalog import near_names
+from pruna_nb.text import did_you_mean, near_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,9 +106,9 @@ def stranger(
     near = near_names(name, [*model.fields, *also, *options])
     if _OTHERS_SAY.get(name) in (*model.fields, *options):
         near = [_OTHERS_SAY[name]]
-    elif not model.known and not meant(name, OPTION_NAMES, alike=_VERY_NEAR):
+    elif not model.known and not near_names(name, OPTION_NAMES, alike=_VERY_NEAR):
         return None
-    instead = f" Did you mean {' or '.join(near)}?" if near else ""
+    instead = did_you_mean(near)
     if not model.known:
         return f"{name} is no option.{instead} As a field, it is sent with unchecked=True."
     each = " (each also as <field>_col=)" if columns else ""

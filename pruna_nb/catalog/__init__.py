@@ -8,9 +8,8 @@ minute may take.
 from __future__ import annotations
 
 from pruna_nb.catalog.check import Problem, check_input
-from pruna_nb.catalog.model import ENDPOINT_LIMITS, Field, Model, limit_for, parse_ratio
+from pruna_nb.catalog.model import ENDPOINT_LIMITS, Field, Model, Price, limit_for, parse_ratio
 from pruna_nb.catalog.price import (
-    Price,
     at_most_text,
     cost_usd,
     exact,
@@ -24,12 +23,11 @@ from pruna_nb.catalog.registry import (
     all_models,
     find_model,
     get_model,
+    lookup_model,
     model_names,
-    near_names,
     read_model,
     register_model,
 )
-from pruna_nb.catalog.secrets import masked, secret_names, secrets_in
 
 __all__ = [
     "ENDPOINT_LIMITS",
@@ -47,15 +45,12 @@ __all__ = [
     "find_model",
     "get_model",
     "limit_for",
-    "masked",
+    "lookup_model",
     "model_names",
-    "near_names",
     "parse_ratio",
     "price_text",
     "read_model",
     "register_model",
-    "secret_names",
-    "secrets_in",
     "total_usd",
     "usd_text",
 ]

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pruna_nb.catalog.registry import near_names
 from pruna_nb.catalog.unicode import unsendable
 from pruna_nb.templates import EXACT
-from pruna_nb.text import shown
+from pruna_nb.text import did_you_mean, near_names, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,8 +70,6 @@ class Problem:
 def check_input(
     model: Model,
     input: Mapping[str, Any],  # noqa: A002 - the API's word
-    *,
-    unchecked: bool = False,
 ) -> list[Problem]:
     """Find every problem of an input.
 
@@ -82,12 +79,10 @@ def check_input(
     Parameters
     ----------
     model : Model
-        As `find_model` gives it.
+        As `find_model` returns it. Of one that is unchecked, fields, choices and ranges that the
+        catalogue does not know pass; the types of the fields that it does know are still checked.
     input : mapping
         Plain Python values by the field's name.
-    unchecked : bool
-        Let fields, choices and ranges that the catalogue does not know pass; the types of
-        the fields that it does know are still checked.
 
     Returns
     -------
@@ -105,18 +100,18 @@ def check_input(
     """
     rules = _rules(model)
     problems: list[Problem] = []
-    checkers = rules.types if unchecked else rules.all
+    checkers = rules.types if model.unchecked else rules.all
     for name, value in input.items():
         checker = checkers.get(name)
         if checker is not None:
             problem = checker(value)
             if problem is not None:
                 problems.append(problem)
-        elif model.known and not unchecked:
+        elif model.checked:
             problems.append(_unknown_field(model, name))
         elif (why := unsendable(value)) is not None:
             problems.append(Problem(name, why, "text"))
-    if unchecked or not model.known:
+    if not model.checked:
         return problems
     problems.extend(
         Problem(name, f"missing; {model.name} needs it.", "missing")
@@ -312,8 +307,8 @@ def _conditions(model: Model) -> tuple[Callable[[Mapping[str, Any]], list[Proble
 
 def _unknown_field(model: Model, name: object) -> Problem:
     near = near_names(name, model.fields)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"It has {', '.join(model.fields)}."
-    text = f"{model.name} has no such field. {hint}"
+    hint = did_you_mean(near) or f" It has {', '.join(model.fields)}."
+    text = f"{model.name} has no such field.{hint}"
     return Problem(str(name)[:_SHOWN], text, "unknown")
 
 
@@ -352,8 +347,7 @@ def _kind_of(value: object) -> str:
 def _choice(field: Field, value: object) -> str:
     # Ratios are alike in their letters alone: 16:10 is not near 1:1.
     words = [each for each in field.choices if isinstance(each, str) and each[:1].isalpha()]
-    near = near_names(value, words)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(map(repr, near_names(value, words)[:1]))
     allowed = ", ".join(repr(each) for each in field.choices)
     return f"{_show(field, value)} is not allowed.{hint} Allowed are {allowed}."
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-from pruna_nb.catalog.price import Price
 from pruna_nb.errors import SettingsError
+from pruna_nb.redact import mask_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,6 +27,8 @@ ENDPOINT_LIMITS: Final[Mapping[str, tuple[int, float]]] = MappingProxyType(
 
 _FIELD_TYPES = ("string", "integer", "number", "boolean", "array")
 _MEDIA_KINDS = ("image", "video", "audio", "zip")
+# A model that the catalogue does not know names no secret field, and may take this one.
+_ALWAYS_SECRET = frozenset({"hf_api_token"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,34 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What a model charges, in USD.
+
+    Attributes
+    ----------
+    unit : {"image", "second"}
+        What is charged: an output image, or a second of output video.
+    usd : float or None
+        For one image.
+    usd_max : float or None
+        The most that one image costs, where a range is published.
+    usd_per_extra_garment : float or None
+        For each garment after the first (try-on).
+    usd_by_resolution : mapping or None
+        For one second of video, by the field ``resolution``.
+    draft_usd_by_resolution : mapping or None
+        The same for a draft.
+    """
+
+    unit: Literal["image", "second"]
+    usd: float | None = None
+    usd_max: float | None = None
+    usd_per_extra_garment: float | None = None
+    usd_by_resolution: Mapping[str, float] | None = field(default=None, hash=False)
+    draft_usd_by_resolution: Mapping[str, float] | None = field(default=None, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """One model of the service.
 
@@ -110,6 +140,8 @@ class Model:
         Whether the catalogue knows its fields. If not, it is sent unchecked.
     note : str
         What else is worth knowing; empty for most.
+    unchecked : bool
+        Whether a call lets fields, choices and ranges pass that the catalogue does not know.
     """
 
     name: str
@@ -121,6 +153,13 @@ class Model:
     fields: Mapping[str, Field] = field(hash=False, repr=False)
     known: bool = True
     note: str = ""
+    # How a call uses the model makes no other model of it, so it counts in no comparison.
+    unchecked: bool = field(default=False, compare=False, repr=False)
+
+    @property
+    def checked(self) -> bool:
+        """Whether an input is held against the catalogue, not against the types alone."""
+        return self.known and not self.unchecked
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -130,7 +169,20 @@ class Model:
     @property
     def media_fields(self) -> tuple[Field, ...]:
         """The fields that take files."""
-        return tuple(each for each in self.fields.values() if each.media)
+        return tuple(field for field in self.fields.values() if field.media)
+
+    @property
+    def secret_names(self) -> frozenset[str]:
+        """The names of the fields whose values must never be shown."""
+        return _ALWAYS_SECRET | {name for name, field in self.fields.items() if field.secret}
+
+    def secrets_in(self, values: Mapping[str, Any]) -> list[str]:
+        """Return the texts of an input that must never be shown."""
+        return [values[name] for name in self.secret_names if isinstance(values.get(name), str)]
+
+    def masked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an input with its secrets masked."""
+        return mask_fields(values, self.secret_names)
 
 
 def limit_for(model: Model) -> tuple[int, float]:

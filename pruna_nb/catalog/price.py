@@ -2,42 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pruna_nb.catalog.model import Model
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What a model charges, in USD.
-
-    Attributes
-    ----------
-    unit : {"image", "second"}
-        What is charged: an output image, or a second of output video.
-    usd : float or None
-        For one image.
-    usd_max : float or None
-        The most that one image costs, where a range is published.
-    usd_per_extra_garment : float or None
-        For each garment after the first (try-on).
-    usd_by_resolution : mapping or None
-        For one second of video, by the field ``resolution``.
-    draft_usd_by_resolution : mapping or None
-        The same for a draft.
-    """
-
-    unit: Literal["image", "second"]
-    usd: float | None = None
-    usd_max: float | None = None
-    usd_per_extra_garment: float | None = None
-    usd_by_resolution: Mapping[str, float] | None = field(default=None, hash=False)
-    draft_usd_by_resolution: Mapping[str, float] | None = field(default=None, hash=False)
+    from pruna_nb.catalog.model import Model, Price
 
 
 def exact(amount: float | Decimal) -> Decimal:

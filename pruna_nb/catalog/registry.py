@@ -12,6 +12,7 @@ import re
 import sys
 import threading
 import warnings
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pruna_nb.catalog.model import Model, Output, model_from_spec
 from pruna_nb.errors import InputError, SettingsError, UnknownModelError
 from pruna_nb.forks import renew_in_child
-from pruna_nb.text import described, shown
+from pruna_nb.text import described, did_you_mean, fold_name, near_names, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -90,7 +91,8 @@ def find_model(name: str, *, unchecked: bool = False) -> Model:
     Returns
     -------
     Model
-        The catalogue's, or one with ``known=False``, no fields and no price.
+        The catalogue's, or one with ``known=False``, no fields and no price. It carries whether
+        its inputs are checked.
 
     Raises
     ------
@@ -102,16 +104,29 @@ def find_model(name: str, *, unchecked: bool = False) -> Model:
     UnknownModelWarning
         Once a process for each name that is not known.
     """
+    model = lookup_model(name)
+    if unchecked:
+        return replace(model, unchecked=True)
+    if _look_up(name) is None:
+        if _likely(name):
+            raise UnknownModelError(_unknown_text(name))
+        _warn_once(name)
+    return model
+
+
+def lookup_model(name: str) -> Model:
+    """Return the catalogue's model of a name, or one of which nothing is known.
+
+    Raises
+    ------
+    UnknownModelError
+        If it is not a valid model name.
+    """
     model = _look_up(name)
     if model is not None:
         return model
     if name != NO_MODEL and not _PLAIN_NAME.fullmatch(name):
-        msg = _no_name(name)
-        raise UnknownModelError(msg)
-    if not unchecked:
-        if _likely(name):
-            raise UnknownModelError(_unknown_text(name))
-        _warn_once(name)
+        raise UnknownModelError(_invalid_name(name))
     return Model(
         name=name,
         task="unknown",
@@ -179,8 +194,7 @@ def register_model(
     ('prompt',)
     """
     if not _PLAIN_NAME.fullmatch(name):
-        msg = _no_name(name)
-        raise SettingsError(msg)
+        raise SettingsError(_invalid_name(name))
     if output not in ("image", "video", "zip"):
         msg = f"output {output!r} is none of image, video, zip"
         raise SettingsError(msg)
@@ -223,7 +237,7 @@ def read_model(model: object, problems: Problems, *, unchecked: bool = False) ->
         Take any name that is not known.
     """
     if isinstance(model, Model):
-        return model
+        return replace(model, unchecked=True) if unchecked else model
     with problems.noted():
         if not isinstance(model, str):
             given = f"{described(model)} was given"
@@ -232,9 +246,8 @@ def read_model(model: object, problems: Problems, *, unchecked: bool = False) ->
     return find_model(NO_MODEL, unchecked=True)
 
 
-def _no_name(name: object) -> str:
-    allowed = "letters, digits, '-', '.', '_' and '/' are allowed"
-    return f"{shown(name)} can be no model's name: {allowed}"
+def _invalid_name(name: object) -> str:
+    return f"{shown(name)} is not a valid model name: use letters, digits, '-', '.', '_' and '/'"
 
 
 def _look_up(name: str) -> Model | None:
@@ -258,22 +271,11 @@ def _warn_once(name: str) -> None:
 def _unknown_text(name: str) -> str:
     near, likely = near_names(name, model_names()), _likely(str(name))
     near = [*likely, *(each for each in near if each not in likely)][:3]
-    meant = f" Did you mean {' or '.join(near)}?" if near else ""
     return (
-        f"no model {shown(name)} in the catalogue.{meant} If it is new, add it with "
+        f"no model {shown(name)} in the catalogue.{did_you_mean(near)} If it is new, add it with "
         f"pruna_nb.register_model({shown(name)}, ...) or pass unchecked=True; "
         "pruna_nb.models() lists those that are known."
     )
-
-
-def near_names(name: object, names: Iterable[str]) -> list[str]:
-    """Give up to three of the names that are like the one given, the nearest first."""
-    import difflib
-
-    folded = {_fold(each): each for each in names}
-    text = name if isinstance(name, str) else shown(name)
-    found = difflib.get_close_matches(_fold(text[:128]), folded, n=3, cutoff=0.6)
-    return [folded[each] for each in found]
 
 
 def _likely(name: str) -> list[str]:
@@ -288,7 +290,7 @@ def _meant(name: str) -> str | None:
     A number sets models apart (flux-2-klein-4b, -9b), and so does one word more
     (p-image-2), so only words without digits can be misspelt.
     """
-    words = _fold(name).split("-")
+    words = fold_name(name).split("-")
     for known in model_names():
         theirs = known.split("-")
         if "".join(words) == "".join(theirs):
@@ -303,7 +305,7 @@ def _meant(name: str) -> str | None:
 
 def _family(name: str) -> list[str]:
     """Give the models whose first word this is: "flux" is said of several, and names none."""
-    word = _fold(name)
+    word = fold_name(name)
     return [known for known in model_names() if known.split("-")[0] == word]
 
 
@@ -313,7 +315,3 @@ def _misspelt(word: str, known: str) -> bool:
     import difflib
 
     return difflib.SequenceMatcher(None, word, known).ratio() >= _ALIKE
-
-
-def _fold(name: str) -> str:
-    return name.strip().lower().replace("_", "-").replace(" ", "-")

@@ -9,7 +9,7 @@ import pandas as pd
 from pruna_nb.arguments import Problems
 from pruna_nb.batch.budget import Budget
 from pruna_nb.batch.options import RunOptions, read_options, stranger
-from pruna_nb.catalog import find_model, near_names, read_model
+from pruna_nb.catalog import lookup_model, read_model
 from pruna_nb.comparison.comparison import Comparison
 from pruna_nb.comparison.pairs import NOT_COMPARED, make_rows, not_compared
 from pruna_nb.comparison.scores import mean_scores, read_score, score_rows
@@ -20,7 +20,7 @@ from pruna_nb.frames.requests import gather
 from pruna_nb.frames.results import RESULT_COLUMNS
 from pruna_nb.settings import current
 from pruna_nb.tables.cells import plain_cells
-from pruna_nb.text import counted
+from pruna_nb.text import counted, near_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -180,7 +180,7 @@ def _check_fields(fields_of: Mapping[str, Sequence[str]]) -> None:
     """Refuse a field that a model lacks, in words about variants instead of columns."""
     problems = []
     for name, fields in fields_of.items():
-        model = find_model(name, unchecked=True)
+        model = lookup_model(name)
         for field in fields:
             if field == "model" or field in model.fields:
                 continue
@@ -196,7 +196,7 @@ def _check_fields(fields_of: Mapping[str, Sequence[str]]) -> None:
 def _advice(field: str, model: Model, fields_of: Mapping[str, Sequence[str]]) -> str:
     if field == "seed":
         return "without seeds in common, seeds=None makes one picture of each"
-    if others := [name for name in fields_of if field in find_model(name, unchecked=True).fields]:
+    if others := [name for name in fields_of if field in lookup_model(name).fields]:
         return (
             f"as {' and '.join(others)} does, set it for those variants alone, such as "
             f"{{'model': {others[0]!r}, {field!r}: ...}}, or leave it out"

@@ -20,6 +20,7 @@ from pruna_nb.comparison.summary import NamedVote
 from pruna_nb.comparison.variants import secret_fields
 from pruna_nb.comparison.votes import Votes
 from pruna_nb.errors import CacheError, MissingExtraError
+from pruna_nb.redact import mask_fields
 from pruna_nb.settings import current
 from pruna_nb.text import NO_MATH, counted, isolated
 
@@ -88,7 +89,7 @@ class Comparison:
         """A plain dict for each picture: variant, item, request, output, status, scores."""
         secrets = secret_fields()
         return [
-            {k: "***" if k in secrets else v for k, v in row.as_dict().items()} | outcome
+            mask_fields(row.as_dict(), secrets) | outcome
             for row, outcome in zip(self._rows, self._outcomes, strict=True)
         ]
 

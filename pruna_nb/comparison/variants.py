@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.catalog import all_models, model_names, secret_names
+from pruna_nb.catalog import all_models, model_names
 from pruna_nb.errors import InputError
 from pruna_nb.templates import parse
-from pruna_nb.text import shown
+from pruna_nb.text import near_names, shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -56,7 +55,7 @@ class Variant:
 
 def secret_fields() -> frozenset[str]:
     """Return the names of all models' secret fields: variants may be of several models."""
-    return frozenset().union(*map(secret_names, all_models()))
+    return frozenset().union(*(model.secret_names for model in all_models()))
 
 
 def read_variants(variants: Mapping[str, object] | Sequence[object]) -> tuple[Variant, ...]:
@@ -120,7 +119,7 @@ def _read_settings(value: object, models: Collection[str]) -> dict[str, Any]:
     # A misspelt model would be sent, and paid for, as a prompt. Only what has a model's hyphen
     # and no space is taken for one: "lighthouse" is near to a name too.
     if set("-_") & set(value) and not any(map(str.isspace, value)):
-        near = difflib.get_close_matches(value.lower(), models, n=1, cutoff=0.8)
+        near = near_names(value, models, alike=0.8)
         if near:
             msg = (
                 f"{shown(value)} is not a model. Did you mean {near[0]!r}? As a prompt, write "

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pruna_nb.catalog import Model, find_model
+from pruna_nb.catalog import Model, lookup_model
 from pruna_nb.emulator.faults import Faults
 from pruna_nb.emulator.files import FileStore, entry_of
 from pruna_nb.emulator.limits import LimitDecision, Window, make_window
@@ -108,7 +108,7 @@ class Core:
     def find_model(self, name: str) -> Model | None:
         """Return the model of that name, if the service has it."""
         try:
-            model = find_model(name, unchecked=True)
+            model = lookup_model(name)
         except UnknownModelError:
             return None
         extra = self.options.allow_unknown or name in self.options.extra_models
@@ -126,7 +126,7 @@ class Core:
         prediction = AcceptedPrediction(
             id=number,
             model=model.name,
-            input=_masked(model, given),
+            input=model.masked(given),
             at=now,
             finish=now + self.options.draw_latency(model, self._rng),
             outcome=outcome,
@@ -167,7 +167,7 @@ class Core:
             kept = self._outputs.get(prediction.id)
         if kept is not None:
             return kept
-        model = find_model(prediction.model, unchecked=True)
+        model = lookup_model(prediction.model)
         job = RenderJob(model, prediction.input, prediction.seed, prediction.sources)
         made = render(job, SourceLoader(self.files, self.get, self.output), fast=self.options.fast)
         with self._lock:
@@ -258,14 +258,6 @@ class Core:
 
 def _unfit(name: str, kind: str, media: tuple[str, ...]) -> str:
     return "" if kind in media else f"{name}: takes {' or '.join(media)}, and the file is {kind}"
-
-
-def _masked(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
-    fields = model.fields
-    return {
-        name: "***" if name in fields and fields[name].secret else value
-        for name, value in given.items()
-    }
 
 
 def _new_id() -> str:

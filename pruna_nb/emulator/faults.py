@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
+
+from pruna_nb.text import did_you_mean, near_names
 
 FAULTS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -127,9 +128,8 @@ class Faults:
 def _fault(name: str, spec: Any) -> Fault:
     """Read one fault's setting, or say what is wrong with it."""
     if name not in FAULTS:
-        near = difflib.get_close_matches(name, FAULTS, n=2)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(FAULTS)}"
-        raise ValueError(f"no fault {name!r}; {hint}")
+        hint = did_you_mean(near_names(name, FAULTS)) or f" There are {', '.join(FAULTS)}."
+        raise ValueError(f"no fault {name!r}.{hint}")
     given = spec if isinstance(spec, Mapping) else {"probability": spec}
     if unknown := sorted(set(given) - _WORDS):
         raise ValueError(f"fault {name}: unknown {', '.join(unknown)}; known are {sorted(_WORDS)}")

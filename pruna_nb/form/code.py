@@ -39,8 +39,7 @@ def code_of(ask: Ask, call: Call, *, frame: pd.DataFrame | None, name: str) -> s
     str
         Python that runs as it is. A secret is asked for, and does not stand in it.
     """
-    fields = ask.model.fields
-    secrets = {each for each in call.constants if each in fields and fields[each].secret}
+    secrets = ask.model.secret_names & call.constants.keys()
     arguments = [literal(call.columns["prompt"])] if "prompt" in call.columns else []
     arguments.append(f"model={literal(call.model)}")
     if call.template is not None:

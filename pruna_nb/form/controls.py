@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
-from pruna_nb.catalog import Field, all_models, find_model, model_names
+from pruna_nb.catalog import Field, all_models, lookup_model, model_names
 from pruna_nb.form.chips import Chips
 from pruna_nb.form.inputs import Input, make_input
 from pruna_nb.form.labels import model_line
@@ -91,7 +91,7 @@ class Controls:
     @property
     def model(self) -> Model:
         """The model that is chosen."""
-        return find_model(self._model.value, unchecked=True)
+        return lookup_model(self._model.value)
 
     def on_change(self, told: Callable[[], object]) -> None:
         """Have a function told of each change."""

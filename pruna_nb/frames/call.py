@@ -14,7 +14,7 @@ import pandas as pd
 
 from pruna_nb.arguments import listed, switch, text, whole
 from pruna_nb.batch.options import OPTION_NAMES, stranger
-from pruna_nb.catalog import NO_MODEL, find_model, read_model
+from pruna_nb.catalog import NO_MODEL, find_model, lookup_model, read_model
 from pruna_nb.errors import InputError, UnknownModelError
 from pruna_nb.frames.columns import plain_label
 from pruna_nb.redact import redact_values
@@ -32,7 +32,6 @@ ATTRS = "pruna_nb"
 _SUFFIX = "_col"
 _SHOWN_AT_MOST = 60
 _SAMPLES_AT_MOST = 100_000
-_SECRET = "hf_api_token"  # noqa: S105 - a field's name, secret also where the model is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +102,10 @@ class Call:
 
     def as_attrs(self) -> dict[str, Any] | None:
         """Give the call as JSON, for a frame's attrs; None if a constant is no JSON or secret."""
-        model = find_model(self.model, unchecked=True)  # a later release's, perhaps
-        secret = any(model.fields[name].secret for name in self.constants if name in model.fields)
-        secret = secret or redact_values(self.constants) != self.constants
-        if secret or _SECRET in self.constants:
+        model = lookup_model(self.model)  # a later release's, perhaps
+        if not model.secret_names.isdisjoint(self.constants):
+            return None
+        if redact_values(self.constants) != self.constants:
             return None
         values = {name: getattr(self, name) for name in _TYPES}
         # A label that is a tuple would come back from JSON as a list of labels.
@@ -136,7 +135,7 @@ class Call:
         if not all(isinstance(name, str) for name in needs) or known.get("samples", 1) < 1:
             return None
         try:
-            find_model(known["model"], unchecked=True)
+            lookup_model(known["model"])
         except UnknownModelError:
             return None
         call = cls(**{**known, "needs": tuple(needs)})

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pruna_nb.arguments import meant
 from pruna_nb.errors import ColumnError
 from pruna_nb.tables.cells import plain, plain_cells
 from pruna_nb.templates import name_of
-from pruna_nb.text import shown
+from pruna_nb.text import did_you_mean, near_names, shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -45,7 +44,7 @@ def column(
         raise ColumnError(msg)
     labels = [label_text(label) for label in frame.columns]
     text = label_text(name) if isinstance(name, (str, tuple)) else shown(name)
-    near = meant(text, labels, alike=0.5)
+    near = did_you_mean(map(repr, near_names(text, labels, alike=0.5)))
     there = ", ".join(map(shown, labels[:20])) or "none"
     msg = f"No column {shown(plain_label(name))} for {what_for}.{near} The columns are: {there}."
     raise ColumnError(msg)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pruna_nb.catalog import find_model
+from pruna_nb.catalog import lookup_model
 from pruna_nb.console import LOG
 from pruna_nb.errors import CacheError, InputError
 from pruna_nb.frames.call import is_several, several
@@ -57,7 +57,7 @@ def requests_of(frame: pd.DataFrame, output_col: str = "output") -> list[dict[st
 
 
 def _told_request(record: Record) -> dict[str, Any]:
-    fields = find_model(record.model, unchecked=True).fields
+    fields = lookup_model(record.model).fields
     hidden = {name for name, field in fields.items() if field.media or field.secret}
     return {
         "model": record.model,
@@ -358,6 +358,6 @@ def _alt(given: dict[str, Any]) -> str:
 def _ratio(request: dict[str, Any]) -> str | None:
     asked = request["input"].get("aspect_ratio")
     if asked is None and request["model"]:
-        field = find_model(request["model"], unchecked=True).fields.get("aspect_ratio")
+        field = lookup_model(request["model"]).fields.get("aspect_ratio")
         asked = field.default if field is not None else None
     return asked if isinstance(asked, str) else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pruna_nb.catalog import find_model
+from pruna_nb.catalog import lookup_model
 from pruna_nb.errors import UnknownModelError
 from pruna_nb.files.inputs import Media, is_address
 from pruna_nb.frames.call import Call
@@ -62,7 +62,7 @@ def _replay(model: str, index: pd.Index[Any], asked: dict[int, dict[str, Any]]) 
         {name: _objects([given.get(name) for given in asked.values()], labels) for name in names},
         index=labels,
     )
-    fields = find_model(model, unchecked=True).fields
+    fields = lookup_model(model).fields
     call = Call(
         model,
         columns={name: name for name in names},
@@ -81,7 +81,7 @@ def _objects(values: Sequence[Any], labels: pd.Index[Any]) -> pd.Series[Any]:
 def _whole(record: Record) -> dict[str, Any] | None:
     """Return a request's input with its files; None where the record does not hold all of it."""
     try:
-        fields = find_model(record.model, unchecked=True).fields
+        fields = lookup_model(record.model).fields
     except UnknownModelError:
         return None
     given: dict[str, Any] = {}

@@ -140,7 +140,7 @@ class _Reader:
                 given[name] = value if read is None else read(value)
             except (InputError, TooLargeError) as error:
                 wrong[name] = f"{name}: {_text(error)}"
-        for problem in check_input(self.model, given, unchecked=self.call.unchecked):
+        for problem in check_input(self.model, given):
             if problem.kind not in {"missing", "only_when"}:
                 wrong[problem.field] = str(problem)
         if wrong:
@@ -184,7 +184,7 @@ class _Reader:
             given[name] = value if reader is None else reader(value)
             if name in self._needed and given[name] == []:
                 return Request(None, None, f"{name} is empty")
-        found = check_input(self.model, given, unchecked=self.call.unchecked)
+        found = check_input(self.model, given)
         if self._told:  # what it goes with, or lacks, is not known then
             found = [
                 problem

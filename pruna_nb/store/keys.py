@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.files.inputs import Media, replace_media
-from pruna_nb.redact import MASK, redact_values
+from pruna_nb.redact import redact_values
 
 if TYPE_CHECKING:
     from pruna_nb.catalog import Model
@@ -34,7 +33,7 @@ class KeyMaker:
     """
 
     def __init__(self, service: str, model: Model) -> None:
-        self._secrets = _secrets(model)
+        self._secrets = model.secret_names
         # What all have in common is written once: of a hundred thousand keys, a third of the time.
         self._head = _JSON.encode([service, model.name])[:-1]
 
@@ -58,9 +57,7 @@ def masked(model: Model, given: dict[str, Any]) -> dict[str, Any]:
     Signatures and tokens in addresses are secrets too. What is masked cannot be sent again from
     the record: a run that goes on, or sends again, has the input itself in memory.
     """
-    secrets = _secrets(model)
-    plain = redact_values(replace_media(given, _bytes_named))
-    return {name: MASK if name in secrets else value for name, value in plain.items()}
+    return model.masked(redact_values(replace_media(given, _bytes_named)))
 
 
 def _bytes_named(value: object) -> dict[str, str]:
@@ -71,10 +68,3 @@ def _bytes_named(value: object) -> dict[str, str]:
 
 
 _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_bytes_named)
-
-
-@lru_cache(maxsize=512)
-def _secrets(model: Model) -> frozenset[str]:
-    """Name a model's secret fields; the known one counts in a model that is not known, too."""
-    named = {name for name, field in model.fields.items() if field.secret}
-    return frozenset(named | {"hf_api_token"})

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruna_nb.catalog import Problem, all_models, check_input, get_model, model_names
+from pruna_nb.catalog import Problem, all_models, check_input, find_model, get_model, model_names
 
 P_IMAGE = get_model("p-image")
 
 
-def kinds(model, given_input, **how):
-    return {each.field: each.kind for each in check_input(get_model(model), given_input, **how)}
+def kinds(name, given_input, *, unchecked=False):
+    model = find_model(name, unchecked=unchecked)
+    return {problem.field: problem.kind for problem in check_input(model, given_input)}
 
 
 def text(model, given_input):
@@ -169,7 +170,7 @@ def test_several_outputs_are_refused_with_a_pointer_at_samples(name):
     (problem,) = check_input(get_model(name), {"prompt": "x", "num_outputs": 2})
     assert problem.kind == "outputs"
     assert "samples=" in problem.message
-    (unchecked,) = check_input(get_model(name), {"num_outputs": 4}, unchecked=True)
+    (unchecked,) = check_input(find_model(name, unchecked=True), {"num_outputs": 4})
     assert unchecked.kind == "outputs"
 
 

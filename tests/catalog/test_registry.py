@@ -89,9 +89,9 @@ def test_unchecked_takes_any_name_without_a_warning():
 @pytest.mark.parametrize("name", ["", "a b", "p-image\r\nX: y", "é", "-x", "x" * 200, "../x"])
 def test_a_text_that_cannot_stand_in_a_header_is_no_name(name):
     for unchecked in (False, True):
-        with pytest.raises(UnknownModelError, match="no model's name"):
+        with pytest.raises(UnknownModelError, match="not a valid model name"):
             find_model(name, unchecked=unchecked)
-    with pytest.raises(SettingsError, match="no model's name"):
+    with pytest.raises(SettingsError, match="not a valid model name"):
         register_model(name)
 
 

@@ -36,7 +36,7 @@ def test_a_fault_that_is_not_set_never_happens():
 @pytest.mark.parametrize(
     ("specs", "says"),
     [
-        ({"reset_befor": 1}, "did you mean reset_before"),
+        ({"reset_befor": 1}, "Did you mean reset_before"),
         ({"failed": 1.5}, "0 to 1"),
         ({"failed": "often"}, "0 to 1"),
         ({"failed": True}, "0 to 1"),

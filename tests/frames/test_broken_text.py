@@ -105,5 +105,5 @@ def test_a_caption_of_it_is_refused_by_row(generate, tmp_path, service):
 )
 def test_it_is_found_in_whatever_an_unknown_field_holds(value):
     model = find_model("sketch-9", unchecked=True)
-    (problem,) = check_input(model, {"mood": value}, unchecked=True)
+    (problem,) = check_input(model, {"mood": value})
     assert problem.kind == "text"
