@@ -118,7 +118,11 @@ def test_the_wheel_carries_the_catalogue_the_demo_and_the_mark_of_its_types(tmp_
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert {"pruna_nb/py.typed", "pruna_nb/catalog/models.json"} <= set(names)
+    assert {
+        "pruna_nb/py.typed",
+        "pruna_nb/catalog/models.json",
+        "pruna_nb/emulator/shapes.txt",
+    } <= set(names)
     assert [name for name in names if re.fullmatch(r"pruna_nb/.*\.csv", name)]
     assert [name for name in names if name.endswith("licenses/LICENSE")]
     assert [name for name in names if not re.match(r"pruna_nb(/|-0)", name)] == []

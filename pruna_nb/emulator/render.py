@@ -82,7 +82,7 @@ def render(job: RenderJob, loader: SourceLoader, *, fast: bool = False) -> bytes
     if fast:
         mark = f"{_variant(job)}\x00{prompt_of(job.input)}"
         return fast_image(mark, job.seed, image_size(job.model, job.input), suffix)
-    from pruna_nb.emulator.paint import encode
+    from pruna_nb.emulator.drawing import encode
 
     quality = value_of(job.model, job.input, "output_quality")
     return encode(
@@ -91,16 +91,16 @@ def render(job: RenderJob, loader: SourceLoader, *, fast: bool = False) -> bytes
 
 
 def _image(job: RenderJob, loader: SourceLoader) -> Image.Image:
-    from pruna_nb.emulator import edit, paint
+    from pruna_nb.emulator import drawing
 
     pictures = _pictures(job, loader)
     prompt = prompt_of(job.input)
     if not pictures:
         size = image_size(job.model, job.input)
-        return paint.paint(prompt, job.seed, size, variant=_variant(job))
+        return drawing.paint(prompt, job.seed, size, variant=_variant(job))
     lead = pictures[0]
     if job.model.task == "upscaling":
-        return edit.upscale(
+        return drawing.upscale(
             lead,
             upscaled_size(lead.size, float(value_of(job.model, job.input, "target"))),
             details=bool(job.input.get("enhance_details")),
@@ -109,12 +109,12 @@ def _image(job: RenderJob, loader: SourceLoader) -> Image.Image:
     size = image_size(job.model, job.input, lead.size)
     if value_of(job.model, job.input, "preserve_input_size") is True:
         size = lead.size
-    return edit.edit(pictures, prompt, job.seed, size, variant=_variant(job))
+    return drawing.edit(pictures, prompt, job.seed, size, variant=_variant(job))
 
 
 def _pictures(job: RenderJob, loader: SourceLoader) -> list[Image.Image]:
     """Load the pictures, the leading one first."""
-    from pruna_nb.emulator.edit import placeholder
+    from pruna_nb.emulator.drawing import placeholder
 
     fields = job.model.fields
     wanted = [
@@ -131,16 +131,16 @@ def _pictures(job: RenderJob, loader: SourceLoader) -> list[Image.Image]:
 
 
 def _video(job: RenderJob, loader: SourceLoader) -> bytes:
-    from pruna_nb.emulator import edit, paint, video
+    from pruna_nb.emulator import drawing, video
 
     pictures = _pictures(job, loader)
     shape = pictures[0].size if pictures else None
     size = video_size(job.model, job.input, shape)
     prompt = prompt_of(job.input)
     if not pictures:
-        start = paint.paint(prompt, job.seed, size, variant=_variant(job))
+        start = drawing.paint(prompt, job.seed, size, variant=_variant(job))
     elif job.model.task in ("video-editing", "avatar-video"):
-        start = edit.edit(pictures, prompt, job.seed, size, variant=_variant(job))
+        start = drawing.edit(pictures, prompt, job.seed, size, variant=_variant(job))
     else:
         # The first frame is the picture itself.
         start = pictures[0]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageStat
 
 from pruna_nb.catalog import get_model
-from pruna_nb.emulator import edit, fast, paint, scenes, sizes
+from pruna_nb.emulator import caption, drawing, fast, sizes
 
 SMALL = (336, 192)
 
@@ -27,7 +27,7 @@ def difference(one, other):
 
 
 def test_the_same_prompt_and_seed_give_the_same_bytes():
-    one, other = (paint.encode(paint.paint("a lion", 3, SMALL), "jpg", 80) for _ in range(2))
+    one, other = (drawing.encode(drawing.paint("a lion", 3, SMALL), "jpg", 80) for _ in range(2))
     assert one == other
 
 
@@ -37,33 +37,48 @@ def test_the_same_prompt_and_seed_give_the_same_bytes():
 def test_another_prompt_seed_or_model_gives_another_picture(changed):
     asked = {"prompt": "a lion", "seed": 3, "variant": "p-image"}
     one, other = (
-        paint.paint(each["prompt"], each["seed"], SMALL, variant=each["variant"])
+        drawing.paint(each["prompt"], each["seed"], SMALL, variant=each["variant"])
         for each in (asked, asked | changed)
     )
     assert difference(one, other) > 5
 
 
 def test_a_hundred_seeds_give_a_hundred_pictures():
-    made = {paint.paint("a lion", seed, (96, 64)).tobytes() for seed in range(100)}
+    made = {drawing.paint("a lion", seed, (96, 64)).tobytes() for seed in range(100)}
     assert len(made) == 100
 
 
-@pytest.mark.parametrize("scene", list(dict.fromkeys(scenes.SCENES)))
-def test_every_scene_fills_its_size_with_more_than_one_colour(scene):
-    import random
-
+@pytest.mark.parametrize(
+    "prompt", ["", "a fox", "a city by the sea", "a red cup, studio", "mountains in snow"]
+)
+def test_every_scene_fills_its_size_with_more_than_one_colour(prompt):
     for size in ((1344, 768), (672, 1568), (64, 64)):
-        picture = scene(size, scenes.choose_palette(random.Random(1)), random.Random(2))
+        picture = drawing.paint(prompt, 2, size)
         assert picture.size == size
         assert len(picture.resize((16, 16)).getcolors()) > 8
+
+
+@pytest.mark.parametrize(("word", "channel"), [("red", 0), ("green", 1), ("blue", 2)])
+@pytest.mark.parametrize("thing", ["fox", "cars", "thing that has no shape"])
+def test_a_colour_in_the_prompt_rules_the_picture(word, channel, thing):
+    for seed in range(5):
+        means = ImageStat.Stat(drawing.paint(f"a {word} {thing}", seed, SMALL)).mean
+        assert means[channel] == max(means)
+
+
+def test_a_thing_in_the_prompt_is_drawn_where_the_seed_places_it():
+    fox, other = (drawing.paint("a red fox", seed, SMALL) for seed in (1, 2))
+    nothing = drawing.paint("a red", 1, SMALL)
+    assert difference(fox, other) > 5
+    assert difference(fox, nothing) > 5
 
 
 def test_the_prompt_stands_on_the_picture_in_readable_contrast():
     size = (1344, 768)
     for seed in range(12):
-        plain = paint.paint("", seed, size, variant=str(seed))
+        plain = drawing.paint("", seed, size, variant=str(seed))
         ground = plain.convert("L")
-        paint.write_caption(plain, "A majestic lion on a cliff", dark=(20, 20, 30))
+        caption.write_caption(plain, "A majestic lion on a cliff", dark=(20, 20, 30))
         written = plain.convert("L").crop((0, 600, 1344, 768))
         assert sum(written.histogram()[236:]) > 2_000
         below_text = ImageStat.Stat(written.crop((1200, 120, 1344, 160))).mean[0]
@@ -72,19 +87,19 @@ def test_the_prompt_stands_on_the_picture_in_readable_contrast():
 
 
 def test_a_long_prompt_is_wrapped_and_cut_and_short_ones_are_whole():
-    font = paint._font(40)
-    lines = paint.wrap("a very long prompt " * 40, font, 800, most=3)
+    font = caption._font(40)
+    lines = caption.wrap("a very long prompt " * 40, font, 800, most=3)
     assert len(lines) == 3
     assert lines[-1].endswith("…")
     assert all(font.getlength(line) <= 800 for line in lines)
-    assert paint.wrap("a lion", font, 800, most=3) == ["a lion"]
+    assert caption.wrap("a lion", font, 800, most=3) == ["a lion"]
 
 
 @given(text=st.text(max_size=300), width=st.integers(60, 900))
 @settings(max_examples=60)
 def test_any_text_can_be_wrapped_and_no_line_is_too_wide(text, width):
-    font = paint._font(24)
-    for line in paint.wrap(paint.readable(text), font, width, most=4):
+    font = caption._font(24)
+    for line in caption.wrap(caption.readable(text), font, width, most=4):
         assert font.getlength(line) <= width or len(line) <= 2
 
 
@@ -103,7 +118,7 @@ def test_any_text_can_be_wrapped_and_no_line_is_too_wide(text, width):
     ],
 )
 def test_any_prompt_can_be_painted(prompt):
-    assert paint.paint(prompt, 1, SMALL).size == SMALL
+    assert drawing.paint(prompt, 1, SMALL).size == SMALL
 
 
 @pytest.mark.parametrize(
@@ -204,7 +219,7 @@ def test_a_fast_picture_is_small_decodes_and_is_its_own(suffix, kind):
 def test_an_edit_keeps_what_was_there_and_shows_its_prompt():
     original = Image.new("RGB", (640, 480), "white")
     original.paste("black", (320, 0, 640, 480))
-    edited = edit.edit([original], "make it blue", 1, (640, 480))
+    edited = drawing.edit([original], "make it blue", 1, (640, 480))
     left, right = edited.crop((0, 240, 300, 480)), edited.crop((340, 240, 640, 480))
     assert sum(ImageStat.Stat(left).mean) > sum(ImageStat.Stat(right).mean) + 300
     red, _, blue = ImageStat.Stat(left).mean
@@ -213,7 +228,7 @@ def test_an_edit_keeps_what_was_there_and_shows_its_prompt():
 
 def test_the_leading_image_takes_the_most_room():
     colours = ["red", "lime", "blue"]
-    sheet = edit.tiled([Image.new("RGB", (90, 60), each) for each in colours], (900, 600))
+    sheet = drawing.tiled([Image.new("RGB", (90, 60), each) for each in colours], (900, 600))
     assert sheet.getpixel((100, 300)) == (255, 0, 0)
     assert sheet.getpixel((890, 100)) == (0, 255, 0)
     assert sheet.getpixel((890, 500)) == (0, 0, 255)

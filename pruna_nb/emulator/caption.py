@@ -1,23 +1,16 @@
-"""Pictures drawn from a prompt and a seed: abstract, pleasant, each one its own.
-
-The same prompt, seed and size give the same bytes on the same version of Pillow.
-"""
+"""A prompt written on a picture: readable in any script that the machine has a font for."""
 
 from __future__ import annotations
 
-import io
 import math
-import random
 import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pruna_nb.emulator.scenes import SCENES, Colour, choose_palette
-
 if TYPE_CHECKING:
-    from pruna_nb.emulator.sizes import Size
+    from pruna_nb.emulator.shapes import Colour
 
 _LONGEST_CAPTION: Final = 400
 
@@ -36,53 +29,6 @@ _WIDE_FONTS: Final = (
     "Arial.ttf",
     "arial.ttf",
 )
-
-
-def paint(prompt: str, seed: int, size: Size, *, variant: str = "") -> Image.Image:
-    """Draw a picture with its prompt on it.
-
-    Parameters
-    ----------
-    prompt : str
-        It chooses the colours and the scene, and stands on the picture.
-    seed : int
-        Another one gives another picture.
-    size : (int, int)
-        Width and height in pixels.
-    variant : str
-        What else sets it apart, such as the model's name and its settings.
-
-    Returns
-    -------
-    PIL.Image.Image
-        In mode RGB.
-    """
-    rng = seeded(prompt, seed, variant)
-    palette = choose_palette(rng)
-    scene = rng.choice(SCENES)
-    picture = scene(size, palette, rng)
-    write_caption(picture, prompt, dark=palette[0])
-    return picture
-
-
-def seeded(prompt: str, seed: int, variant: str) -> random.Random:
-    """Return the chance that draws this output, the same each time."""
-    # A prompt from JSON may hold half of a surrogate pair.
-    text = f"{seed}\x00{variant}\x00{prompt}".encode("utf-8", "surrogatepass")
-    return random.Random(text)  # noqa: S311 - a picture, not a secret
-
-
-def encode(picture: Image.Image, suffix: str, quality: int) -> bytes:
-    """Return the file's bytes, as jpg, png or webp."""
-    buffer = io.BytesIO()
-    if suffix == "png":
-        picture.save(buffer, "PNG", compress_level=3)
-    elif suffix == "webp":
-        picture.save(buffer, "WEBP", quality=quality, method=2)
-    else:
-        # Pillow's JPEG encoder is pointless above 95, and at 0 no picture is left.
-        picture.save(buffer, "JPEG", quality=min(max(quality, 5), 95))
-    return buffer.getvalue()
 
 
 def write_caption(picture: Image.Image, text: str, *, dark: Colour, top: bool = False) -> None:
