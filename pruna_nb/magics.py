@@ -272,7 +272,7 @@ class PrunaMagics(Magics):
 
             return models()
         if word == "cost":
-            from pruna_nb.frames.costs import costs
+            from pruna_nb.frames.tables import costs
 
             return costs(self.began_at)
         if word in {"", "help", "-h", "--help"}:

@@ -21,7 +21,7 @@ from pruna_nb.commands.out_folder import OutFolder, is_escaped
 from pruna_nb.console import say
 from pruna_nb.errors import InputError, PrunaError
 from pruna_nb.frames.call import read_call
-from pruna_nb.frames.requests import gather
+from pruna_nb.frames.requests import make_requests
 from pruna_nb.settings import current
 from pruna_nb.store import rescue
 from pruna_nb.tables.cells import plain, plain_cells
@@ -136,7 +136,7 @@ def _check_arguments(
     )
     read_options(problems, cache=call["cache"], **how)
     if len(frame.columns) and read.samples == 1 and not read.drafts():  # else seeds are added
-        gather(frame, read, current().service, problems)
+        make_requests(frame, read, current().service, problems)
 
 
 def check_folder(out: str) -> None:

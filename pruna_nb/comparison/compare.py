@@ -16,7 +16,7 @@ from pruna_nb.comparison.scores import mean_scores, read_score, score_rows
 from pruna_nb.comparison.variants import read_variants
 from pruna_nb.frames.call import is_several, read_call, several
 from pruna_nb.frames.generate import estimate, generate
-from pruna_nb.frames.requests import gather
+from pruna_nb.frames.requests import make_requests
 from pruna_nb.frames.results import RESULT_COLUMNS
 from pruna_nb.settings import current
 from pruna_nb.tables.cells import plain_cells
@@ -171,7 +171,7 @@ def _calls_by_model(rows: Sequence[Row], problems: Problems) -> list[tuple[pd.Da
         }
         frame = pd.DataFrame(columns, index=own)
         call = read_call(model, problems, fields={f"{field}_col": field for field in fields})
-        gather(frame, call, current().service, problems)
+        make_requests(frame, call, current().service, problems)
         calls.append((frame, call))
     return calls
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.frames.columns import column
-from pruna_nb.frames.template import template_labels
+from pruna_nb.frames.columns import column, template_labels
 from pruna_nb.tables.cells import plain
 
 if TYPE_CHECKING:

@@ -17,12 +17,18 @@ from pruna_nb.errors import ColumnError, InputError
 from pruna_nb.form.code import code_of
 from pruna_nb.frames import generate as verbs
 from pruna_nb.frames.call import Call, read_call, wrong_call
-from pruna_nb.frames.columns import column, places_of, plain_label, with_columns
-from pruna_nb.frames.ownership import check_own_columns
+from pruna_nb.frames.chains import check_own_columns
+from pruna_nb.frames.columns import (
+    column,
+    fill_template,
+    places_of,
+    plain_label,
+    template_labels,
+    with_columns,
+)
+from pruna_nb.frames.generate import snapshot
 from pruna_nb.frames.results import with_results
-from pruna_nb.frames.samples import expand
-from pruna_nb.frames.snapshot import snapshot
-from pruna_nb.frames.template import fill, template_labels
+from pruna_nb.frames.samples import with_samples
 from pruna_nb.settings import current
 from pruna_nb.settings.scopes import Scope
 from pruna_nb.tables.cells import plain
@@ -80,13 +86,13 @@ class FrameTables:
         """Make the run of some places of an ask, not started yet."""
         with self._scope.entered():
             table = self.table(ask).iloc[list(places)]
-            _, run = verbs.begin(table, self.call(ask), self._options)
+            _, run = verbs.prepare_run(table, self.call(ask), self._options)
         return run
 
     def frame(self, ask: Ask, outcomes: Sequence[Outcome]) -> pd.DataFrame:
         """Give the frame of what was made."""
         call = self.call(ask)
-        return with_results(expand(self.table(ask), call), outcomes, call)
+        return with_results(with_samples(self.table(ask), call), outcomes, call)
 
     def code(self, ask: Ask) -> str:
         """Give the Python that makes it again."""
@@ -343,7 +349,7 @@ def _row_texts(frame: pd.DataFrame, call: Call) -> list[tuple[int, str]]:
     some = frame.iloc[:_ROWS_AT_MOST]
     texts: Sequence[Any]
     if call.template is not None:
-        texts = [filled.prompt for filled in fill(call.template, some)]
+        texts = [filled.prompt for filled in fill_template(call.template, some)]
     elif "prompt" in call.columns:
         texts = column(some, call.columns["prompt"], "prompt_col")
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pruna_nb import arguments
 from pruna_nb.batch import interrupts, progress
 from pruna_nb.batch.active_runs import is_any_under_way
-from pruna_nb.frames.generate import begin, finish, so_far
+from pruna_nb.frames.generate import finish, partial_frame, prepare_run
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -44,7 +44,7 @@ class BackgroundRun:
     @property
     def frame(self) -> pd.DataFrame:
         """The frame as it is now: rows that are not there yet are "pending"."""
-        return so_far(self._grown, self._call, self._run, self._keep)
+        return partial_frame(self._grown, self._call, self._run, self._keep)
 
     @property
     def progress(self) -> Panel:
@@ -116,7 +116,7 @@ def generate_in_background(
     PrunaError
         If the call is wrong, costs too much, or cannot start.
     """
-    grown, run = begin(frame, call, options, problems, keep=keep)
+    grown, run = prepare_run(frame, call, options, problems, keep=keep)
     progress.announce(run, shown=options.progress)
     with progress.stopping(run) as interrupt:
         run.start()

@@ -85,14 +85,14 @@ class Call:
         return self.constants.get("draft") is True or "draft" in self.columns
 
     def chooses_seeds(self) -> bool:
-        """Whether it needs a column of seeds that it does not read: `expand` makes it."""
+        """Whether it needs a column of seeds that it does not read: `with_samples` makes it."""
         return self._needs_seeds() and self.columns.get("seed") != "seed"
 
     def _needs_seeds(self) -> bool:
         return self.samples > 1 or (self.drafts() and "seed" not in self.constants)
 
     def settled(self) -> Call:
-        """Give the call as it is on the frame that `expand` made: seeds are in a column."""
+        """Give the call as it is on the frame that `with_samples` made: seeds are in a column."""
         if not self._needs_seeds():
             return self
         constants = {name: value for name, value in self.constants.items() if name != "seed"}

@@ -6,17 +6,26 @@ user took out of the table stays out, in all steps after it.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.frames.columns import column, optional_column, places_of
-from pruna_nb.frames.ownership import is_step
-from pruna_nb.frames.results import FAILED, STATUSES, beside, steps_of
+from pruna_nb.errors import InputError
+from pruna_nb.frames.columns import column, label_text, optional_column, places_of, template_labels
+from pruna_nb.frames.records import records_of, requests_by_id
+from pruna_nb.frames.results import FAILED, RESULT_COLUMNS, STATUSES, beside, steps_of
+from pruna_nb.settings import current
+from pruna_nb.tables.cells import plain_cells
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     import pandas as pd
 
+    from pruna_nb.arguments import Problems
     from pruna_nb.frames.call import Call
+
 
 STEP_FAILED = "an earlier step failed"
 """What the error of a row says that was not asked for since an earlier step failed. It stands
@@ -104,3 +113,161 @@ def _why(status: object, error: object) -> str:
     if inner:
         text = inner[1] or ""
     return f"{word} ({text[:_SHOWN]})" if text else word
+
+
+_IDS_ASKED = 500
+"""One that the record knows proves a step; there may be a hundred thousand."""
+
+
+def own_columns(frame: pd.DataFrame, call: Call, keep: Collection[str] = ()) -> list[str]:
+    """Name the columns of the user's own that a call's results would replace.
+
+    Columns of a result's name are an earlier step's if the cache or the journal knows one of their
+    predictions' ids, if their outputs are the cache's files, or if the frame's attrs tell of the
+    step and all its columns are there; and if they hold what a step leaves. All others are the
+    user's, unless they are empty.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The rows.
+    call : Call
+        Whose results will have their names.
+    keep : collection of str
+        Columns of an earlier step that stay, under other names.
+    """
+    read = {*keep, *(label for label in call.labels() if isinstance(label, str))}
+    if call.template is not None:
+        with contextlib.suppress(InputError):  # it is told when it is filled
+            read.update(template_labels(call.template, frame))
+    names = [call.prefix + name for name in RESULT_COLUMNS]
+    own = _own_results(frame, call.prefix, stay=not read.isdisjoint(names))
+    return [*own, "seed"] if call.chooses_seeds() and _is_own_seed(frame) else own
+
+
+def check_own_columns(
+    frame: pd.DataFrame,
+    call: Call,
+    problems: Problems,
+    keep: Collection[str] = (),
+    *,
+    takes_prefix: bool = True,
+) -> None:
+    """Note it if a call's results would replace columns of the user's own, with the ways out."""
+    names: list[str] = []
+    with problems.noted():
+        names = own_columns(frame, call, keep)
+    if not names:
+        return
+    listed = ", ".join(map(repr, names))
+    renamed = ", ".join(f"{name!r}: {f'my_{name}'!r}" for name in names)
+    ways = f"Rename them: df.rename(columns={{{renamed}}})"
+    if takes_prefix and "seed" not in names:  # a column of seeds has no prefix
+        ways += ', or give prefix="x_", with which the results are called x_output and so on'
+    what = "are columns" if len(names) > 1 else "is a column"
+    problem = f"{listed} {what} of your own, which the results would replace. {ways}."
+    problems.add(InputError(f"{problem} Nothing was sent.", [problem]))
+
+
+def is_step(frame: pd.DataFrame, output: str) -> bool:
+    """Whether a column of outputs, and what stands beside it, is what a step left."""
+    return bool(_left_by_a_step(frame, output, _cells(frame, lambda name: beside(output, name))))
+
+
+def _own_results(frame: pd.DataFrame, prefix: str, *, stay: bool) -> list[str]:
+    """Name the columns of a prefix that are the user's.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The rows.
+    prefix : str
+        What the results' columns begin with.
+    stay : bool
+        Whether the step's columns stay under other names: what the user wrote into their cells
+        is kept then. Where they are replaced, each cell has to be what a step leaves.
+    """
+    cells = _cells(frame, prefix.__add__)
+    filled = [name for name, values in cells.items() if any(each is not None for each in values)]
+    if not filled:
+        return []
+    left = _left_by_a_step(frame, prefix + "output", cells)
+    statuses = cells.get("status", [None] * len(frame))
+    enough: Callable[[Any], bool] = any if stay else all
+    return [
+        prefix + name
+        for name in filled
+        if name not in left
+        or not enough(
+            _LEAVES[name](cell, status)
+            for cell, status in zip(cells[name], statuses, strict=True)
+            if cell is not None
+        )
+    ]
+
+
+def _cells(frame: pd.DataFrame, label_of: Callable[[str], Any]) -> dict[str, list[Any]]:
+    """Return the cells of the columns that are called like a step's, by the result's name."""
+    places = {name: places_of(frame, label_of(name)) for name in RESULT_COLUMNS}
+    return {
+        name: plain_cells(frame.iloc[:, found[0]])
+        for name, found in places.items()
+        if len(found) == 1
+    }
+
+
+def _left_by_a_step(
+    frame: pd.DataFrame, output: str, cells: dict[str, list[Any]]
+) -> frozenset[str]:
+    """Name the results whose columns are known to be a step's; their cells may be edited since."""
+    ids = [each for each in cells.get("prediction_id", ()) if isinstance(each, str)]
+    if requests_by_id(ids[:_IDS_ASKED]):
+        return frozenset(RESULT_COLUMNS)
+    outputs = [each for each in cells.get("output", ()) if each is not None]
+    # Rows that all failed, or were skipped, may have no ids: nothing of value is replaced.
+    told = output in steps_of(frame) or not (ids or outputs)
+    if told and len(cells) == len(RESULT_COLUMNS):
+        return frozenset(RESULT_COLUMNS)
+    media = f"{current().media_dir}{os.sep}"
+    if any(isinstance(each, str) and each.startswith(media) for each in outputs):
+        return _TOLD_BY_FILES
+    return frozenset()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+
+
+_FILE = re.compile(r".*\.[A-Za-z0-9]{2,4}", re.DOTALL)
+_TOLD_BY_FILES = frozenset({"output", "status", "error"})
+"""What may stand without the ids: numbers beside outputs alone may be anything of the user's."""
+_LEAVES: dict[str, Callable[[Any, Any], bool]] = {
+    "output": lambda cell, _: isinstance(cell, str) and bool(_FILE.fullmatch(cell)),
+    "status": lambda cell, _: isinstance(cell, str) and cell in STATUSES,
+    "error": lambda cell, status: isinstance(cell, str) and status != "succeeded",
+    "seconds": lambda cell, _: _is_number(cell),
+    "cost_usd": lambda cell, _: _is_number(cell),
+    "cached": lambda cell, _: str(cell) in {"True", "False", "0", "1", "0.0", "1.0"},
+    "prediction_id": lambda cell, _: isinstance(cell, str),
+}
+"""By column: whether a step may have left a cell, given its row's status."""
+
+
+def _is_own_seed(frame: pd.DataFrame) -> bool:
+    """Whether a column "seed" is the user's, and none that an earlier step sent or chose."""
+    if not places_of(frame, "seed"):
+        return False
+    steps = steps_of(frame)
+    if any(call.columns.get("seed") == "seed" for call in steps.values()):
+        return False
+    seeds = column(frame, "seed", "samples or drafts")
+    outputs = [label for label in frame.columns if label_text(label).endswith("output")]
+    for label in {*steps, *outputs}:
+        sent = [
+            (record.input.get("seed"), seed)
+            for record, seed in zip(records_of(frame, label), seeds, strict=True)
+            if record is not None
+        ]
+        if sent and all(asked == seed for asked, seed in sent):
+            return False
+    return any(seed is not None for seed in seeds)

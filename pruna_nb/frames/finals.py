@@ -14,13 +14,12 @@ from pruna_nb.arguments import listed
 from pruna_nb.errors import ColumnError, InputError
 from pruna_nb.frames.asked import call_of
 from pruna_nb.frames.call import Call, read_call
-from pruna_nb.frames.columns import column, places_of
+from pruna_nb.frames.columns import column, fill_template, places_of
 from pruna_nb.frames.records import records_of
 from pruna_nb.frames.requests import row_name
 from pruna_nb.frames.results import steps_of
-from pruna_nb.frames.template import fill
 from pruna_nb.redact import MASK
-from pruna_nb.tables.cells import fit
+from pruna_nb.tables.cells import fit_cell
 from pruna_nb.templates import is_missing
 from pruna_nb.text import described, is_scalar, shown
 
@@ -226,9 +225,9 @@ def _check_as_drafted(frame: pd.DataFrame, prefix: str, call: Call, changed: set
         for name, label in call.columns.items():
             if name in fields and not fields[name].media and not isinstance(label, list):
                 cells = column(frame, label, f"{name}_col")
-                now[name] = [fit(fields[name], cell) for cell in cells]
+                now[name] = [fit_cell(fields[name], cell) for cell in cells]
         if call.template is not None:
-            now["prompt"] = [each.prompt for each in fill(call.template, frame)]
+            now["prompt"] = [each.prompt for each in fill_template(call.template, frame)]
     wrong = [
         f"{row_name(frame.index, place)}: {name} is {described(cells[place])}, and its draft was "
         f"made of {described(record.input[name])}"

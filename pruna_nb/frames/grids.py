@@ -15,14 +15,15 @@ from pruna_nb.frames.call import is_several, several
 from pruna_nb.frames.chains import REMOVED
 from pruna_nb.frames.columns import (
     column,
+    fill_template,
     label_text,
     optional_column,
     places_of,
     plain_label,
+    template_labels,
 )
 from pruna_nb.frames.records import records_of
 from pruna_nb.frames.results import STATUSES, beside, steps_of
-from pruna_nb.frames.template import fill, template_labels
 from pruna_nb.settings import current
 from pruna_nb.show import Cell, Grid, grid, read_sheet, table_html
 from pruna_nb.tables.cells import plain_cells
@@ -96,7 +97,7 @@ def _requests_of_call(frame: pd.DataFrame, call: Call) -> list[dict[str, Any]]:
     if call.template is not None and all(
         places_of(frame, label) for label in template_labels(call.template, frame)
     ):
-        cells["prompt"] = [filled.prompt for filled in fill(call.template, frame)]
+        cells["prompt"] = [filled.prompt for filled in fill_template(call.template, frame)]
     made = []
     for place in range(len(frame)):
         row = {name: values[place] for name, values in cells.items()}

@@ -12,11 +12,10 @@ from pruna_nb.catalog import check_input
 from pruna_nb.catalog.unicode import unsendable
 from pruna_nb.errors import InputError, TooLargeError
 from pruna_nb.frames.chains import is_output, missing_outputs
-from pruna_nb.frames.columns import column, label_text
+from pruna_nb.frames.columns import Filled, column, fill_template, label_text
 from pruna_nb.frames.media import MediaReader
-from pruna_nb.frames.template import Filled, fill
 from pruna_nb.store.keys import KeyMaker
-from pruna_nb.tables.cells import fit, plain
+from pruna_nb.tables.cells import fit_cell, plain
 from pruna_nb.templates import plain_number
 from pruna_nb.text import shown
 
@@ -34,13 +33,15 @@ _DIGITS = 10
 """More than the number of a picture has, and fewer than Python refuses to read."""
 
 
-def gather(frame: pd.DataFrame, call: Call, service: str, problems: Problems) -> list[Request]:
+def make_requests(
+    frame: pd.DataFrame, call: Call, service: str, problems: Problems
+) -> list[Request]:
     """Make one request of each row; what is wrong with the call and the rows is noted.
 
     Parameters
     ----------
     frame : DataFrame
-        As `expand` gives it.
+        As `with_samples` gives it.
     call : Call
         What is asked for.
     service : str
@@ -71,7 +72,7 @@ def gather(frame: pd.DataFrame, call: Call, service: str, problems: Problems) ->
     filled: list[Filled] = [_NO_TEMPLATE] * len(frame)
     if call.template is not None:
         with reader.telling("prompt", problems):
-            filled = fill(call.template, frame)
+            filled = fill_template(call.template, frame)
             names.append("prompt")
             cells.append([each.prompt for each in filled])
             readers.append(None)
@@ -166,7 +167,7 @@ class _Reader:
             return media.of(field, made_before)
         if field.type in {"string", "boolean"}:
             return _number_as_text if name == "reference_image" else None
-        return lambda value: fit(field, value)
+        return lambda value: fit_cell(field, value)
 
     def request(
         self,

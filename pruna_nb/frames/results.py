@@ -16,8 +16,14 @@ import pandas as pd
 
 from pruna_nb.errors import InputError
 from pruna_nb.frames.call import ATTRS, Call
-from pruna_nb.frames.columns import places_of, with_columns, with_names, without_columns
-from pruna_nb.frames.template import rename_columns, template_labels
+from pruna_nb.frames.columns import (
+    places_of,
+    rename_columns,
+    template_labels,
+    with_columns,
+    with_names,
+    without_columns,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

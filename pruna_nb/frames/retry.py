@@ -22,11 +22,10 @@ from pruna_nb.errors import InputError
 from pruna_nb.frames.asked import asked_before, by_record, check_models
 from pruna_nb.frames.chains import is_failure, told_by
 from pruna_nb.frames.columns import column, optional_column, places_of, with_columns
-from pruna_nb.frames.generate import estimate, generate
+from pruna_nb.frames.generate import estimate, generate, snapshot
 from pruna_nb.frames.records import records_of
-from pruna_nb.frames.requests import gather
+from pruna_nb.frames.requests import make_requests
 from pruna_nb.frames.results import RESULT_COLUMNS, beside, steps_of
-from pruna_nb.frames.snapshot import snapshot
 from pruna_nb.settings import current
 
 if TYPE_CHECKING:
@@ -94,9 +93,9 @@ def retry(
         with problems.noted():
             _check_inputs_are_there(call)
         # Before any earlier step is paid for: a row that lacks its output is skipped here.
-        gather(frame.iloc[rest], call, service, problems)
+        make_requests(frame.iloc[rest], call, service, problems)
     for replay in again:
-        gather(replay.table, replay.call, service, problems)
+        make_requests(replay.table, replay.call, service, problems)
     problems.check()
     return _Again(options).run_all(frame, prefix, again, call, rest) if places else frame
 

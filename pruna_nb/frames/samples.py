@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FIRST_SEED = 1
 
 
-def expand(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
+def with_samples(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
     """Give a frame with a row for each output, and a column "seed" where seeds are chosen.
 
     - **Samples** repeat each row, with an index level "sample" (1, 2, ...) below the frame's

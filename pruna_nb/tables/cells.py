@@ -83,7 +83,7 @@ def unshared(value: Any) -> Any:
     return value
 
 
-def fit(field: Field, value: Any) -> Any:
+def fit_cell(field: Field, value: Any) -> Any:
     """Make a value fit a field where that changes nothing of its meaning.
 
     A column ``[1, None]`` holds 1.0: in a field of numbers it is 1, so that equal requests are

@@ -11,7 +11,7 @@ import pruna_nb
 from pruna_nb import settings
 from pruna_nb.batch.progress import closing_line
 from pruna_nb.errors import PrunaError
-from pruna_nb.frames.costs import costs
+from pruna_nb.frames.tables import costs
 from tests.helpers.runs import soon
 
 USD = 0.005

@@ -9,7 +9,7 @@ import pytest
 
 import pruna_nb  # noqa: F401 - for df.pruna
 from pruna_nb.errors import InputError
-from pruna_nb.frames.bulk import bulk
+from pruna_nb.frames.generate import gc_paused
 
 
 @pytest.fixture(autouse=True)
@@ -20,9 +20,9 @@ def collecting():
 
 
 def test_it_rests_inside_and_works_afterwards():
-    with bulk():
+    with gc_paused():
         assert not gc.isenabled()
-        with bulk():
+        with gc_paused():
             assert not gc.isenabled()
         assert not gc.isenabled()
     assert gc.isenabled()
@@ -30,7 +30,7 @@ def test_it_rests_inside_and_works_afterwards():
 
 def test_whoever_turned_it_off_finds_it_off():
     gc.disable()
-    with bulk():
+    with gc_paused():
         pass
     assert not gc.isenabled()
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pruna_nb.arguments import Problems
 from pruna_nb.errors import InputError
 from pruna_nb.frames.call import read_call
-from pruna_nb.frames.requests import gather
+from pruna_nb.frames.requests import make_requests
 
 WHOLE = ["int64", "int16", "uint32", "Int64", "UInt8", "object", "category", "int64[pyarrow]"]
 FLAGS = ["bool", "boolean", "object", "category", "bool[pyarrow]"]
@@ -40,7 +40,7 @@ def requests(frame, *, model="p-image", prompt_col=None, prompt=None, **fields):
         unchecked=model == "sketch-9",
         fields=fields,
     )
-    made = gather(frame, call, "service", problems)
+    made = make_requests(frame, call, "service", problems)
     problems.check()
     return made
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pruna_nb.frames.snapshot import snapshot
+from pruna_nb.frames.generate import snapshot
 
 QUIET = {"progress": False}
 LOOK = 30.0
