@@ -1,15 +1,15 @@
 """Bradley-Terry strengths with ties, for more than two variants.
 
-The model is Davidson's (1970): with strengths s, in logits, and nu for how readily people
-call a tie, ::
+The model is Davidson's (1970). With strengths s, in logits, and nu for how often raters call a
+tie, ::
 
     first wins : tie : second wins  =  exp(s1) : nu exp((s1 + s2) / 2) : exp(s2)
 
-which is the model of Bradley and Terry where there are no ties. It is a log-linear model, so
-its likelihood has one maximum, which scipy finds; intervals come from the information matrix
-there (Wald). A variant that won, or lost, all its votes has no finite maximum. Then the
-likelihood is penalised as Firth (1993) has it, which keeps all finite; R's BradleyTerry2 offers
-the same for this case.
+Without ties it is the model of Bradley and Terry. It is log-linear, so its likelihood has one
+maximum, which scipy finds; intervals come from the information matrix there (Wald). If a variant
+won, or lost, all its votes, the maximum is at infinity. Then the likelihood is penalised after
+Firth (1993), which keeps it finite; R's BradleyTerry2 offers the same for this case. The
+references are in `stats`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """How good a variant is, on the scale of logits; all variants together have mean 0.
+    """A variant's strength in logits; the mean of all variants is 0.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Strengths:
     by_name : mapping of str to Strength
         For each variant.
     ties : float
-        Davidson's nu: 0 if nobody called a tie.
+        Davidson's nu: 0 if there are no ties.
     method : {"maximum likelihood", "Firth"}
         How it was fitted.
     p_value : float
@@ -76,7 +76,7 @@ class Strengths:
 def bradley_terry(
     names: Sequence[str], tallies: Sequence[Tally], *, confidence: float = 0.95
 ) -> Strengths | None:
-    """Fit strengths to votes.
+    """Fit the model to votes.
 
     Parameters
     ----------
@@ -90,27 +90,32 @@ def bradley_terry(
     Returns
     -------
     Strengths or None
-        None if the votes leave some variants without any link to the others: then nothing can
-        be said about the one against the other.
+        None if the votes do not link all variants: strengths of two groups that never met cannot
+        be compared.
 
     Raises
     ------
     InputError
-        If a tally is between variants that are not among the names.
+        If a tally names other variants.
     """
     import numpy as np
 
-    known = [each for each in tallies if each.decided + each.ties]
+    # "Both bad" says nothing about the order, and the model has no such outcome.
+    known = [tally for tally in tallies if tally.decided + tally.ties]
     if strange := {n for t in known for n in (t.first, t.second)} - set(names):
         msg = f"votes for variants that are not compared: {', '.join(sorted(strange))}"
         raise InputError(msg)
     counts = np.array([[t.wins, t.ties, t.losses] for t in known], dtype=float).reshape(-1, 3)
-    pairs = [(names.index(each.first), names.index(each.second)) for each in known]
-    if not _linked(pairs, counts, len(names)) or not counts[:, [0, 2]].any():
+    pairs = [(names.index(tally.first), names.index(tally.second)) for tally in known]
+    wins, ties = counts[:, [0, 2]], counts[:, [1]]
+    linked = _components(pairs, wins + ties, len(names), "weak") == 1
+    if not linked or not wins.any():
         return None
-    with_ties = bool(counts[:, 1].any())
+    with_ties = bool(ties.any())
     model = _Model(_design(pairs, len(names), ties=with_ties), counts)
-    finite = _beaten_by_each_other(pairs, counts, len(names))
+    # Ford (1957): the maximum is finite only if each variant can be reached from each other one
+    # along wins.
+    finite = _components(pairs, wins, len(names), "strong") == 1
     fitted = model.fit(penalised=not finite)
     return Strengths(
         by_name=_centred(names, fitted, model.information(fitted), confidence),
@@ -120,35 +125,25 @@ def bradley_terry(
     )
 
 
-def _linked(pairs: Sequence[tuple[int, int]], counts: Array, size: int) -> bool:
-    """Tell whether votes of any kind link each variant to each other."""
-    graph = _graph(pairs, counts[:, [0, 2]] + counts[:, [1]], size)
-    return _parts(graph, "weak") == 1
-
-
-def _beaten_by_each_other(pairs: Sequence[tuple[int, int]], counts: Array, size: int) -> bool:
-    """Tell whether wins lead from each to each: else no maximum is finite (Ford, 1957)."""
-    return _parts(_graph(pairs, counts[:, [0, 2]], size), "strong") == 1
-
-
-def _graph(pairs: Sequence[tuple[int, int]], weights: Array, size: int) -> Array:
+def _components(
+    pairs: Sequence[tuple[int, int]],
+    weights: Array,
+    size: int,
+    connection: Literal["weak", "strong"],
+) -> int:
+    """Count the connected components of the graph of pairs, an edge for each weight above 0."""
     import numpy as np
+    from scipy.sparse.csgraph import connected_components
 
     graph = np.zeros((size, size))
     for (one, two), (there, back) in zip(pairs, weights, strict=True):
         graph[one, two] += there
         graph[two, one] += back
-    return graph
-
-
-def _parts(graph: Array, connection: Literal["weak", "strong"]) -> int:
-    from scipy.sparse.csgraph import connected_components
-
     return int(connected_components(graph, directed=True, connection=connection)[0])
 
 
 def _design(pairs: Sequence[tuple[int, int]], size: int, *, ties: bool) -> Array:
-    """Give what each outcome of each pair adds up: pairs x (win, tie, loss) x parameters.
+    """Return the design matrix: pairs x (win, tie, loss) x parameters.
 
     The parameters are the strengths of all but the first variant, and log nu if there are ties.
     """
@@ -157,9 +152,10 @@ def _design(pairs: Sequence[tuple[int, int]], size: int, *, ties: bool) -> Array
     full = np.zeros((len(pairs), 3, size + ties))
     for row, (one, two) in enumerate(pairs):
         full[row, 0, one] = full[row, 2, two] = 1.0
-        full[row, 1, [one, two]] = 0.5
+        full[row, 1, [one, two]] = 0.5  # Davidson: nu times the geometric mean of both
     if ties:
         full[:, 1, -1] = 1.0
+    # Only differences of strengths are determined: the first variant's is fixed at 0.
     return full[:, :, 1:] if ties else full[:, [0, 2], 1:]
 
 
@@ -171,18 +167,18 @@ class _Model:
     counts: Array
 
     def outcomes(self) -> Array:
-        """Give the counts of the outcomes that are modelled: without ties, wins and losses."""
+        """Return the counts of the modelled outcomes: only wins and losses if there are no ties."""
         return self.counts if self.design.shape[1] == self.counts.shape[1] else self.counts[:, ::2]
 
     def log_shares(self, parameters: Array) -> Array:
-        """Give the logarithm of each outcome's probability."""
+        """Return the logarithm of each outcome's probability."""
         from scipy.special import log_softmax
 
         shares: Array = log_softmax(self.design @ parameters, axis=1)
         return shares
 
     def moments(self, parameters: Array) -> tuple[Array, Array]:
-        """Give the expected counts, and the design less its mean within each pair."""
+        """Return the expected counts, and the design centred within each pair."""
         import numpy as np
 
         shares = np.exp(self.log_shares(parameters))
@@ -190,7 +186,7 @@ class _Model:
         return self.counts.sum(axis=1)[:, None] * shares, self.design - mean[:, None, :]
 
     def information(self, parameters: Array) -> Array:
-        """Give Fisher's information: the observed one too, as the model is log-linear."""
+        """Return Fisher's information, which in a log-linear model is the observed one too."""
         import numpy as np
 
         expected, centred = self.moments(parameters)
@@ -198,20 +194,21 @@ class _Model:
         return information
 
     def slope(self, parameters: Array, *, penalised: bool) -> Array:
-        """Give the slope of the log likelihood, with Firth's penalty if asked for."""
+        """Return the gradient of the log likelihood, with or without Firth's penalty."""
         import numpy as np
 
         expected, centred = self.moments(parameters)
         surplus = self.outcomes() - expected
         if penalised:
-            # Half the slope of log det I: the third moments, weighted by the inverse of I.
+            # Firth (1993) adds log det I / 2 to the log likelihood. Its gradient is the third
+            # moments, weighted by the inverse of the information I.
             inverse = np.linalg.inv(self.information(parameters))
             surplus += 0.5 * expected * np.einsum("poj,jk,pok->po", centred, inverse, centred)
         slope: Array = np.einsum("po,pok->k", surplus, centred)
         return slope
 
     def log_likelihood(self, parameters: Array, *, penalised: bool) -> float:
-        """Give the log likelihood but for a constant, with Firth's penalty if asked for."""
+        """Return the log likelihood up to a constant, with or without Firth's penalty."""
         import numpy as np
 
         value = float((self.outcomes() * self.log_shares(parameters)).sum())
@@ -220,7 +217,7 @@ class _Model:
         return value
 
     def fit(self, *, penalised: bool) -> Array:
-        """Find the parameters with the greatest likelihood."""
+        """Return the parameters with the greatest likelihood."""
         import numpy as np
         from scipy.optimize import minimize
 
@@ -234,6 +231,7 @@ class _Model:
             loss,
             np.zeros(self.design.shape[2]),
             jac=slope,
+            # Of the penalised likelihood this is an approximation, which suffices for the steps.
             hess=self.information,
             method="trust-exact",
             options={"gtol": 1e-7, "maxiter": 1000},
@@ -244,9 +242,10 @@ class _Model:
         return np.asarray(found.x, dtype=np.float64)
 
     def equality(self, size: int) -> float:
-        """Give the p value of Rao's score test that all variants are equally good."""
+        """Return the p value of Rao's score test that all strengths are equal."""
         import numpy as np
 
+        # With equal strengths a tie has the odds nu / 2, and the counts give the maximum directly.
         null = np.zeros(self.design.shape[2])
         ties, decided = self.counts[:, 1].sum(), self.counts[:, ::2].sum()
         if ties:
@@ -259,7 +258,7 @@ class _Model:
 def _centred(
     names: Sequence[str], fitted: Array, information: Array, confidence: float
 ) -> dict[str, Strength]:
-    """Turn strengths against the first variant into strengths against the mean of all."""
+    """Return strengths against the mean of all variants instead of against the first."""
     import numpy as np
 
     size = len(names)

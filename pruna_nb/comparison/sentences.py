@@ -1,4 +1,4 @@
-"""What the figures mean, in sentences that a reader without statistics can use."""
+"""What the figures mean, in sentences for readers without statistics."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ if TYPE_CHECKING:
     from pruna_nb.comparison.stats import Rate
     from pruna_nb.comparison.summary import PairResult, Summary, VariantResult
 
+# Nobody casts more votes than this to settle a difference.
 MANY_VOTES = 1_000
-"""More votes than this are not called "votes that would settle it"."""
-
+# With fewer decided votes than this the interval of a rate spans half of all rates.
 FEW_VOTES = 10
-"""With fewer decided votes than this, a rate is hardly known: its interval spans half of all."""
-
+# A longer list of names is not read; "any of the other 7" is.
 MANY_NAMES = 3
-"""More names than this are not listed where they are all that there are."""
 
 _LEAST_SHARE = 0.005
 _LEAST_P = 0.001
@@ -27,7 +25,7 @@ _USUAL_LEVEL = 0.05
 
 
 def percent(share: float) -> str:
-    """Say a share as a whole percentage, without claiming a certainty that rounding made.
+    """Return a share as a whole percentage; 0 % and 100 % only where it is exactly that.
 
     Examples
     --------
@@ -42,7 +40,7 @@ def percent(share: float) -> str:
 
 
 def p_text(p_value: float) -> str:
-    """Say a p value.
+    """Return a p value as text.
 
     Examples
     --------
@@ -58,7 +56,7 @@ def p_text(p_value: float) -> str:
 
 
 def interval(rate: Rate, confidence: float) -> str:
-    """Say a rate's interval.
+    """Return a rate's interval as text.
 
     Examples
     --------
@@ -66,27 +64,30 @@ def interval(rate: Rate, confidence: float) -> str:
     >>> interval(win_rate(14, 20), 0.95)
     '95 % interval 48 to 85 %'
     """
-    low, high = (percent(each).removesuffix(" %") for each in (rate.low, rate.high))
+    low, high = (percent(end).removesuffix(" %") for end in (rate.low, rate.high))
     return f"{percent(confidence)} interval {low} to {high} %"
 
 
 def sentence(summary: Summary) -> str:
-    """Say what the votes show; plain text, names in quotes."""
-    parts = [_outcome(summary)]
-    if aside := _undecided(summary):
-        parts.append(aside)
-    parts += _cautions(summary)
-    return " ".join(parts)
-
-
-def _outcome(summary: Summary) -> str:
+    """Return what the votes show; plain text, names in quotes."""
     if not summary.votes:
-        return "No votes yet."
-    if not summary.decided:
-        return "No vote has decided for a variant yet."
-    if len(summary.variants) == 2:  # noqa: PLR2004 - two are compared by one test, more by several
-        return _of_two(summary)
-    return _of_many(summary)
+        outcome = "No votes yet."
+    elif not summary.decided:
+        outcome = "No vote has decided for a variant yet."
+    elif len(summary.variants) == 2:  # noqa: PLR2004 - two are compared by one test
+        outcome = _of_two(summary)
+    else:
+        outcome = _of_many(summary)
+    undecided = []
+    if summary.ties:
+        undecided.append(counted(summary.ties, "tie"))
+    if summary.both_bad:
+        undecided.append(f"{summary.both_bad:,} with both bad")
+    parts = [outcome]
+    if undecided:
+        verb = "is" if summary.ties + summary.both_bad == 1 else "are"
+        parts.append(f"{' and '.join(undecided)} {verb} not among the decided votes.")
+    return " ".join([*parts, *_cautions(summary)])
 
 
 def _of_two(summary: Summary) -> str:
@@ -95,7 +96,7 @@ def _of_two(summary: Summary) -> str:
     if pair.tally.wins == pair.tally.losses:
         return (
             f"'{best.name}' and '{other.name}' won {best.rate.wins} of {best.rate.decided} decided "
-            f"votes each ({interval(best.rate, summary.confidence)}): no difference is to be seen."
+            f"votes each ({interval(best.rate, summary.confidence)}): no difference is visible."
         )
     won = _won(best, summary)
     test = f"exact sign test, {p_text(pair.p_value)}"
@@ -107,19 +108,21 @@ def _of_two(summary: Summary) -> str:
 def _of_many(summary: Summary) -> str:
     best, *others = summary.variants
     won = _won(best, summary)
-    against = {each.other(best.name): each for each in summary.pairs if best.name in each.names}
-    ahead = [o.name for o in others if against[o.name].won_by(best.name, summary.alpha)]
-    open_ = [o.name for o in others if o.name not in ahead]
+    against = {pair.other(best.name): pair for pair in summary.pairs if best.name in pair.names}
+    names = [other.name for other in others]
+    beaten = [name for name in names if against[name].won_by(best.name, summary.alpha)]
+    open_ = [name for name in names if name not in beaten]
     test = "exact sign tests, adjusted for their number by Holm's method"
     if not open_:
-        return f"{won}: better than {_names(ahead)} ({test})."
-    text = f"{won}. "
-    if ahead:
-        text += f"It is better than {_names(ahead)}, but not yet clearly better than "
-        text += f"{_names(open_)} ({test}). "
-    else:
-        text += f"That is not yet clearly better than {_open_names(open_, summary)} ({test}). "
-    return text + _more(against[open_[0]], between=f" between '{best.name}' and '{open_[0]}'")
+        return f"{won}: better than {_names(beaten)} ({test})."
+    more = _more(against[open_[0]], between=f" between '{best.name}' and '{open_[0]}'")
+    if beaten:
+        return (
+            f"{won}. It is better than {_names(beaten)}, but not yet clearly better than "
+            f"{_names(open_)} ({test}). {more}"
+        )
+    rivals = f"any of the other {len(open_)}" if len(open_) > MANY_NAMES else _names(open_)
+    return f"{won}. That is not yet clearly better than {rivals} ({test}). {more}"
 
 
 def _won(best: VariantResult, summary: Summary) -> str:
@@ -132,6 +135,7 @@ def _won(best: VariantResult, summary: Summary) -> str:
 
 def _more(pair: PairResult, between: str = "") -> str:
     if pair.needed == 0:
+        # Settled, and the best overall has lost to this one.
         return f"The votes{between} go the other way."
     if pair.tally.decided == 0:
         return f"There are no decided votes{between} yet."
@@ -141,38 +145,15 @@ def _more(pair: PairResult, between: str = "") -> str:
             "needed."
         )
     number = "one more vote" if pair.needed == 1 else f"{pair.needed:,} more votes"
+    text = f"About {number}{between} would settle it"
     if pair.tally.decided < FEW_VOTES:
-        return (
-            f"About {number}{between} would settle it if the rate stays, which so few votes "
-            "cannot tell."
-        )
-    return f"About {number}{between} would settle it, if the rate stays."
+        return f"{text} if the rate stays, which so few votes cannot tell."
+    return f"{text}, if the rate stays."
 
 
 def _names(names: Sequence[str]) -> str:
-    quoted = [f"'{name}'" for name in names]
-    if len(quoted) == 1:
-        return quoted[0]
-    return f"{', '.join(quoted[:-1])} and {quoted[-1]}"
-
-
-def _open_names(names: Sequence[str], summary: Summary) -> str:
-    """Name those that the best has not beaten; all of many are no list that anybody reads."""
-    if len(names) > MANY_NAMES and len(names) == len(summary.variants) - 1:
-        return f"any of the other {len(names)}"
-    return _names(names)
-
-
-def _undecided(summary: Summary) -> str:
-    parts = []
-    if summary.ties:
-        parts.append(counted(summary.ties, "tie"))
-    if summary.both_bad:
-        parts.append(f"{summary.both_bad:,} with both bad")
-    if not parts:
-        return ""
-    verb = "is" if summary.ties + summary.both_bad == 1 else "are"
-    return f"{' and '.join(parts)} {verb} not among the decided votes."
+    *first, last = [f"'{name}'" for name in names]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _cautions(summary: Summary) -> list[str]:
@@ -186,16 +167,14 @@ def _cautions(summary: Summary) -> list[str]:
             f"({p_text(summary.side_p_value)})."
         )
     if summary.not_blind:
-        cautions.append(
-            f"{counted(summary.not_blind, 'vote')} came after the names had been shown."
-        )
+        votes = counted(summary.not_blind, "vote")
+        cautions.append(f"{votes} came after the names had been shown.")
     if len(summary.raters) > 1:
         cautions.append(
             f"The votes of {len(summary.raters):,} raters are counted as if each were on a pair of "
             "its own."
         )
     if summary.damaged_lines:
-        cautions.append(
-            f"{counted(summary.damaged_lines, 'line')} of the votes' file could not be read."
-        )
+        lines = counted(summary.damaged_lines, "line")
+        cautions.append(f"{lines} of the votes' file could not be read.")
     return cautions

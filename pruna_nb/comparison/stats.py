@@ -1,8 +1,8 @@
-"""The statistics of votes: how much is known, and how much is still chance.
+"""The statistics of votes: rates with intervals, the exact sign test, and its power.
 
-scipy does the work; nothing here needs pandas. Ties and "both bad" are kept apart throughout:
-rates and tests are about the decided votes, as the sign test has it, and the Bradley-Terry
-model takes ties as what they are (Davidson's extension), and leaves "both bad" out.
+Ties and "both bad" are never mixed. Rates and tests are about the decided votes, as in the sign
+test; the Bradley-Terry model has ties as an outcome of their own (Davidson's extension), and
+leaves "both bad" out.
 
 References
 ----------
@@ -11,8 +11,16 @@ of paired comparisons. Biometrika 39, 324-345.
 Davidson, R. R. (1970). On extending the Bradley-Terry model to accommodate ties in paired
 comparison experiments. JASA 65, 317-328.
 Firth, D. (1993). Bias reduction of maximum likelihood estimates. Biometrika 80, 27-38.
+Ford, L. R. (1957). Solution of a ranking problem from binary comparisons. American Mathematical
+Monthly 64, 28-33.
+Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of
+Statistics 6, 65-70.
 Newcombe, R. G. (1998). Two-sided confidence intervals for the single proportion: comparison
 of seven methods. Statistics in Medicine 17, 857-872.
+Noether, G. E. (1987). Sample size determination for some common nonparametric tests. JASA 82,
+645-647.
+Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. JASA
+22, 209-212.
 """
 
 from __future__ import annotations
@@ -30,8 +38,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
+# Where more votes than this would be needed, no number is reported.
 SEARCHED_VOTES = 10_000
-"""More votes than this are not asked of anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How the votes between two variants went.
+    """The numbers of votes between two variants.
 
     Parameters
     ----------
@@ -83,7 +91,7 @@ class Tally:
 
 
 def scipy_stats() -> ModuleType:
-    """Import scipy.stats, or say which extra brings it."""
+    """Import scipy.stats, or raise an error that names the extra to install."""
     try:
         from scipy import stats
     except ImportError as error:
@@ -92,7 +100,7 @@ def scipy_stats() -> ModuleType:
 
 
 def win_rate(wins: int, decided: int, *, confidence: float = 0.95) -> Rate:
-    """Give a win rate with Wilson's interval.
+    """Return a win rate with Wilson's interval.
 
     Parameters
     ----------
@@ -109,13 +117,15 @@ def win_rate(wins: int, decided: int, *, confidence: float = 0.95) -> Rate:
     """
     if not decided:
         return Rate(0, 0, math.nan, 0.0, 1.0)
+    # Wilson's (1927) keeps its coverage for few votes, where the usual interval of p and its
+    # standard error goes beyond 0 and 1 (Newcombe, 1998).
     test = scipy_stats().binomtest(wins, decided)
     interval = test.proportion_ci(confidence_level=confidence, method="wilson")
     return Rate(wins, decided, wins / decided, float(interval.low), float(interval.high))
 
 
 def sign_test(wins: int, losses: int) -> float:
-    """Give the two-sided p value of the exact sign test: as far from even, or further, by chance.
+    """Return the two-sided p value of the exact sign test, the binomial test of even chances.
 
     Examples
     --------
@@ -128,7 +138,7 @@ def sign_test(wins: int, losses: int) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p values for there being several, by Holm's step-down method.
+    """Adjust p values for several tests by Holm's step-down method.
 
     Examples
     --------
@@ -137,6 +147,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
     adjusted = [1.0] * len(p_values)
+    # The smallest of m is multiplied by m, the next by m - 1, and so on; none falls below the one
+    # before it (Holm, 1979).
     least = 0.0
     for rank, index in enumerate(order):
         least = max(least, min(1.0, (len(p_values) - rank) * p_values[index]))
@@ -145,7 +157,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def sign_test_power(decided: ArrayLike, rate: float, *, alpha: float = 0.05) -> NDArray[np.float64]:
-    """Give the chance that the exact sign test says "not chance" when it is not.
+    """Return the power of the exact sign test: how often it finds a true difference.
 
     Parameters
     ----------
@@ -165,7 +177,9 @@ def sign_test_power(decided: ArrayLike, rate: float, *, alpha: float = 0.05) -> 
 
     numbers = np.atleast_1d(np.asarray(decided))
     binom = scipy_stats().binom
-    # The most wins of the weaker side with which the test still says "not chance"; -1 for none.
+    # The critical value: the most wins of the weaker side with which the test still rejects; -1
+    # for none. ppf() returns the first number whose cumulative probability reaches the level: one
+    # too many, unless it is met exactly.
     critical = binom.ppf(alpha / 2, numbers, 0.5)
     critical -= binom.cdf(critical, numbers, 0.5) > alpha / 2
     above = binom.sf(numbers - critical - 1, numbers, rate)
@@ -173,7 +187,7 @@ def sign_test_power(decided: ArrayLike, rate: float, *, alpha: float = 0.05) -> 
 
 
 def votes_for_power(rate: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
-    """Give how many decided votes the exact sign test needs to see a win rate.
+    """Return how many decided votes the exact sign test needs to detect a win rate.
 
     Parameters
     ----------
@@ -182,13 +196,13 @@ def votes_for_power(rate: float, *, alpha: float = 0.05, power: float = 0.8) -> 
     alpha : float
         The test's two-sided level.
     power : float
-        The wished-for chance that the test finds it.
+        The chance with which the test is to find it.
 
     Returns
     -------
     int or None
-        The number from which on the power is never below the one wished for (an exact test's
-        power goes up in a saw-tooth); None if that is more than `SEARCHED_VOTES`.
+        The number from which on the power is never below the one required; None if that is more
+        than `SEARCHED_VOTES`.
 
     Examples
     --------
@@ -197,37 +211,33 @@ def votes_for_power(rate: float, *, alpha: float = 0.05, power: float = 0.8) -> 
     """
     import numpy as np
 
-    most = _surely_enough(rate, alpha, power)
-    found = sign_test_power(np.arange(1, most + 1), rate, alpha=alpha)
-    lacking = np.flatnonzero(found < power)
-    last = int(lacking[-1]) + 1 if len(lacking) else 0
+    norm = scipy_stats().norm
+    most = SEARCHED_VOTES  # at even rates no number is enough
+    if rate != 0.5:  # noqa: PLR2004 - even
+        # Noether's (1987) approximate sample size, three times and 100 more: no exact power falls
+        # short beyond it. Searching to the end each time takes a second for eight variants.
+        reach = norm.isf(alpha / 2) + max(0.0, norm.isf(1 - power))
+        most = int(min(most, 100 + 3 * math.ceil((reach / (2 * (rate - 0.5))) ** 2)))
+    powers = sign_test_power(np.arange(1, most + 1), rate, alpha=alpha)
+    # An exact test's power rises in a saw-tooth: the last number that falls short counts, not the
+    # first that is enough.
+    short = np.flatnonzero(powers < power)
+    last = int(short[-1]) + 1 if len(short) else 0
     return None if last == SEARCHED_VOTES else last + 1
 
 
-def _surely_enough(rate: float, alpha: float, power: float) -> int:
-    """Give a number beyond which no exact power falls short: Noether's (1987), and amply so.
-
-    Without it each search would go to the end, which takes a second for eight variants.
-    """
-    norm = scipy_stats().norm
-    if rate == 0.5:  # noqa: PLR2004 - even: no number is enough
-        return SEARCHED_VOTES
-    reach = norm.isf(alpha / 2) + max(0.0, norm.isf(1 - power))
-    return int(min(SEARCHED_VOTES, 100 + 3 * math.ceil((reach / (2 * (rate - 0.5))) ** 2)))
-
-
 def votes_needed(tally: Tally, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
-    """Give how many more votes would settle which of two is better, if the rate stays.
+    """Return how many more votes would settle which of two is better, if the rate stays.
 
-    The number of decided votes that the sign test needs at the rate seen so far, less those
-    that there are, and more by the share of votes that decide nothing.
+    The number of decided votes that the sign test needs at the present rate, less those so far,
+    scaled up by the share of votes that are not decided.
 
     Parameters
     ----------
     tally : Tally
         The votes so far.
     alpha, power : float
-        As in `votes_for_power`; the level of one test among several is a part of theirs.
+        As in `votes_for_power`; for one test among several, alpha is its part of their level.
 
     Returns
     -------
@@ -239,8 +249,8 @@ def votes_needed(tally: Tally, *, alpha: float = 0.05, power: float = 0.8) -> in
         return 0
     if tally.wins == tally.losses:
         return None
-    wanted = votes_for_power(tally.wins / tally.decided, alpha=alpha, power=power)
-    if wanted is None:
+    required = votes_for_power(tally.wins / tally.decided, alpha=alpha, power=power)
+    if required is None:
         return None
     cast = tally.decided + tally.ties + tally.both_bad
-    return max(1, math.ceil((wanted - tally.decided) * cast / tally.decided))
+    return max(1, math.ceil((required - tally.decided) * cast / tally.decided))

@@ -31,12 +31,10 @@ if TYPE_CHECKING:
 
 View = Literal["both", "left", "right"]
 
+# Pixels of the longer side from which on a picture counts as seen large.
 LARGE = 512
-"""Pixels of the longer side from which on a picture counts as seen large."""
-
+# Seconds. A key that is held down repeats: what comes sooner was meant for the pair before.
 TOO_SOON = 0.4
-"""Seconds: a vote that comes sooner was meant for the pair before (a key held down)."""
-
 KEYS: dict[str, Verdict] = {"f": "left", "j": "right", "t": "tie", "b": "both_bad"}
 
 
@@ -52,18 +50,18 @@ class VoteForm:
     retract : callable
         Called with the ballot whose vote no longer stands.
     reveal : callable
-        Gives the result as HTML, names and all; called at the end only.
+        Returns the result as HTML, with the names; called at the end only.
     judged : sequence of str, or callable
-        Keys of the pairs that were judged before, the latest last; or gives them whenever it is
-        asked, where somebody else may be judging the same pairs.
+        Keys of the pairs that were judged before, the latest last. A callable is asked before
+        each pair, where somebody else may be judging the same pairs.
     left_out : sequence of str
-        Why there are pairs that cannot be judged.
+        For each pair that cannot be judged the reason.
     caution : str
         What to know before voting.
     thumbs_dir : Path, optional
-        Where the pictures as they are shown are kept.
+        Where the encoded pictures are kept.
     clock : callable
-        Seconds that only go up.
+        Returns seconds that never decrease.
 
     Attributes
     ----------
@@ -95,7 +93,7 @@ class VoteForm:
         self._cast, self._retract, self._reveal = cast, retract, reveal
         self._clock = clock
         self._read_judged = judged if callable(judged) else None
-        self._take_in(judged() if callable(judged) else judged)
+        self._merge_judged(judged() if callable(judged) else judged)
         self._thumbs = Thumbs(thumbs_dir, quality=QUALITY)
         self._shown_at = 0.0
         self._seen: set[View] = set()
@@ -124,7 +122,7 @@ class VoteForm:
             toggle(f"p-vote-view-{each}")
         self._say("")
         self._unlock()
-        self._take_keys()
+        self._focus_keys()
 
     def vote(self, verdict: Verdict, *, side_by_side: bool = False) -> bool:
         """Take a verdict on the pair that is shown.
@@ -132,9 +130,9 @@ class VoteForm:
         Parameters
         ----------
         verdict : {"left", "right", "tie", "both_bad"}
-            What was said.
+            The rater's choice.
         side_by_side : bool
-            Whether it came by what the browser shows only where both are large.
+            Whether it came from the bar that is visible only where both pictures are large.
 
         Returns
         -------
@@ -147,17 +145,17 @@ class VoteForm:
         if not (self._both_seen or (side_by_side and self._view == "both")):
             return self._say("Look at each picture large first: Space shows one after the other.")
         if seconds < TOO_SOON:
-            return self._say("That came before this pair could be seen: please vote again.")
+            return self._say("That was too quick to have seen both. Please vote again.")
         try:
             self._cast(ballot, verdict, seconds)
         except PrunaError as error:
-            return self._say(f"The vote is not kept: {error}")
+            return self._say(f"The vote was not saved: {error}")
         self._judged.append(ballot.key)
         self._next()
         return True
 
     def undo(self) -> bool:
-        """Take the latest vote back and show its pair again."""
+        """Undo the latest vote and show its pair again."""
         if not self._judged:
             return self._say("There is no vote to undo.")
         ballot = self._ballots[self._judged[-1]]
@@ -184,8 +182,8 @@ class VoteForm:
         gone = {*self._judged, *self._broken}
         return [ballot for key, ballot in self._ballots.items() if key not in gone]
 
-    def _take_in(self, judged: Sequence[str]) -> None:
-        """Take in what was judged, here and elsewhere; what was judged here is undone first."""
+    def _merge_judged(self, judged: Sequence[str]) -> None:
+        """Merge what was judged here and elsewhere; what was judged here is undone first."""
         known = {key: None for key in judged if key in self._ballots}
         own = {key: None for key in self._judged if key in known}
         self._judged = [*(key for key in known if key not in own), *own]
@@ -194,9 +192,9 @@ class VoteForm:
         """Show a pair: the one given, or the first that can be judged."""
         if self._read_judged is not None:
             # Another kernel may have judged some of the pairs meanwhile. Where that cannot be
-            # read, what is known here holds; a vote that cannot be kept says so by itself.
+            # read, what is known here is used; a vote that cannot be saved reports it.
             with contextlib.suppress(PrunaError):
-                self._take_in(self._read_judged())
+                self._merge_judged(self._read_judged())
         for each in [ballot] if ballot else self._left():
             try:
                 left, right = load_sides([each.left, each.right], self._thumbs)
@@ -219,7 +217,7 @@ class VoteForm:
         self._say("")
         if state == "vote":
             self._seen = set()
-            # Who looks at one after the other does so again at the next pair.
+            # Whoever looks at one after the other does so again at the next pair.
             self.show("both" if self._view == "both" else "left")
             self._undo.disabled = not self._judged
             self._shown_at = self._clock()
@@ -243,9 +241,9 @@ class VoteForm:
         try:
             self._show_result(self._reveal())
         except PrunaError as error:
-            self._show_result(f"<p>{isolated(f'The votes are kept. {error}', 500)}</p>")
-        # It takes U here too, and brings the end of a long form into view.
-        self._take_keys()
+            self._show_result(f"<p>{isolated(f'The votes are saved. {error}', 500)}</p>")
+        # U works here too, and the focus scrolls the end of a long form into view.
+        self._focus_keys()
 
     @property
     def _total(self) -> int:
@@ -258,22 +256,20 @@ class VoteForm:
     def _unlock(self) -> None:
         for button in self._locked_buttons:
             button.disabled = not self._both_seen
-        self._lock.value = markup.lock(self._what_to_do())
+        todo = "Look at each one large before you vote: Space."
+        if self._both_seen:
+            todo = "Which one is better?"
+        elif self._seen:
+            todo = "Now the other one: Space."
+        self._lock.value = markup.lock(todo)
         for name, button in self._view_buttons.items():
             button.button_style = "info" if name == self._view else ""
-
-    def _what_to_do(self) -> str:
-        if self._both_seen:
-            return "Which one is better?"
-        if not self._seen:
-            return "Look at each one large before you vote: Space."
-        return "Now the other one: Space."
 
     def _on_key(self, keys: Any, *, side_by_side: bool) -> None:
         typed = str(keys.value)
         if not typed:
             return
-        # Fast typing piles up: what was typed before the field was emptied has been handled.
+        # While the field is being emptied, fast typing adds to what was handled already.
         key = typed[-1].lower()
         keys.value = ""
         if key in KEYS:
@@ -285,7 +281,7 @@ class VoteForm:
         elif key == "s":
             self.show("both")
 
-    def _take_keys(self) -> None:
+    def _focus_keys(self) -> None:
         for keys in self._key_fields:
             keys.focus()
 
@@ -355,7 +351,7 @@ class VoteForm:
     def _ipython_display_(self) -> None:
         shown = _ipython_display()
         shown.display(bundle(self.box, repr(self)), raw=True)
-        # A form that is saved keeps nothing: the result stands below it, in an output of its own.
+        # Nothing of a widget is saved with the notebook: the result is an output of its own.
         handle = shown.display(shown.HTML(self._result), display_id=True)
         self._display_id = handle.display_id
 
@@ -364,7 +360,7 @@ class VoteForm:
 
 
 def _ipython_display() -> Any:
-    """Import IPython.display, which says that it is typed and is not."""
+    # IPython claims to be typed, and its display functions are not: as Any they can be called.
     from IPython import display
 
     return display

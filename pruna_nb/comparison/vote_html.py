@@ -1,4 +1,4 @@
-"""The HTML of the voting form; it is live only, so a style sheet of its own is allowed."""
+"""The HTML of the voting form; it is never saved, so it may have a style sheet of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 _GAP = 16
 _PROMPT_LIMIT = 600
-_SAID_LIMIT = 300
+_TEXT_LIMIT = 300
+# Room for the bars above, and still large enough in a low window.
 _HEIGHT = "max(62vh, 512px)"
 
 STYLE = """<style>
@@ -60,12 +61,12 @@ STYLE = """<style>
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What stands on one side.
+    """A picture or video on one side.
 
     Parameters
     ----------
     uri : str
-        The picture or video itself, as a data URI.
+        The file itself, as a data URI: an address would show its name.
     width, height : int
         Its shape, in pixels.
     is_video : bool
@@ -79,7 +80,7 @@ class Side:
 
 
 def stage(left: Side, right: Side, *, large: int) -> str:
-    """Draw both sides, with equally long longer sides, and say from which width both fit.
+    """Return both pictures, their longer sides equally long, and the width from which both fit.
 
     Parameters
     ----------
@@ -114,43 +115,44 @@ def _side(name: str, side: Side, longest: int) -> str:
         f"aspect-ratio:{width}/{height}"
     )
     if side.is_video:
-        shown = f"<video src='{side.uri}' autoplay loop muted playsinline controls style='{style}'>"
-        shown += f"the {name} video</video>"
+        # Browsers start only muted videos by themselves.
+        media = f"<video src='{side.uri}' autoplay loop muted playsinline controls style='{style}'>"
+        media += f"the {name} video</video>"
     else:
-        shown = f"<img src='{side.uri}' alt='the {name} picture' style='{style}'>"
-    return f"<div class='pv-side pv-{name}'>{shown}</div>"
+        media = f"<img src='{side.uri}' alt='the {name} picture' style='{style}'>"
+    return f"<div class='pv-side pv-{name}'>{media}</div>"
 
 
 def prompt(text: str, note: str) -> str:
-    """Write what both pictures have in common."""
+    """Return what both pictures have in common."""
     parts = []
     if text:
         parts.append(f"<p>{isolated(text, _PROMPT_LIMIT)}</p>")
     if note:
-        parts.append(f"<p class='pv-faint'>{isolated(note, _SAID_LIMIT)}</p>")
+        parts.append(f"<p class='pv-faint'>{isolated(note, _TEXT_LIMIT)}</p>")
     return f"<div class='{NO_MATH}'>{''.join(parts)}</div>" if parts else ""
 
 
 def head(judged: int, total: int, *, at_pair: bool) -> str:
-    """Say how far it is, with a bar."""
+    """Return the progress, with a bar."""
     if not total:
         return ""
     share = 100 * judged / total
-    said = f"{judged:,} of {total:,} judged"
+    text = f"{judged:,} of {total:,} judged"
     if at_pair:
-        said = f"<strong>Pair {judged + 1:,} of {total:,}</strong>"
+        text = f"<strong>Pair {judged + 1:,} of {total:,}</strong>"
     return (
-        f"<p>{said}</p><div class='pv-track'>"
+        f"<p>{text}</p><div class='pv-track'>"
         f"<div class='pv-done' style='width:{share:.1f}%'></div></div>"
     )
 
 
 def intro(total: int, judged: int, left_out: Sequence[str], caution: str = "") -> str:
-    """Say what is going to happen, and which keys there are."""
+    """Return what the task is, and which keys there are."""
     task = (
         f"<p>{counted(total, 'pair')} of pictures"
-        f"{f', {judged:,} of them judged' if judged else ''}. Which one is better? What they are "
-        "is told at the end.</p>"
+        f"{f', {judged:,} of them judged' if judged else ''}. Which one is better? Their "
+        "names are shown at the end.</p>"
     )
     keys = (
         ("F", "left is better"),
@@ -162,28 +164,28 @@ def intro(total: int, judged: int, left_out: Sequence[str], caution: str = "") -
         ("S", "side by side"),
     )
     legend = " &nbsp; ".join(f"<kbd>{key}</kbd> {what}" for key, what in keys)
-    said = f"<p style='margin-top:6px'>{isolated(caution, _SAID_LIMIT)}</p>" if caution else ""
-    return f"{task}{said}<p style='margin-top:6px'>{legend}</p>{_left_out(left_out)}"
+    warning = f"<p style='margin-top:6px'>{isolated(caution, _TEXT_LIMIT)}</p>" if caution else ""
+    return f"{task}{warning}<p style='margin-top:6px'>{legend}</p>{_left_out(left_out)}"
 
 
 def outro(total: int, judged: int, left_out: Sequence[str]) -> str:
-    """Say that it is done, or how much there would still be."""
+    """Return how many pairs were judged."""
     if not total:
         return f"<p>There is nothing to judge.</p>{_left_out(left_out)}"
     if judged >= total:
-        said = f"All {counted(total, 'pair')} judged." if total > 1 else "The one pair is judged."
+        text = f"All {counted(total, 'pair')} judged." if total > 1 else "The one pair is judged."
     else:
-        said = f"{judged:,} of {counted(total, 'pair')} judged. All votes are kept."
-    return f"<p>{said}</p>{_left_out(left_out)}"
+        text = f"{judged:,} of {counted(total, 'pair')} judged. All votes are kept."
+    return f"<p>{text}</p>{_left_out(left_out)}"
 
 
 def status(text: str) -> str:
-    """Write a short message; nothing for an empty one."""
-    return f"<p class='{NO_MATH}'>{isolated(text, _SAID_LIMIT)}</p>" if text else ""
+    """Return a short message; nothing for an empty one."""
+    return f"<p class='{NO_MATH}'>{isolated(text, _TEXT_LIMIT)}</p>" if text else ""
 
 
 def lock(text: str) -> str:
-    """Say what is to be done before a vote counts."""
+    """Return what has to be done before a vote counts."""
     return f"<p class='pv-faint'>{text}</p>"
 
 
@@ -192,7 +194,7 @@ def _left_out(reasons: Sequence[str]) -> str:
         return ""
     counts = Counter(reasons)
     items = "".join(
-        f"<li>{isolated(reason, _SAID_LIMIT)}{f' ({count:,} pairs)' if count > 1 else ''}</li>"
+        f"<li>{isolated(reason, _TEXT_LIMIT)}{f' ({count:,} pairs)' if count > 1 else ''}</li>"
         for reason, count in counts.items()
     )
     number = counted(len(reasons), "pair")

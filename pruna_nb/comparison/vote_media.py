@@ -1,4 +1,4 @@
-"""What is sent to the browser to be judged: whole pictures, treated alike on both sides."""
+"""What is sent to the browser to be judged: whole pictures, both sides encoded alike."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from pruna_nb.show import Thumb, Thumbs
 
+# Pixels of the longer side: most models make no larger picture.
 FULL = 1600
-"""Pixels of the longer side of what is sent: most models make no more."""
 
+# WebP quality: high, since raters must not judge the compression.
 QUALITY = 90
-"""WebP quality: high, since it is the picture that is judged."""
 
+# A larger video is not sent to the browser.
 VIDEO_BYTES = 12_000_000
-"""A longer video is not sent."""
 
 
 class CannotShowError(Exception):
@@ -38,15 +38,15 @@ def load_sides(paths: Sequence[str], thumbs: Thumbs) -> list[Side]:
     paths : sequence of str
         The files.
     thumbs : Thumbs
-        Makes the pictures as they are sent.
+        Encodes the pictures.
 
     Raises
     ------
     CannotShowError
         If one of them is gone, damaged or too large.
     """
-    made = thumbs.make(paths, FULL)
-    return [_side(path, thumb) for path, thumb in zip(paths, made, strict=True)]
+    encoded = thumbs.make(paths, FULL)
+    return [_side(path, thumb) for path, thumb in zip(paths, encoded, strict=True)]
 
 
 def _side(path: str, thumb: Thumb) -> Side:

@@ -66,7 +66,7 @@ def test_an_even_score_shows_no_difference():
     judged = [*votes("a", "b", "left", 5), *votes("a", "b", "right", 5)]
     result = Result.from_votes(["a", "b"], judged)
     assert "won 5 of 10 decided votes each" in result.sentence
-    assert "no difference is to be seen" in result.sentence
+    assert "no difference is visible" in result.sentence
 
 
 def test_a_tiny_difference_asks_for_no_number_of_votes():

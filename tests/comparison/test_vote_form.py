@@ -265,7 +265,7 @@ def test_a_vote_before_the_pair_can_have_been_seen_does_not_count(make, clock, v
     press(form, "f")
     press(form, "f")
     assert len(votes.votes) == 1
-    assert "before this pair could be seen" in part(form, "status").value
+    assert "too quick to have seen both" in part(form, "status").value
     clock.now += 0.5
     press(form, "f")
     assert len(votes.votes) == 2
@@ -388,7 +388,7 @@ def test_a_vote_that_cannot_be_kept_does_not_go_on(make, clock, votes):
     votes.trouble = CacheError("no space left")
     press(form, "f")
     assert form.current.key == "k0"
-    assert "The vote is not kept: no space left" in part(form, "status").value
+    assert "The vote was not saved: no space left" in part(form, "status").value
     votes.trouble = None
     press(form, "f")
     assert form.current.key == "k1"
@@ -408,7 +408,7 @@ def test_without_statistics_the_votes_are_kept_and_the_extra_is_named(make, cloc
     press(form, "f")
     votes.trouble = MissingExtraError("The statistics of a comparison", "compare")
     click(form, "finish")
-    assert "The votes are kept." in form._result
+    assert "The votes are saved." in form._result
     assert "pruna_nb[compare]" in form._result
 
 
