@@ -1,7 +1,7 @@
-"""Arguments, read once: numbers, times, sums of money, switches, choices, and their mistakes.
+"""Validation of arguments: numbers, durations, amounts, switches, choices, paths, texts.
 
-Whoever takes arguments reads all of them into one `Problems`, and raises it before anything is
-sent: one error with a line for each mistake, in place of a round for each.
+A call reads all its arguments with one `Problems`, which is raised before anything is sent: one
+error with a line for each mistake, instead of one error after another.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Amount: TypeAlias = "float | Decimal"
-"""A sum of money, as it may be given."""
+"""An amount of money, as an argument."""
 Seconds: TypeAlias = "float | timedelta"
-"""A length of time, as it may be given."""
+"""A duration, as an argument."""
 MISTAKES = (SettingsError, ColumnError, UnknownModelError, InputError, TooLargeError)
-"""The errors that say that a call is wrong; all others say that something went wrong."""
+"""The errors that mean that a call is wrong; others mean that something failed."""
 _LINES_AT_MOST = 20
+# How a URL begins. At least two letters, since C: is a drive; one slash, since `Path` joins two.
 ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
-"""How an address begins. Of two letters and more: C: is a drive. `Path` makes one slash of two."""
 
 
 class Problems:
-    """Everything that is wrong with a call, to be told in one error.
+    """The mistakes of a call, to be raised as one error.
 
     Examples
     --------
@@ -67,12 +67,12 @@ class Problems:
         return bool(self._errors)
 
     def add(self, error: PrunaError) -> None:
-        """Note a mistake, or several that one error tells; what was noted before is told once."""
+        """Add the mistakes of an error, unless the same error is there already."""
         if (type(error), str(error)) not in [(type(each), str(each)) for each in self._errors]:
             self._errors.append(error)
 
     def noted(self) -> Self:
-        """Return what notes the mistake that ends a ``with`` block, and goes on after it."""
+        """Return a context manager that adds the mistake raised in its block, and goes on."""
         return self
 
     def __enter__(self) -> Self:
@@ -84,31 +84,31 @@ class Problems:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        """Note a mistake; what is none is raised."""
+        """Add a mistake; other exceptions are raised."""
         if isinstance(error, MISTAKES):
             self.add(error)
             return True
         return False
 
-    def read(self, reader: Callable[..., T], *given: Any, instead: T, **more: Any) -> T:
-        """Return what a reader makes of an argument, or `instead` where it is wrong."""
+    def read(self, reader: Callable[..., T], *args: Any, instead: T, **more: Any) -> T:
+        """Return the value that a reader returns, or `instead` if the argument is wrong."""
         with self.noted():
-            return reader(*given, **more)
+            return reader(*args, **more)
         return instead
 
     def check(self, subject: str = "This call cannot be made; nothing was sent") -> None:
-        """Raise what was noted, as one error.
+        """Raise the mistakes, if there are any, as one error.
 
         Parameters
         ----------
         subject : str
-            What the first line says of several mistakes.
+            The first line, if there are several mistakes.
 
         Raises
         ------
         SettingsError, ColumnError, UnknownModelError, InputError
-            The error itself, if there is one alone; several of one class as that class, and
-            several classes as `InputError`.
+            A single error as it is; several of one class as that class, others as
+            `InputError`.
         """
         if not self._errors:
             return
@@ -125,15 +125,15 @@ class Problems:
 
 
 def lines_of(error: PrunaError) -> Sequence[str]:
-    """Return the mistakes that an error tells, each as a text."""
+    """Return the mistakes of an error, each as a text."""
     if error.problems:
         return error.problems
-    # What an API error adds to its message (whether it was charged) holds for the whole call.
+    # An API error also says whether it was charged, which the whole call says once.
     return [error.message if isinstance(error, TooLargeError) else str(error)]
 
 
 def listed(head: str, lines: Sequence[str]) -> str:
-    """Return a head with a line for each mistake below it; the first 20, and how many more."""
+    """Return a first line with the mistakes below it: the first 20, and how many more."""
     shown = [line.replace("\n", "\n  ") for line in lines[:_LINES_AT_MOST]]
     more = len(lines) - _LINES_AT_MOST
     if more > 0:
@@ -142,12 +142,12 @@ def listed(head: str, lines: Sequence[str]) -> str:
 
 
 def choice(name: str, value: object, choices: Sequence[str]) -> Any:
-    """Return one of the choices.
+    """Return an argument that must be one of the choices.
 
     Raises
     ------
     SettingsError
-        If it is none of them.
+        If it is not one of them.
     """
     if isinstance(value, str) and value in choices:
         return str.__str__(value)
@@ -157,12 +157,12 @@ def choice(name: str, value: object, choices: Sequence[str]) -> Any:
 
 
 def switch(name: str, value: object) -> bool:
-    """Return True or False; 1 and 0, and numpy's, are taken as such.
+    """Return True or False; 1, 0 and numpy's are accepted.
 
     Raises
     ------
     SettingsError
-        If it is neither: any text, "False" too, would count as True.
+        If it is anything else: any text, even "False", would count as True.
     """
     plain = _scalar(value)
     if isinstance(plain, bool) or (isinstance(plain, Integral) and plain in (0, 1)):
@@ -171,21 +171,21 @@ def switch(name: str, value: object) -> bool:
 
 
 def seconds(name: str, value: object, *, zero: bool = False) -> float | None:
-    """Return a length of time in seconds; None stays None.
+    """Return a duration in seconds; None stays None.
 
     Parameters
     ----------
     name : str
-        The argument's.
+        The name of the argument.
     value : number, timedelta or None
-        Of numpy and pandas too.
+        Those of numpy and pandas too.
     zero : bool
-        Whether 0 is taken.
+        Whether 0 is allowed.
 
     Raises
     ------
     SettingsError
-        If it is no finite length of time.
+        If it is not a finite duration.
 
     Examples
     --------
@@ -195,9 +195,17 @@ def seconds(name: str, value: object, *, zero: bool = False) -> float | None:
     """
     if value is None:
         return None
-    plain = _seconds_of(value)
-    if plain is not None and math.isfinite(plain) and (plain > 0 or (zero and plain == 0)):
-        return plain
+    number: float | None = None
+    if type(value).__name__ == "timedelta64":  # numpy's, by name: numpy need not be imported here
+        value = value.astype("timedelta64[us]").item()  # type: ignore[attr-defined]
+    if isinstance(value, timedelta):
+        with contextlib.suppress(ValueError, AttributeError):  # pandas' NaT
+            number = value.total_seconds()
+    elif (plain := _number(value)) is not None:
+        with contextlib.suppress(OverflowError, ValueError):  # too large, or a signaling NaN
+            number = float(plain)
+    if number is not None and math.isfinite(number) and (number > 0 or (zero and number == 0)):
+        return number
     allowed = "of 0 or more" if zero else "above 0"
     raise SettingsError(
         f"{name} must be a number of seconds {allowed}, or None for the default; "
@@ -205,29 +213,13 @@ def seconds(name: str, value: object, *, zero: bool = False) -> float | None:
     )
 
 
-def _seconds_of(value: object) -> float | None:
-    """Return seconds as a float; None where it is neither a number nor a length of time."""
-    if type(value).__name__ == "timedelta64":  # numpy's, which is imported by whoever gives one
-        value = value.astype("timedelta64[us]").item()  # type: ignore[attr-defined]
-    if isinstance(value, timedelta):
-        try:
-            return value.total_seconds()
-        except (ValueError, AttributeError):  # pandas' NaT
-            return None
-    number = _number(value)
-    try:
-        return None if number is None else float(number)
-    except (OverflowError, ValueError):  # too large, or a signaling NaN
-        return math.inf
-
-
 def usd(name: str, value: object) -> Decimal | None:
-    """Return a sum of USD, exactly as it was written; None stays None.
+    """Return an amount of USD, exactly as it was written; None stays None.
 
     Raises
     ------
     SettingsError
-        If it is no amount of 0 or more: nothing would be more than "not a number".
+        If it is not an amount of 0 or more: a limit of NaN would never be exceeded.
 
     Examples
     --------
@@ -254,25 +246,26 @@ def _exact(value: object) -> Decimal | None:
         return Decimal(int(number))
     if isinstance(number, Fraction):
         return Decimal(number.numerator) / number.denominator
-    # As Python writes it, which is what was typed: 2.56 stays 2.56, of numpy's float32 too.
+    # The text of a float is what was typed: 2.56 stays 2.56, and so does numpy's float32(2.56).
     text = str(value) if "float" in type(value).__name__ else str(float(number))
     return Decimal(text)
 
 
 def whole(name: str, value: object, *, least: int | None = 1, most: int | None = None) -> int:
-    """Return a whole number; 2.0 and numpy's are taken.
+    """Return a whole number; 2.0 and numpy's are accepted.
 
     Raises
     ------
     InputError
-        If it is no whole number, too small or too large.
+        If it is not a whole number, too small or too large.
     """
     number = _number(value)
     try:
         if number is not None and number == int(number):
-            right = int(number)
-            if (least is None or right >= least) and (most is None or right <= most):
-                return right
+            whole_number = int(number)
+            is_enough = least is None or whole_number >= least
+            if is_enough and (most is None or whole_number <= most):
+                return whole_number
     except (OverflowError, ValueError):  # infinity, and what is not a number
         pass
     allowed = "" if least is None else f" of {least} or more"
@@ -286,7 +279,7 @@ def share(name: str, value: object) -> float:
     Raises
     ------
     InputError
-        If it is none, or 0 or 1 itself.
+        If it is not such a number, or 0 or 1.
     """
     number = _number(value)
     with contextlib.suppress(ValueError, OverflowError):
@@ -301,7 +294,7 @@ def path(name: str, value: object) -> Path:
     Raises
     ------
     InputError
-        If it is neither a text nor a path, or can be no file's name.
+        If it is neither a text nor a path, or not a valid path.
     """
     plain = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(plain, str):
@@ -310,10 +303,10 @@ def path(name: str, value: object) -> Path:
     if not plain.strip() or "\0" in plain:
         raise InputError(f"{name} must be a path; {described(plain)} was given.")
     if address := ADDRESS.match(plain.strip()):
-        raise InputError(f"{name} must be a path of this machine; {address[1]}://... is none.")
+        raise InputError(f"{name} must be a path on this machine, not {address[1]}://...")
     try:
         return Path(plain).expanduser()
-    except RuntimeError:  # ~somebody, who is not there
+    except RuntimeError:  # ~name of an unknown user
         return Path(plain)
 
 
@@ -323,11 +316,11 @@ def text(name: str, value: object) -> str:
     Raises
     ------
     InputError
-        If it is none.
+        If it is not a text, or not valid Unicode.
     """
     if not isinstance(value, str):
         raise InputError(f"{name} must be a text; {described(value)} was given.")
-    plain = str.__str__(value)  # of a member of an enum its value, which str() is not
+    plain = str.__str__(value)  # str() of an enum's member is its name, not its value
     try:
         plain.encode()
     except UnicodeEncodeError:
@@ -336,12 +329,12 @@ def text(name: str, value: object) -> str:
 
 
 def _scalar(value: object) -> object:
-    """Return numpy's scalars, and arrays of no dimension, as Python's own."""
+    """Return a value; numpy's scalars and arrays without a dimension as Python's own."""
     return value.item() if is_scalar(value) else value  # type: ignore[attr-defined]
 
 
 def _number(value: object) -> Any:
-    """Return a number as Python's own; None if it is none. A bool is no number here."""
+    """Return a number as Python's own; None for anything else, also for a bool."""
     plain = _scalar(value)
     if isinstance(plain, bool) or not isinstance(plain, (Real, Decimal)):
         return None

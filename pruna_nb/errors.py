@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree.
+"""The errors of this package, as one tree.
 
 ::
 
@@ -7,32 +7,32 @@
     │   └── MissingKeyError      no API key was given
     ├── UnknownModelError        no such model in the catalogue (also a LookupError)
     ├── ColumnError              no such column in the frame (also a LookupError)
-    ├── InputError               an input that the model does not take (also a ValueError)
+    ├── InputError               an input that the model does not accept (also a ValueError)
     ├── BudgetError              the run would cost more than ``max_cost_usd``
     ├── CacheError               the cache folder cannot be used (also an OSError)
     ├── MissingExtraError        an optional package is not installed (also an ImportError)
     └── ApiError                 the service, or the way to it
         ├── BadRequestError          400
-        ├── AuthenticationError      401, 403: concerns the whole account, or a 403 the row
-        ├── QuotaError               QUOTA_EXCEEDED: concerns the whole account
+        ├── AuthenticationError      401, 403: about the whole account (a 403 perhaps about the row)
+        ├── QuotaError               QUOTA_EXCEEDED: about the whole account
         ├── NotFoundError            404
         ├── ExpiredError             410
         ├── TooLargeError            413
         ├── ValidationError          422, with the fields that were refused
         ├── RateLimitError           429
         ├── ServerError              500, 502
-        ├── UnavailableError         503
+        ├── UnavailableError         503: temporarily unavailable
         ├── ConnectionFailedError    no connection: nothing was sent
         │   └── UntrustedCertificateError  the certificate is not trusted: nothing was sent
-        ├── LostAnswerError          sent, and no answer came: 504, 408, a reset, a time-out
-        ├── ReplyError               an answer that cannot be understood
+        ├── LostAnswerError          sent, and no response came: 504, 408, a reset, a timeout
+        ├── ReplyError               a response that cannot be understood
         ├── PredictionFailedError    the prediction ended as failed
         ├── PredictionCanceledError  the prediction ended as canceled
         ├── PredictionTimeoutError   the prediction did not end in the time given
-        └── DeliveryError            the output could not be fetched whole
+        └── DeliveryError            the output could not be downloaded completely
 
-Every message says what was given, what is allowed and what to do next; an `ApiError` says
-also whether anything was charged.
+Every message says what was given, what is allowed and what to do next; an `ApiError` also says
+whether anything was charged.
 """
 
 from __future__ import annotations
@@ -54,22 +54,21 @@ _CHARGED_WORDS = {
 }
 
 
+# A 429 that asks to wait longer ends the run with an error, instead of a silent wait.
 LONGEST_WAIT_SECONDS = 900.0
-"""How long a refusal (429) may ask to wait before it is told instead of waited for."""
 
 
 class PrunaError(Exception):
-    """The root of all errors that this package raises on purpose.
+    """The base class of all errors that this package raises on purpose.
 
     Attributes
     ----------
     frame : DataFrame or None
-        What was done when a run on a frame was ended: the frame that the run would have given,
-        with the rows that are not there as "pending". None where nothing was run. What ends a
-        run and is no error of this package (`KeyboardInterrupt`, `SystemExit`, `MemoryError`)
-        has it too.
+        The partial result of a run on a frame that was stopped: the frame that the run would have
+        returned, with unfinished rows as "pending". None if nothing was run. Other exceptions
+        that stop a run (`KeyboardInterrupt`, `SystemExit`, `MemoryError`) get it too.
     problems : sequence of str
-        Of an error that says that a call is wrong: each mistake, where there are several.
+        If a call has several mistakes: each of them.
     """
 
     frame: Any = None
@@ -80,30 +79,31 @@ class PrunaError(Exception):
         return tracebacks.render(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Return what `pickle` and `copy` make the error of, whatever its ``__init__`` takes.
+        """Return what `pickle` and `copy` rebuild the error from, whatever its ``__init__`` takes.
 
-        What cannot be pickled, such as a frame with a lock or an open file in a cell, is left out:
-        an error that fails on its way out of a process says nothing of what happened there.
+        Attributes that cannot be pickled, such as a frame with a lock or an open file in a cell,
+        are left out: if pickling failed, the parent process would not see the error at all.
         """
         state = {name: value for name, value in vars(self).items() if _can_be_pickled(value)}
         if lost := [name for name in vars(self) if name not in state]:
             note = f"Left out, since it cannot be pickled: {', '.join(lost)}."
             state["__notes__"] = [*state.get("__notes__", []), note]
-        args = super().__reduce__()[1]  # of an OSError with the path, which `args` has not
+        # An OSError has its path here, and not in `args`.
+        args = super().__reduce__()[1]
         return _remade, (type(self), args), state
 
 
 def _can_be_pickled(value: object) -> bool:
     try:
         pickle.dumps(value)
-    except Exception:  # noqa: BLE001 - a cell's own methods may raise anything
+    except Exception:  # noqa: BLE001 - the methods of a cell's value may raise anything
         return False
     return True
 
 
 def _remade(kind: type[PrunaError], args: tuple[Any, ...]) -> PrunaError:
     error = kind.__new__(kind, *args)
-    # What Python itself keeps beside `args`, such as an ImportError's message.
+    # Some built-in classes keep more than `args`, such as ImportError its message.
     super(PrunaError, error).__init__(*args)
     return error
 
@@ -125,12 +125,12 @@ class ColumnError(PrunaError, LookupError):
 
 
 class InputError(PrunaError, ValueError):
-    """An input that the model does not take.
+    """An input that the model does not accept.
 
     Attributes
     ----------
     problems : list of str
-        Every problem that was found, not the first alone.
+        All problems that were found, not only the first.
     """
 
     def __init__(self, message: str, problems: Iterable[object] = ()) -> None:
@@ -139,7 +139,7 @@ class InputError(PrunaError, ValueError):
 
 
 class BudgetError(PrunaError):
-    """The run would cost more than was allowed; nothing was sent."""
+    """The run would cost more than ``max_cost_usd``; nothing was sent."""
 
 
 class CacheError(PrunaError, OSError):
@@ -147,7 +147,7 @@ class CacheError(PrunaError, OSError):
 
 
 class MissingExtraError(PrunaError, ImportError):
-    """An optional package is needed and is not installed."""
+    """An optional package is needed that is not installed."""
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs an optional package: pip install 'pruna_nb[{extra}]'")
@@ -160,25 +160,25 @@ class ApiError(PrunaError):
     Parameters
     ----------
     message : str
-        What the service said, or what happened on the way.
+        What the service said, or what happened to the connection.
     status : int, optional
-        The HTTP status; None if no answer came.
+        The HTTP status; None if no response came.
     code : str, optional
-        The service's own word for it, such as ``"CONTENT_EXPIRED"``.
+        The service's error code, such as ``"CONTENT_EXPIRED"``.
     request_id : str, optional
-        What to quote to the service's support.
+        The id to quote to the service's support.
     charged : {"no", "yes", "unknown"}
         Whether this call was charged.
     advice : str
         What to do next.
     prediction_id : str, optional
-        The prediction it concerns, where one is known.
+        The prediction that the error is about, if known.
     """
 
     default_charged: Charged = "no"
     default_advice = ""
     account_wide = False
-    """Whether other rows would only fail in the same way."""
+    """Whether all other rows would fail in the same way."""
 
     def __init__(
         self,
@@ -201,20 +201,20 @@ class ApiError(PrunaError):
         super().__init__(message)
 
     def __str__(self) -> str:
-        """Say what happened, whether it was charged and what to do."""
-        # A failed prediction's reason may begin with its code already.
+        """Return what happened, whether it was charged and what to do."""
+        # The message of a failed prediction may begin with its code already.
         code = None if self.code and self.message.startswith(self.code) else self.code
         head = " ".join(str(part) for part in (self.status, code) if part is not None)
         parts = [f"{head}: {self.message}" if head else self.message]
         parts.append(_CHARGED_WORDS[self.charged])
         if self.advice:
             parts.append(self.advice)
-        said = " ".join(part if part[-1:] in ".!?" else f"{part}." for part in parts if part)
-        return f"{said} (request {self.request_id})" if self.request_id else said
+        text = " ".join(part if part[-1:] in ".!?" else f"{part}." for part in parts if part)
+        return f"{text} (request {self.request_id})" if self.request_id else text
 
 
 class BadRequestError(ApiError):
-    """400: the service does not take this request."""
+    """400: the service does not accept this request."""
 
     default_advice = "Correct the input and run the row again."
 
@@ -222,7 +222,7 @@ class BadRequestError(ApiError):
 class AuthenticationError(ApiError):
     """401 or 403: the key is missing, wrong or not allowed.
 
-    A 403 without a code of the service for that may be about the one request (a firewall that
+    A 403 without one of the service's own codes may be about a single request (a firewall that
     takes a prompt for an attack): ``account_wide`` is False then.
     """
 
@@ -234,46 +234,46 @@ class AuthenticationError(ApiError):
         if not account_wide:
             self.account_wide = False
             self.advice = (
-                "If other rows are accepted, it is this input that is refused: change it. "
-                "If none is, check PRUNA_API_KEY and what the key may do."
+                "If other rows are accepted, this input is refused: change it. "
+                "If all rows are refused, check PRUNA_API_KEY and the permissions of the key."
             )
 
 
 class QuotaError(ApiError):
     """The account's quota is used up."""
 
-    default_advice = "Raise the quota with the service, then run again: what is done is kept."
+    default_advice = "Raise the quota with the service, then run again: finished outputs are kept."
     account_wide = True
 
 
 class NotFoundError(ApiError):
     """404: no such model, prediction or file."""
 
-    default_advice = "Check the model's name; a prediction is forgotten after 24 hours."
+    default_advice = "Check the model's name; predictions are deleted after 24 hours."
 
 
 class ExpiredError(ApiError):
-    """410: the content lived its time and is gone."""
+    """410: the content has expired and is deleted."""
 
-    default_advice = "Run the row again to make it anew."
+    default_advice = "Run the row again to generate it once more."
 
 
 class TooLargeError(ApiError):
     """413: a file of more than 100 MB."""
 
-    default_advice = "Files may have at most 100 MB."
+    default_advice = "Files may be at most 100 MB."
 
 
 class ValidationError(ApiError):
-    """422: the service names the fields that it does not take.
+    """422: the service names the fields that it does not accept.
 
     Attributes
     ----------
     invalid_fields : list of dict
-        As the service gave them: ``type``, ``field`` and ``description`` each.
+        As the service sent them, each with ``type``, ``field`` and ``description``.
     """
 
-    default_advice = "Correct the fields named and run the row again."
+    default_advice = "Correct these fields and run the row again."
 
     def __init__(
         self, message: str, *, invalid_fields: Sequence[dict[str, Any]] = (), **more: Any
@@ -288,60 +288,60 @@ class RateLimitError(ApiError):
     Attributes
     ----------
     retry_after : float or None
-        Seconds to wait, as the service says; None if it does not say. A wait of more than
-        15 minutes ends a run, which says so: ``account_wide`` is True then.
+        Seconds to wait, as the service says; None if it does not say. If it is more than
+        15 minutes, the run ends: ``account_wide`` is True then.
     """
 
-    default_advice = "Wait, or set the limit of your key: pruna_nb.configure(limits=...)."
+    default_advice = "Wait, or set your key's limit: pruna_nb.configure(limits=...)."
 
     def __init__(self, message: str, *, retry_after: float | None = None, **more: Any) -> None:
         super().__init__(message, **more)
         self.retry_after = retry_after
         if retry_after is not None and retry_after > LONGEST_WAIT_SECONDS:
             self.account_wide = True
-            self.advice = (
-                "Run again then: what is done is kept, and what was sent is not sent anew."
-            )
+            self.advice = "Run again after that time: finished and sent rows are not sent again."
 
 
 class ServerError(ApiError):
-    """500 or 502: the service failed, and does not say whether the work was accepted."""
+    """500 or 502: the service failed, and it is unknown whether the work was accepted."""
 
     default_charged: Charged = "unknown"
     default_advice = "Run again to send it once more, or ask the service about the request."
 
 
 class UnavailableError(ApiError):
-    """503: the service takes nothing just now."""
+    """503: the service is temporarily unavailable."""
 
     default_advice = "Run again later."
 
 
 class ConnectionFailedError(ApiError):
-    """No connection could be made, so nothing was sent."""
+    """No connection could be made: nothing was sent."""
 
     default_advice = "Check the network and the address (PRUNA_API_URL)."
 
 
 class UntrustedCertificateError(ConnectionFailedError):
-    """The certificate of the service, or of a proxy before it, is not trusted: nothing was sent."""
+    """The certificate of the service, or of a proxy, is not trusted: nothing was sent."""
 
-    default_advice = "Name the file of its authority in REQUESTS_CA_BUNDLE, and run again."
+    default_advice = "Set REQUESTS_CA_BUNDLE to its certificate authority's file, and run again."
     account_wide = True
 
 
 class LostAnswerError(ApiError):
-    """The request went out and no answer came back, so its fate is not known."""
+    """The request was sent and no response came: whether it was accepted is unknown."""
 
     default_charged: Charged = "unknown"
-    default_advice = "It is not sent again by itself: run again, or retry(), to send it anew."
+    default_advice = (
+        "It is not resent automatically. Call retry(), or run again, to send it once more."
+    )
 
 
 class ReplyError(ApiError):
-    """The service's answer cannot be understood."""
+    """The service's response cannot be understood."""
 
     default_charged: Charged = "unknown"
-    default_advice = "If it stays so, report it with the request's number."
+    default_advice = "If it happens again, report it with the request's id."
 
 
 class PredictionFailedError(ApiError):
@@ -359,14 +359,14 @@ class PredictionCanceledError(ApiError):
 
 
 class PredictionTimeoutError(ApiError):
-    """The prediction did not end in the time that was given."""
+    """The prediction did not finish within the timeout."""
 
     default_charged: Charged = "yes"
-    default_advice = "Run again to take it up where it is: it is not sent anew."
+    default_advice = "Run again to resume it; nothing is sent or paid again."
 
 
 class DeliveryError(ApiError):
-    """The output could not be fetched whole."""
+    """The output could not be downloaded completely."""
 
     default_charged: Charged = "yes"
-    default_advice = "Run again within 24 hours to fetch it: it is not sent anew."
+    default_advice = "Run again within 24 hours to download it; nothing is sent or paid again."

@@ -1,4 +1,4 @@
-"""What must not be shown to people: keys, and the parts of an address that open a door."""
+"""Redaction: keys, tokens and signed URLs are masked in everything that people see."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from pruna_nb.errors import ApiError
 
+E = TypeVar("E", bound="ApiError")
 MASK = "***"
 _ADDRESS = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
 _USER = re.compile(r"(?<=://)[^/?#@\s]*@")
@@ -19,17 +20,14 @@ _SECRET_NAME = re.compile(
     r"|^(se|sp|sr|st|sv|skoid|sktid|ske|sks|skt|skv|h|s|t)$",
     re.IGNORECASE,
 )
-_LONG_ENOUGH = 8
-"""What is shorter is no secret worth the name, and stands in many a harmless word."""
+# A shorter text protects nothing, and masking it would garble ordinary words.
+_SHORTEST_SECRET = 8
+# A query value of this length without a space counts as a signature, whatever its name is.
 _LONG_VALUE = 20
-"""A value without a space that is this long is taken for a signature, whatever it is called."""
-
-
-E = TypeVar("E", bound="ApiError")
 
 
 class Hidden(str):
-    """Text that is sent as it is and shown as ``'***'``, in a traceback's variables too."""
+    """Text whose repr is ``'***'``, so that tracebacks that print variables do not show it."""
 
     __slots__ = ()
 
@@ -38,22 +36,21 @@ class Hidden(str):
 
 
 def redact_addresses(text: str) -> str:
-    """Return a text with users, and signatures and tokens in queries, masked in its addresses."""
+    """Return a text with users, signatures and tokens masked in its URLs."""
     return _ADDRESS.sub(_redacted, text) if "://" in text else text
 
 
 def redact_values(value: Any) -> Any:
-    """Return what a request holds with the same masked in what is an address, at any depth.
+    """Return the values of a request with secrets masked in those that are URLs, at any depth.
 
-    An address within a longer text stays: it may be a prompt's, which is to be sent again as it
-    was.
+    A URL within a longer text stays: it may belong to a prompt, which must be resent unchanged.
     """
     if isinstance(value, str):
         return redact_addresses(value) if _ADDRESS.fullmatch(value.strip()) else value
     if isinstance(value, dict):
-        return {name: redact_values(each) for name, each in value.items()}
+        return {name: redact_values(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        values = [redact_values(each) for each in value]
+        values = [redact_values(item) for item in value]
         return values if isinstance(value, list) else tuple(values)
     return value
 
@@ -64,30 +61,29 @@ def mask_fields(values: Mapping[str, Any], secret_names: Collection[str]) -> dic
 
 
 def hide_in_bytes(data: bytes, secret: str) -> bytes:
-    """Mask a secret in bytes, which a service may have repeated."""
-    # The key as bytes stands in no variable, for a traceback's sake.
-    return data.replace(secret.encode(), MASK.encode()) if len(secret) >= _LONG_ENOUGH else data
+    """Return bytes with a secret masked that a service may have echoed."""
+    # No variable holds the key as bytes: a traceback would print it.
+    return data.replace(secret.encode(), MASK.encode()) if len(secret) >= _SHORTEST_SECRET else data
 
 
 def hide_in_text(text: str, secret: str) -> str:
-    """Mask a secret in a text, which a service may have repeated."""
-    return text.replace(secret, MASK) if len(secret) >= _LONG_ENOUGH else text
+    """Return a text with a secret masked that a service may have echoed."""
+    return text.replace(secret, MASK) if len(secret) >= _SHORTEST_SECRET else text
 
 
 def hide_in_error(error: E, secrets: Iterable[str]) -> E:
-    """Mask secrets in what an error says."""
+    """Mask secrets in the message of an error, and return the error."""
     for secret in secrets:
         error.message = hide_in_text(error.message, secret)
         error.args = (error.message,)
     return error
 
 
-def _redacted(found: re.Match[str]) -> str:
-    address = _USER.sub(f"{MASK}@", found[0], count=1)
-    return _PARAMETER.sub(_redacted_parameter, address)
+def _redacted(url: re.Match[str]) -> str:
+    def parameter(match: re.Match[str]) -> str:
+        mark, name, value = match.groups()
+        # A "+" is a space in a query: a prompt, not a signature.
+        is_secret = _SECRET_NAME.search(name) or (len(value) >= _LONG_VALUE and "+" not in value)
+        return f"{mark}{name}={MASK}" if value and is_secret else match[0]
 
-
-def _redacted_parameter(found: re.Match[str]) -> str:
-    mark, name, value = found.groups()
-    is_secret = _SECRET_NAME.search(name) or (len(value) >= _LONG_VALUE and "+" not in value)
-    return f"{mark}{name}={MASK}" if value and is_secret else found[0]
+    return _PARAMETER.sub(parameter, _USER.sub(f"{MASK}@", url[0], count=1))

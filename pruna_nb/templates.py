@@ -1,20 +1,20 @@
-"""Prompt templates: one parser and one dialect for frames, comparisons and magics.
+"""Prompt templates: one parser and one syntax for frames, comparisons and magics.
 
 - ``{name}`` stands for the value of that name: a column's, an item's or a variable's. A name may
   hold spaces, dots and digits (``{first name}``, ``{item.name}``, ``{2}``).
-- ``{name:.2f}`` writes it in a format of Python's.
-- ``{{`` and ``}}`` are braces that are meant as such.
-- A brace that a quotation mark follows begins text, such as JSON, and ends with the brace that
-  closes it: ``{"subject": "a {color} fox", "light": {"from": "left"}}``.
+- ``{name:.2f}`` formats it with a format specification of Python.
+- ``{{`` and ``}}`` are literal braces.
+- A brace before a quotation mark begins text, such as JSON, which ends with its closing brace:
+  ``{"subject": "a {color} fox", "light": {"from": "left"}}``.
 
-All else is refused, since what is sent is paid for: ``{}``, a brace without its partner, braces
-within a name, and names that nothing fills.
+Everything else raises an error, since a wrong prompt would be paid for: ``{}``, a brace without
+its partner, braces within a name, and unknown names.
 
-Values are written as the table shows them: whole numbers without a point also where a gap made
+Values are written as a table shows them: whole numbers without a decimal point even if a gap made
 their column float (1920, not 1920.0), other numbers as Python writes them, dates as
 ``2024-05-01 00:00:00`` (``{day:%d %B}`` takes the format of `datetime.strftime`), decimals with all
-their digits. A number that stands as text (``1.10``) takes a number's format. A list, a dict, bytes
-or a picture is no text, and is refused, and so is a float whose last digits are lost.
+their digits. A number given as text (``1.10``) can be formatted as a number. A list, a dict, bytes
+or a picture raises an error, and so does a float that has lost digits.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from pruna_nb.text import is_scalar
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-BRACES: Final = "Write {{ and }} for braces that are meant as such."
+BRACES: Final = "Write {{ and }} for literal braces."
+# From here on, a float cannot represent every whole number.
 EXACT: Final = 2**53
-"""From here on a float no longer tells neighbouring whole numbers apart."""
 NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-"""Text that says a number, in digits as programs write them."""
+"""Text that is a number in ASCII digits."""
 _BRACE = re.compile(r"[{}]")
-# A format's sign, zeros, grouping and type: all that only a number takes, or text takes otherwise.
+# A format's sign, zeros, grouping and type: these apply to numbers only, or differ for text.
 _FORMAT = re.compile(
     r"(?:.?[<>=^])?([-+ ]?)z?#?(0?)\d*([,_]?)(?:\.\d+)?([bcdeEfFgGnoxX%]?)", re.DOTALL
 )
@@ -52,11 +52,11 @@ class Placeholder:
     Parameters
     ----------
     name : str
-        What fills it.
+        The name of the value that replaces it.
     spec : str
-        The format behind the colon; empty for none.
+        The format after the colon; may be empty.
     start, end : int
-        Where it stands in the template.
+        Its position in the template.
     """
 
     name: str
@@ -67,14 +67,14 @@ class Placeholder:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template as `parse` read it.
+    """A parsed template.
 
     Parameters
     ----------
     source : str
-        As it was written.
+        The template's text.
     parts : tuple of str and Placeholder
-        Text, and what is filled in between.
+        Text, and the placeholders between.
     """
 
     source: str
@@ -82,7 +82,7 @@ class Template:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that it asks for, in order, each once."""
+        """The names of its placeholders, in order, each once."""
         return tuple(dict.fromkeys(part.name for part in self.parts if not isinstance(part, str)))
 
     def fill(self, values: Mapping[str, Any]) -> str:
@@ -91,7 +91,7 @@ class Template:
         Raises
         ------
         InputError
-            If a value is missing or no text, or its format does not suit it.
+            If a value is missing or cannot be written as text, or does not fit its format.
         """
         return "".join(
             part if isinstance(part, str) else _written(part, values[part.name])
@@ -99,7 +99,7 @@ class Template:
         )
 
     def renamed(self, names: Mapping[str, str]) -> str:
-        """Return the template that takes its values by other names.
+        """Return the template with other names in its placeholders.
 
         Examples
         --------
@@ -116,20 +116,20 @@ class Template:
 
 
 def parse(template: str, names: Collection[str] = ()) -> Template:
-    """Read a template.
+    """Return a template, parsed.
 
     Parameters
     ----------
     template : str
-        See the module for the dialect.
+        See the module for the syntax.
     names : collection of str
-        The names that there are. They decide where a name ends that holds a colon; without
-        them the first colon begins the format.
+        The known names. They decide where a name with a colon ends; otherwise the first colon
+        begins the format.
 
     Raises
     ------
     InputError
-        If it cannot be read.
+        If it cannot be parsed.
 
     Examples
     --------
@@ -139,34 +139,36 @@ def parse(template: str, names: Collection[str] = ()) -> Template:
     '{"scene": {"subject": "a fox"}}'
     """
     parts: list[str | Placeholder] = []
-    open_braces: list[str] = []  # that are text, as they were written: "{" or "{{"
-    place = 0
-    while match := _BRACE.search(template, place):
+    open_braces: list[str] = []  # those that are text: "{" or "{{"
+    position = 0
+    while match := _BRACE.search(template, position):
         start = match.start()
-        parts.append(template[place:start])
+        parts.append(template[position:start])
         if match[0] == "}":
-            # Two braces that close are one, but where they close two that opened singly: JSON.
+            # "}}" is one literal brace, except where it closes two braces of JSON.
             single = bool(open_braces) and open_braces[-1] == "{"
             if not single and not template.startswith("}}", start):
-                raise _unreadable(template, f"the }} at position {start + 1} closes nothing")
+                raise _unreadable(template, f"the }} at position {start + 1} has no opening brace")
             if open_braces:
                 open_braces.pop()
             parts.append("}")
-            place = start + (1 if single else 2)
+            position = start + (1 if single else 2)
         elif template.startswith("{{", start):
             open_braces.append("{{")
             parts.append("{")
-            place = start + 2
-        elif (found := _placeholder(template, start, names, within=bool(open_braces))) is None:
+            position = start + 2
+        elif (
+            placeholder := _placeholder(template, start, names, within=bool(open_braces))
+        ) is None:
             open_braces.append("{")
             parts.append("{")
-            place = start + 1
+            position = start + 1
         else:
-            parts.append(found)
-            place = found.end
+            parts.append(placeholder)
+            position = placeholder.end
     if "{" in open_braces:
         raise _unreadable(template, "a { is not closed")
-    parts.append(template[place:])
+    parts.append(template[position:])
     return Template(template, tuple(part for part in parts if part != ""))
 
 
@@ -187,13 +189,13 @@ def is_missing(value: object) -> bool:
     kind = type(value).__name__
     if kind in {"NAType", "NaTType"}:  # pandas' own
         return True
-    # Nothing else is compared with itself: a picture would decode all its pixels for that.
+    # Other values are not compared with themselves: a picture would decode all its pixels.
     can_be_missing = isinstance(value, Number) or kind in {"datetime64", "timedelta64"}
-    return can_be_missing and bool(value != value)  # noqa: PLR0124 - what NaN and NaT are known by
+    return can_be_missing and bool(value != value)  # noqa: PLR0124 - only NaN and NaT differ from themselves
 
 
 def is_empty(value: object) -> bool:
-    """Whether a value leaves nothing to write into a template: missing, or blank text.
+    """Whether a value is missing or blank text.
 
     Examples
     --------
@@ -204,7 +206,7 @@ def is_empty(value: object) -> bool:
 
 
 def name_of(label: object) -> str:
-    """Return what a template calls a column, an item's key or a variable.
+    """Return the name of a column, an item's key or a variable in a template.
 
     Examples
     --------
@@ -217,25 +219,22 @@ def name_of(label: object) -> str:
 
 
 def plain_number(value: Any) -> Any:
-    """Return numpy's numbers as Python's own, and a whole float as the int that it is equal to.
-
-    Other values are returned as they are.
-    """
+    """Return numpy's numbers as Python's own, a whole float as an int, other values unchanged."""
     kind = getattr(value.dtype, "kind", "") if is_scalar(value) else ""
     if kind in tuple("biuf"):
-        # numpy's own text has the digits of a float32, Python's those of the float64 beside it.
+        # float(text) keeps 0.1 of a float32; item() would be 0.10000000149011612.
         value = float(str(value)) if kind == "f" else value.item()
     exact = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
     return int(value) if exact else value
 
 
 def value_text(value: Any, spec: str = "") -> str:
-    """Return a value as a prompt says it.
+    """Return a value as it is written into a prompt.
 
     Raises
     ------
     ValueError, TypeError
-        If the format does not suit it, or if it is missing or no text, number or date.
+        If it does not fit the format, or is missing, or is not text, a number or a date.
 
     Examples
     --------
@@ -248,29 +247,26 @@ def value_text(value: Any, spec: str = "") -> str:
     if isinstance(value, str):
         value = _formatted_as(value, spec)
     elif isinstance(value, float) and value.is_integer() and spec[-1:] not in tuple("eEfFgGn%"):
-        # A whole number of that size in a column of floats is an ID beside a gap: 2**60 is
-        # 1.152921504606847e+18 there, and its neighbours too.
-        msg = (
-            "a float of 2**53 or more has lost the last digits of a whole number; keep the column "
-            'whole (dtype "Int64"), or choose a format such as :g'
+        # Such a number is often an ID in a column that a gap made float: 2**60 and its
+        # neighbours all became 1.152921504606847e+18.
+        raise ValueError(
+            "a float of 2**53 or more has lost the last digits of a whole number; read the column "
+            'as integers (dtype "Int64"), or choose a format such as :g'
         )
-        raise ValueError(msg)
     if isinstance(value, int) and not isinstance(value, bool):
         try:
             return format(value, spec)
-        except ValueError:  # such as ".3", which whole numbers don't take
+        except ValueError:  # such as ".3", which is not allowed for int
             return format(float(value), spec)
-    if not isinstance(value, (str, Number)) and _is_no_text(value):
-        kind = type(value).__name__
-        msg = f"it is of type {kind}; text, numbers and dates fit"
-        raise TypeError(msg)
+    if not isinstance(value, (str, Number)) and _is_not_text(value):
+        raise TypeError(f"it is of type {type(value).__name__}; use text, numbers or dates")
     return format(value, spec)
 
 
 def _formatted_as(value: str, spec: str) -> str | int | Decimal:
-    """Return text that is to be written in a number's format as the number that it says."""
-    found = _FORMAT.fullmatch(spec)
-    if found is None or not any(found.groups()):
+    """Return text as a number if its format is one of numbers."""
+    match = _FORMAT.fullmatch(spec)
+    if match is None or not any(match.groups()):
         return value
     text = value.strip()
     if not NUMBER.fullmatch(text):
@@ -282,26 +278,26 @@ def _formatted_as(value: str, spec: str) -> str | int | Decimal:
 def _placeholder(
     template: str, start: int, names: Collection[str], *, within: bool
 ) -> Placeholder | None:
-    """Return the placeholder that a brace begins; None where the brace is text."""
+    """Return the placeholder that begins at a brace; None if the brace is text."""
     end = _BRACE.search(template, start + 1)
     content = template[start + 1 : end.start() if end else None]
     closed = end is not None and end[0] == "}"
-    if closed and (found := _split(content, names)) is not None:
-        return Placeholder(*found, start, start + len(content) + 2)
+    if closed and (name_and_spec := _split(content, names)) is not None:
+        return Placeholder(*name_and_spec, start, start + len(content) + 2)
     text = content.strip()
     if text[:1] in {'"', "'"} or (closed and within and not text):
         return None
     if not closed:
-        what = "is not closed" if end is None else "holds another"
+        what = "is not closed" if end is None else "holds another brace"
         raise _unreadable(template, f"the {{ at position {start + 1} {what}")
     if not text:
-        raise _unreadable(template, f"{{{content}}} names nothing")
+        raise _unreadable(template, f"{{{content}}} has no name")
     name, _, spec = content.partition(":")
     return Placeholder(name, spec, start, start + len(content) + 2)
 
 
 def _split(content: str, names: Collection[str]) -> tuple[str, str] | None:
-    """Part a known name from its format; the longest name counts, since names may hold colons."""
+    """Return a known name and its format; the longest name counts, as names may hold colons."""
     name, spec = content, ""
     while name not in names:
         name, colon, rest = name.rpartition(":")
@@ -320,10 +316,11 @@ def _written(part: Placeholder, value: Any) -> str:
         return value_text(value, part.spec)
     except (ValueError, TypeError, OverflowError) as error:
         shown = f"{part.name}:{part.spec}" if part.spec else part.name
-        msg = f"{{{shown}}} in the template does not suit {repr(value)[:_SHOWN]}: {error}."
-        raise InputError(msg) from None
+        raise InputError(
+            f"{{{shown}}} in the template does not fit {repr(value)[:_SHOWN]}: {error}."
+        ) from None
 
 
-def _is_no_text(value: object) -> bool:
-    # object.__str__ tells an address in memory, or what the class says for debuggers.
+def _is_not_text(value: object) -> bool:
+    # object.__str__ gives an address in memory, or a class's repr for debuggers.
     return isinstance(value, (Iterable, memoryview)) or type(value).__str__ is object.__str__

@@ -1,7 +1,7 @@
-"""Text: any value named in an error, and text of unknown origin made safe to look at.
+"""Text helpers: values in error messages, similar names, and untrusted text made safe to show.
 
-A prompt may hold markup, dollar signs that JupyterLab takes for mathematics, control characters,
-marks that turn the reading direction of all that follows, or a hundred thousand characters.
+A prompt may hold markup, dollar signs that JupyterLab reads as mathematics, control characters,
+marks that reverse the direction of what follows, or a hundred thousand characters.
 """
 
 from __future__ import annotations
@@ -24,22 +24,23 @@ if TYPE_CHECKING:
     from pruna_nb.errors import PrunaError
 
 CAPTION_LIMIT = 140
-"""Characters of a caption below a picture; its whole text is in the alt text."""
+"""Characters of a caption below a picture; the alt text has more of it."""
 
 ALT_LIMIT = 1_000
 """Characters of an alt text."""
 
+# CSS classes that stop MathJax from reading ``$`` as mathematics: MathJax 3 knows the first, 2 the
+# second.
 NO_MATH = "mathjax_ignore tex2jax_ignore"
-"""Classes that keep ``$`` from becoming mathematics: MathJax 3 reads the first, 2 the second."""
 
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # C0 and C1, but for tab and line ends
     "\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"  # direction, zero width
     "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # byte order mark, interlinear, tags
-    "\ud800-\udfff]"  # halves of pairs: no encoding takes them
+    "\ud800-\udfff]"  # lone surrogates: no encoding accepts them
 )
 _SPACE = re.compile(r"\s+")
-_MEGABYTE = 950_000  # from here, "1.0 MB" says more than "950 kB"
+_MEGABYTE = 950_000  # from here on, "1.0 MB" is clearer than "950 kB"
 _JOINER = "\u200d"
 _SHOWN_AT_MOST = 60
 _COMPARED_AT_MOST = 128  # difflib's time grows with the square of the length
@@ -50,7 +51,7 @@ _PLAIN = (str, bytes, int, float, Decimal, Fraction, PurePath, timedelta, type(N
 
 
 def shown(value: object, most: int = _SHOWN_AT_MOST) -> str:
-    """Return a value as Python writes it, in one line that is cut off where it is long.
+    """Return the repr of a value in one line, cut off if it is long.
 
     Examples
     --------
@@ -58,19 +59,19 @@ def shown(value: object, most: int = _SHOWN_AT_MOST) -> str:
     ("'60'", '<object object>', "'xxxx…", 'a number too long to show')
     """
     if isinstance(value, int) and value.bit_length() > _BITS_AT_MOST:
-        return "a number too long to show"  # beyond 4,300 digits Python itself refuses
+        return "a number too long to show"  # Python refuses more than 4,300 digits
     if isinstance(value, (str, bytes)) and len(value) > most:
         value = value[: most + 1]
     try:
         text = str(value) if isinstance(value, Decimal) else repr(value)
-    except Exception:  # noqa: BLE001 - the error that names the value is what matters
+    except Exception:  # noqa: BLE001 - a failing repr must not hide the error that names the value
         return f"<{type(value).__name__}>"
     text = " ".join(_ADDRESS.sub("", text).splitlines())
     return text if len(text) <= most else f"{text[:most]}…"
 
 
 def described(value: object) -> str:
-    """Return a value as an error names it: short ones as they are, others by their kind.
+    """Return a value as an error names it: plain values by their repr, others by their type.
 
     Examples
     --------
@@ -86,16 +87,14 @@ def described(value: object) -> str:
     if isinstance(value, Sized):
         try:
             return f"{article} {kind} of {len(value):,}"
-        except Exception:  # noqa: BLE001 - the kind says enough
+        except Exception:  # noqa: BLE001 - the type says enough
             return f"{article} {kind}"
     return f"{article} {kind}"
 
 
 def is_scalar(value: Any) -> bool:
-    """Whether a value is one of numpy's scalars, or an array of no dimension.
-
-    Asked of its class: an object may make attributes of any name, or fail to.
-    """
+    """Whether a value is one of numpy's scalars, or an array without a dimension."""
+    # The class is asked: an object may have attributes of any name, or raise for them.
     kind = type(value)
     return all(hasattr(kind, name) for name in ("item", "ndim", "dtype")) and value.ndim == 0
 
@@ -127,13 +126,13 @@ def fold_name(name: str) -> str:
     return name.strip().lower().replace("_", "-").replace(" ", "-")
 
 
-def one_line(said: object) -> str:
-    """Return a text, or an error's, on one line, with what is secret in its addresses masked."""
-    return redact_addresses(" ".join(str(said).split()))[:_ONE_LINE_AT_MOST]
+def one_line(text: object) -> str:
+    """Return a text, or that of an error, on one line, with secrets in its URLs masked."""
+    return redact_addresses(" ".join(str(text).split()))[:_ONE_LINE_AT_MOST]
 
 
 def brief(error: PrunaError) -> str:
-    """Say what an error was, without what it meant for the one call that met it."""
+    """Return an error's status, code and message, without what was charged and what to do."""
     parts = [getattr(error, name, None) for name in ("status", "code", "message")]
     return one_line(" ".join(str(part) for part in parts if part is not None) or error)
 
@@ -150,18 +149,18 @@ def _sign(match: re.Match[str]) -> str:
 
 
 def visible(text: str) -> str:
-    r"""Put a visible sign in the place of each character that works unseen.
+    r"""Return a text on one line, with a visible sign for each invisible control character.
 
     Parameters
     ----------
     text : str
-        Any text, also with lone surrogates.
+        Any text, also one with lone surrogates.
 
     Returns
     -------
     str
-        Text on one line that every encoding of Unicode takes. Joiners, which emoji and several
-        scripts need, are left.
+        Text that every encoding of Unicode accepts. Joiners, which emoji and several scripts
+        need, are left.
 
     Examples
     --------
@@ -171,18 +170,8 @@ def visible(text: str) -> str:
     return _SPACE.sub(" ", _HIDDEN.sub(_sign, text)).strip()
 
 
-def _clings(text: str, at: int) -> bool:
-    """Whether the character at `at` belongs to the one before it."""
-    return (
-        text[at - 1] == _JOINER
-        or text[at] == _JOINER
-        or unicodedata.category(text[at]) in {"Mn", "Me", "Mc"}
-        or "\U0001f3fb" <= text[at] <= "\U0001f3ff"  # skin tones
-    )
-
-
 def cut(text: str, limit: int) -> str:
-    """Cut `text` to at most `limit` characters, the ellipsis among them.
+    """Return a text cut to at most `limit` characters, including the ellipsis.
 
     Parameters
     ----------
@@ -193,8 +182,8 @@ def cut(text: str, limit: int) -> str:
     Returns
     -------
     str
-        The text itself if it is short enough; else its beginning, cut between words where one
-        ends near, never inside of a joined character.
+        The text itself if it is short enough; else its beginning, cut between two words if
+        possible, and never inside a character that is joined of several.
 
     Examples
     --------
@@ -204,7 +193,16 @@ def cut(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     end = limit - 1
-    while end > max(0, limit - 17) and _clings(text, end):
+
+    def is_inside_character(at: int) -> bool:
+        return (
+            _JOINER in text[at - 1 : at + 1]
+            or unicodedata.category(text[at]) in {"Mn", "Me", "Mc"}
+            or "\U0001f3fb" <= text[at] <= "\U0001f3ff"  # skin tones
+        )
+
+    # Emoji of a family join up to 16 code points; text of marks alone has to end somewhere.
+    while end > max(0, limit - 17) and is_inside_character(end):
         end -= 1
     space = text.rfind(" ", end - limit // 4, end + 1)
     if space > 0:
@@ -213,20 +211,21 @@ def cut(text: str, limit: int) -> str:
 
 
 def missing(value: object) -> bool:
-    """Tell whether a value of a column says that there is none.
+    """Whether a value of a column means that there is none.
 
     Examples
     --------
     >>> missing(None), missing(float("nan")), missing(0)
     (True, True, False)
     """
-    # pandas' NA by its name: a look at pictures loads no pandas
-    nothing = value is None or type(value).__name__ in {"NAType", "NaTType"}
-    return nothing or (isinstance(value, float) and math.isnan(value))
+    # pandas' NA by its name: showing pictures does not need to import pandas
+    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
+        return True
+    return isinstance(value, float) and math.isnan(value)
 
 
 def plain(text: object, limit: int) -> str:
-    r"""Make any value one line of visible text of at most `limit` characters.
+    r"""Return any value as one line of visible text of at most `limit` characters.
 
     Examples
     --------
@@ -234,21 +233,21 @@ def plain(text: object, limit: int) -> str:
     'a fox'
     """
     whole = str(text)
-    # a prompt of 100,000 characters is not worked through for the 140 that are shown
+    # A prompt of 100,000 characters is not processed for the 140 that are shown.
     head = whole[: 8 * limit]
     seen = visible(redact_addresses(head))
     return cut(seen + "…" if len(whole) > len(head) else seen, limit)
 
 
 def escaped(text: object, limit: int) -> str:
-    """Make any value safe as HTML text, or as the value of a quoted attribute.
+    """Return any value as HTML text that is also safe in a quoted attribute.
 
     Parameters
     ----------
     text : object
-        Taken as ``str(text)``.
+        Shown as ``str(text)``.
     limit : int
-        Characters that are shown at most.
+        The most characters that are shown.
 
     Returns
     -------
@@ -264,7 +263,7 @@ def escaped(text: object, limit: int) -> str:
 
 
 def isolated(text: object, limit: int) -> str:
-    """Escape `text` and keep its reading direction from its surroundings.
+    """Return escaped text whose reading direction cannot affect what is around it.
 
     Examples
     --------
@@ -275,7 +274,7 @@ def isolated(text: object, limit: int) -> str:
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """Say a number with its noun, thousands apart.
+    """Return a number with its noun and a separator of thousands.
 
     Examples
     --------
@@ -286,7 +285,7 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 
 
 def megabytes(size: int) -> str:
-    """Say a number of bytes as people do, in steps of a thousand.
+    """Return a number of bytes in kB or MB.
 
     Examples
     --------

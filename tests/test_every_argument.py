@@ -181,13 +181,13 @@ def test_an_address_is_no_place_to_write_to(service, monkeypatch, tmp_path, capf
     monkeypatch.chdir(tmp_path)
     Path("p.csv").write_text("prompt\na lion\n", encoding="utf-8")
     assert main(["generate", "p.csv", "--prompt-col", "prompt", "--out", address]) == 1
-    assert "--out must be a path of this machine" in capfd.readouterr().err
+    assert "--out must be a path on this machine" in capfd.readouterr().err
     assert service.charged == 0
     made = pd.DataFrame({"prompt": ["a lion"]}).pruna.generate("prompt", progress=False)
-    with pytest.raises(InputError, match="a path of this machine"):
+    with pytest.raises(InputError, match="a path on this machine"):
         made.pruna.to_zip(f"{address}.zip")
-    with pytest.raises(InputError, match="a path of this machine"):
+    with pytest.raises(InputError, match="a path on this machine"):
         made.pruna.grid().save(f"{address}.png")
-    with pruna_nb.Client() as client, pytest.raises(InputError, match="a path of this machine"):
+    with pruna_nb.Client() as client, pytest.raises(InputError, match="a path on this machine"):
         client.deliver(client.wait(client.create("p-image", {"prompt": "a"})), address)
     assert [path.name for path in tmp_path.iterdir() if path.name[-1] == ":"] == []

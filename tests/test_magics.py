@@ -60,11 +60,11 @@ def test_variables_of_the_notebook_fill_the_prompts(pruna, shell, service):
         ("a {animal.__class__}", "no variable 'animal.__class__'"),
         ("a {animal[0]}", "no variable 'animal[0]'"),
         ("a {0}", "no variable '0'"),
-        ("a {colours}", "is of type list; text, numbers and dates fit"),
+        ("a {colours}", "is of type list; use text, numbers or dates"),
         ("a {animal", "Write {{ and }}"),
         ("a {animal:{width}}", "cannot be read"),
         ("a {gap}", "The variable 'gap' is empty (nan); give it a value"),
-        ("a {animal:.2f}", "does not suit"),
+        ("a {animal:.2f}", "does not fit"),
     ],
 )
 def test_a_prompt_that_cannot_be_filled_says_why(prompt, error):

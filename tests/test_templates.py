@@ -1,4 +1,4 @@
-"""The dialect of prompt templates, which frames, comparisons and magics share."""
+"""The syntax of prompt templates, which frames, comparisons and magics share."""
 
 from __future__ import annotations
 
@@ -157,12 +157,12 @@ class TestValues:
 
     @pytest.mark.parametrize("value", [["a"], {"a": 1}, b"a", np.array([1, 2]), object(), {1}])
     def test_what_is_no_text_is_refused(self, value):
-        with pytest.raises(InputError, match=r"\{a\} in the template does not suit .*of type"):
+        with pytest.raises(InputError, match=r"\{a\} in the template does not fit .*of type"):
             filled("{a}", a=value)
 
     @pytest.mark.parametrize("spec", [".2f", "03d", "05", ",", "+"])
     def test_text_that_is_no_number_takes_no_format_of_numbers(self, spec):
-        with pytest.raises(InputError, match="does not suit 'n/a'"):
+        with pytest.raises(InputError, match="does not fit 'n/a'"):
             filled(f"{{a:{spec}}}", a="n/a")
 
     @pytest.mark.parametrize("spec", ["", ",", "03d"])

@@ -1,8 +1,8 @@
-"""What the models are: one table that feeds checks, forms, prices, limits and docs.
+"""The catalogue: one table of models that feeds checks, forms, prices, limits and docs.
 
-``models.json`` holds the table; `get_model` and `find_model` look in it, `check_input` holds
-an input against it, `cost_usd` and `limit_for` say what a prediction costs and how many a
-minute may take.
+Read in this order: `models.json` (the table), `model` (what an entry says: fields, price, what is
+secret), `registry` (from a name to a model, and typing mistakes), `check` (every problem of an
+input at once, with `unicode` for what JSON cannot carry), `price` (what a prediction costs).
 """
 
 from __future__ import annotations

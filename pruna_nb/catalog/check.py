@@ -1,7 +1,7 @@
-"""Check an input against a model, and say everything that is wrong with it at once.
+"""Check an input against a model, and report all its problems at once.
 
-A frame of 100,000 rows is checked row by row, so each model's rules are made into plain
-functions once, and an input that is right costs a few dictionary look-ups.
+A frame of 100,000 rows is checked row by row, so each model's rules are compiled to plain
+functions once, and a valid input costs a few dictionary look-ups.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ _WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with an input.
+    """One problem of an input.
 
     Attributes
     ----------
     field : str
-        The field that it concerns.
+        The field's name.
     message : str
         What was given, what is allowed and what to do.
     kind : str
@@ -63,7 +63,7 @@ class Problem:
     kind: Kind
 
     def __str__(self) -> str:
-        """Name the field and say what is wrong."""
+        """Return the field's name and what is wrong with it."""
         return f"{self.field}: {self.message}"
 
 
@@ -71,10 +71,9 @@ def check_input(
     model: Model,
     input: Mapping[str, Any],  # noqa: A002 - the API's word
 ) -> list[Problem]:
-    """Find every problem of an input.
+    """Return every problem of an input.
 
-    A field that takes files may hold anything, or a list of anything: how many there are is
-    checked, not what they are.
+    In a field that takes files only the number of files is checked, not what they are.
 
     Parameters
     ----------
@@ -87,7 +86,7 @@ def check_input(
     Returns
     -------
     list of Problem
-        All of them; empty if the input is right, or the model's fields are not known.
+        Empty if the input is valid, or the model's fields are not known.
 
     Examples
     --------
@@ -108,7 +107,10 @@ def check_input(
             if problem is not None:
                 problems.append(problem)
         elif model.checked:
-            problems.append(_unknown_field(model, name))
+            hint = did_you_mean(near_names(name, model.fields))
+            hint = hint or f" It has {', '.join(model.fields)}."
+            text = f"{model.name} has no such field.{hint}"
+            problems.append(Problem(str(name)[:_SHOWN], text, "unknown"))
         elif (why := unsendable(value)) is not None:
             problems.append(Problem(name, why, "text"))
     if not model.checked:
@@ -125,7 +127,7 @@ def check_input(
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """A model's rules as functions: with all of them, and with the types alone."""
+    """A model's rules as functions: all of them, and those of types only."""
 
     all: Mapping[str, Callable[[Any], Problem | None]]
     types: Mapping[str, Callable[[Any], Problem | None]]
@@ -145,7 +147,7 @@ def _rules(model: Model) -> _Rules:
 
 
 def _checker(model: Model, field: Field, *, types_only: bool) -> Callable[[Any], Problem | None]:
-    """Make the function that checks one field's value."""
+    """Return the function that checks one field's value."""
     tests: list[Callable[[Any], Problem | None]] = []
     if field.media:
         tests.append(_media_count(field, types_only=types_only))
@@ -161,6 +163,7 @@ def _checker(model: Model, field: Field, *, types_only: bool) -> Callable[[Any],
         if value is None:
             return Problem(field.name, f"None was given; {needed}.", "null")
         if (why := unsendable(value)) is not None:
+            # The reason quotes the value, which a secret forbids.
             text = "the value (a secret) is not text" if field.secret else why
             return Problem(field.name, text, "text")
         for test in tests:
@@ -173,9 +176,9 @@ def _checker(model: Model, field: Field, *, types_only: bool) -> Callable[[Any],
 
 
 def _type(field: Field) -> Callable[[Any], Problem | None]:
-    """Check a plain value's type; a bool is no number here, though Python has it so."""
+    # bool is rejected where a number is expected: in Python it is a subclass of int.
     accepts = _ACCEPTS[field.type]
-    each = _ACCEPTS[field.item_type or "string"]
+    accepts_item = _ACCEPTS[field.item_type or "string"]
     is_list = field.type == "array"
 
     def test(value: Any) -> Problem | None:
@@ -183,7 +186,7 @@ def _type(field: Field) -> Callable[[Any], Problem | None]:
             return Problem(field.name, _wrong_type(field, value, field.type), "type")
         if is_list:
             for index, item in enumerate(value):
-                if not each(item):
+                if not accepts_item(item):
                     text = _wrong_type(field, item, field.item_type or "string")
                     return Problem(field.name, f"item {index + 1}: {text}", "type")
         return None
@@ -204,38 +207,53 @@ _ACCEPTS: Final[Mapping[str, Callable[[Any], bool]]] = {
 
 
 def _limits(field: Field) -> list[Callable[[Any], Problem | None]]:
-    """Make the checks of choice, range, step and count that a field has."""
+    """Return the checks of choice, range, step and count that a field has."""
     tests: list[Callable[[Any], Problem | None]] = []
-    name = field.name
     if field.choices:
-        choices = field.choices
-        tests.append(
-            lambda value: (
-                None if value in choices else Problem(name, _choice(field, value), "choice")
-            )
-        )
+        tests.append(_choice(field))
     if field.minimum is not None or field.maximum is not None:
         low = -math.inf if field.minimum is None else field.minimum
         high = math.inf if field.maximum is None else field.maximum
-        tests.append(
-            lambda value: (
-                None
-                if low <= value <= high
-                else Problem(
-                    name, f"{_show(field, value)} is out of range; {_range(field)}.", "range"
-                )
-            )
-        )
-    if field.multiple_of is not None:
-        step = field.multiple_of
-        tests.append(lambda value: None if value % step == 0 else _step(field, value, step))
+
+        def is_in_range(value: Any) -> Problem | None:
+            if low <= value <= high:
+                return None
+            text = f"{_show(field, value)} is out of range; {_range(field)}."
+            return Problem(field.name, text, "range")
+
+        tests.append(is_in_range)
+    if (step := field.multiple_of) is not None:
+
+        def is_multiple(value: int) -> Problem | None:
+            if value % step == 0:
+                return None
+            below = value - value % step
+            text = f"{value} is not a multiple of {step}; use {below} or {below + step}."
+            return Problem(field.name, text, "multiple")
+
+        tests.append(is_multiple)
     if field.min_items is not None or field.max_items is not None:
         tests.append(lambda value: _count(field, len(value)))
     return tests
 
 
+def _choice(field: Field) -> Callable[[Any], Problem | None]:
+    # Ratios consist of similar characters, but 16:10 is not near 1:1.
+    words = [word for word in field.choices if isinstance(word, str) and word[:1].isalpha()]
+
+    def test(value: Any) -> Problem | None:
+        if value in field.choices:
+            return None
+        hint = did_you_mean(map(repr, near_names(value, words)[:1]))
+        allowed = ", ".join(map(repr, field.choices))
+        text = f"{_show(field, value)} is not allowed.{hint} Allowed are {allowed}."
+        return Problem(field.name, text, "choice")
+
+    return test
+
+
 def _media_count(field: Field, *, types_only: bool) -> Callable[[Any], Problem | None]:
-    """Check how many files a field is given; one file alone counts as a list of one."""
+    """Return the check of how many files a field gets; a single file counts as a list of one."""
     is_list = field.type == "array"
 
     def test(value: Any) -> Problem | None:
@@ -266,18 +284,18 @@ def _count(field: Field, given: int) -> Problem | None:
 
 
 def _one_output(value: int) -> Problem | None:
-    # How several outputs of one prediction are delivered is not published.
+    # The API does not document how several outputs of one prediction are delivered.
     if value <= 1:
         return None
     text = (
-        f"{value} given; more than one output a prediction cannot be fetched. "
-        "Leave it out, and ask for several pictures a prompt with samples=."
+        f"{value} given; only one output per prediction can be downloaded. "
+        "Leave it out, and use samples= for several pictures per prompt."
     )
     return Problem("num_outputs", text, "outputs")
 
 
 def _conditions(model: Model) -> tuple[Callable[[Mapping[str, Any]], list[Problem]], ...]:
-    """Make the checks of fields that go together, one for each value that they hang on."""
+    """Return the checks of fields that need a value of another, one for each such value."""
     groups: dict[tuple[str, Any], list[str]] = {}
     for field in model.fields.values():
         for other, value in (field.only_when or {}).items():
@@ -289,7 +307,7 @@ def _conditions(model: Model) -> tuple[Callable[[Mapping[str, Any]], list[Proble
         def test(given: Mapping[str, Any]) -> list[Problem]:
             value = given.get(other)
             if not isinstance(value, (str, int, float, type(None))):
-                return []  # its type is wrong, which is told of it itself
+                return []  # its type is wrong, which its own check reports
             if (default if value is None else value) == wanted:
                 text = f"missing; {other}={wanted!r} needs it."
                 return [Problem(name, text, "missing") for name in names if given.get(name) is None]
@@ -305,13 +323,6 @@ def _conditions(model: Model) -> tuple[Callable[[Mapping[str, Any]], list[Proble
     return tuple(rule(other, value, names) for (other, value), names in groups.items())
 
 
-def _unknown_field(model: Model, name: object) -> Problem:
-    near = near_names(name, model.fields)
-    hint = did_you_mean(near) or f" It has {', '.join(model.fields)}."
-    text = f"{model.name} has no such field.{hint}"
-    return Problem(str(name)[:_SHOWN], text, "unknown")
-
-
 def _wrong_type(field: Field, value: object, wanted: str) -> str:
     if wanted == "integer":
         return f"{_show(field, value)} is {not_whole(field.name, value)}"
@@ -319,13 +330,13 @@ def _wrong_type(field: Field, value: object, wanted: str) -> str:
 
 
 def not_whole(name: str, value: object) -> str | None:
-    """Return what a value is that should be a whole number, and what to do; None if it is one."""
+    """Return why a value is not a whole number, and what to do; None if it is one."""
     if _ACCEPTS["integer"](value):
         return None
     if isinstance(value, float) and value.is_integer() and abs(value) >= EXACT:
         return (
-            "a float, which from 2**53 on has lost the last digits of a whole number. Keep the "
-            f'column whole from where it is read on, such as with dtype={{"{name}": "Int64"}}.'
+            "a float; from 2**53 on, floats lose the last digits of whole numbers. Read the "
+            f'column as integers, such as with dtype={{"{name}": "Int64"}}.'
         )
     return f"{_kind_of(value)}; give a whole number."
 
@@ -344,14 +355,6 @@ def _kind_of(value: object) -> str:
     return f"of type {type(value).__name__}"
 
 
-def _choice(field: Field, value: object) -> str:
-    # Ratios are alike in their letters alone: 16:10 is not near 1:1.
-    words = [each for each in field.choices if isinstance(each, str) and each[:1].isalpha()]
-    hint = did_you_mean(map(repr, near_names(value, words)[:1]))
-    allowed = ", ".join(repr(each) for each in field.choices)
-    return f"{_show(field, value)} is not allowed.{hint} Allowed are {allowed}."
-
-
 def _range(field: Field) -> str:
     unit = f" {field.unit}" if field.unit else ""
     if field.minimum is None:
@@ -359,12 +362,6 @@ def _range(field: Field) -> str:
     if field.maximum is None:
         return f"give at least {field.minimum:g}{unit}"
     return f"give {field.minimum:g} to {field.maximum:g}{unit}"
-
-
-def _step(field: Field, value: int, step: int) -> Problem:
-    below = value - value % step
-    text = f"{value} is no multiple of {step}; give {below} or {below + step}."
-    return Problem(field.name, text, "multiple")
 
 
 def _media(field: Field) -> str:

@@ -1,4 +1,4 @@
-"""What a model is: its name, what it takes, what it makes."""
+"""What a model is: its fields, its output, its limit and its price."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pruna_nb.errors import SettingsError
 from pruna_nb.redact import mask_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from fractions import Fraction
 
 Output = Literal["image", "video", "zip", "unknown"]
 FieldType = Literal["string", "integer", "number", "boolean", "array"]
 
+# The lowest published limit of an image model, for models whose limit is not published.
 DEFAULT_REQUESTS_PER_MINUTE: Final = 150
-"""The lowest published limit of an image model, for models whose limit is not published."""
 
 ENDPOINT_LIMITS: Final[Mapping[str, tuple[int, float]]] = MappingProxyType(
     {"status": (30_000, 60.0), "delivery": (10_000, 60.0), "files": (10_000, 60.0)}
 )
-"""Requests and seconds, for one key, of what is not a prediction."""
+"""Requests and seconds, for one key, of the endpoints beside predictions."""
 
 _FIELD_TYPES = ("string", "integer", "number", "boolean", "array")
 _MEDIA_KINDS = ("image", "video", "audio", "zip")
@@ -42,13 +42,13 @@ class Field:
     type : {"string", "integer", "number", "boolean", "array"}
         The JSON type of the value.
     required : bool
-        Whether a prediction needs it.
+        Whether every prediction needs it.
     default : object
-        What the service takes if it is not given. Lists are tuples here.
+        What the service uses if it is left out. Lists are tuples here.
     has_default : bool
         Whether a default is published; if not, `default` is None and means nothing.
     choices : tuple
-        The values allowed; empty if any.
+        The allowed values; empty if all are.
     minimum, maximum : float or None
         The range, both ends included.
     multiple_of : int or None
@@ -58,7 +58,7 @@ class Field:
     item_type : str or None
         The JSON type of a list's items.
     media : tuple of str
-        The kinds of file it takes: "image", "video", "audio", "zip"; empty for plain values.
+        The kinds of file it accepts: "image", "video", "audio", "zip"; empty for plain values.
     secret : bool
         Whether the value must never be shown.
     only_when : mapping or None
@@ -123,23 +123,23 @@ class Model:
     Attributes
     ----------
     name : str
-        What the header ``Model`` carries.
+        The value of the header ``Model``.
     task : str
         Such as "text-to-image".
     output : {"image", "video", "zip", "unknown"}
-        What it makes.
+        The kind of its output.
     requests_per_minute : int or None
         The limit for one key; None if it is not published (see `limit_for`).
     try_sync : bool
-        Whether waiting for the answer in the request itself suits it.
+        Whether single calls may wait for the result in the request itself.
     price : Price or None
         None if it is not published.
     fields : mapping of str to Field
-        What the input may hold, in the service's order.
+        The fields of its input, in the service's order.
     known : bool
-        Whether the catalogue knows its fields. If not, it is sent unchecked.
+        Whether the catalogue knows its fields. If not, inputs are sent unchecked.
     note : str
-        What else is worth knowing; empty for most.
+        A remark; mostly empty.
     unchecked : bool
         Whether a call lets fields, choices and ranges pass that the catalogue does not know.
     """
@@ -164,7 +164,7 @@ class Model:
     @property
     def required(self) -> tuple[str, ...]:
         """The names of the fields that a prediction needs."""
-        return tuple(name for name, each in self.fields.items() if each.required)
+        return tuple(name for name, field in self.fields.items() if field.required)
 
     @property
     def media_fields(self) -> tuple[Field, ...]:
@@ -186,7 +186,7 @@ class Model:
 
 
 def limit_for(model: Model) -> tuple[int, float]:
-    """Give the limit of a model for one key: requests, and the seconds they count over.
+    """Return the limit of a model for one key: requests, and the seconds of their window.
 
     A model whose limit is not published gets the lowest published limit of an image model.
 
@@ -200,7 +200,7 @@ def limit_for(model: Model) -> tuple[int, float]:
 
 
 def parse_ratio(text: object) -> Fraction | None:
-    """Read an aspect ratio or a size as width over height.
+    """Return an aspect ratio or a size as width over height.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def parse_ratio(text: object) -> Fraction | None:
     Returns
     -------
     Fraction or None
-        None for what is no ratio, such as "custom", "match_input_image" or None.
+        None if it is not a ratio, such as "custom", "match_input_image" or None.
 
     Examples
     --------
@@ -231,17 +231,17 @@ def parse_ratio(text: object) -> Fraction | None:
 
 
 def _is_count(text: str) -> bool:
-    # Nine digits are plenty; int() of thousands of them is slow, and at last refused.
+    # int() of thousands of digits is slow, and of more than 4,300 an error.
     return re.fullmatch(r"\s*[1-9][0-9]{0,8}\s*", text) is not None
 
 
 def field_from_spec(name: str, spec: Mapping[str, Any], *, required: bool) -> Field:
-    """Read one field as models.json writes it.
+    """Return the field that an entry of models.json describes.
 
     Raises
     ------
     SettingsError
-        If the specification has a word or a type that is not known.
+        If the entry has an unknown key, type or kind of media.
     """
     known = set(Field.__dataclass_fields__) - {"name", "required", "has_default"}
     if unknown := sorted(set(spec) - known):
@@ -249,12 +249,12 @@ def field_from_spec(name: str, spec: Mapping[str, Any], *, required: bool) -> Fi
         raise SettingsError(msg)
     kind = spec.get("type")
     if kind not in _FIELD_TYPES:
-        msg = f"field {name!r}: type {kind!r} is none of {', '.join(_FIELD_TYPES)}"
+        msg = f"field {name!r}: type {kind!r} is not one of {', '.join(_FIELD_TYPES)}"
         raise SettingsError(msg)
     media = spec.get("media", ())
     media = (media,) if isinstance(media, str) else tuple(media)
-    if strange := [each for each in media if each not in _MEDIA_KINDS]:
-        msg = f"field {name!r}: media {strange} is none of {', '.join(_MEDIA_KINDS)}"
+    if strange := [name for name in media if name not in _MEDIA_KINDS]:
+        msg = f"field {name!r}: media {strange} is not one of {', '.join(_MEDIA_KINDS)}"
         raise SettingsError(msg)
     default = spec.get("default")
     only_when = spec.get("only_when")
@@ -274,7 +274,7 @@ def field_from_spec(name: str, spec: Mapping[str, Any], *, required: bool) -> Fi
 
 
 def model_from_spec(name: str, spec: Mapping[str, Any]) -> Model:
-    """Read one model as models.json writes it.
+    """Return the model that an entry of models.json describes.
 
     Raises
     ------
@@ -283,7 +283,7 @@ def model_from_spec(name: str, spec: Mapping[str, Any]) -> Model:
     """
     required = tuple(spec.get("required", ()))
     specs: Mapping[str, Mapping[str, Any]] = spec["fields"]
-    if missing := [each for each in required if each not in specs]:
+    if missing := [field for field in required if field not in specs]:
         msg = f"model {name!r}: required but not among the fields: {', '.join(missing)}"
         raise SettingsError(msg)
     price = spec.get("price")
@@ -294,14 +294,12 @@ def model_from_spec(name: str, spec: Mapping[str, Any]) -> Model:
         requests_per_minute=spec["requests_per_minute"],
         try_sync=spec["try_sync"],
         price=Price(**price) if price else None,
-        fields=MappingProxyType(_fields(specs, required)),
+        fields=MappingProxyType(
+            {
+                field: field_from_spec(field, fields_spec, required=field in required)
+                for field, fields_spec in specs.items()
+            }
+        ),
         known=bool(specs),
         note=spec.get("note", ""),
     )
-
-
-def _fields(specs: Mapping[str, Mapping[str, Any]], required: Iterable[str]) -> dict[str, Field]:
-    needed = frozenset(required)
-    return {
-        each: field_from_spec(each, spec, required=each in needed) for each, spec in specs.items()
-    }

@@ -1,4 +1,4 @@
-"""What a prediction costs, in USD, as far as the service publishes it."""
+"""The cost of predictions in USD, as far as the service publishes prices."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ if TYPE_CHECKING:
 
 
 def exact(amount: float | Decimal) -> Decimal:
-    """Return the decimal number that a float is written as.
+    """Return a float as the decimal number that was written.
 
-    Prices are decimals, and floats are not: 60,000 x 0.025 in floats is not 1,500, and a sum of
-    2.56 can be more than 2.56.
+    With floats, the sum of 60,000 prices of 0.025 is not 1,500, and one of 2.56 may exceed 2.56.
 
     Examples
     --------
@@ -26,7 +25,7 @@ def exact(amount: float | Decimal) -> Decimal:
 
 
 def total_usd(amounts: Iterable[float | Decimal]) -> Decimal:
-    """Return the exact sum of sums of money.
+    """Return the exact sum of amounts.
 
     Examples
     --------
@@ -37,7 +36,7 @@ def total_usd(amounts: Iterable[float | Decimal]) -> Decimal:
 
 
 def usd_text(amount: float | Decimal) -> str:
-    """Write a sum of money, rounded up: cents, and a hundredth of one below a dollar.
+    """Return an amount as text, rounded up to cents, or to 0.0001 below a dollar.
 
     Examples
     --------
@@ -60,11 +59,11 @@ def cost_usd(
     *,
     seconds: float | None = None,
 ) -> float | None:
-    """Estimate what one prediction costs, never below what it will be.
+    """Return the cost of one prediction; never less than what will be charged.
 
     - **Images** cost their price, times ``num_outputs`` where a model has that field.
-    - **A range** (p-image-upscale: 0.005 to 0.01) counts as its upper end, since what
-      decides within the range is not published.
+    - **A range** (p-image-upscale: 0.005 to 0.01) counts as its upper end, since the service
+      does not publish what decides.
     - **Try-on** adds its price for each garment after the first.
     - **Video** costs its seconds times the price for its resolution, the cheaper one for a
       draft. Where another input decides the length (an audio track, a source video), the
@@ -73,11 +72,11 @@ def cost_usd(
     Parameters
     ----------
     model : Model
-        As `get_model` gives it.
+        As `get_model` returns it.
     input : mapping
-        The fields that are sent; what is missing counts with its default.
+        The fields that are sent; a missing one counts with its default.
     seconds : float, optional
-        How long the output video is, once that is known.
+        The length of the output video, once it is known.
 
     Returns
     -------
@@ -115,7 +114,7 @@ def _video_cost(
     model: Model, price: Price, given: Mapping[str, Any], measured: float | None
 ) -> float | None:
     """Return seconds times the rate; None where the length or the rate is not known."""
-    # Without a duration, or beside a sound track, another input sets the length.
+    # Without a duration, or with an audio track, another input decides the length.
     asked = "duration" in model.fields and given.get("audio") is None
     seconds = _value(model, given, "duration") if asked else measured
     rates = price.usd_by_resolution
@@ -136,11 +135,11 @@ def _value(model: Model, given: Mapping[str, Any], name: str) -> object:
 
 
 def price_text(prices: Sequence[float | None]) -> str:
-    """Return the sum of prices; of what is not published, no part of a sum."""
+    """Return the sum of prices as text, unless one of them is not published."""
     known = [price for price in prices if price is not None]
     return usd_text(total_usd(known)) if len(known) == len(prices) else "price not published"
 
 
 def at_most_text(prices: Sequence[float | None]) -> str:
-    """Return what may be charged for predictions of some prices."""
+    """Return the most that predictions of these prices may cost, as text."""
     return price_text(prices) if None in prices else f"{price_text(prices)} at most"

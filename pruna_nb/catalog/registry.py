@@ -1,8 +1,8 @@
-"""Which models there are, and which are meant.
+"""The registry of models: look-up by name, and models added by the user.
 
-The catalogue is always behind the service, where new models appear within days. So a name
-that it does not know is sent as it is, after one warning; only a name that looks like a slip
-of the pen, or that is the first word of several models (flux, qwen), is refused.
+The service gets new models within days, so the catalogue is never complete. A name that it does
+not know is sent unchanged after one warning; only a name that looks like a typing mistake, or is
+the first word of several models (flux, qwen), is refused.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import threading
 import warnings
 from dataclasses import replace
+from difflib import SequenceMatcher
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
     from pruna_nb.arguments import Problems
 
+# Two words of at least this similarity (difflib's ratio) count as one, misspelt.
 _ALIKE: Final = 0.75
-"""How alike two words must be for the one to pass as the other misspelt (difflib's ratio)."""
 
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
 
@@ -40,7 +41,7 @@ renew_in_child(sys.modules[__name__])
 
 
 class UnknownModelWarning(UserWarning):
-    """A model that the catalogue does not know is used as it is."""
+    """A model is used that the catalogue does not know."""
 
 
 @lru_cache(maxsize=1)
@@ -50,22 +51,22 @@ def _packaged() -> Mapping[str, Model]:
 
 
 def model_names() -> tuple[str, ...]:
-    """Give the names of all models: the packaged ones, then those registered since."""
+    """Return the names of all models: the packaged ones, then those registered since."""
     return tuple({**_packaged(), **_registered})
 
 
 def all_models() -> tuple[Model, ...]:
-    """Give all models, in the order of `model_names`."""
+    """Return all models, in the order of `model_names`."""
     return tuple({**_packaged(), **_registered}.values())
 
 
 def get_model(name: str) -> Model:
-    """Look a model up by its exact name.
+    """Return the model of exactly this name.
 
     Raises
     ------
     UnknownModelError
-        If the catalogue has no such model; it names those with a near name.
+        If the catalogue has no such model; the message suggests similar names.
 
     Examples
     --------
@@ -79,14 +80,14 @@ def get_model(name: str) -> Model:
 
 
 def find_model(name: str, *, unchecked: bool = False) -> Model:
-    """Find what is meant by a name, known or not.
+    """Return the model that a call means by a name, known or not.
 
     Parameters
     ----------
     name : str
         The model's name.
     unchecked : bool
-        Take any name that is not known as it is, without a warning.
+        Accept an unknown name without a warning, and leave inputs unchecked.
 
     Returns
     -------
@@ -97,12 +98,12 @@ def find_model(name: str, *, unchecked: bool = False) -> Model:
     Raises
     ------
     UnknownModelError
-        If the name looks like a known one misspelt, or could be no model's name at all.
+        If the name looks like a misspelt known one, or is not a valid model name.
 
     Warns
     -----
     UnknownModelWarning
-        Once a process for each name that is not known.
+        Once per process for each unknown name.
     """
     model = lookup_model(name)
     if unchecked:
@@ -110,7 +111,17 @@ def find_model(name: str, *, unchecked: bool = False) -> Model:
     if _look_up(name) is None:
         if _likely(name):
             raise UnknownModelError(_unknown_text(name))
-        _warn_once(name)
+        with _lock:
+            is_new = name not in _warned
+            _warned.add(name)
+        if is_new:
+            warnings.warn(
+                f"the catalogue does not know the model {name!r}: its input is sent unchecked, at "
+                f"150 requests a minute, and its price is unknown. Describe it with "
+                f"pruna_nb.register_model({name!r}, ...).",
+                UnknownModelWarning,
+                stacklevel=2,
+            )
     return model
 
 
@@ -136,7 +147,7 @@ def lookup_model(name: str) -> Model:
         price=None,
         fields=MappingProxyType({}),
         known=False,
-        note="Not in the catalogue: sent as it is.",
+        note="Not in the catalogue: sent unchecked.",
     )
 
 
@@ -156,17 +167,17 @@ def register_model(
     Parameters
     ----------
     name : str
-        What the header ``Model`` is to carry.
+        The value of the header ``Model``.
     task, output : str
         Such as "text-to-image", and "image", "video" or "zip".
     requests_per_minute : int or None
-        The limit for one key; None counts as 150.
+        The limit of one key; None counts as 150.
     try_sync : bool
-        Whether single calls may wait for the answer in the request itself.
+        Whether single calls may wait for the result in the request itself.
     price_usd : float or None
         For one output; None if it is not known.
     fields : mapping, optional
-        Each field's name and what is known of it: ``type`` ("string", "integer", "number",
+        Each field's name and its specification: ``type`` ("string", "integer", "number",
         "boolean", "array") and, where they apply, ``default``, ``choices``, ``minimum``,
         ``maximum``, ``multiple_of``, ``min_items``, ``max_items``, ``item_type``, ``media``,
         ``secret``, ``only_when``, ``unit``, ``help``. Without fields, inputs are sent unchecked.
@@ -196,7 +207,7 @@ def register_model(
     if not _PLAIN_NAME.fullmatch(name):
         raise SettingsError(_invalid_name(name))
     if output not in ("image", "video", "zip"):
-        msg = f"output {output!r} is none of image, video, zip"
+        msg = f"output {output!r} is not one of image, video, zip"
         raise SettingsError(msg)
     if requests_per_minute is not None and requests_per_minute < 1:
         msg = f"requests_per_minute must be 1 or more, not {requests_per_minute!r}"
@@ -220,28 +231,29 @@ def register_model(
 
 
 NO_MODEL = "(no such model)"
-"""Stands for a model that could not be found, while the rest of a call is checked."""
+"""Stands for a model that was not found, while the rest of a call is checked."""
 
 
 def read_model(model: object, problems: Problems, *, unchecked: bool = False) -> Model:
-    """Return the model that an argument means; what is wrong with it is noted.
+    """Return the model that an argument means; a mistake is added to `problems`.
 
     Parameters
     ----------
     model : str or Model
         A name, as `find_model` takes it.
     problems : Problems
-        Where it is noted that there is no such model; one of which nothing is known is returned
-        then, so that what does not depend on it is checked too.
+        Gets the mistake if there is no such model. A model without fields is returned then, so
+        that the rest of the call can be checked too.
     unchecked : bool
-        Take any name that is not known.
+        Accept an unknown name, and leave inputs unchecked.
     """
     if isinstance(model, Model):
         return replace(model, unchecked=True) if unchecked else model
     with problems.noted():
         if not isinstance(model, str):
-            given = f"{described(model)} was given"
-            raise InputError(f"model must be a model's name, such as 'p-image'; {given}.")
+            raise InputError(
+                f"model must be a model's name, such as 'p-image'; {described(model)} was given."
+            )
         return find_model(str.__str__(model), unchecked=unchecked or model == NO_MODEL)
     return find_model(NO_MODEL, unchecked=True)
 
@@ -254,64 +266,35 @@ def _look_up(name: str) -> Model | None:
     return _registered.get(name) or _packaged().get(name)
 
 
-def _warn_once(name: str) -> None:
-    with _lock:
-        if name in _warned:
-            return
-        _warned.add(name)
-    warnings.warn(
-        f"the catalogue does not know the model {name!r}: its input is sent unchecked, at "
-        f"150 requests a minute, at a price that is not known. pruna_nb.register_model({name!r}, "
-        "...) makes it known.",
-        UnknownModelWarning,
-        stacklevel=3,
-    )
-
-
 def _unknown_text(name: str) -> str:
-    near, likely = near_names(name, model_names()), _likely(str(name))
-    near = [*likely, *(each for each in near if each not in likely)][:3]
+    near = dict.fromkeys([*_likely(str(name)), *near_names(name, model_names())])
+    hint = did_you_mean(list(near)[:3])
     return (
-        f"no model {shown(name)} in the catalogue.{did_you_mean(near)} If it is new, add it with "
+        f"no model {shown(name)} in the catalogue.{hint} If it is new, add it with "
         f"pruna_nb.register_model({shown(name)}, ...) or pass unchecked=True; "
-        "pruna_nb.models() lists those that are known."
+        "pruna_nb.models() lists the known models."
     )
 
 
 def _likely(name: str) -> list[str]:
-    """Give the known names that this one is likely to stand for: the one misspelt, or a family."""
-    meant = _meant(name)
-    return _family(name) if meant is None else [meant]
-
-
-def _meant(name: str) -> str | None:
-    """Give the known name of which this one is a likely misspelling, if there is one.
-
-    A number sets models apart (flux-2-klein-4b, -9b), and so does one word more
-    (p-image-2), so only words without digits can be misspelt.
-    """
-    words = fold_name(name).split("-")
+    """Return the known names that a name probably means: one misspelt, or a family's models."""
+    folded = fold_name(name)
+    words = folded.split("-")
     for known in model_names():
-        theirs = known.split("-")
-        if "".join(words) == "".join(theirs):
-            return known
-        if len(words) == len(theirs) and all(
-            mine == other or _misspelt(mine, other)
-            for mine, other in zip(words, theirs, strict=True)
+        known_words = known.split("-")
+        if "".join(words) == "".join(known_words):
+            return [known]
+        if len(words) == len(known_words) and all(
+            word == known_word or _is_misspelt(word, known_word)
+            for word, known_word in zip(words, known_words, strict=True)
         ):
-            return known
-    return None
+            return [known]
+    # "flux" or "qwen" is the first word of several models, and the name of none.
+    return [known for known in model_names() if known.split("-")[0] == folded]
 
 
-def _family(name: str) -> list[str]:
-    """Give the models whose first word this is: "flux" is said of several, and names none."""
-    word = fold_name(name)
-    return [known for known in model_names() if known.split("-")[0] == word]
-
-
-def _misspelt(word: str, known: str) -> bool:
+def _is_misspelt(word: str, known: str) -> bool:
+    # A number tells models apart (flux-2-klein-4b, -9b): another digit is another model.
     if any(letter.isdigit() for letter in word + known):
         return False
-    import difflib
-
-    return difflib.SequenceMatcher(None, word, known).ratio() >= _ALIKE
+    return SequenceMatcher(None, word, known).ratio() >= _ALIKE

@@ -1,4 +1,4 @@
-"""Values that JSON does not carry whole, found before they are sent."""
+"""Values that JSON cannot carry unchanged, found before they are sent."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ _BITS_OF_A_FLOAT = 1023
 
 
 def broken_at(value: object) -> tuple[str, int] | None:
-    r"""Return where text holds half a character, as text does that was cut inside an emoji.
+    r"""Return where a text holds a lone surrogate, such as after a cut inside an emoji.
 
-    UTF-8 has no bytes for it (a lone surrogate), so no service, file or database takes it whole.
+    UTF-8 cannot encode it, so no service, file or database accepts it.
 
     Returns
     -------
     tuple of str and int, or None
-        The text, and the place in it; of a list or a dict, of the first such text within.
+        The text and the position; in a list or a dict, of the first such text.
 
     Examples
     --------
@@ -31,19 +31,21 @@ def broken_at(value: object) -> tuple[str, int] | None:
 
 
 def unsendable(value: object) -> str | None:
-    """Return why no service would get a value as it is, and what to do; None where it would.
-
-    Text must be valid Unicode. A whole number beyond those of a float is none to most readers of
-    JSON, and one of more than 4,300 digits none to Python's.
-    """
-    if (place := broken_at(value)) is not None:
-        return _broken_words(*place)
+    """Return why no service would receive a value unchanged, and what to do; None if it would."""
+    if (broken := broken_at(value)) is not None:
+        text, position = broken
+        shown = ascii(text[max(0, position - 20) : position + 1])
+        return (
+            f"holds half a character at position {position + 1} ({shown}), as text does that was "
+            "cut inside an emoji; it is not valid Unicode. Correct the text."
+        )
     if _is_too_large(value):
-        return "holds a number of more than 308 digits, which JSON does not carry. Correct it."
+        return "holds a number of more than 308 digits, which JSON cannot carry. Correct it."
     return None
 
 
 def _is_too_large(value: object) -> bool:
+    # Most JSON readers turn a number into a float, and Python refuses one of 4,300 digits.
     if isinstance(value, int):
         return value.bit_length() > _BITS_OF_A_FLOAT
     return any(map(_is_too_large, _parts(value)))
@@ -53,12 +55,3 @@ def _parts(value: object) -> list[object]:
     if isinstance(value, (list, tuple)):
         return list(value)
     return [*value, *value.values()] if isinstance(value, dict) else []
-
-
-def _broken_words(text: str, place: int) -> str:
-    """Return what is wrong with text that `broken_at` found, and what to do."""
-    shown = ascii(text[max(0, place - 20) : place + 1])
-    return (
-        f"holds half a character at position {place + 1} ({shown}), as text does that was cut "
-        "inside an emoji; it is not valid Unicode. Correct the text."
-    )

@@ -95,7 +95,7 @@ def test_a_404_is_gone_at_once_where_the_services_own_clock_says_that_a_day_is_o
     assert time.monotonic() - began < fetch.MISSING_SECONDS / 3
     assert {outcome.status for outcome in outcomes} == {"failed"}
     (said,) = {outcome.error for outcome in outcomes}
-    assert said.endswith("It may have been charged. Run the row again to make it anew.")
+    assert said.endswith("It may have been charged. Run the row again to generate it once more.")
     assert states() == ["expired"] * ROWS
     (line,) = announcements(planned(prompts(ROWS)).plan)
     assert line == (

@@ -397,7 +397,7 @@ def test_a_prediction_that_never_ends_is_given_up_and_taken_up_later(service):
     assert counts == {"succeeded": 2, "pending": 1}
     (waiting,) = [outcome for outcome in outcomes if outcome.status == "pending"]
     assert "after 0.5 s" in waiting.error
-    assert "not sent anew" in waiting.error
+    assert "nothing is sent or paid again" in waiting.error
     _, again = work(prompts(3), timeout=0.5)
     assert service.charged == 3
     assert Counter(outcome.status for outcome in again) == {"succeeded": 2, "pending": 1}

@@ -104,7 +104,7 @@ def test_a_range_names_its_ends_and_its_unit():
 
 def test_a_step_names_the_two_values_beside():
     size = {"prompt": "x", "aspect_ratio": "custom", "width": 1000, "height": 1024}
-    assert text("p-image", size) == "width: 1000 is no multiple of 16; give 992 or 1008."
+    assert text("p-image", size) == "width: 1000 is not a multiple of 16; use 992 or 1008."
 
 
 def test_width_and_height_need_the_custom_ratio():

@@ -104,7 +104,7 @@ def test_a_known_model_is_found_without_a_warning(name):
 
 @pytest.mark.parametrize("name", model_names())
 def test_no_known_name_is_taken_for_another_misspelt(name):
-    assert registry._meant(name) == name
+    assert registry._likely(name) == [name]
 
 
 def test_a_registered_model_is_checked_priced_and_limited():

@@ -66,7 +66,7 @@ def test_a_column_that_is_missing_is_named_with_near_ones(products, generate, se
         ("a {color[0]}", r"No column 'color\[0\]' for the template"),
         ("a {color!r}", "No column 'color!r' for the template"),
         ("a {color:{price}}", "cannot be read"),
-        ("a {color:d}", "row 'm': prompt: {color:d} in the template does not suit 'red'"),
+        ("a {color:d}", "row 'm': prompt: {color:d} in the template does not fit 'red'"),
     ],
 )
 def test_a_template_that_asks_for_more_than_columns_is_refused(
