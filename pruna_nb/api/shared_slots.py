@@ -15,7 +15,7 @@ import warnings
 from typing import TYPE_CHECKING, TypeVar
 
 from pruna_nb.api.slots import Ledger
-from pruna_nb.files.folders import make_private
+from pruna_nb.files.disk import make_private
 from pruna_nb.files.lock_holders import holder_of
 
 if TYPE_CHECKING:

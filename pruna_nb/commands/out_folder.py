@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from pruna_nb.errors import InputError
+from pruna_nb.files.disk import replacing
 from pruna_nb.tables.files import PACKED, kind_of
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ class OutFolder:
                 self._made[name] = entry
                 break
             if not os.path.lexists(self.folder / name) or self._is_replaceable(name, here):
-                self._write(name, lambda file: _copy(source, file))
+                with replacing(self.folder / name) as file:
+                    _copy(source, file)
                 self._made[name] = entry
                 break
         return self.folder / name
@@ -130,7 +132,8 @@ class OutFolder:
         content = json.dumps(
             {_FORMAT: {key: asdict(each) for key, each in (others | self._made).items()}}, indent=1
         )
-        self._write(MANIFEST, lambda file: file.write(content.encode()))
+        with replacing(self.folder / MANIFEST) as file:
+            file.write(content.encode())
 
     def _is_free_for_table(self, name: str) -> bool:
         """Whether the table may be written there: no file, or the same table's earlier one."""
@@ -165,16 +168,6 @@ class OutFolder:
             return None if path.is_symlink() or not path.is_file() else _digest(path)
         except OSError:  # a file that we may not read is not ours
             return None
-
-    def _write(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
-        """Write a file whole, beside its place, and put it there in place of what was there."""
-        part = self.folder / f".{secrets.token_hex(8)}.part"
-        try:
-            with part.open("xb") as file:  # "x" follows no link
-                write(file)
-            part.replace(self.folder / name)
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def entries_of(folder: Path) -> dict[str, ManifestEntry]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from pruna_nb.comparison.pairs import pair_key, votes_name
 from pruna_nb.errors import CacheError, InputError
 from pruna_nb.files import strict_json
-from pruna_nb.files.folders import make_private
+from pruna_nb.files.disk import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

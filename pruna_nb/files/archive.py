@@ -6,12 +6,10 @@ A trainer of pictures takes ``photo.jpg`` with ``photo.txt``; a trainer of edits
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
 import unicodedata
-import uuid
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb import arguments
 from pruna_nb.errors import InputError, TooLargeError
+from pruna_nb.files.disk import replacing
 from pruna_nb.files.inputs import FILE_BYTES_AT_MOST, Media
 from pruna_nb.templates import is_missing
 from pruna_nb.text import shown
@@ -227,23 +226,18 @@ def write_zip(members: Sequence[tuple[str, Media | str]], to: str | Path) -> Pat
     path = arguments.path("path", to)
     if not path.name or os.path.isdir(path):  # noqa: PTH112 - as above
         raise InputError(f"{shown(str(path), 300)} is a folder; give the archive's own name.")
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        with zipfile.ZipFile(part, "w") as archive:
+        with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
             for name, content in members:
                 # Pictures are compressed already.
                 with _open(content) as source, archive.open(_member(name), "w") as target:
                     shutil.copyfileobj(source, target)
-        part.replace(path)
     except FileNotFoundError:
         msg = f"{str(path)!r} cannot be written: there is no folder {str(path.parent)!r}."
         raise InputError(msg) from None
     except OSError as error:
         msg = f"{shown(str(path), 300)} cannot be written: {error.strerror or error}."
         raise InputError(msg) from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
     return path
 
 

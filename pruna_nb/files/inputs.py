@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 
 from pruna_nb.errors import InputError, TooLargeError
 from pruna_nb.files.checks import problem_of, type_of, whole_files
-from pruna_nb.files.regular import open_regular
+from pruna_nb.files.disk import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

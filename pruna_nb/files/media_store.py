@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from pruna_nb.errors import CacheError, DeliveryError
 from pruna_nb.files import owned
 from pruna_nb.files.checks import problem_of, type_of, whole_files
-from pruna_nb.files.folders import make_private, sync_folder
+from pruna_nb.files.disk import make_private, open_regular, sync_folder
 from pruna_nb.files.kinds import BYTES, HEAD_BYTES
-from pruna_nb.files.regular import open_regular
 
 if TYPE_CHECKING:
     from pruna_nb.files.kinds import MediaType

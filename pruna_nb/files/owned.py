@@ -9,7 +9,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from pruna_nb.files import kinds
-from pruna_nb.files.regular import is_own_regular, open_regular
+from pruna_nb.files.disk import is_own_regular, open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

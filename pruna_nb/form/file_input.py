@@ -5,15 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import os
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
 from pruna_nb.errors import CacheError, InputError, PrunaError
-from pruna_nb.files.folders import make_private
+from pruna_nb.files.disk import make_private, replacing
 from pruna_nb.files.inputs import Media, is_address, to_media
 from pruna_nb.files.media_store import unwritable
 from pruna_nb.form.labels import help_of
@@ -73,10 +71,8 @@ def keep_upload(content: bytes, folder: Path, kinds: tuple[str, ...]) -> str:
     try:
         if not path.exists():
             make_private(folder)
-            part = folder / f"{uuid.uuid4().hex}.part"
-            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - for the mode
+            with replacing(path, private=True) as file:
                 file.write(content)
-            part.replace(path)
     except CacheError:
         raise
     except OSError as error:

@@ -8,8 +8,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pruna_nb.errors import InputError
+from pruna_nb.files.disk import open_regular
 from pruna_nb.files.kinds import HEAD_BYTES, sniff
-from pruna_nb.files.regular import open_regular
 from pruna_nb.redact import redact_addresses, redact_values
 from pruna_nb.text import described
 

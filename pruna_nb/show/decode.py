@@ -18,7 +18,7 @@ from pruna_nb.files.decode import (
     upright,
     words_of,
 )
-from pruna_nb.files.regular import open_regular
+from pruna_nb.files.disk import open_regular
 from pruna_nb.show.ratios import fit
 from pruna_nb.text import plain
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
+from pruna_nb.files.disk import open_regular, replacing
 from pruna_nb.show.cells import content_type
 from pruna_nb.show.layout import HEAD_LIMIT
 from pruna_nb.show.markup import (
@@ -88,14 +88,9 @@ def save_page(
         _entry(_Entry(cell, made.get(id(cell)), at), folder, full) for at, cell in enumerate(cells)
     ]
     records = [record(entry.cell, beside=target.parent, file=entry.file) for entry in entries]
-    # beside the target, so that a reader never meets half a page
-    new = target.with_name(f".{target.name}.{os.getpid()}.new")
-    try:
-        page = _page(layout, entries, encode(records), size, title=title, summary=summary)
-        new.write_text(page, encoding="utf-8")
-        new.replace(target)
-    finally:
-        new.unlink(missing_ok=True)
+    page = _page(layout, entries, encode(records), size, title=title, summary=summary)
+    with replacing(target) as file:
+        file.write(page.encode())
     return target
 
 
@@ -128,15 +123,12 @@ def _copy(cell: Cell, target: Path) -> None:
     if target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    new = target.with_name(f".{target.name}.{os.getpid()}.new")
-    try:
+    with replacing(target) as file:
         if cell.data is not None:
-            new.write_bytes(cell.data)
+            file.write(cell.data)
         elif cell.path is not None:
-            shutil.copyfile(cell.path, new)
-        new.replace(target)
-    finally:
-        new.unlink(missing_ok=True)
+            with open_regular(cell.path) as source:
+                shutil.copyfileobj(source, file)
 
 
 def _page(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.errors import InputError
 from pruna_nb.files import strict_json
-from pruna_nb.files.regular import open_regular
+from pruna_nb.files.disk import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

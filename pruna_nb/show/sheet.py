@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.errors import InputError
+from pruna_nb.files.disk import replacing
 from pruna_nb.show.draw import Pen, Style
 from pruna_nb.show.requests_in_files import KEY, encode, record, with_comments
 
@@ -73,22 +76,16 @@ def save_sheet(
     tallest = min(longest, max(1, max_pixels // width)) - 2 * style.margin
     pen = Pen(style, width)
     target.parent.mkdir(parents=True, exist_ok=True)
-    drawn: list[Path] = []
-    try:
-        for page in _pages(rows, layout, pen, tallest, title):
-            # under another name, so that a reader never meets half a sheet
-            drawn.append(target.with_name(f".{target.name}.{os.getpid()}-{len(drawn)}.new"))
-            drawn[-1].write_bytes(_page_file(page, target, pen))
-        # only now is it known whether there is one alone
-        names = [target] if len(drawn) == 1 else _numbered(target, len(drawn))
-        return [new.replace(name) for new, name in zip(drawn, names, strict=True)]
-    finally:
-        for new in drawn:
-            new.unlink(missing_ok=True)
-
-
-def _numbered(target: Path, number: int) -> list[Path]:
-    return [target.with_name(f"{target.stem}-{i}{target.suffix}") for i in range(1, number + 1)]
+    pages = _pages(rows, layout, pen, tallest, title)
+    first, second = next(pages), next(pages, None)
+    paths: list[Path] = []
+    # One block for all pages: they replace what was there when the last one is drawn, or none do.
+    with contextlib.ExitStack() as stack:
+        for page in [first] if second is None else itertools.chain((first, second), pages):
+            number = "" if second is None else f"-{len(paths) + 1}"
+            paths.append(target.with_name(f"{target.stem}{number}{target.suffix}"))
+            stack.enter_context(replacing(paths[-1])).write(_page_file(page, target, pen))
+    return paths
 
 
 def _rows(layout: Layout, style: Style, max_pixels: int) -> tuple[list[_Row], int]:

@@ -6,16 +6,14 @@ import hashlib
 import io
 import math
 import os
-import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pruna_nb.files.folders import make_private
+from pruna_nb.files.disk import make_private, open_regular, replacing
 from pruna_nb.files.owned import THUMB_MARK, THUMB_TAIL
-from pruna_nb.files.regular import open_regular
 from pruna_nb.show.decode import UnreadableError, load
 
 if TYPE_CHECKING:
@@ -188,15 +186,9 @@ class Thumbs:
         if place.parent not in self._folders:
             make_private(place.parent)
             self._folders.add(place.parent)
-        new = place.with_suffix(f".{os.getpid()}-{threading.get_ident()}.new")
-        try:
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
-                file.write(thumb.webp)
-                file.write(THUMB_TAIL.pack(THUMB_MARK, *thumb.size, thumb.seconds or 0.0))
-            new.replace(place)
-        except OSError:
-            new.unlink(missing_ok=True)
-            raise
+        with replacing(place, private=True) as file:
+            file.write(thumb.webp)
+            file.write(THUMB_TAIL.pack(THUMB_MARK, *thumb.size, thumb.seconds or 0.0))
 
 
 def most_bytes(size: int) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pruna_nb.console import LOG
 from pruna_nb.errors import CacheError
-from pruna_nb.files.folders import make_private, sync_folder
+from pruna_nb.files.disk import make_private, sync_folder
 from pruna_nb.files.lock_holders import holder_of
 from pruna_nb.files.media_store import unwritable
 from pruna_nb.files.owned import media_files

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.catalog import at_most_text
 from pruna_nb.errors import CacheError
-from pruna_nb.files.folders import make_private
+from pruna_nb.files.disk import make_private
 from pruna_nb.store.entries import Entry
 
 if TYPE_CHECKING:

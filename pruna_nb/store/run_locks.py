@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import portalocker
 
 from pruna_nb.errors import CacheError
-from pruna_nb.files.folders import make_private
+from pruna_nb.files.disk import make_private
 from pruna_nb.files.media_store import unwritable
 from pruna_nb.settings import CacheFolder
 

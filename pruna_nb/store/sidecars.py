@@ -13,10 +13,9 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.files.folders import make_private
+from pruna_nb.files.disk import make_private, open_regular
 from pruna_nb.files.media_store import unwritable
 from pruna_nb.files.owned import is_media_name, leads_through_no_link
-from pruna_nb.files.regular import open_regular
 from pruna_nb.settings import CacheFolder
 from pruna_nb.store.entries import INSERT, Entry, values_of
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageFile
 
 from pruna_nb.files import checks, decode, kinds
 from pruna_nb.files.checks import problem_of, type_of
-from pruna_nb.files.regular import open_regular
+from pruna_nb.files.disk import open_regular
 from tests.helpers.media import box, clip, picture, sound
 
 PICTURES = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"]

@@ -10,7 +10,7 @@ import pytest
 
 import pruna_nb
 from pruna_nb import errors
-from pruna_nb.files import folders
+from pruna_nb.files import disk
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 
@@ -28,7 +28,7 @@ def umask(request):
 
 @pytest.mark.usefixtures("umask")
 def test_a_folder_and_those_above_it_are_made_for_the_user_alone(tmp_path):
-    folders.make_private(tmp_path / "a" / "b" / "c")
+    disk.make_private(tmp_path / "a" / "b" / "c")
     assert {mode(tmp_path / name) for name in ("a", "a/b", "a/b/c")} == {0o700}
 
 
@@ -70,13 +70,13 @@ def test_another_users_folder_is_refused_except_by_root(tmp_path):
     folder = tmp_path / "theirs"
     folder.mkdir()
     os.chown(folder, 12345, 12345)
-    folders.check_private(folder)
+    disk.check_private(folder)
     pid = os.fork()
     if pid == 0:
         tmp_path.chmod(0o711)
         os.seteuid(54321)
         try:
-            folders.check_private(folder)
+            disk.check_private(folder)
         except errors.CacheError as error:
             os._exit(0 if "number 12345" in str(error) else 2)
         except OSError:  # a folder above it may be root's alone
@@ -92,6 +92,34 @@ def test_a_folder_that_a_group_can_write_is_told_once(tmp_path, caplog, bits, to
     folder.mkdir()
     folder.chmod(bits)
     with caplog.at_level(logging.WARNING, "pruna_nb"):
-        folders.make_private(folder)
-        folders.make_private(folder)
+        disk.make_private(folder)
+        disk.make_private(folder)
     assert len(caplog.records) == told
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    path = tmp_path / ("n" * 250 + ".txt")  # as long as a name may be
+    with disk.replacing(path) as file:
+        file.write(b"first")
+        assert not path.exists()
+
+    def fail():
+        with disk.replacing(path) as file:
+            file.write(b"half of the sec")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("private", "bits"), [(True, 0o600), (False, 0o644)])
+def test_a_replaced_file_is_for_the_user_alone_where_that_is_asked_for(tmp_path, private, bits):
+    before = os.umask(0o022)
+    try:
+        with disk.replacing(tmp_path / "a", private=private) as file:
+            file.write(b"a")
+    finally:
+        os.umask(before)
+    assert mode(tmp_path / "a") == bits
