@@ -224,7 +224,8 @@ def threads_at_work(share, task, count=40):
 
 
 def test_threads_that_wait_are_joined_by_others():
-    assert len(threads_at_work(0.1, lambda: time.sleep(0.05))) == 8
+    all_at_once = threading.Barrier(8, timeout=30)
+    assert len(threads_at_work(0.1, all_at_once.wait)) == 8
 
 
 def test_threads_that_fill_the_processor_are_not(monkeypatch):
@@ -233,5 +234,6 @@ def test_threads_that_fill_the_processor_are_not(monkeypatch):
 
 
 def test_threads_that_seem_to_fill_it_are_still_joined_where_each_step_takes_long():
-    # What is due is left for 20 ms at most.
-    assert len(threads_at_work(1.0, lambda: time.sleep(0.2))) > 3
+    # What is due is left for 20 ms at most, so that at least four come together.
+    four_at_once = threading.Barrier(4, timeout=30)
+    assert len(threads_at_work(1.0, four_at_once.wait)) > 3

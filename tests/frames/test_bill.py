@@ -12,7 +12,7 @@ from pruna_nb import settings
 from pruna_nb.batch.progress import closing_line
 from pruna_nb.errors import PrunaError
 from pruna_nb.frames.tables import costs
-from tests.helpers.runs import soon
+from tests.helpers.runs import end_predictions, soon
 
 USD = 0.005
 ROWS = 6
@@ -55,11 +55,11 @@ def test_new_cached_and_shared_rows(frame, service):
 
 
 def test_a_prediction_that_is_fetched_by_a_later_run(frame, service):
-    service.configure(latency=0.4)
+    service.configure(latency=600)
     out = generate(frame, timeout=0.05)
     assert set(out["status"]) == {"pending"}
     assert out["cost_usd"].tolist() == [USD] * ROWS
-    service.configure(latency=0)
+    end_predictions(service)
     again = generate(frame)
     assert set(again["status"]) == {"succeeded"}
     assert again["cost_usd"].tolist() == [0.0] * ROWS
