@@ -207,7 +207,7 @@ def _advice(field: str, model: Model, fields_of: Mapping[str, Sequence[str]]) ->
 
 
 def _fill_in(outcomes: list[dict[str, Any]], frame: pd.DataFrame) -> None:
-    """Put a frame's results in their places among all outcomes."""
+    """Write a frame's results to their places among all outcomes."""
     columns = {name: plain_cells(frame[name]) for name in RESULT_COLUMNS}
     for number, position in enumerate(frame.index):
         outcomes[position] = {name: cells[number] for name, cells in columns.items()}

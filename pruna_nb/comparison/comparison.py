@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pruna_nb.comparison.pairs import Row
     from pruna_nb.comparison.variants import Variant
     from pruna_nb.comparison.vote_form import VoteForm
-    from pruna_nb.comparison.votes import Verdict, Vote
+    from pruna_nb.comparison.votes import Verdict
     from pruna_nb.show import Grid
 
 _CELL_COLUMNS = ("pair", "item")
@@ -110,7 +110,26 @@ class Comparison:
             *(name for name in axes if name not in _CELL_COLUMNS),
             *_VOTE_COLUMNS,
         ]
-        votes = [_vote_row(vote, rows) for vote in self._votes.standing()]
+        votes = []
+        for vote in self._votes.standing():
+            left, right = rows[vote.left], rows[vote.right]
+            names = {vote.left: left.variant, vote.right: right.variant, None: None}
+            votes.append(
+                {
+                    "pair": vote.pair,
+                    "item": left.item,
+                    **left.shared,
+                    "left": left.variant,
+                    "right": right.variant,
+                    "verdict": vote.verdict,
+                    "winner": names[vote.winner],
+                    "loser": names[vote.loser],
+                    "rater": vote.rater or None,
+                    "seconds": vote.seconds,
+                    "names_seen": vote.names_seen,
+                    "at": vote.at,
+                }
+            )
         return pd.DataFrame(votes, columns=columns)
 
     @property
@@ -164,8 +183,12 @@ class Comparison:
         name = "" if rater is None else text("rater", rater).strip()
         ballots = Ballots(self._rows, self._outcomes, name)
 
+        def import_statistics() -> None:
+            with contextlib.suppress(MissingExtraError):  # which the result reports
+                scipy_stats()
+
         # scipy takes seconds to import, and would hold up the kernel when the last vote is cast.
-        threading.Thread(target=_import_statistics, daemon=True).start()
+        threading.Thread(target=import_statistics, daemon=True).start()
 
         def cast(ballot: Ballot, verdict: Verdict, seconds: float) -> None:
             self._votes.add(ballots.vote(ballot.key, verdict, seconds, names_seen=self._names_seen))
@@ -274,28 +297,3 @@ class Comparison:
             "<code>.vote()</code> judges pairs blindly, <code>.result()</code> says what the votes "
             "show, <code>.grid()</code> shows all pictures with their names.</p></div>"
         )
-
-
-def _import_statistics() -> None:
-    # Where they are missing, the result says so.
-    with contextlib.suppress(MissingExtraError):
-        scipy_stats()
-
-
-def _vote_row(vote: Vote, rows: Mapping[str, Row]) -> dict[str, Any]:
-    left, right = rows[vote.left], rows[vote.right]
-    names = {vote.left: left.variant, vote.right: right.variant, None: None}
-    return {
-        "pair": vote.pair,
-        "item": left.item,
-        **left.shared,
-        "left": left.variant,
-        "right": right.variant,
-        "verdict": vote.verdict,
-        "winner": names[vote.winner],
-        "loser": names[vote.loser],
-        "rater": vote.rater or None,
-        "seconds": vote.seconds,
-        "names_seen": vote.names_seen,
-        "at": vote.at,
-    }

@@ -47,19 +47,17 @@ def read_items(prompts: Iterable[object] | None, fields: dict[str, Any]) -> list
                 f"prompts: each is a text or a dict that is not empty; {described(item)} was given"
             )
             raise InputError(msg)
-        items.append(item if isinstance(item, str) else _plain_item(item))
+        items.append(item)
     if not items:
         raise InputError("prompts is empty: give at least one, or leave it out")
-    return items
-
-
-def _plain_item(item: Mapping[Any, Any]) -> dict[str, Any]:
-    # A row of a table: a gap in a column makes its whole numbers float, which must not turn the
-    # other rows into other requests, to be paid anew.
-    return {
-        name_of(key): None if is_missing(value) else plain_number(value)
-        for key, value in item.items()
-    }
+    # An item may be a table's row: a gap in a column makes its whole numbers float, which must
+    # not turn the other rows into other requests, to be paid anew.
+    return [
+        item
+        if isinstance(item, str)
+        else {name_of(k): None if is_missing(v) else plain_number(v) for k, v in item.items()}
+        for item in items
+    ]
 
 
 def _is_one(prompts: object) -> bool:

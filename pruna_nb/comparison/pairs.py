@@ -235,18 +235,8 @@ def make_pairs(rows: Sequence[Row], *, salt: str = "") -> list[Pair]:
 
     Each two variants take each side equally often (within one), and the order deals them in
     rounds, so that who stops half-way has seen them equally often too.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-        From `make_rows`.
-    salt : str
-        Another salt, such as a rater's name, gives other sides and another order.
-
-    Returns
-    -------
-    list of Pair
-        In the order in which they are to be judged.
+    Another salt, such as a rater's name, gives other sides and another order. The pairs are
+    returned in the order in which they are to be judged.
     """
     cells: dict[tuple[int, int, int], list[int]] = {}
     for position, row in enumerate(rows):

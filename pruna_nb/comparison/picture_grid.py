@@ -26,7 +26,18 @@ def picture_grid(
     thumbs_dir: Path,
 ) -> Grid:
     """Return the grid; see `Comparison.grid`."""
-    secrets, heads = secret_fields(), _row_heads(rows)
+    secrets = secret_fields()
+    several = len({row.cell[0] for row in rows}) > 1
+    texts: dict[tuple[int, int, int], str] = {}
+    for row in rows:
+        parts = (row.item if several else "", row.shared_text)
+        texts.setdefault(row.cell, " · ".join(filter(None, parts)))
+    # Two items may read the same where they differ in what is not text, such as a picture.
+    uses = Counter(texts.values())
+    heads = {
+        cell: text if text and uses[text] == 1 else f"{text} ({cell[0] + 1})".strip()
+        for cell, text in texts.items()
+    }
     cells = []
     for row, outcome in zip(rows, outcomes, strict=True):
         # A grid that is saved keeps each picture's request in it.
@@ -52,17 +63,3 @@ def picture_grid(
         cols=list(dict.fromkeys(row.variant for row in rows)),
         thumbs_dir=thumbs_dir,
     )
-
-
-def _row_heads(rows: Sequence[Row]) -> dict[tuple[int, int, int], str]:
-    several = len({row.cell[0] for row in rows}) > 1
-    heads: dict[tuple[int, int, int], str] = {}
-    for row in rows:
-        parts = (row.item if several else "", row.shared_text)
-        heads.setdefault(row.cell, " · ".join(filter(None, parts)))
-    # Two items may read the same where they differ in what is not text.
-    uses = Counter(heads.values())
-    return {
-        cell: text if text and uses[text] == 1 else f"{text} ({cell[0] + 1})".strip()
-        for cell, text in heads.items()
-    }

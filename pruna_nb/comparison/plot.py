@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import textwrap
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pruna_nb.comparison.sentences import percent
 from pruna_nb.errors import InputError, MissingExtraError
@@ -25,11 +25,12 @@ _WIDTH = 7.0
 _ROW = 0.55
 _NAME_LIMIT = 60
 _NAME_WIDTH = 32
+# For names in other scripts, which matplotlib's own font lacks: as Linux, macOS and Windows have
+# them. matplotlib logs a warning for each font that is not installed.
 _MORE_FONTS = (
     *("Noto Sans CJK JP", "Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo"),
     *("Yu Gothic", "Microsoft YaHei", "Malgun Gothic", "Noto Sans Devanagari", "Nirmala UI"),
 )
-"""For names in other scripts, as Linux, macOS and Windows have them."""
 
 
 def plot_result(summary: Summary, kind: object = None) -> Figure:
@@ -54,13 +55,13 @@ def plot_result(summary: Summary, kind: object = None) -> Figure:
 
 def _canvas(rows: int) -> tuple[Figure, Axes]:
     try:
-        # Not pyplot: that would keep each figure for ever, and show it twice in a notebook.
+        # pyplot would keep each figure in memory, and show it twice in a notebook.
         from matplotlib.figure import Figure as PlainFigure
     except ImportError as error:
         raise MissingExtraError("A plot of a comparison", "compare") from error
 
     class ResultFigure(PlainFigure):
-        """A figure that a notebook shows without pyplot."""
+        """A figure that a notebook displays without pyplot."""
 
         def _repr_png_(self) -> bytes:
             content = io.BytesIO()
@@ -76,51 +77,54 @@ def _canvas(rows: int) -> tuple[Figure, Axes]:
 
 
 def _draw(axes: Axes, height: int, variant: VariantResult, kind: str) -> None:
-    # Else the line in the middle strikes words and numbers out.
+    # Without a box the line in the middle runs through words and numbers.
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-    if kind == "rate":
-        rate = variant.rate
+    rate, strength = variant.rate, variant.strength
+    if kind == "strength" and strength is not None:
+        value, low, high = strength.value, strength.low, strength.high
+        text = f"{value:+.2f}"
+    elif rate.decided:
         value, low, high = 100 * rate.rate, 100 * rate.low, 100 * rate.high
-        said = f"{rate.wins} of {rate.decided}"
-        if not rate.decided:
-            said = "no decided votes"
-            axes.text(50, height, said, color=_FAINT, ha="center", va="center", bbox=box)
-            return
+        text = f"{rate.wins} of {rate.decided}"
     else:
-        assert variant.strength is not None  # noqa: S101 - for mypy; the caller looked
-        value, low, high = variant.strength.value, variant.strength.low, variant.strength.high
-        said = f"{value:+.2f}"
+        text = "no decided votes"
+        axes.text(50, height, text, color=_FAINT, ha="center", va="center", bbox=box)
+        return
     axes.plot([low, high], [height, height], color=_TINT, lw=5, alpha=0.35, solid_capstyle="round")
     axes.plot([value], [height], "o", color=_TINT, ms=8)
-    place: dict[str, Any] = {"xytext": (0, 8), "textcoords": "offset points", "bbox": box}
-    axes.annotate(said, (value, height), ha="center", color=_INK, fontsize=8, **place)
-
-
-def _fonts() -> list[str]:
-    """Give matplotlib's own font, and those of this machine that have what it lacks."""
-    from matplotlib.font_manager import fontManager
-
-    there = set(fontManager.get_font_names())
-    return ["DejaVu Sans", *(name for name in _MORE_FONTS if name in there)]
+    axes.annotate(
+        text,
+        (value, height),
+        xytext=(0, 8),
+        textcoords="offset points",
+        ha="center",
+        color=_INK,
+        fontsize=8,
+        bbox=box,
+    )
 
 
 def _label(axes: Axes, summary: Summary, kind: str) -> None:
+    from matplotlib.font_manager import fontManager
+
+    installed = set(fontManager.get_font_names())
+    fonts = ["DejaVu Sans", *(name for name in _MORE_FONTS if name in installed)]
     # A dollar sign in a name would be read as mathematics.
     names = [
-        textwrap.fill(plain(each.name, _NAME_LIMIT), _NAME_WIDTH).replace("$", r"\$")
-        for each in summary.variants
+        textwrap.fill(plain(variant.name, _NAME_LIMIT), _NAME_WIDTH).replace("$", r"\$")
+        for variant in summary.variants
     ]
-    axes.set_yticks(range(len(names)), names[::-1], fontfamily=_fonts())
+    axes.set_yticks(range(len(names)), names[::-1], fontfamily=fonts)
     axes.set_ylim(-0.6, len(names) - 0.2)
     level = percent(summary.confidence)
     if kind == "rate":
         axes.set_xlim(-2, 102)
-        axes.axvline(50, color=_FAINT, lw=1, ls=(0, (4, 4)), zorder=0)
         axes.set_xlabel(f"share of decided votes won, %, with Wilson's {level} interval")
     else:
-        axes.axvline(0, color=_FAINT, lw=1, ls=(0, (4, 4)), zorder=0)
         axes.margins(x=0.12)
         axes.set_xlabel(f"Bradley-Terry strength, logits, with its {level} interval")
+    middle = 50 if kind == "rate" else 0
+    axes.axvline(middle, color=_FAINT, lw=1, ls=(0, (4, 4)), zorder=0)
     aside = f"{counted(summary.ties, 'tie')}, {summary.both_bad:,} both bad"
     title = f"n = {counted(summary.decided, 'decided vote')} ({aside})"
     axes.set_title(title, loc="left", fontsize=10, color=_INK)

@@ -67,6 +67,13 @@ class VariantResult:
     strength: Strength | None = None
     scores: Mapping[str, float] = field(default_factory=dict, hash=False)
 
+    @property
+    def order(self) -> float:
+        """By which variants are ranked: the strength, which allows for the opponents, if any."""
+        if self.strength is not None:
+            return self.strength.value
+        return self.rate.rate if self.rate.decided else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class PairResult:
@@ -189,7 +196,7 @@ class Summary:
         verdicts = Counter(vote.verdict for vote in votes)
         decided = verdicts["left"] + verdicts["right"]
         return cls(
-            variants=tuple(sorted(variants, key=_best_first)),
+            variants=tuple(sorted(variants, key=lambda v: v.order, reverse=True)),
             pairs=_test_pairs(tallies, alpha=alpha, power=power),
             strengths=strengths if len(names) > 2 else None,  # noqa: PLR2004 - two need no model
             side=win_rate(verdicts["left"], decided, confidence=confidence),
@@ -268,9 +275,3 @@ def _variant_result(
         strength=strengths.by_name[name] if strengths else None,
         scores=dict(scores),
     )
-
-
-def _best_first(variant: VariantResult) -> float:
-    if variant.strength is not None:
-        return -variant.strength.value
-    return -variant.rate.rate if variant.rate.decided else 0.0

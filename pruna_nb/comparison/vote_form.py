@@ -265,22 +265,6 @@ class VoteForm:
         for name, button in self._view_buttons.items():
             button.button_style = "info" if name == self._view else ""
 
-    def _on_key(self, keys: Any, *, side_by_side: bool) -> None:
-        typed = str(keys.value)
-        if not typed:
-            return
-        # While the field is being emptied, fast typing adds to what was handled already.
-        key = typed[-1].lower()
-        keys.value = ""
-        if key in KEYS:
-            self.vote(KEYS[key], side_by_side=side_by_side)
-        elif key == "u":
-            self.undo()
-        elif key == " ":
-            self.show("right" if self._view == "left" else "left")
-        elif key == "s":
-            self.show("both")
-
     def _focus_keys(self) -> None:
         for keys in self._key_fields:
             keys.focus()
@@ -336,9 +320,25 @@ class VoteForm:
         return _row(name, [*buttons, self._key_field(side_by_side=side_by_side)]), buttons
 
     def _key_field(self, *, side_by_side: bool) -> Any:
+        def on_key(_change: object) -> None:
+            typed = str(keys.value)
+            if not typed:
+                return
+            # While the field is being emptied, fast typing adds to what was handled already.
+            key = typed[-1].lower()
+            keys.value = ""
+            if key in KEYS:
+                self.vote(KEYS[key], side_by_side=side_by_side)
+            elif key == "u":
+                self.undo()
+            elif key == " ":
+                self.show("right" if self._view == "left" else "left")
+            elif key == "s":
+                self.show("both")
+
         keys = w.Text(placeholder="keys here", continuous_update=True)
         keys.add_class("p-vote-keys")
-        keys.observe(lambda _: self._on_key(keys, side_by_side=side_by_side), "value")
+        keys.observe(on_key, "value")
         self._key_fields.append(keys)
         return keys
 

@@ -82,17 +82,7 @@ class Side:
 def stage(left: Side, right: Side, *, large: int) -> str:
     """Return both pictures, their longer sides equally long, and the width from which both fit.
 
-    Parameters
-    ----------
-    left, right : Side
-        What is compared.
-    large : int
-        Pixels of the longer side from which on a picture counts as seen large.
-
-    Returns
-    -------
-    str
-        HTML.
+    A picture counts as seen large from a longer side of `large` pixels on.
     """
     longest = max(left.width, left.height, right.width, right.height)
     least = min(large, longest)

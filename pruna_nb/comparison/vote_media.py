@@ -33,13 +33,6 @@ class CannotShowError(Exception):
 def load_sides(paths: Sequence[str], thumbs: Thumbs) -> list[Side]:
     """Read pictures or videos for the form.
 
-    Parameters
-    ----------
-    paths : sequence of str
-        The files.
-    thumbs : Thumbs
-        Encodes the pictures.
-
     Raises
     ------
     CannotShowError

@@ -119,13 +119,7 @@ class Votes:
         self._shown = ShownFile(folder / "names-shown.jsonl")
 
     def standing(self, rater: str | None = None) -> list[Vote]:
-        """Return the votes that stand, in the order in which they were cast.
-
-        Parameters
-        ----------
-        rater : str, optional
-            Whose; None: everybody's.
-        """
+        """Return the votes that stand, in the order in which they were cast: a rater's, or all."""
         votes = [
             vote
             for file in self._files.values()
@@ -169,21 +163,13 @@ class Votes:
 class VoteFile:
     """The votes between two variants.
 
-    Parameters
-    ----------
-    path : Path
-        A ``.jsonl`` file; it and its folder are made with the first vote.
+    The ``.jsonl`` file and its folder are made with the first vote.
     """
 
     path: Path
 
     def add(self, vote: Vote) -> Vote:
-        """Write a vote; it is on the disk when this returns.
-
-        Returns
-        -------
-        Vote
-            The same with ``id`` and ``at``.
+        """Write a vote, and return it with ``id`` and ``at``; it is on the disk by then.
 
         Raises
         ------
@@ -200,13 +186,7 @@ class VoteFile:
         return Vote(**record)
 
     def undo(self, vote_id: str) -> None:
-        """Write that a vote no longer stands.
-
-        Raises
-        ------
-        CacheError
-            If the file cannot be written.
-        """
+        """Write that a vote no longer stands; raise `CacheError` if that is not possible."""
         _append(self.path, {"action": "undo", "id": vote_id, "at": _now()})
 
     def standing(self) -> list[Vote]:
@@ -214,11 +194,6 @@ class VoteFile:
 
         A vote that was undone does not stand, nor one that the same rater replaced by a later
         one on the same pair.
-
-        Raises
-        ------
-        CacheError
-            If the file cannot be read.
         """
         return standing(filter(None, map(_parse, _lines(self.path))))
 
@@ -231,33 +206,18 @@ class VoteFile:
 class ShownFile:
     """The pictures that were shown with their names, in whatever comparison.
 
-    Parameters
-    ----------
-    path : Path
-        A ``.jsonl`` file; it and its folder are made when the first names are shown.
+    The ``.jsonl`` file and its folder are made when the first names are shown.
     """
 
     path: Path
 
     def add(self, digests: Iterable[str]) -> None:
-        """Write that rows were shown with their names.
-
-        Raises
-        ------
-        CacheError
-            If the file cannot be written.
-        """
+        """Write that rows were shown with their names, unless that is known."""
         if new := sorted(set(digests) - self.digests()):
             _append(self.path, {"action": "names_shown", "digests": new, "at": _now()})
 
     def digests(self) -> set[str]:
-        """Return the digests of the rows that were shown; damaged lines are skipped.
-
-        Raises
-        ------
-        CacheError
-            If the file cannot be read.
-        """
+        """Return the digests of the rows that were shown; damaged lines are skipped."""
         records = filter(None, map(_load, _lines(self.path)))
         shown = [record.get("digests") for record in records]
         return {str(digest) for line in shown if isinstance(line, list) for digest in line}

@@ -1,68 +1,8 @@
-"""A comparison from its rows to its result, with pictures of the tests' own."""
+"""A comparison from its rows to its votes and its result, with pictures of the tests' own."""
 
-import json
 import math
 
 import pytest
-from PIL import Image
-
-from pruna_nb.comparison.comparison import Comparison
-from pruna_nb.comparison.pairs import make_rows
-from pruna_nb.comparison.scores import mean_scores, read_score, score_rows
-from pruna_nb.comparison.variants import read_variants
-
-
-class Maker:
-    """Makes the picture of a row, and remembers what it was asked for."""
-
-    def __init__(self, folder, broken=lambda _request: False):
-        self.folder, self.broken = folder, broken
-        self.requests = []
-
-    def make(self, row):
-        self.requests.append(row.request)
-        return self.one(row.request)
-
-    def one(self, request):
-        if self.broken(request):
-            return {"output": None, "status": "failed", "error": "refused", "cost_usd": 0.005}
-        key = json.dumps(request, sort_keys=True, default=str)
-        path = self.folder / f"{abs(hash(key)):x}.png"
-        shade = 200 if "studio" in str(request.get("prompt")) else 40
-        color = (shade, abs(hash(key)) % 256, request.get("seed", 0))
-        Image.new("RGB", (80, 60), color).save(path)
-        return {"output": str(path), "status": "succeeded", "error": None, "cost_usd": 0.005}
-
-
-@pytest.fixture
-def maker(tmp_path):
-    folder = tmp_path / "media"
-    folder.mkdir()
-    return Maker(folder)
-
-
-@pytest.fixture
-def compare(maker):
-    def compare(
-        variants=("a fox", "a fox, studio light"),
-        seeds=8,
-        *,
-        prompts=None,
-        model="p-image",
-        score=None,
-        **fields,
-    ):
-        read = read_variants(variants)
-        rows = make_rows(read, seeds=seeds, prompts=prompts, model=model, fields=fields)
-        outcomes, means = [maker.make(row) for row in rows], None
-        if score is not None:
-            made = [{**row.as_dict(), **each} for row, each in zip(rows, outcomes, strict=True)]
-            scores = score_rows(made, read_score(score))
-            means = mean_scores([row.variant for row in rows], scores)
-            outcomes = [{**each, **more} for each, more in zip(outcomes, scores, strict=True)]
-        return Comparison(read, rows, outcomes, model=model, score_means=means)
-
-    return compare
 
 
 def votes_of(comparison):
@@ -319,12 +259,6 @@ def test_names_that_were_shown_are_known_in_another_kernel_for_those_pictures_al
     }
 
 
-def test_a_grid_is_shown_where_nothing_can_be_written(compare, tmp_path):
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "votes").write_text("a file where a folder belongs")
-    assert compare(seeds=1).grid().html().count("<img ") == 2
-
-
 def test_votes_after_the_result_was_revealed_are_marked(compare):
     comparison = compare(seeds=2)
     form = comparison.vote()
@@ -335,31 +269,6 @@ def test_votes_after_the_result_was_revealed_are_marked(compare):
     form.start()
     form.vote("left", side_by_side=True)
     assert [vote["names_seen"] for vote in votes_of(comparison)] == [False, True]
-
-
-def test_the_grid_has_a_column_for_each_variant_and_a_row_for_each_cell(compare):
-    grid = compare(seeds=2, aspect_ratio=["1:1", "16:9"]).grid()
-    assert grid.cols == ("a fox", "a fox, studio light")
-    assert grid.rows == (
-        "seed 1 · aspect_ratio 1:1",
-        "seed 2 · aspect_ratio 1:1",
-        "seed 1 · aspect_ratio 16:9",
-        "seed 2 · aspect_ratio 16:9",
-    )
-    assert len(grid.cells) == 8
-    assert grid.html().count("<img ") == 8
-
-
-def test_rows_of_the_grid_that_read_alike_stay_apart(compare):
-    variants = ["make it night", "make it snow"]
-    prompts = [{"images": [b"one"]}, {"images": [b"two"]}]
-    grid = compare(variants, model="p-image-edit", prompts=prompts, seeds=None).grid()
-    assert len(grid.rows) == 2
-
-
-def test_a_failed_picture_says_why_in_the_grid(compare, maker):
-    maker.broken = lambda request: request["seed"] == 1
-    assert "refused" in compare(seeds=1).grid().html()
 
 
 def test_secrets_are_sent_and_never_shown(compare, maker, tmp_path):
@@ -395,83 +304,3 @@ def test_a_cost_that_nobody_knows_is_not_added_up(compare, maker, monkeypatch):
 def test_names_are_text_in_the_summary(compare):
     html = compare({"<b>one</b>": "a fox", "two": "a cat"}, seeds=1)._repr_html_()
     assert "<b>one" not in html
-
-
-def test_scores_are_joined_to_rows_and_averaged(compare):
-    def brightness(image, row):
-        assert row["variant"] in {"a fox", "a fox, studio light"}
-        return image.getpixel((0, 0))[0]
-
-    comparison = compare(seeds=2, score=brightness)
-    assert [row["brightness"] for row in comparison.rows] == [40, 200, 40, 200]
-    assert {row["score_error"] for row in comparison.rows} == {None}
-    means = {variant.name: variant.scores for variant in comparison.result().variants}
-    assert means == {"a fox": {"brightness": 40}, "a fox, studio light": {"brightness": 200}}
-
-
-def test_a_score_may_give_several_numbers(compare):
-    comparison = compare(
-        seeds=1, score=lambda image, _row: dict(zip("wh", image.size, strict=True))
-    )
-    assert [(row["w"], row["h"]) for row in comparison.rows] == [(80, 60)] * 2
-
-
-def test_several_scores_are_named_and_a_taken_name_gets_another(compare):
-    scores = {"wide": lambda image, _row: image.width, "status": lambda _image, _row: 1.5}
-    row = compare(seeds=1, score=scores).rows[0]
-    assert (row["wide"], row["score_status"], row["status"]) == (80, 1.5, "succeeded")
-
-
-def test_two_scores_that_name_their_numbers_alike_are_both_kept(compare):
-    scores = {
-        "light": lambda image, _row: {"mean": image.getpixel((0, 0))[0], "pixels": 4800},
-        "size": lambda image, _row: {"mean": sum(image.size) / 2},
-    }
-    comparison = compare(seeds=1, score=scores)
-    first = comparison.rows[0]
-    assert (first["light_mean"], first["size_mean"], first["pixels"]) == (40, 70, 4800)
-    assert set(comparison.result().variants[0].scores) == {"light_mean", "size_mean", "pixels"}
-
-
-def test_a_score_that_is_not_a_number_for_a_row_is_left_out_of_the_mean(compare):
-    def odd(_image, row):
-        return math.nan if row["seed"] == 2 else 3.0
-
-    comparison = compare(seeds=2, score=odd)
-    assert math.isnan(comparison.rows[2]["odd"])
-    assert comparison.rows[2]["score_error"] is None
-    assert comparison.result().variants[0].scores == {"odd": 3.0}
-
-
-def test_a_score_that_fails_belongs_to_its_row(compare, maker):
-    maker.broken = lambda request: request["seed"] == 3
-
-    def odd(_image, row):
-        if row["seed"] == 2:
-            raise ValueError("no face")
-        return 1
-
-    with pytest.warns(RuntimeWarning, match="A score failed for 2 of 6 pictures: odd: ValueError"):
-        rows = compare(seeds=3, score=odd).rows
-    assert [row["odd"] for row in rows[:2]] == [1, 1]
-    assert all(math.isnan(row["odd"]) for row in rows[2:])
-    assert [row["score_error"] for row in rows] == [
-        *[None] * 2,
-        *["odd: ValueError: no face"] * 2,
-        *[None] * 2,
-    ]
-
-
-@pytest.mark.parametrize("value", ["high", None, [1], object()])
-def test_a_score_that_is_no_number_is_an_error_of_its_row(compare, value):
-    with pytest.warns(RuntimeWarning, match="A score failed for 2 of 2 pictures"):
-        row = compare(seeds=1, score=lambda _image, _row: value).rows[0]
-    assert "TypeError: a score must be a number" in row["score_error"]
-
-
-def test_numpys_numbers_are_numbers(compare):
-    import numpy as np
-
-    row = compare(seeds=1, score=lambda _image, _row: np.float32(0.5)).rows[0]
-    assert row["score"] == 0.5
-    assert type(row["score"]) is float

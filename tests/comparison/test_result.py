@@ -1,4 +1,4 @@
-"""What votes show, in figures and in words."""
+"""What votes show: figures (`summary`), words (`sentences`), HTML and a plot (`result`)."""
 
 import itertools
 import random
