@@ -26,7 +26,7 @@ from pruna_nb.batch.options import read_options
 from pruna_nb.catalog import read_model
 from pruna_nb.console import say
 from pruna_nb.errors import InputError, UnknownModelError
-from pruna_nb.form.sweep import Ask, parse_prompts
+from pruna_nb.form.sweep import Sweep, parse_prompts
 from pruna_nb.show.grids import SIZE_AT_LEAST, SIZE_AT_MOST
 from pruna_nb.templates import BRACES, is_empty, parse
 from pruna_nb.text import counted, did_you_mean, near_names
@@ -281,7 +281,7 @@ class PrunaMagics(Magics):
         raise UsageError(f"%pruna {word[:40]}: there are %pruna models and %pruna cost.\n{_USAGE}")
 
     def _make(self, line: str, cell: str) -> Grid | None:
-        from pruna_nb.form.explore import FrameTables
+        from pruna_nb.form.tables import SweepTables
         from pruna_nb.frames import generate as verbs
 
         problems = Problems()
@@ -293,14 +293,14 @@ class PrunaMagics(Magics):
             max_cost_usd=arguments.max_cost_usd,
             progress="quiet" not in arguments.options,
         )
-        ask = ask_of(arguments, cell, shell.user_ns, problems)
+        sweep = sweep_of(arguments, cell, shell.user_ns, problems)
         problems.check()
-        tables = FrameTables(options=options, unchecked=arguments.unchecked)
+        tables = SweepTables(options=options, unchecked=arguments.unchecked)
         if "estimate" in arguments.options:
-            say(tables.estimate(ask))
+            say(tables.estimate(sweep))
             return None
         try:
-            frame = verbs.generate(tables.table(ask), tables.call(ask), options)
+            frame = verbs.generate(tables.table(sweep), tables.call(sweep), options)
         except BaseException as error:
             part = getattr(error, "frame", None)
             if part is not None:
@@ -308,17 +308,17 @@ class PrunaMagics(Magics):
             raise
         shell.user_ns[out] = frame
         title = f"{counted(len(frame), 'row')}; the frame is in {out}"
-        return grid_of(ask, frame, size=arguments.size, title=title)
+        return grid_of(sweep, frame, size=arguments.size, title=title)
 
 
-def ask_of(
+def sweep_of(
     arguments: Arguments, cell: str, variables: Mapping[str, Any], problems: Problems
-) -> Ask:
-    """Return what a cell asks for; of use only if nothing was noted.
+) -> Sweep:
+    """Return the sweep of a cell; of use only if nothing was noted.
 
     It is noted that a value does not fit, that a variable is missing, or that there is no prompt.
     """
-    from pruna_nb.form.explore import axes_of
+    from pruna_nb.form.states import axes_of
 
     prompts = []
     for prompt in parse_prompts(cell):
@@ -334,15 +334,15 @@ def ask_of(
         problems.add(InputError(msg))
     given = {"prompt": prompts or None, **fields}
     axes, shared = axes_of(model, given, problems, unchecked=arguments.unchecked)
-    return Ask(model, axes, shared)
+    return Sweep(model, axes, shared)
 
 
-def grid_of(ask: Ask, frame: Any, *, size: int, title: str) -> Grid:
+def grid_of(sweep: Sweep, frame: Any, *, size: int, title: str) -> Grid:
     """Lay the pictures out: what differs most is the rows, what differs next the columns."""
     from pruna_nb.frames.grids import frame_grid
 
     several = [
-        name for name in ("prompt", "aspect_ratio", "seed") if len(ask.axes.get(name, ())) > 1
+        name for name in ("prompt", "aspect_ratio", "seed") if len(sweep.axes.get(name, ())) > 1
     ]
     rows, cols = (several[0], several[1]) if len(several) > 1 else (None, None)
     return frame_grid(frame, rows=rows, cols=cols, size=size, title=title)

@@ -1,4 +1,4 @@
-"""Places of a form's grid as cells of `pruna_nb.show`, live and saved."""
+"""Points of a sweep as cells of `pruna_nb.show`, live and saved."""
 
 from __future__ import annotations
 
@@ -13,81 +13,70 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pruna_nb.batch.job import Outcome
-    from pruna_nb.catalog import Model
-    from pruna_nb.form.sweep import Ask, Spot
+    from pruna_nb.form.sweep import Point, Sweep
     from pruna_nb.show import Grid
 
-_PLAIN = (str, int, float, bool)
 
-
-def cell_of(ask: Ask, spot: Spot, outcome: Outcome, *, caption: str) -> Cell:
-    """Make a cell of a place and what became of it."""
-    given = {**ask.constants(), **spot.given}
-    ratio = given.get("aspect_ratio", _default(ask.model, "aspect_ratio"))
+def cell_of(sweep: Sweep, point: Point, outcome: Outcome, *, caption: str) -> Cell:
+    """Return the cell of a point and what became of it."""
+    fields = sweep.model.fields
+    values = {**sweep.constants(), **point.fields}
+    ratio = values.get("aspect_ratio")
+    if ratio is None and "aspect_ratio" in fields:
+        ratio = fields["aspect_ratio"].default
+    # a saved sheet carries plain values alone, and no secret
+    request: dict[str, Any] = {"prompt": point.heading} if point.row is not None else {}
+    for name, value in values.items():
+        secret = name in fields and fields[name].secret
+        if isinstance(value, (str, int, float)) and not secret:
+            request[name] = value
     return Cell(
         path=outcome.output,
         caption=caption,
-        alt=", ".join(filter(None, [spot.heading, spot.label.replace(" · ", ", ")])),
+        alt=", ".join(filter(None, [point.heading, point.label.replace(" · ", ", ")])),
         status=outcome.status,
         error=outcome.error,
         ratio_asked=ratio if isinstance(ratio, str) else None,
-        request={"model": ask.model.name, "input": _shown(ask, spot, given)},
+        request={"model": sweep.model.name, "input": request},
     )
 
 
-def _default(model: Model, name: str) -> Any:
-    return model.fields[name].default if name in model.fields else None
-
-
-def _shown(ask: Ask, spot: Spot, given: dict[str, Any]) -> dict[str, Any]:
-    """Give what a saved sheet may carry: plain values, and no secret."""
-    shown: dict[str, Any] = {"prompt": spot.heading} if spot.row is not None else {}
-    for name, value in given.items():
-        field = ask.model.fields.get(name)
-        if isinstance(value, _PLAIN) and not (field is not None and field.secret):
-            shown[name] = value
-    return shown
-
-
 def saved_grid(
-    ask: Ask,
-    spots: Sequence[Spot],
+    sweep: Sweep,
+    points: Sequence[Point],
     outcomes: Sequence[Outcome],
     *,
     thumbs_dir: Path | None,
     size: int = 256,
 ) -> Grid:
-    """Make the grid that stays in the notebook's file.
+    """Return the grid that stays in the notebook's file.
 
     Several prompts are its rows, and what else differs its columns. A single prompt is its
     title; ratios and seeds are then its two axes, if both differ.
     """
-    prompts = list(dict.fromkeys(spot.heading for spot in spots))
-    labels = list(dict.fromkeys(spot.label for spot in spots))
-    both = all(len(ask.axes.get(name, ())) > 1 for name in ("aspect_ratio", "seed"))
+    prompts = list(dict.fromkeys(point.heading for point in points))
+    labels = list(dict.fromkeys(point.label for point in points))
+    single = len(prompts) == 1
+    by_prompt = len(prompts) > 1 and len(labels) > 1
+    by_ratio = single and all(
+        len(sweep.axes.get(axis, ())) > 1 for axis in ("aspect_ratio", "seed")
+    )
     cells = []
-    names = ("", "")
-    for spot, outcome in zip(spots, outcomes, strict=True):
-        row = col = None
-        caption = spot.label if len(prompts) == 1 else spot.heading
-        if len(prompts) > 1 and len(labels) > 1:
-            row, col, caption, names = spot.heading, spot.label, "", ("prompt", "")
-        elif both and len(prompts) == 1:
-            row, col, caption = spot.given["aspect_ratio"], f"seed {spot.given['seed']}", ""
-            names = ("aspect ratio", "seed")
-        cell = cell_of(ask, spot, outcome, caption=caption)
-        cells.append(_placed(cell, row, col))
-    title = plain(prompts[0], 200) if len(prompts) == 1 and prompts[0] else None
+    for point, outcome in zip(points, outcomes, strict=True):
+        caption = "" if by_prompt or by_ratio else point.label if single else point.heading
+        cell = cell_of(sweep, point, outcome, caption=caption)
+        if by_prompt:
+            cell = replace(cell, row_value=point.heading, col_value=point.label)
+        elif by_ratio:
+            seed = f"seed {point.fields['seed']}"
+            cell = replace(cell, row_value=point.fields["aspect_ratio"], col_value=seed)
+        cells.append(cell)
     return grid(
         cells,
         size=size,
-        row_name=names[0],
-        col_name=names[1],
-        title=title,
+        row_name="prompt" if by_prompt else "aspect ratio" if by_ratio else "",
+        col_name="seed" if by_ratio else "",
+        title=plain(prompts[0], 200) if single and prompts[0] else None,
         thumbs_dir=thumbs_dir,
         live=True,
     )
-
-
-def _placed(cell: Cell, row: str | None, col: str | None) -> Cell:
-    return cell if row is None else replace(cell, row_value=row, col_value=col)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pprint import pformat
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.frames.columns import column, template_labels
@@ -13,19 +15,17 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pruna_nb.form.sweep import Ask, Spot
+    from pruna_nb.form.sweep import Point, Sweep
     from pruna_nb.frames.call import Call
 
-_WIDE = 88
 
-
-def code_of(ask: Ask, call: Call, *, frame: pd.DataFrame | None, name: str) -> str:
-    """Write the code.
+def code_of(sweep: Sweep, call: Call, *, frame: pd.DataFrame | None, name: str) -> str:
+    """Return the code.
 
     Parameters
     ----------
-    ask : Ask
-        What was asked for.
+    sweep : Sweep
+        What was made.
     call : Call
         How its table is made into pictures.
     frame : DataFrame or None
@@ -36,115 +36,87 @@ def code_of(ask: Ask, call: Call, *, frame: pd.DataFrame | None, name: str) -> s
     Returns
     -------
     str
-        Python that runs as it is. A secret is asked for, and does not stand in it.
+        Python that runs as it is. It asks for a secret, and does not contain it.
     """
-    secrets = ask.model.secret_names & call.constants.keys()
+    secrets = sweep.model.secret_names & call.constants.keys()
     arguments = [literal(call.columns["prompt"])] if "prompt" in call.columns else []
     arguments.append(f"model={literal(call.model)}")
     if call.template is not None:
         arguments.append(f"prompt={literal(call.template)}")
-    arguments += [
-        f"{field}_col={literal(label)}"
-        for field, label in call.columns.items()
-        if field != "prompt"
-    ]
-    arguments += [
-        f"{field}={_ask_for(field) if field in secrets else _laid_out(value, 4)}"
-        for field, value in call.constants.items()
-    ]
+    for field, label in call.columns.items():
+        if field != "prompt":
+            arguments.append(f"{field}_col={literal(label)}")
+    for field, value in call.constants.items():
+        text = f'getpass("{field}: ")' if field in secrets else literal(value)
+        arguments.append(f"{field}={text}")
     if call.unchecked:
         arguments.append("unchecked=True")
-    spots = ask.spots()
+    points = sweep.points()
+    rows = "rows"
     if frame is None:
-        table = _table(ask, spots)
+        table, rows = _table(sweep, points), "df"
     elif name:
-        table = _rows(spots, call, name, [spot.row for spot in spots])
+        table = _rows(points, call, name, [point.row for point in points])
     else:
-        table = _cells(spots, frame, call)
-    verb = _call(f"out = {'df' if frame is None else 'rows'}.pruna.generate", arguments)
+        table = _cells(points, frame, call)
     imports = ["from getpass import getpass", ""] if secrets else []
     imports += ["import pandas as pd"] if "pd." in table else []
+    verb = _call(f"out = {rows}.pruna.generate", arguments)
     return "\n".join([*imports, "import pruna_nb", "", table, verb])
 
 
 def literal(value: Any) -> str:
-    """Write a value as Python, in the quotes that formatters prefer.
+    """Return a value as Python, a path as its text.
 
     Examples
     --------
-    >>> print(literal(["a fox", 'a "quoted" one', 2]))
-    ["a fox", 'a "quoted" one', 2]
+    >>> print(literal(["a fox", Path("a.png"), 2]))
+    ['a fox', 'a.png', 2]
     """
+    if isinstance(value, Path):
+        value = str(value)
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(literal(item) for item in value)}]"
-    if not isinstance(value, (str, Path)):
-        return repr(value)
-    text = repr(str(value))
-    return f'"{text[1:-1]}"' if text[0] == "'" and '"' not in text else text
+        value = [str(item) if isinstance(item, Path) else item for item in value]
+    return repr(value) if isinstance(value, str) else pformat(value, width=80, sort_dicts=False)
 
 
-def _laid_out(value: Any, indent: int) -> str:
-    """Write a list one item a line where it is too long for one."""
-    text = literal(value)
-    if not isinstance(value, (list, tuple)) or indent + len(text) < _WIDE:
-        return text
-    left = 4 * (indent // 4)
-    items = "".join(f"{' ' * (left + 4)}{_laid_out(item, left + 4)},\n" for item in value)
-    return f"[\n{items}{' ' * left}]"
+def _call(start: str, arguments: Sequence[str]) -> str:
+    """Return a call with one argument a line."""
+    lines = indent(",\n".join(arguments), "    ")
+    return f"{start}(\n{lines},\n)"
 
 
-def _ask_for(secret: str) -> str:
-    return f'getpass("{secret}: ")'
-
-
-def _call(start: str, arguments: list[str]) -> str:
-    """Write a call on one line, or one argument a line where that is too long."""
-    line = f"{start}({', '.join(arguments)})"
-    if len(line) <= _WIDE and "\n" not in line:
-        return line
-    inner = "".join(f"    {argument},\n" for argument in arguments)
-    return f"{start}(\n{inner})"
-
-
-def _table(ask: Ask, spots: Sequence[Spot]) -> str:
-    """Write the table of the ask's axes."""
-    names = list(spots[0].given)
+def _table(sweep: Sweep, points: Sequence[Point]) -> str:
+    """Return the code of the table of a sweep's axes."""
+    names = list(points[0].fields)
     if not names:
         return "df = pd.DataFrame(index=[0])"
-    if set(names) == set(ask.axes) and len(names) > 1:
-        axes = _laid_out([list(ask.axes[name]) for name in names], 4)
-        product = _call("pd.MultiIndex.from_product", [axes, f"names={literal(names)}"])
-        return f"df = {product}.to_frame(index=False)"
-    columns = [
-        f"{literal(name)}: {literal([spot.given[name] for spot in spots])}" for name in names
-    ]
-    line = f"df = pd.DataFrame({{{', '.join(columns)}}})"
-    if len(line) <= _WIDE:
-        return line
-    inner = "".join(
-        f"        {literal(name)}: {_laid_out([spot.given[name] for spot in spots], 8)},\n"
-        for name in names
+    if set(names) == set(sweep.axes) and len(names) > 1:
+        axes = literal([list(sweep.axes[name]) for name in names])
+        product = _call("df = pd.MultiIndex.from_product", [axes, f"names={literal(names)}"])
+        return f"{product}.to_frame(index=False)"
+    return _call(
+        "df = pd.DataFrame",
+        [literal({name: [point.fields[name] for point in points] for name in names})],
     )
-    return f"df = pd.DataFrame(\n    {{\n{inner}    }}\n)"
 
 
-def _cells(spots: Sequence[Spot], frame: pd.DataFrame, call: Call) -> str:
-    """Write a frame that has no name: the rows that were taken, the columns that are read."""
-    places = list(dict.fromkeys(spot.row for spot in spots if spot.row is not None))
+def _cells(points: Sequence[Point], frame: pd.DataFrame, call: Call) -> str:
+    """Return the code of a frame that has no name: the rows and columns that are used."""
+    places = list(dict.fromkeys(point.row for point in points if point.row is not None))
     read = [] if call.template is None else template_labels(call.template, frame)
-    read += [label for field, label in call.columns.items() if field not in spots[0].given]
+    read += [label for field, label in call.columns.items() if field not in points[0].fields]
     used = frame.iloc[places]
     cells = {label: column(used, label, "the code") for label in dict.fromkeys(read)}
     index = [plain(label) for label in used.index]
-    taken = [places.index(spot.row) for spot in spots if spot.row is not None]
-    rows = _rows(spots, call, "df", taken)
+    rows = _rows(points, call, "df", [places.index(p.row) for p in points if p.row is not None])
     if not all(_is_written([label, values]) for label, values in [*cells.items(), ("", index)]):
         return f"# df: the frame's rows {places!r}, which cannot be written out as text\n{rows}"
-    columns = ", ".join(f"{literal(label)}: {literal(values)}" for label, values in cells.items())
-    parts = [f"{{{columns}}}"]
+    columns = [f"{literal(label)}: {literal(values)}" for label, values in cells.items()]
+    arguments = ["{\n" + indent(",\n".join(columns), "    ") + "\n}"]
     if index != list(range(len(index))):
-        parts.append(f"index={literal(index)}")
-    return f"{_call('df = pd.DataFrame', parts)}\n{rows}"
+        arguments.append(f"index={literal(index)}")
+    return f"{_call('df = pd.DataFrame', arguments)}\n{rows}"
 
 
 def _is_written(value: Any) -> bool:
@@ -154,15 +126,12 @@ def _is_written(value: Any) -> bool:
     return value is None or isinstance(value, (str, Path, bool, int, float))
 
 
-def _rows(spots: Sequence[Spot], call: Call, name: str, places: Sequence[int | None]) -> str:
-    """Write the frame's rows, each as often as the axes ask for it."""
+def _rows(points: Sequence[Point], call: Call, name: str, places: Sequence[int | None]) -> str:
+    """Return the code of the frame's rows, each as often as the axes need it."""
     rows = f"rows = {name}.iloc[{list(places)!r}]"
-    names = list(spots[0].given)
-    if not names:
-        return rows
     columns = []
-    for each in names:
-        values = [spot.given[each] for spot in spots]
+    for axis in points[0].fields:
+        values = [point.fields[axis] for point in points]
         same = all(value == values[0] for value in values)
-        columns.append(f"{call.columns[each]}={literal(values[0] if same else values)}")
-    return _call(f"{rows}.assign", columns)
+        columns.append(f"{call.columns[axis]}={literal(values[0] if same else values)}")
+    return _call(f"{rows}.assign", columns) if columns else rows

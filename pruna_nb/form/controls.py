@@ -1,4 +1,4 @@
-"""The form's upper half: a model, its fields, and what they ask for."""
+"""The form's upper half: a model, its fields, and the sweep that they describe."""
 
 from __future__ import annotations
 
@@ -6,30 +6,59 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
-from pruna_nb.catalog import Field, all_models, lookup_model, model_names
-from pruna_nb.form.chips import Chips
-from pruna_nb.form.inputs import Input, make_input
+from pruna_nb.arguments import Problems
+from pruna_nb.catalog import Field, all_models, get_model, lookup_model, model_names
+from pruna_nb.errors import InputError
+from pruna_nb.form.control import LABEL, help_box
+from pruna_nb.form.inputs import Chips, PromptsInput, RowsInput, SeedsInput, make_input
 from pruna_nb.form.labels import model_line
-from pruna_nb.form.rows import LABEL, help_box, line
-from pruna_nb.form.sweep import LINE_BREAK, Ask, NotAskedYetError, parse_prompts, parse_seeds
+from pruna_nb.form.states import states_of
+from pruna_nb.form.sweep import IncompleteError, Sweep
 from pruna_nb.widgets.notes import FAINT, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from pruna_nb.catalog import Model
+    from pruna_nb.form.control import Control
     from pruna_nb.form.memory import Memory
+    from pruna_nb.settings.scopes import Scope
 
+# what a form has for a model that the catalogue does not know
 _PLAIN_FIELDS = {
     "prompt": Field("prompt", "string", help="What to make, in words."),
     "seed": Field("seed", "integer", help="A number that makes the result repeatable."),
 }
-"""What a form has for a model that the catalogue does not know."""
+_ROWS = Field("rows", "array")
+_AXES = ("prompt", "aspect_ratio", "seed", "rows")
+_NO_EXTRA = ("model", "rows", "prompt", "seed")
 _PRICED = ("duration", "resolution", "draft")
+# How several outputs are delivered is not published: seeds ask for several.
 _LEFT_OUT = frozenset({"num_outputs"})
-"""How several outputs are delivered is not published: seeds ask for several."""
-_ROWS_CHOSEN = 4
+
+
+class FieldValue:
+    """The value of one field of a form, to be read and set from code."""
+
+    def __init__(self, controls: Controls, name: str) -> None:
+        self._controls, self._name = controls, name
+
+    @property
+    def value(self) -> Any:
+        """What the field sends; None if it is not sent.
+
+        Several values for a prompt, an aspect ratio and a seed. Set to what `explore` takes;
+        raises InputError for a value that the model does not take.
+        """
+        return self._controls.get(self._name)
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._controls.set(self._name, value)
+
+    def __repr__(self) -> str:
+        secret = getattr(self._controls.model.fields.get(self._name), "secret", False)
+        return f"<FieldValue {self._name}: {'***' if secret else repr(self.value)}>"
 
 
 class Controls:
@@ -37,14 +66,14 @@ class Controls:
 
     Parameters
     ----------
-    given : dict
-        What the code gives: "model", and fields in the form that `states` makes of them.
+    states : dict
+        What the code gives: "model", and fields as `states_of` returns them.
     memory : Memory
         What was typed before in the same place.
-    uploads : callable
-        Gives the folder for uploaded files.
+    scope : Scope
+        The settings of the form's cell.
     rows : sequence of (int, str), optional
-        A frame's rows, which stand in the prompts' place.
+        A frame's rows, which replace the prompts.
     bound : mapping of str to str
         Fields whose values are a frame's columns, by field.
 
@@ -56,241 +85,211 @@ class Controls:
 
     def __init__(
         self,
-        given: dict[str, Any],
+        states: dict[str, Any],
         memory: Memory,
         *,
-        uploads: Callable[[], Path],
+        scope: Scope,
         rows: Sequence[tuple[int, str]] | None = None,
         bound: Mapping[str, str] | None = None,
     ) -> None:
-        self._memory, self._uploads = memory, uploads
-        self._rows, self._bound = rows, dict(bound or {})
-        self._states = {**given, **memory.typed}
-        self._told: list[Callable[[], object]] = []
-        self._inputs: dict[str, Input] = {}
-        self._ratios: Chips | None = None
-        self._prompts = self._make_prompts()
-        self._row_list = self._make_rows()
-        self._seeds = w.Text(
-            value=self._states.get("seed", ""),
-            description="Seeds",
-            placeholder="none; or such as 1, 2, 5-8",
-            style={"description_width": LABEL},
-        )
-        self._model = self._make_model()
+        self._memory, self._scope = memory, scope
+        self._bound = dict(bound or {})
+        self._states = {**states, **memory.typed}
+        self._listeners: list[Callable[[], object]] = []
+        self._inputs: dict[str, Control] = {}
+        # these outlive a change of the model
+        self._prompts = self._begun(PromptsInput(_PLAIN_FIELDS["prompt"]))
+        self._seeds = self._begun(SeedsInput(_PLAIN_FIELDS["seed"]))
+        self._rows = None if rows is None else self._begun(RowsInput(_ROWS, rows))
+        self._model = self._model_widget()
         self._about = help_box("")
         self._fields = w.VBox()
         self._more = w.Accordion([w.VBox()], titles=("More fields",), selected_index=None)
         self._more.add_class("pruna-more")
-        self._seeds.observe(lambda change: self._keep("seed", change["new"]), "value")
-        self.box = w.VBox([self._model_box(), self._fields, self._more])
+        wrapped = w.Layout(flex_flow="row wrap", align_items="center")
+        model = w.HBox([self._model, self._about], layout=wrapped)
+        self.box = w.VBox([model, self._fields, self._more])
         self._lay_out()
-
-    # ------------------------------------------------------------------ asking
 
     @property
     def model(self) -> Model:
         """The model that is chosen."""
         return lookup_model(self._model.value)
 
-    def on_change(self, told: Callable[[], object]) -> None:
-        """Have a function told of each change."""
-        self._told.append(told)
+    @property
+    def names(self) -> list[str]:
+        """What can be set now: the model, a frame's rows, the model's fields."""
+        return ["model", *self._inputs]
 
-    def ask(self) -> Ask:
-        """Give what is asked for now.
+    def get(self, name: str) -> Any:
+        """Return what a field sends."""
+        if name == "model":
+            return self._model.value
+        if name not in self._inputs:
+            raise InputError(f"{self.model.name} has no field {name!r} in this form.")
+        return self._inputs[name].value()
+
+    def set(self, name: str, value: Any) -> None:
+        """Set a field to what `explore` takes; None sets the model's default."""
+        self.get(name)
+        if name == "model":
+            if value not in {model for _, model in self._model.options}:
+                get_model(value)  # raises, with near names
+            self._model.value = value
+            return
+        control = self._inputs[name]
+        if value is None:
+            default = control.field.default
+            value = {"prompt": "", "seed": "", "rows": (), "aspect_ratio": [default]}.get(
+                name, default
+            )
+        elif name != "rows":
+            problems, model = Problems(), self.model
+            states = states_of(model, {name: value}, problems, unchecked=not model.known)
+            problems.check()
+            value = states[name]
+        control.restore(value)
+        self._keep(name, control.state())
+
+    def on_change(self, listener: Callable[[], object]) -> None:
+        """Call a function at each change."""
+        self._listeners.append(listener)
+
+    def sweep(self) -> Sweep:
+        """Return what the controls describe now.
 
         Raises
         ------
-        NotAskedYetError
+        IncompleteError
             If something is missing.
         InputError
             If something cannot be read.
         """
         model = self.model
+        rows = None if self._rows is None else self._rows.value()
+        if rows is not None and not rows:
+            raise IncompleteError("Choose at least one row.")
+        axes = self._axes(model)
+        shared = {
+            name: control.value()
+            for name, control in self._inputs.items()
+            if name not in _AXES and self._counts(control.field, axes)
+        }
+        shared = {name: value for name, value in shared.items() if value is not None}
+        present = {*shared, *axes, *self._bound, "prompt"}
+        if missing := [name for name in model.required if name not in present]:
+            raise IncompleteError(f"{model.name} needs {' and '.join(missing)}.", missing)
+        if not model.known:  # the code may give fields that have no control
+            extra = {name: each for name, each in self._states.items() if name not in _NO_EXTRA}
+            shared = {**extra, **shared}
+        return Sweep(model, axes, shared, rows)
+
+    def _axes(self, model: Model) -> dict[str, Sequence[Any]]:
         axes: dict[str, Sequence[Any]] = {}
-        rows = None
-        if self._row_list is not None:
-            rows = [(place, (self._rows or ())[place][1]) for place in self._row_list.value]
-            if not rows:
-                raise NotAskedYetError("Choose at least one row.")
-        if self._takes_prompts(model):
-            prompts = parse_prompts(self._prompts.value)
-            if prompts:
-                axes["prompt"] = prompts
-            elif "prompt" in model.required or not model.known:
-                raise NotAskedYetError("Write a prompt.")
-        if self._ratios is not None:
-            ratios = self._ratios.value()
-            # The default alone is not sent: the request stays equal to one without it.
-            if ratios and ratios != (self._ratios.field.default,):
-                axes["aspect_ratio"] = ratios
-        if self._takes_seeds(model):
-            seeds = parse_seeds(self._seeds.value)
-            if seeds:
-                axes["seed"] = seeds
-        return Ask(model, axes, self._shared(model, axes), rows)
+        if "prompt" in self._inputs:
+            axes["prompt"] = self._prompts.value()
+            if not axes["prompt"] and ("prompt" in model.required or not model.known):
+                raise IncompleteError("Write a prompt.")
+        ratios = self._ratios
+        # The default alone is not sent: the request stays equal to one without it.
+        if ratios is not None and ratios.value() != (ratios.field.default,):
+            axes["aspect_ratio"] = ratios.value()
+        if "seed" in self._inputs:
+            axes["seed"] = self._seeds.value()
+        return {name: values for name, values in axes.items() if values}
 
-    def nothing(self) -> Ask:
-        """Give an ask for no picture at all, of the model that is chosen."""
+    def empty_sweep(self) -> Sweep:
+        """Return a sweep of no points, of the model that is chosen."""
         if self._rows is not None:
-            return Ask(self.model, rows=())
-        return Ask(self.model, {"prompt": ()})
+            return Sweep(self.model, rows=())
+        return Sweep(self.model, {"prompt": ()})
 
-    def _shared(self, model: Model, axes: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-        shared = {}
-        for name, each in self._inputs.items():
-            value = each.value() if self._counts(each.field, axes) else None
-            if value is not None:
-                shared[name] = value
-        missing = [
-            name for name in model.required
-            if name not in {*shared, *axes, *self._bound, "prompt"}
-        ]  # fmt: skip
-        if missing:
-            raise NotAskedYetError(f"{model.name} needs {' and '.join(missing)}.", missing)
-        extra = {} if model.known else self._extra()
-        return {**extra, **shared}
-
-    def _extra(self) -> dict[str, Any]:
-        """Give what the code gave for a model whose fields are not known."""
-        taken = {"model", "rows", *_PLAIN_FIELDS}
-        return {name: value for name, value in self._states.items() if name not in taken}
+    @property
+    def _ratios(self) -> Chips | None:
+        chips = self._inputs.get("aspect_ratio")
+        return chips if isinstance(chips, Chips) else None
 
     def _counts(self, field: Field, axes: Mapping[str, Sequence[Any]]) -> bool:
-        """Whether a field means something beside what else is chosen."""
+        """Whether a field has a meaning beside the chosen ratios, such as a width for "custom"."""
         return all(
-            wanted in axes.get(other, ()) or other not in self._axes_shown()
+            wanted in axes.get(other, ()) or other != "aspect_ratio" or self._ratios is None
             for other, wanted in (field.only_when or {}).items()
         )
 
-    def _axes_shown(self) -> set[str]:
-        return {"aspect_ratio"} if self._ratios is not None else set()
+    def _begun(self, control: Any) -> Any:
+        """Return a control in the state that its field has; its changes are kept from now on."""
+        name = control.field.name
+        if name in self._states:
+            control.restore(self._states[name])
+        control.on_change(lambda: self._keep(name, control.state()))
+        return control
 
-    def _known(self, model: Model) -> Mapping[str, Field]:
-        return model.fields if model.known else _PLAIN_FIELDS
-
-    def _takes_prompts(self, model: Model) -> bool:
-        return "prompt" in self._known(model) and "prompt" not in self._bound
-
-    def _takes_seeds(self, model: Model) -> bool:
-        return "seed" in self._known(model) and "seed" not in self._bound
-
-    # ------------------------------------------------------------------ layout
-
-    def _make_model(self) -> Any:
+    def _model_widget(self) -> Any:
         names = model_names()
         chosen = self._states["model"]
         if chosen not in names:
             names = (*names, chosen)
-        known = {model.name: model for model in all_models()}
-        options = [
-            (f"{name}  ({known[name].task.replace('-', ' ')})" if name in known else name, name)
-            for name in names
-        ]
-        control = w.Dropdown(
-            options=options,
+        tasks = {model.name: f"  ({model.task.replace('-', ' ')})" for model in all_models()}
+        widget = w.Dropdown(
+            options=[(f"{name}{tasks.get(name, '')}", name) for name in names],
             value=chosen,
             description="Model",
             style={"description_width": LABEL},
             layout=w.Layout(flex="1 1 300px", max_width="440px", min_width="0"),
         )
-        control.add_class("pruna-model")
-        control.observe(self._model_changed, "value")
-        return control
+        widget.add_class("pruna-model")
 
-    def _model_box(self) -> Any:
-        return w.HBox(
-            [self._model, self._about],
-            layout=w.Layout(flex_flow="row wrap", align_items="center"),
-        )
+        def chose(change: Any) -> None:
+            self._lay_out()
+            self._keep("model", change["new"])
 
-    def _make_prompts(self) -> Any:
-        control = w.Textarea(
-            value=self._states.get("prompt", ""),
-            description="Prompts",
-            placeholder="one prompt a line",
-            rows=4,
-            style={"description_width": LABEL},
-            tooltip=f"One prompt a line; {LINE_BREAK} stands for a line break inside of one.",
-            layout=w.Layout(width="auto", max_width="880px"),
-        )
-        control.add_class("pruna-prompt")
-        control.observe(lambda change: self._keep("prompt", change["new"]), "value")
-        return control
-
-    def _make_rows(self) -> Any:
-        if self._rows is None:
-            return None
-        options = [(text, place) for place, text in self._rows]
-        kept = [place for place in self._states.get("rows", ()) if place < len(options)]
-        control = w.SelectMultiple(
-            options=options,
-            value=kept or [place for _, place in options[:_ROWS_CHOSEN]],
-            description="Rows",
-            rows=min(8, max(3, len(options))),
-            style={"description_width": LABEL},
-            layout=w.Layout(width="auto", max_width="880px"),
-        )
-        control.add_class("pruna-rows")
-        control.observe(lambda change: self._keep("rows", change["new"]), "value")
-        return control
-
-    def _model_changed(self, change: Any) -> None:
-        self._lay_out()
-        self._keep("model", change["new"])
+        widget.observe(chose, "value")
+        return widget
 
     def _lay_out(self) -> None:
         """Make the chosen model's controls; what was typed stays where a field is the same."""
         model = self.model
         self._about.value = note(model_line(model), f"{FAINT};font-size:.9em")
-        self._inputs, self._ratios = {}, None
-        main: list[Any] = []
+        fields = {
+            name: field
+            for name, field in (model.fields if model.known else _PLAIN_FIELDS).items()
+            if name not in self._bound and name not in _LEFT_OUT
+        }
+        self._inputs = {} if self._rows is None else {"rows": self._rows}
+        main = [control.box for control in self._inputs.values()]
         more: list[Any] = []
-        if self._row_list is not None:
-            main.append(self._row_list)
-        if self._takes_prompts(model):
-            main.append(self._prompts)
-        main += [
-            _bound_line(field, column) for field, column in self._bound.items() if field != "prompt"
-        ]
-        for name, field in self._known(model).items():
-            if name in {"prompt", "seed"} or name in _LEFT_OUT or name in self._bound:
+        if "prompt" in fields:
+            self._inputs["prompt"] = self._prompts
+            main.append(self._prompts.box)
+        for name, column in self._bound.items():
+            if name != "prompt":
+                text = f"{name} is taken from the column {column!r}."
+                main.append(w.HTML(note(text, f"{FAINT};margin-left:138px")))
+        for name, field in fields.items():
+            if name in {"prompt", "seed"}:
                 continue
             if name == "aspect_ratio" and field.choices:
-                main.append(self._make_ratios(field).box)
-                continue
-            made = self._make_input(field)
+                chips = Chips(field)
+                chips.restore([field.default])
+                self._inputs[name] = self._begun(chips)
+            else:
+                self._inputs[name] = self._begun(make_input(field, self._scope))
             first = field.required or field.media or field.only_when or name in _PRICED
-            (main if first else more).append(made.box)
-        if self._takes_seeds(model):
-            main.append(line(self._seeds, self._known(model)["seed"]))
+            (main if first or name == "aspect_ratio" else more).append(self._inputs[name].box)
+        if "seed" in fields:
+            self._inputs["seed"] = self._seeds
+            main.append(self._seeds.box)
         self._fields.children = main
         self._more.children[0].children = more
         self._more.layout.display = "" if more else "none"
         self._show_conditional()
 
-    def _make_ratios(self, field: Field) -> Chips:
-        chips = Chips(field)
-        chips.restore(self._states.get("aspect_ratio", [field.default]))
-        chips.on_change(lambda: self._keep("aspect_ratio", chips.value()))
-        self._ratios = chips
-        return chips
-
-    def _make_input(self, field: Field) -> Input:
-        made = make_input(field, self._uploads)
-        if field.name in self._states:
-            made.restore(self._states[field.name])
-        made.on_change(lambda: self._keep(field.name, made.state()))
-        self._inputs[field.name] = made
-        return made
-
     def _show_conditional(self) -> None:
-        """Show what counts beside the chosen ratios alone, such as a width for "custom"."""
+        """Show a field that has a meaning beside some ratios alone only beside those."""
         chosen = {"aspect_ratio": self._ratios.value()} if self._ratios is not None else {}
-        for each in self._inputs.values():
-            if each.field.only_when:
-                each.box.layout.display = "" if self._counts(each.field, chosen) else "none"
+        for control in self._inputs.values():
+            if control.field.only_when:
+                control.box.layout.display = "" if self._counts(control.field, chosen) else "none"
 
     def _keep(self, name: str, state: Any) -> None:
         if state is not None:
@@ -298,10 +297,5 @@ class Controls:
             self._memory.keep(name, state)
         if name == "aspect_ratio":
             self._show_conditional()
-        for told in self._told:
-            told()
-
-
-def _bound_line(field: str, column: str) -> Any:
-    said = f"{field} is taken from the column {column!r}."
-    return w.HTML(note(said, f"{FAINT};margin-left:138px"))
+        for listener in self._listeners:
+            listener()

@@ -15,34 +15,38 @@ from pruna_nb.batch.progress import closing_line
 from pruna_nb.errors import AuthenticationError, MissingKeyError, PrunaError
 from pruna_nb.form.board import SIZES, Board
 from pruna_nb.form.cells import saved_grid
+from pruna_nb.form.controls import FieldValue
 from pruna_nb.form.labels import code_box, progress_line
 from pruna_nb.form.quote import Quote
-from pruna_nb.form.runner import Making
+from pruna_nb.form.runner import Runner
+from pruna_nb.settings import current
+from pruna_nb.show import Thumbs
+from pruna_nb.show.notebook import display
 from pruna_nb.widgets.login import LoginBox
 from pruna_nb.widgets.notes import ERROR, FAINT, note
 from pruna_nb.widgets.saved_copy import Saved, bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pruna_nb.form.controls import Controls
-    from pruna_nb.form.doors import Tables
-    from pruna_nb.form.sweep import Ask, Spot
+    from pruna_nb.form.sweep import Point, Sweep
+    from pruna_nb.form.tables import SweepTables
 
 _NOT_DONE = frozenset({"failed", "canceled", "lost", "pending"})
 _PLAIN = "The form lives as long as its kernel: run the cell to use it."
+# Nobody sees the copy below the form during a run, but a kernel that dies leaves it behind.
 _SAVE_SECONDS = 2.0
-"""How often the copy below the form is renewed during a run; nobody sees it then."""
 
 
 @dataclass(slots=True)
-class Asked:
-    """A grid that was asked for, and what became of its places so far."""
+class _Grid:
+    """A sweep whose button was clicked, and what became of its points so far."""
 
-    tables: Tables
-    ask: Ask
-    spots: Sequence[Spot]
+    tables: SweepTables
+    sweep: Sweep
+    points: Sequence[Point]
     outcomes: list[Outcome]
 
 
@@ -50,10 +54,10 @@ class Form:
     """A form that makes pictures; the last expression of a notebook's cell shows it.
 
     It is made by `pruna_nb.explore` and by ``df.pruna.explore``. Prompts x aspect ratios x
-    seeds are a grid; how many pictures that is, how many are there already, what the rest
-    costs and how long it takes stands beside the button before it is clicked. Runs are in
-    threads, so the kernel stays free. What was made also stands below the form as HTML, which
-    the saved notebook keeps.
+    seeds are a grid. Beside the button the form says before the click how many pictures that is,
+    how many are there already, what the rest costs and how long it takes. Runs are in threads,
+    so the kernel stays free. What was made is also below the form as HTML, which the saved
+    notebook keeps.
 
     Attributes
     ----------
@@ -61,31 +65,28 @@ class Form:
         The form's widget, to be put into others.
     """
 
-    def __init__(
-        self,
-        controls: Controls,
-        tables: Tables,
-        *,
-        thumbs_dir: Callable[[], Path],
-    ) -> None:
+    def __init__(self, controls: Controls, tables: SweepTables) -> None:
         self._controls, self._tables = controls, tables
-        self._thumbs_dir = thumbs_dir
         self._lock = threading.RLock()
-        self._makings: list[Making] = []
-        self._threads: list[Making] = []
-        self._grid: Asked | None = None
-        self._shown: Asked | None = None
+        self._runners: list[Runner] = []  # those that are not over
+        self._threads: list[Runner] = []  # those whose threads may still work
+        self._grid: _Grid | None = None
+        self._shown: _Grid | None = None
         self._saved_at = 0.0
         self._saved = Saved()
         self._board = Board(
-            retry=lambda place: self._make([place]),
+            retry=lambda number: self._make([number]),
             changed=self._show_chosen,
-            thumbs_dir=thumbs_dir(),
+            thumbs=Thumbs(self._thumbs_dir()),
         )
-        self._quote = Quote(tables, controls.ask)
+        self._quote = Quote(tables, controls.sweep)
         self._build()
         controls.on_change(self._quote.renew)
         self._quote.renew()
+
+    def _thumbs_dir(self) -> Path:
+        with self._tables.scope.entered():
+            return current().thumbs_dir
 
     def _build(self) -> None:
         wide = w.Layout(width="130px")
@@ -94,48 +95,61 @@ class Form:
         )
         self._stop = w.Button(description="Cancel", icon="stop", disabled=True, layout=wide)
         self._again = w.Button(icon="refresh", layout=w.Layout(width="auto", display="none"))
-        for button, name in ((self._go, "go"), (self._stop, "stop"), (self._again, "again")):
-            button.add_class(f"pruna-{name}")
         self._go.on_click(lambda _: self.generate())
         self._stop.on_click(lambda _: self.cancel())
-        self._again.on_click(lambda _: self._make(self._places_left()))
+        self._again.on_click(lambda _: self._make(self._numbers_left()))
         self._size = w.Dropdown(
             options=[(f"{name} pictures", side) for name, side in SIZES.items()],
             layout=w.Layout(width="150px", display="none"),
             tooltip="How large the pictures are shown here",
         )
-        self._size.add_class("pruna-size")
         self._size.observe(lambda change: self._board.resize(change["new"]), "value")
-        self._bar = w.IntProgress(layout=w.Layout(flex="1 1 120px", max_width="300px"))
-        self._bar.layout.display = "none"
+        self._bar = w.IntProgress(
+            layout=w.Layout(flex="1 1 120px", max_width="300px", display="none")
+        )
         self._status = w.HTML()
-        self._status.add_class("pruna-status")
-        self._door = w.VBox()
+        self._login = w.VBox()
         self._code = w.HTML()
         buttons = w.HBox(
             [self._go, self._stop, self._size, self._again, self._bar],
             layout=w.Layout(flex_flow="row wrap", align_items="center", margin="4px 0 0"),
         )
+        parts = [self._saved.hide, self._controls.box, self._quote.box, buttons, self._status]
         self.box = w.VBox(
-            [
-                self._saved.hide, self._controls.box, self._quote.box, buttons, self._status,
-                self._door, self._board.box, self._code,
-            ],
+            [*parts, self._login, self._board.box, self._code],
             layout=w.Layout(max_width="1200px", padding="4px 8px 8px 4px"),
-        )  # fmt: skip
-        self.box.add_class("pruna-form")
+        )
+        named = {
+            "form": self.box,
+            "go": self._go,
+            "stop": self._stop,
+            "again": self._again,
+            "size": self._size,
+            "status": self._status,
+        }
+        for name, widget in named.items():
+            widget.add_class(f"pruna-{name}")
 
     # -------------------------------------------------------------- what users call
 
     @property
+    def fields(self) -> dict[str, FieldValue]:
+        """The fields of the form by name, each with a ``value`` to be read and set.
+
+        Such as ``form.fields["seed"].value = "1-4"`` or ``form.fields["model"].value = "p-video"``,
+        with what `pruna_nb.explore` takes. Another model has other fields.
+        """
+        return {name: FieldValue(self._controls, name) for name in self._controls.names}
+
+    @property
     def frame(self) -> Any:
-        """What was made, as a frame like the one that ``df.pruna.generate`` gives."""
+        """What was made, as a frame like the one that ``df.pruna.generate`` returns."""
         with self._lock:
             grid = self._grid
             outcomes = [] if grid is None else list(grid.outcomes)
         if grid is None:
-            return self._tables.frame(self._controls.nothing(), outcomes)
-        return grid.tables.frame(grid.ask, outcomes)
+            return self._tables.frame(self._controls.empty_sweep(), outcomes)
+        return grid.tables.frame(grid.sweep, outcomes)
 
     @property
     def selected(self) -> Any:
@@ -145,7 +159,7 @@ class Form:
         return self.frame.iloc[chosen]
 
     def code(self) -> str:
-        """Give the Python that makes the grid again; before a run, the grid that is asked for.
+        """Return the Python that makes the grid again; before a run, the grid of the fields.
 
         Raises
         ------
@@ -154,36 +168,36 @@ class Form:
         """
         grid = self._grid
         if grid is None:
-            return self._tables.code(self._controls.ask())
-        return grid.tables.code(grid.ask)
+            return self._tables.code(self._controls.sweep())
+        return grid.tables.code(grid.sweep)
 
     def generate(self) -> None:
-        """Make what the form asks for, as the button does; returns at once."""
+        """Make what the form describes, as the button does; returns at once."""
         try:
-            ask = self._controls.ask()
-            spots = ask.spots()
+            sweep = self._controls.sweep()
+            points = sweep.points()
         except PrunaError as error:
-            self._say(note(str(error), ERROR))
+            self._status.value = note(str(error), ERROR)
             return
         with self._lock:
-            if self._makings:
+            if self._runners:
                 return
-            self._grid = Asked(self._tables, ask, spots, [Outcome("pending")] * len(spots))
-        self._say(note("Starting…", FAINT))
-        self._make(range(len(spots)))
+            self._grid = _Grid(self._tables, sweep, points, [Outcome("pending")] * len(points))
+        self._status.value = note("Starting…", FAINT)
+        self._make(range(len(points)))
 
     def cancel(self) -> None:
         """Stop as soon as what is on the wire is answered; what was made is kept."""
         with self._lock:
-            makings = list(self._makings)
-        for making in makings:
-            making.cancel()
-        if makings:
+            runners = list(self._runners)
+        for runner in runners:
+            runner.cancel()
+        if runners:
             self._stop.disabled = True
-            self._say(note("Stopping…", FAINT))
+            self._status.value = note("Stopping…", FAINT)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until nothing is under way; tell whether that is so.
+        """Wait until nothing is under way; return whether that is so.
 
         Parameters
         ----------
@@ -194,23 +208,23 @@ class Form:
             threads = list(self._threads)
         end = None if timeout is None else time.monotonic() + timeout
         return all(
-            making.join(None if end is None else max(0.0, end - time.monotonic()))
-            for making in threads
+            runner.join(None if end is None else max(0.0, end - time.monotonic()))
+            for runner in threads
         )
 
     def take_over(self, earlier: Form) -> None:
-        """Go on with what another form has under way, whose cell was run again.
+        """Continue what another form has under way, whose cell was run again.
 
-        What was paid for stays in sight, and can be canceled.
+        What was paid for stays on the screen, and can be canceled.
         """
         with earlier._lock:
             grid = earlier._grid
-            makings = list(earlier._makings)
+            runners = list(earlier._runners)
         with self._lock:
-            # Those that end meanwhile tell this form nothing: it does not wait for them.
-            self._makings = [each for each in makings if each.watch(self._look, self._over)]
-            self._threads = list(self._makings)
-            if not self._makings or grid is None:
+            # Those that end meanwhile do not call this form: it does not wait for them.
+            self._runners = [each for each in runners if each.watch(self._look, self._over)]
+            self._threads = list(self._runners)
+            if not self._runners or grid is None:
                 return
             self._grid = grid
             self._set_buttons()
@@ -218,121 +232,112 @@ class Form:
 
     # ------------------------------------------------------------------- runs
 
-    def _make(self, places: Sequence[int]) -> None:
-        """Make some places of the grid that is shown, in a thread."""
+    def _make(self, numbers: Sequence[int]) -> None:
+        """Make some points of the grid that is shown, in a thread."""
         with self._lock:
             grid = self._grid
-            under_way = {place for making in self._makings for place in making.places}
-            wanted = [place for place in places if place not in under_way]
+            under_way = {number for runner in self._runners for number in runner.numbers}
+            wanted = [number for number in numbers if number not in under_way]
             if grid is None or not wanted:
                 return
-            making = Making(grid.tables, grid.ask, wanted)
-            making.watch(self._look, self._over)
-            self._makings.append(making)
-            self._threads = [each for each in self._threads if not each.join(0)] + [making]
+            runner = Runner(grid.tables, grid.sweep, wanted)
+            runner.watch(self._look, self._over)
+            self._runners.append(runner)
+            self._threads = [each for each in self._threads if not each.join(0)] + [runner]
             self._set_buttons()
-        self._door.children = ()
-        making.start()
+        self._login.children = ()
+        runner.start()
 
-    def _look(self, making: Making, outcomes: dict[int, Outcome]) -> None:
+    def _look(self, runner: Runner, outcomes: dict[int, Outcome]) -> None:
         """Show what is new; in the thread of a run."""
         with self._lock:
             grid = self._grid
-            if grid is None or making.ask is not grid.ask:
+            if grid is None or runner.sweep is not grid.sweep:
                 return
-            for place, outcome in outcomes.items():
-                grid.outcomes[place] = outcome
+            for number, outcome in outcomes.items():
+                grid.outcomes[number] = outcome
             now = list(grid.outcomes)
             if self._shown is not grid:
                 self._show(grid)
-        self._board.update(grid.ask, now, over=False)
-        if making.run is not None and not making.canceled:
-            self._say(note(progress_line(making.run)))
+        self._board.update(grid.sweep, now, busy=True)
+        if runner.run is not None and not runner.canceled:
+            self._status.value = note(progress_line(runner.run))
         self._bar.max = len(now)
         self._bar.value = sum(outcome.status != "pending" for outcome in now)
         self._bar.layout.display = ""
         if time.monotonic() - self._saved_at > _SAVE_SECONDS:
             self._save(now)
 
-    def _over(self, making: Making, error: BaseException | None) -> None:
+    def _over(self, runner: Runner, error: BaseException | None) -> None:
         """Show how a run ended; in its thread."""
         try:
-            self._show_end(making, error)
+            with self._lock:
+                self._runners.remove(runner)
+                busy = bool(self._runners)
+                if self._grid is not self._shown:  # refused: what was there before stays
+                    self._grid = self._shown
+                grid = self._grid
+                sweep, now = (None, []) if grid is None else (grid.sweep, list(grid.outcomes))
+            self._board.update(sweep, now, busy=busy)
+            self._save(now)
+            if error is None and runner.run is not None:
+                summary = closing_line(runner.run)
+                lines = announcements(runner.run.plan)
+                lines.append(f"Canceled. {summary}" if runner.canceled else summary)
+                self._status.value = note("\n".join(lines))
+            else:
+                kind = "" if isinstance(error, PrunaError) else f"{type(error).__name__}: "
+                self._status.value = note(f"{kind}{error}", ERROR)
+            if isinstance(error, (MissingKeyError, AuthenticationError)):
+                self._login.children = [LoginBox(done=self._logged_in).box]
+            self._quote.learn(runner.sweep.model.name, runner.outcomes().values())
+            self._quote.renew()
         finally:
             self._set_buttons()
 
+    def _logged_in(self, message: str) -> None:
+        self._login.children = ()
+        self._status.value = note(f"{message} Click Generate.")
+
     def _set_buttons(self) -> None:
-        """Have the buttons say what can be done now; whoever comes last is right."""
+        """Enable the buttons that can be used now."""
+        # Threads come here in any order: each reads the state under the lock, so the last is right.
         with self._lock:
-            busy = bool(self._makings)
-            left = 0 if busy else len(self._places_left())
+            busy = bool(self._runners)
+            left = 0 if busy else len(self._numbers_left())
             self._go.disabled, self._stop.disabled = busy, not busy
             self._again.description = f"Retry all {left:,}"
             self._again.layout.display = "" if left > 1 else "none"
             if not busy:
                 self._bar.layout.display = "none"
 
-    def _show_end(self, making: Making, error: BaseException | None) -> None:
-        with self._lock:
-            self._makings.remove(making)
-            busy = bool(self._makings)
-            if self._grid is not self._shown:  # refused: what was there before stays
-                self._grid = self._shown
-            grid = self._grid
-            ask, now = (None, []) if grid is None else (grid.ask, list(grid.outcomes))
-        self._board.update(ask, now, over=not busy)
-        self._save(now)
-        self._say(self._ending(making, error))
-        if isinstance(error, (MissingKeyError, AuthenticationError)):
-            self._door.children = [LoginBox(done=self._logged_in).box]
-        self._quote.learn(making.ask.model.name, making.outcomes().values())
-        self._quote.renew()
-
-    def _logged_in(self, said: str) -> None:
-        self._door.children = ()
-        self._say(note(f"{said} Click Generate."))
-
-    def _ending(self, making: Making, error: BaseException | None) -> str:
-        if error is None and making.run is not None:
-            said = closing_line(making.run)
-            before = announcements(making.run.plan)
-            return note("\n".join([*before, f"Canceled. {said}" if making.canceled else said]))
-        kind = "" if isinstance(error, PrunaError) else f"{type(error).__name__}: "
-        return note(f"{kind}{error}", ERROR)
-
-    def _places_left(self) -> list[int]:
+    def _numbers_left(self) -> list[int]:
         with self._lock:
             outcomes = [] if self._grid is None else self._grid.outcomes
-            return [place for place, each in enumerate(outcomes) if each.status in _NOT_DONE]
+            return [number for number, each in enumerate(outcomes) if each.status in _NOT_DONE]
 
     # ------------------------------------------------------------------- showing
 
-    def _show(self, grid: Asked) -> None:
-        """Put a grid on the board, in place of the one that is there."""
-        self._board.show(grid.ask, grid.spots, grid.outcomes)
+    def _show(self, grid: _Grid) -> None:
+        """Replace the grid on the board."""
+        self._board.show(grid.sweep, grid.points, grid.outcomes)
         self._shown = grid
         self._size.layout.display = ""
-        self._code.value = code_box(grid.tables.code(grid.ask))
+        self._code.value = code_box(grid.tables.code(grid.sweep))
 
     def _save(self, outcomes: Sequence[Outcome]) -> None:
-        grid = self._shown
-        if grid is None:
+        if (grid := self._shown) is None:
             return
-        made = saved_grid(grid.ask, grid.spots, outcomes, thumbs_dir=self._thumbs_dir())
+        made = saved_grid(grid.sweep, grid.points, outcomes, thumbs_dir=self._thumbs_dir())
         self._saved.update(made.html())
         self._saved_at = time.monotonic()
 
-    def _say(self, html: str) -> None:
-        self._status.value = html
-
     def _show_chosen(self) -> None:
         count = len(self._board.selected)
-        self._quote.say_chosen(f"{count:,} selected: form.selected" if count else "")
+        self._quote.show_chosen(f"{count:,} selected: form.selected" if count else "")
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        display(bundle(self.box, _PLAIN), raw=True)  # type: ignore[no-untyped-call]
+        display(bundle(self.box, _PLAIN))
         self._saved.display()
 
     def __repr__(self) -> str:

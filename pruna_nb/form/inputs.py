@@ -2,62 +2,57 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+import contextlib
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
+import traitlets
 
+from pruna_nb.form.control import LABEL, Control, help_box, line, name_box, options_of
 from pruna_nb.form.file_input import MediaInput
-from pruna_nb.form.rows import line, options_of
+from pruna_nb.form.labels import help_of
+from pruna_nb.form.sweep import LINE_BREAK, parse_prompts, parse_seeds
 from pruna_nb.widgets.secret import SecretBox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Iterable, Sequence
 
     from pruna_nb.catalog import Field
+    from pruna_nb.settings.scopes import Scope
 
 _LONG = ("prompt", "script", "caption")
-_SPAN_AT_MOST = 1_000.0
-"""A slider's ends may be this many steps apart; beyond, a number is typed."""
+_STEPS_AT_MOST = 1_000.0  # between a slider's ends; beyond, a number is typed
+_ROWS_CHOSEN = 4
+_WIDE = {"width": "auto", "max_width": "880px"}
 
 
-class Input(Protocol):
-    """One field's control."""
-
-    field: Field
-    box: Any
-
-    def value(self) -> Any:
-        """Give what is chosen as the service takes it; None for "not given"."""
-
-    def state(self) -> Any:
-        """Give what brings the control back to where it is; None if nothing may be kept."""
-
-    def restore(self, state: Any) -> None:
-        """Bring the control to a state, as far as it can take it."""
-
-    def on_change(self, told: Callable[[], object]) -> None:
-        """Have a function told of each change."""
-
-
-def make_input(field: Field, uploads: Callable[[], Path]) -> Input:
-    """Make the control that suits a field.
-
-    Parameters
-    ----------
-    field : Field
-        As the catalogue gives it.
-    uploads : callable
-        Gives the folder for uploaded files.
-    """
+def make_input(field: Field, scope: Scope) -> Control:
+    """Return the control that suits a field; uploads go to the folder that `scope` sets."""
     if field.media:
-        return MediaInput(field, uploads)
+        return MediaInput(field, scope)
     if field.secret:
         return SecretInput(field)
     return PlainInput(field)
 
 
-class PlainInput:
+class _WidgetInput(Control):
+    """A control that is one widget, whose value is its state."""
+
+    def __init__(self, field: Field, widget: Any) -> None:
+        super().__init__(field)
+        self.widget = widget
+        self.widget.observe(self._changed, "value")
+
+    def state(self) -> Any:
+        """Return what the widget holds."""
+        return self.widget.value
+
+    def restore(self, state: Any) -> None:
+        """Set the widget."""
+        self.widget.value = state
+
+
+class PlainInput(_WidgetInput):
     """A control for text, numbers, choices and switches.
 
     What is left at the published default is not sent: the service takes it by itself, and the
@@ -65,50 +60,44 @@ class PlainInput:
     """
 
     def __init__(self, field: Field) -> None:
-        self.field = field
-        self._control = _control(field)
-        self.box = line(self._control, field)
+        super().__init__(field, _widget(field))
+        self.box = line(self.widget, field)
 
     def value(self) -> Any:
-        """Give what is chosen; None for "not given"."""
-        value = self._control.value
+        """Return what is chosen, in the field's type; None for "not given"."""
+        value = self.widget.value
         if isinstance(value, str) and not self.field.choices:
             value = _read(self.field, value)
-        if self.field.has_default and value == _listed(self.field.default):
+        default = self.field.default
+        if self.field.has_default and value == (
+            list(default) if isinstance(default, tuple) else default
+        ):
             return None
         return value
 
-    def state(self) -> Any:
-        """Give what brings the control back to where it is."""
-        return self._control.value
-
     def restore(self, state: Any) -> None:
-        """Bring the control to a state, as far as it can take it."""
-        if isinstance(self._control, (w.Text, w.Textarea)):
-            self._control.value = _written(state)
+        """Set the widget; a value that it cannot take leaves it as it is."""
+        if isinstance(self.widget, (w.Text, w.Textarea)):
+            lines = state if isinstance(state, (list, tuple)) else [state]
+            self.widget.value = "" if state is None else "\n".join(map(str, lines))
             return
-        try:
-            self._control.value = state
-        except Exception as error:  # noqa: BLE001 - traitlets raises its own for a foreign value
-            del error  # a value of another model's field of the same name: the default stays
-
-    def on_change(self, told: Callable[[], object]) -> None:
-        """Have a function told of each change."""
-        self._control.observe(lambda _: told(), "value")
+        # a value of another model's field of the same name: the default stays
+        with contextlib.suppress(traitlets.TraitError, TypeError, ValueError):
+            self.widget.value = state
 
 
-def _control(field: Field) -> Any:
+def _widget(field: Field) -> Any:
     options = options_of(field)
     if field.type == "boolean" and field.has_default:
         return w.Checkbox(value=bool(field.default), indent=True, **options)
     if field.choices or field.type == "boolean":
-        choices: list[tuple[str, Any]] = [(str(each), each) for each in field.choices]
+        choices: list[tuple[str, Any]] = [(str(choice), choice) for choice in field.choices]
         choices = choices or [("yes", True), ("no", False)]
         if not field.has_default:
             choices.insert(0, ("(the service's choice)", None))
         return w.Dropdown(options=choices, value=field.default, **options)
     if field.type in {"integer", "number"}:
-        return _number(field, options)
+        return _number_widget(field, options)
     if field.type == "array":
         return w.Textarea(rows=2, placeholder="one a line", **options)
     hint = "" if field.default is None else str(field.default).strip()
@@ -117,9 +106,13 @@ def _control(field: Field) -> Any:
     return w.Text(placeholder=hint, **options)
 
 
-def _number(field: Field, options: dict[str, Any]) -> Any:
+def _number_widget(field: Field, options: dict[str, Any]) -> Any:
     low, high, whole = field.minimum, field.maximum, field.type == "integer"
-    if low is None or high is None or not _is_sliding(field, low, high):
+    ends = low is not None and high is not None
+    # learning_rate, 0.00001 to 0.01, is not found with a slider
+    span = (high or 0) - (low or 0)
+    slides = whole or (field.has_default and 0.01 * _STEPS_AT_MOST >= span >= 0.1)  # noqa: PLR2004
+    if low is None or high is None or not ends or not slides:
         hint = f"default {field.default}" if field.has_default else "a number"
         return w.Text(placeholder=hint, **options)
     if whole and not field.has_default:
@@ -128,87 +121,173 @@ def _number(field: Field, options: dict[str, Any]) -> Any:
         return w.BoundedIntText(
             value=middle, min=int(low), max=int(high), step=field.multiple_of or 1, **options
         )
-    ends = {"min": low, "max": high, "value": field.default, "continuous_update": False}
+    options |= {"min": low, "max": high, "value": field.default, "continuous_update": False}
     if whole:
-        return w.IntSlider(**ends, step=field.multiple_of or 1, **options)
-    step = 0.01 if high - low <= 5 else 0.1  # noqa: PLR2004 - a hundred steps or so
-    return w.FloatSlider(**ends, step=step, **options)
-
-
-def _is_sliding(field: Field, low: float, high: float) -> bool:
-    """Whether a range is best slid through: learning_rate, 0.00001 to 0.01, is not."""
-    if field.type == "integer":
-        return True
-    return field.has_default and 0.01 * _SPAN_AT_MOST >= high - low >= 0.1  # noqa: PLR2004
+        return w.IntSlider(step=field.multiple_of or 1, **options)
+    return w.FloatSlider(step=0.01 if span <= 5 else 0.1, **options)  # noqa: PLR2004 - about a hundred steps
 
 
 def _read(field: Field, text: str) -> Any:
-    """Read typed text; what cannot be read stays text, and the catalogue's check names it."""
+    """Return typed text as a value; what cannot be read stays text, and the check names it."""
+    text = text.strip() if field.type in {"array", "integer", "number"} else text
     if not text.strip():
         return None
     if field.type == "array":
         lines = [part.strip() for part in text.splitlines() if part.strip()]
         if field.item_type in {"integer", "number"}:
-            return [_number_of(part, whole=field.item_type == "integer") for part in lines]
+            return [_number(part, whole=field.item_type == "integer") for part in lines]
         return lines
     if field.type in {"integer", "number"}:
-        return _number_of(text.strip(), whole=field.type == "integer")
+        return _number(text, whole=field.type == "integer")
     return text
 
 
-def _number_of(text: str, *, whole: bool) -> Any:
+def _number(text: str, *, whole: bool) -> Any:
     try:
         number = float(text)
     except ValueError:
         return text
-    if number.is_integer() and (whole or "." not in text):
-        return int(number)
-    return number
+    return int(number) if number.is_integer() and (whole or "." not in text) else number
 
 
-def _written(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, (list, tuple)):
-        return "\n".join(str(item) for item in value)
-    return str(value)
-
-
-def _listed(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-class SecretInput:
-    """A control for a secret: it keeps what was typed to itself, and shows that there is one."""
+class SecretInput(Control):
+    """A control for a secret: its value is not in the widget, and is no state."""
 
     def __init__(self, field: Field) -> None:
-        self.field = field
+        super().__init__(field)
         self._value: str | None = None
-        self._told: list[Callable[[], object]] = []
-        self._control = SecretBox(self._take, placeholder=self._hint(), **options_of(field))
-        self.box = line(self._control.widget, field)
+        self.secret = SecretBox(self._take, placeholder="none", **options_of(field))
+        self.box = line(self.secret.widget, field)
 
     def value(self) -> str | None:
-        """Give the secret; None if there is none."""
+        """Return the secret; None if there is none."""
         return self._value
 
     def state(self) -> None:
-        """Keep nothing: a secret is not remembered."""
+        """Return None: a secret is not remembered."""
 
     def restore(self, state: Any) -> None:
-        """Take a secret from code."""
+        """Set the secret."""
         self._value = None if state is None else str(state)
-        self._control.widget.placeholder = self._hint()
-
-    def on_change(self, told: Callable[[], object]) -> None:
-        """Have a function told of each change."""
-        self._told.append(told)
+        self.secret.widget.placeholder = "kept, not shown" if self._value else "none"
 
     def _take(self, text: str) -> None:
-        self._value = text
-        self._control.widget.placeholder = self._hint()
-        for told in self._told:
-            told()
+        self.restore(text)
+        self._changed()
 
-    def _hint(self) -> str:
-        return "kept, not shown" if self._value else "none"
+
+class Chips(Control):
+    """A row of switches, one for each choice of a field, of which several may be on.
+
+    Attributes
+    ----------
+    buttons : dict
+        The switches, by choice.
+    """
+
+    def __init__(self, field: Field) -> None:
+        super().__init__(field)
+        self.buttons = {
+            choice: w.ToggleButton(
+                description=str(choice).replace("_", " "),
+                tooltip=f"{field.name}={choice!r}",
+                layout=w.Layout(width="auto", min_width="52px", margin="2px 4px 2px 0"),
+            )
+            for choice in field.choices
+        }
+        for button in self.buttons.values():
+            button.observe(self._switched, "value")
+        chips = w.HBox(
+            list(self.buttons.values()),
+            layout=w.Layout(flex="1 1 300px", flex_flow="row wrap", min_width="0"),
+        )
+        wide = w.Layout(flex="1 1 600px", min_width="0", align_items="center")
+        self.box = w.HBox(
+            [
+                w.HBox([name_box(field), chips], layout=wide),
+                help_box(f"{help_of(field)} Several are compared."),
+            ],
+            layout=w.Layout(flex_flow="row wrap", align_items="center"),
+        )
+        self.box.add_class(f"pruna-{field.name}")
+
+    def value(self) -> tuple[Any, ...]:
+        """Return the choices that are on, in the catalogue's order."""
+        return tuple(choice for choice, button in self.buttons.items() if button.value)
+
+    state = value
+
+    def restore(self, state: Iterable[Any]) -> None:
+        """Switch on the choices of a state."""
+        wanted = list(state)
+        for choice, button in self.buttons.items():
+            button.value = choice in wanted
+
+    def _switched(self, change: Any) -> None:
+        change["owner"].button_style = "primary" if change["new"] else ""
+        self._changed()
+
+
+class PromptsInput(_WidgetInput):
+    """Prompts, one a line."""
+
+    def __init__(self, field: Field) -> None:
+        widget = w.Textarea(
+            description="Prompts",
+            placeholder="one prompt a line",
+            rows=4,
+            style={"description_width": LABEL},
+            tooltip=f"One prompt a line; {LINE_BREAK} stands for a line break inside a prompt.",
+            layout=w.Layout(**_WIDE),
+        )
+        widget.add_class("pruna-prompt")
+        super().__init__(field, widget)
+        self.box = widget
+
+    def value(self) -> tuple[str, ...]:
+        """Return the prompts."""
+        return parse_prompts(self.widget.value)
+
+
+class SeedsInput(_WidgetInput):
+    """Seeds as numbers and ranges."""
+
+    def __init__(self, field: Field) -> None:
+        widget = w.Text(
+            description="Seeds",
+            placeholder="none; or such as 1, 2, 5-8",
+            style={"description_width": LABEL},
+        )
+        super().__init__(field, widget)
+        self.box = line(widget, field)
+
+    def value(self) -> tuple[int, ...]:
+        """Return the seeds."""
+        return parse_seeds(self.widget.value)
+
+
+class RowsInput(_WidgetInput):
+    """A frame's rows, of which some are chosen."""
+
+    def __init__(self, field: Field, rows: Sequence[tuple[int, str]]) -> None:
+        widget = w.SelectMultiple(
+            options=[(text, place) for place, text in rows],
+            value=[place for place, _ in rows[:_ROWS_CHOSEN]],
+            description="Rows",
+            rows=min(8, max(3, len(rows))),
+            style={"description_width": LABEL},
+            layout=w.Layout(**_WIDE),
+        )
+        widget.add_class("pruna-rows")
+        super().__init__(field, widget)
+        self.box = widget
+        self._rows = rows
+
+    def value(self) -> list[tuple[int, str]]:
+        """Return the chosen rows: their positions and what they are called."""
+        return [self._rows[place] for place in self.widget.value]
+
+    def restore(self, state: Iterable[int]) -> None:
+        """Choose rows by their positions; without any that is there, the first ones."""
+        kept = [place for place in state if 0 <= place < len(self._rows)]
+        self.widget.value = kept or [place for place, _ in self._rows[:_ROWS_CHOSEN]]

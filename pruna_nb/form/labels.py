@@ -1,4 +1,4 @@
-"""What forms and panels say: labels, help and counts, as plain text or escaped HTML."""
+"""The texts of a form: labels, help, price and progress, as plain text or escaped HTML."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 
 from pruna_nb.batch.progress import cost_text, duration, row_counts, seconds_left, wait_text
 from pruna_nb.catalog import limit_for, usd_text
+from pruna_nb.show.tints import GREY, rgba
 from pruna_nb.text import NO_MATH, counted
 from pruna_nb.widgets.notes import FAINT
 
 if TYPE_CHECKING:
     from pruna_nb.batch.run import Run
     from pruna_nb.catalog import Field, Model
+    from pruna_nb.frames.generate import Estimate
 
 _WRITTEN = {"hf": "HF", "api": "API", "lora": "LoRA", "fps": "FPS"}
 
 
 def label_of(field: Field) -> str:
-    """Say a field's name in words.
+    """Return a field's name in words.
 
     Examples
     --------
@@ -32,7 +34,7 @@ def label_of(field: Field) -> str:
 
 
 def help_of(field: Field) -> str:
-    """Say what a field is for, its range and its default.
+    """Return what a field is for, its range and its default.
 
     Examples
     --------
@@ -50,31 +52,29 @@ def help_of(field: Field) -> str:
         limits.append(f"at least {low:g}")
     if field.multiple_of is not None:
         limits.append(f"in steps of {field.multiple_of}")
-    if field.media:
-        limits += _counts(field)
-    elif field.has_default and field.type != "boolean" and not _empty(field.default):
-        limits.append(f"default {field.default}")
-    said = "; ".join(limits)
+    default = field.default
+    if field.media and field.type == "array":
+        low, high = field.min_items, field.max_items
+        if low is not None and high is not None:
+            limits.append(f"{low} to {high} files")
+        else:
+            limits.append("any number of files" if high is None else f"at most {high} files")
+    elif (
+        field.has_default
+        and not field.media
+        and field.type != "boolean"
+        and default not in (None, ())
+        and str(default).strip()
+    ):
+        limits.append(f"default {default}")
+    text = "; ".join(limits)
     unit = f" ({field.unit})" if field.unit else ""
-    end = f" {said[0].upper()}{said[1:]}{unit}." if said else ""
+    end = f" {text[0].upper()}{text[1:]}{unit}." if text else ""
     return f"{field.help}{end}"
 
 
-def _counts(field: Field) -> list[str]:
-    low, high = field.min_items, field.max_items
-    if field.type != "array":
-        return []
-    if low is not None and high is not None:
-        return [f"{low} to {high} files"]
-    return [f"at most {high} files"] if high is not None else ["any number of files"]
-
-
-def _empty(value: object) -> bool:
-    return value is None or value == () or (isinstance(value, str) and not value.strip())
-
-
 def price_of(model: Model) -> str:
-    """Say what a model charges, in a few words."""
+    """Return what a model charges, in a few words."""
     price = model.price
     if price is None:
         return "price not published"
@@ -89,7 +89,7 @@ def price_of(model: Model) -> str:
 
 
 def model_line(model: Model) -> str:
-    """Say in one line what a model costs and allows."""
+    """Return in one line what a model costs and allows."""
     limit, seconds = limit_for(model)
     pace = f"{limit:,} a minute" if seconds == 60.0 else f"{limit:,} in {seconds:g} s"  # noqa: PLR2004
     parts = [price_of(model), pace]
@@ -97,7 +97,7 @@ def model_line(model: Model) -> str:
 
 
 def progress_line(run: Run) -> str:
-    """Say where a run stands: counts, refusals, cost, time left."""
+    """Return the progress of a run: counts, refusals, cost, time left."""
     counts = row_counts(run)
     done = counts["new"] + counts["cached"]
     parts = [f"{done:,} of {counted(len(run.plan.requests), 'row')}"]
@@ -118,10 +118,10 @@ def progress_line(run: Run) -> str:
 
 
 def code_box(code: str) -> str:
-    """Fold code away, as text that can be copied."""
+    """Return code as text to be copied, in a box that opens."""
     style = f"{FAINT};cursor:pointer;font-size:.9em;margin-top:8px"
     box = (
-        "background:rgba(128,128,128,.12);border-radius:4px;padding:8px 12px;overflow:auto;"
+        f"background:{rgba(GREY, 0.12)};border-radius:4px;padding:8px 12px;overflow:auto;"
         "max-height:26em;"
         "line-height:1.45;margin:4px 0 0;user-select:text"
     )
@@ -134,44 +134,31 @@ def code_box(code: str) -> str:
 _NOUNS = {"image": "picture", "video": "video", "zip": "archive"}
 
 
-def quote_line(
-    output: str,
-    *,
-    rows: int,
-    hits: int,
-    new: int,
-    resumed: int,
-    cost_usd: float | None,
-    seconds: float,
-    took: float | None = None,
-) -> str:
-    """Say what a click would make, cost and take.
+def quote_line(estimate: Estimate, *, output: str, took: float | None = None) -> str:
+    """Return what a click would make, cost and take.
 
     Parameters
     ----------
+    estimate : Estimate
     output : str
         What the model makes: "image", "video", "zip" or "unknown".
-    rows, hits, new, resumed : int
-        Pictures in all, there already, to be paid for, and sent before.
-    cost_usd : float or None
-        None if the price is not published.
-    seconds : float
-        What the limit alone takes.
     took : float, optional
-        What a prediction took before, where that is known.
+        Seconds that a prediction took before, if that is known.
 
     Examples
     --------
-    >>> quote_line("image", rows=12, hits=4, new=8, resumed=0, cost_usd=0.04, seconds=0.0)
+    >>> from pruna_nb.frames.generate import Estimate
+    >>> quote_line(Estimate(12, 4, 8, 0, 0.04, 0.0), output="image")
     '12 pictures: 4 cached, 8 new · 0.04 USD · no wait at the limit'
     """
+    rows, hits, new, resumed = estimate.rows, estimate.hits, estimate.new, estimate.resumed
     parts = [(hits, "cached"), (new, "new"), (resumed, "sent before")]
-    shares = rows - hits - new - resumed
-    parts.append((shares, "equal to another"))
-    said = ", ".join(f"{count:,} {name}" for count, name in parts if count)
-    head = f"{counted(rows, _NOUNS.get(output, 'output'))}: {said}"
+    parts.append((rows - hits - new - resumed, "equal to another"))
+    counts = ", ".join(f"{count:,} {name}" for count, name in parts if count)
+    line = f"{counted(rows, _NOUNS.get(output, 'output'))}: {counts}"
     if not new:
-        return f"{head} · nothing to pay"
-    cost = "price not published" if cost_usd is None else usd_text(cost_usd)
+        return f"{line} · nothing to pay"
+    cost = "price not published" if estimate.cost_usd is None else usd_text(estimate.cost_usd)
+    seconds = estimate.minutes * 60.0
     wait = wait_text(seconds) if took is None else f"about {duration(seconds + took)}"
-    return f"{head} · {cost} · {wait}"
+    return f"{line} · {cost} · {wait}"

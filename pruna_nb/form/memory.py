@@ -9,8 +9,8 @@ _KEPT: dict[object, tuple[dict[str, Any], dict[str, Any]]] = {}
 _CALLS: dict[object, tuple[object, int]] = {}
 _FORMS: weakref.WeakValueDictionary[object, Any] = weakref.WeakValueDictionary()
 _NOTHING = object()
+# begins a place that no other form can have: where a front end names no cell, two may be alike
 CELL = "cell"
-"""Begins a place that no other form can have: where no cell is named, two may be alike."""
 
 
 class Memory:
@@ -21,7 +21,7 @@ class Memory:
     place : object
         Names the place, such as a cell's id; None for one that never comes again.
     given : dict
-        What the code gives now. A value that the code gives otherwise than before wins over
+        What the code gives now. A value that the code changed since the last time wins over
         what was typed; all others stay as typed.
     """
 
@@ -37,11 +37,11 @@ class Memory:
             _KEPT[place] = (given, self.typed)
 
     def keep(self, name: str, value: Any) -> None:
-        """Note what a field holds."""
+        """Remember what a field holds."""
         self.typed[name] = value
 
     def replace(self, form: Any) -> Any:
-        """Note the place's form, and give the one that was there before, if it still is."""
+        """Remember the place's form; return the one that was there before, if it still exists."""
         earlier = _FORMS.get(self._place)
         if isinstance(self._place, tuple) and self._place[0] == CELL:
             _FORMS[self._place] = form
@@ -58,12 +58,12 @@ def _same(one: object, other: object) -> bool:
 
 
 def this_place(fallback: object) -> object:
-    """Name the place in the notebook whose code runs now.
+    """Return the place in the notebook whose code runs now.
 
     Parameters
     ----------
     fallback : object
-        What names it where the front end tells no cell's id.
+        What names it where the front end sends no cell's id.
 
     Returns
     -------
@@ -76,6 +76,7 @@ def this_place(fallback: object) -> object:
     if not hasattr(shell, "kernel"):
         return None
     parent = shell.get_parent()
+    # JupyterLab and VS Code send the cell's id with each request; nbconvert and others do not.
     cell = parent.get("metadata", {}).get("cellId")
     if cell is None:
         return ("call", fallback)

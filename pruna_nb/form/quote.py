@@ -10,33 +10,29 @@ import ipywidgets as w
 
 from pruna_nb.errors import PrunaError
 from pruna_nb.form.labels import quote_line
-from pruna_nb.form.sweep import NotAskedYetError
+from pruna_nb.form.sweep import IncompleteError
 from pruna_nb.widgets.notes import ERROR, FAINT, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pruna_nb.batch.job import Outcome
-    from pruna_nb.form.doors import Tables
-    from pruna_nb.form.sweep import Ask
+    from pruna_nb.form.sweep import Sweep
+    from pruna_nb.form.tables import SweepTables
 
-_TOOK: dict[str, float] = {}
-"""Seconds that a model's predictions took when a form last saw some, by model."""
-_REST_SECONDS = 0.25
-"""How long the keys must rest before the cache is asked."""
+_TOOK: dict[str, float] = {}  # seconds that a model's predictions took when a form last saw some
+REST_SECONDS = 0.25  # how long no key is pressed before the cache is asked
 
 
 class Quote:
-    """An estimate that follows what is typed, made in a thread once the keys rest.
+    """An estimate that follows what is typed, made in a thread once typing pauses.
 
     Parameters
     ----------
-    tables : Tables
+    tables : SweepTables
         Makes the estimate.
-    ask : callable
-        Gives what is asked for; raises `InputError` where that is not clear yet.
-    rest : float
-        Seconds of rest before an estimate is made; 0 makes it at once, in the caller's thread.
+    sweep : callable
+        Returns what the controls describe; raises `InputError` where that is not clear yet.
 
     Attributes
     ----------
@@ -44,10 +40,8 @@ class Quote:
         The line.
     """
 
-    def __init__(
-        self, tables: Tables, ask: Callable[[], Ask], *, rest: float = _REST_SECONDS
-    ) -> None:
-        self._tables, self._ask, self._rest = tables, ask, rest
+    def __init__(self, tables: SweepTables, sweep: Callable[[], Sweep]) -> None:
+        self._tables, self._sweep = tables, sweep
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
         self._turn = 0
@@ -58,21 +52,21 @@ class Quote:
         self.box = w.HBox([self._line, self._chosen], layout=layout)
 
     def renew(self) -> None:
-        """Have the line renewed soon; may be called from any thread."""
+        """Update the line soon, or at once if REST_SECONDS is 0; may be called from any thread."""
         with self._lock:
             self._turn += 1
             turn = self._turn
             if self._timer is not None:
                 self._timer.cancel()
-            if self._rest:
-                self._timer = threading.Timer(self._rest, self._work, [turn])
+            if REST_SECONDS:
+                self._timer = threading.Timer(REST_SECONDS, self._work, [turn])
                 self._timer.daemon = True
                 self._timer.start()
-        if not self._rest:
+        if not REST_SECONDS:
             self._work(turn)
 
     def learn(self, model: str, outcomes: Iterable[Outcome]) -> None:
-        """Note how long a model's predictions took, to say it before the next click."""
+        """Remember how long a model's predictions took, for the line before the next click."""
         took = [
             outcome.seconds
             for outcome in outcomes
@@ -81,35 +75,22 @@ class Quote:
         if took:
             _TOOK[model] = median(took)
 
-    def say_chosen(self, text: str) -> None:
-        """Say at the line's end what is selected."""
+    def show_chosen(self, text: str) -> None:
+        """Show at the end of the line what is selected."""
         self._chosen.value = note(text, FAINT) if text else ""
 
     def _work(self, turn: int) -> None:
         html = self._html()
         with self._lock:
-            if turn == self._turn:
+            if turn == self._turn:  # a later change has a later estimate
                 self._line.value = html
 
     def _html(self) -> str:
         try:
-            ask = self._ask()
+            sweep = self._sweep()
+            sweep.points()
+            estimate = self._tables.estimate(sweep)
         except PrunaError as error:
-            return note(str(error), FAINT if isinstance(error, NotAskedYetError) else ERROR)
-        try:
-            ask.spots()
-            found = self._tables.estimate(ask)
-        except PrunaError as error:
-            return note(str(error), ERROR)
-        return note(
-            quote_line(
-                ask.model.output,
-                rows=found.rows,
-                hits=found.hits,
-                new=found.new,
-                resumed=found.resumed,
-                cost_usd=found.cost_usd,
-                seconds=found.minutes * 60.0,
-                took=_TOOK.get(ask.model.name),
-            )
-        )
+            return note(str(error), FAINT if isinstance(error, IncompleteError) else ERROR)
+        took = _TOOK.get(sweep.model.name)
+        return note(quote_line(estimate, output=sweep.model.output, took=took))

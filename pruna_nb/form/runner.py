@@ -16,40 +16,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pruna_nb.batch.run import Run
-    from pruna_nb.form.doors import Tables
-    from pruna_nb.form.sweep import Ask
+    from pruna_nb.form.sweep import Sweep
+    from pruna_nb.form.tables import SweepTables
 
-    Look = Callable[["Making", dict[int, Outcome]], object]
-    Over = Callable[["Making", BaseException | None], object]
+    Look = Callable[["Runner", dict[int, Outcome]], object]
+    Over = Callable[["Runner", BaseException | None], object]
 
 _LOOK_SECONDS = 0.25
-_LET_GO_SECONDS = 5.0
+_END_SECONDS = 5.0
 
 
-class Making:
-    """One run of some of an ask's places, watched from a thread of its own.
+class Runner:
+    """One run of some points of a sweep, watched from a thread of its own.
 
     Parameters
     ----------
-    tables : Tables
+    tables : SweepTables
         Makes the run.
-    ask : Ask
-        What is asked for.
-    places : sequence of int
-        Which of its places are to be made.
+    sweep : Sweep
+    numbers : sequence of int
+        Which of its points are to be made.
 
     Attributes
     ----------
     run : Run or None
         The run, once it is there.
-    begun : bool
+    started : bool
         Whether the run was started: it was neither refused nor wrong.
     """
 
-    def __init__(self, tables: Tables, ask: Ask, places: Sequence[int]) -> None:
-        self.ask, self.places = ask, list(places)
+    def __init__(self, tables: SweepTables, sweep: Sweep, numbers: Sequence[int]) -> None:
+        self.sweep, self.numbers = sweep, list(numbers)
         self.run: Run | None = None
-        self.begun = self.canceled = False
+        self.started = self.canceled = False
         self._tables = tables
         self._watchers: list[tuple[Look, Over]] = []
         self._ended = False
@@ -57,15 +56,15 @@ class Making:
         self._thread = threading.Thread(target=self._work, name="pruna_nb-form", daemon=True)
 
     def watch(self, look: Look, over: Over) -> bool:
-        """Have somebody told what becomes of it; tell whether it is not over yet.
+        """Add a watcher; return whether the run is not over yet.
 
         Parameters
         ----------
         look : callable
-            Told, in the thread, each time something may have changed; with the outcome of
-            each place.
+            Called, in the thread, each time something may have changed; with the outcome of
+            each point.
         over : callable
-            Told, in the thread, when it is over; with what ended it, if something did.
+            Called, in the thread, when it is over; with what ended it, if something did.
         """
         with self._lock:
             if not self._ended:
@@ -85,37 +84,45 @@ class Making:
                 self.run.cancel()
 
     def join(self, seconds: float | None = None) -> bool:
-        """Wait for the end; tell whether it is there."""
+        """Wait for the end; return whether it is reached."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def outcomes(self) -> dict[int, Outcome]:
-        """Give what became of the places so far."""
+        """Return what became of the points so far, by their numbers."""
         if self.run is None:
-            return {place: Outcome("pending") for place in self.places}
-        found = prepare.outcomes(self.run.plan, self.run)
+            return {number: Outcome("pending") for number in self.numbers}
+        outcomes = prepare.outcomes(self.run.plan, self.run)
         if not self.run.done:
-            found = [_under_way(outcome) for outcome in found]
-        return dict(zip(self.places, found, strict=True))
+            outcomes = [
+                replace(outcome, error="under way" if outcome.prediction_id else None)
+                if outcome.status == "pending"
+                else outcome
+                for outcome in outcomes
+            ]
+        return dict(zip(self.numbers, outcomes, strict=True))
 
     def _work(self) -> None:
         error: BaseException | None = None
         try:
-            run = self._tables.begin(self.ask, self.places)
+            run = self._tables.begin(self.sweep, self.numbers)
             with self._lock:
                 self.run = run
                 if self.canceled:
                     run.cancel()
             run.start()
-            self.begun = True
-            self._look_once()
+            self.started = True
+            self._show_news()
             while self._watchers and not run.join(_LOOK_SECONDS):
-                self._look_once()
+                self._show_news()
             error = run.crash or run.error
         except BaseException as trouble:  # noqa: BLE001 - a thread's error is shown in the form
             error = trouble
         try:
-            self._let_go()
+            # nobody watches any longer; the next run takes up what this one sent
+            if self.run is not None and self.started and not self.run.done:
+                self.run.cancel()
+                self.run.join(_END_SECONDS)
             self._tell()
         except BaseException as trouble:  # noqa: BLE001 - the same
             error = error or trouble
@@ -127,20 +134,20 @@ class Making:
             self._part(watcher, error)
 
     def _tell(self) -> None:
-        """Tell what there is; a run that never began leaves its places as they are."""
-        if not self.begun:
+        """Show what there is; a run that never started leaves its points as they are."""
+        if not self.started:
             return
         outcomes = self.outcomes()
         for watcher in list(self._watchers):
             try:
                 watcher[0](self, outcomes)
             except Exception as error:  # noqa: BLE001
-                # A form that cannot show it must not take another one's run with it.
-                LOG.exception("A form failed to show its run, and is told nothing more")
+                # one form that cannot show the run must not stop it for another form
+                LOG.exception("A form failed to show its run and is not updated any more")
                 self._part(watcher, error)
 
     def _part(self, watcher: tuple[Look, Over], error: BaseException | None) -> None:
-        """Tell a watcher that it is over for it."""
+        """Remove a watcher, and call it a last time."""
         with self._lock:
             self._watchers.remove(watcher)
         try:
@@ -148,20 +155,8 @@ class Making:
         except Exception:  # noqa: BLE001
             LOG.exception("A form failed to show how its run ended")
 
-    def _let_go(self) -> None:
-        """Stop a run that nobody would watch any longer; what it sent is taken up by the next."""
-        if self.run is not None and self.begun and not self.run.done:
-            self.run.cancel()
-            self.run.join(_LET_GO_SECONDS)
-
-    def _look_once(self) -> None:
-        """Show what is new; drawing a thousand pictures must not take all the time there is."""
+    def _show_news(self) -> None:
+        # drawing a thousand pictures must leave the interpreter to the run half of the time
         before = time.monotonic()
         self._tell()
         time.sleep(min(2.0, time.monotonic() - before))
-
-
-def _under_way(outcome: Outcome) -> Outcome:
-    if outcome.status != "pending":
-        return outcome
-    return replace(outcome, error="under way" if outcome.prediction_id else None)

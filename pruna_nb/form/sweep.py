@@ -1,8 +1,9 @@
-"""What a form or a magic asks for: prompts x aspect ratios x seeds, as pure values."""
+"""A sweep: prompts x aspect ratios x seeds, as pure values, for a form or a magic."""
 
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,22 +16,21 @@ if TYPE_CHECKING:
     from pruna_nb.catalog import Model
 
 
-class NotAskedYetError(InputError):
-    """Something is missing that a person is about to give: nothing is wrong so far."""
+class IncompleteError(InputError):
+    """Something is missing that a person is about to fill in: nothing is wrong so far."""
 
 
-SPOTS_AT_MOST = 2_000
-"""More than this is no exploring; ``df.pruna.generate`` takes any number of rows."""
-
+# A form's widgets for more would make the browser slow; df.pruna.generate takes any number of rows.
+POINTS_AT_MOST = 2_000
+# stands for a line break inside a prompt, where there is one prompt a line
 LINE_BREAK = "\N{RETURN SYMBOL}"
-"""Stands for a line break inside a prompt, where there is one prompt a line."""
 
 _SEED = re.compile(r"(-?\d{1,18})(?:\s*-\s*(\d{1,18}))?")
 _AXES = ("prompt", "aspect_ratio", "seed")
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """Read seeds as people write them.
+    """Return seeds from text as people write them.
 
     Parameters
     ----------
@@ -59,15 +59,15 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         match = _SEED.fullmatch(part.strip())
         first = int(match.group(1)) if match else 0
         last = int(match.group(2)) if match and match.group(2) else first
-        if match is None or last < first or last - first >= SPOTS_AT_MOST:
-            msg = f"seed: {part.strip()[:40]!r} is no seed; give numbers and ranges: 1, 2, 5-8."
+        if match is None or last < first or last - first >= POINTS_AT_MOST:
+            msg = f"seed: {part.strip()[:40]!r} is not a seed; give numbers and ranges: 1, 2, 5-8."
             raise InputError(msg)
         seeds.extend(range(first, last + 1))
     return tuple(dict.fromkeys(seeds))
 
 
 def seeds_text(seeds: Iterable[int]) -> str:
-    """Write seeds as `parse_seeds` reads them.
+    """Return seeds as the text that `parse_seeds` reads.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def seeds_text(seeds: Iterable[int]) -> str:
 
 
 def parse_prompts(text: str) -> tuple[str, ...]:
-    r"""Read prompts, one a line; empty lines count nothing, and equal ones count once.
+    r"""Return the prompts of a text, one a line; empty and repeated lines are left out.
 
     Examples
     --------
@@ -100,35 +100,35 @@ def parse_prompts(text: str) -> tuple[str, ...]:
 
 
 def prompts_text(prompts: Iterable[str]) -> str:
-    """Write prompts as `parse_prompts` reads them."""
+    """Return prompts as the text that `parse_prompts` reads."""
     return "\n".join(LINE_BREAK.join(str(prompt).splitlines()) for prompt in prompts)
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """One place in a form's grid, and what is asked for there.
+class Point:
+    """One point of a sweep: one picture to be made.
 
     Parameters
     ----------
-    given : dict
-        The fields that differ from place to place.
+    fields : dict
+        The fields that differ from point to point.
     row : int or None
-        The place of the frame's row that it belongs to, where there is a frame.
+        The position of the frame's row that it belongs to, if there is a frame.
     heading : str
         The prompt, or what the frame's row is called.
     label : str
-        What else tells it apart from its neighbours, such as "16:9 · seed 1".
+        What else distinguishes it from its neighbours, such as "16:9 · seed 1".
     """
 
-    given: Mapping[str, Any]
+    fields: Mapping[str, Any]
     row: int | None = None
     heading: str = ""
     label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A product of axes, and what all its places share.
+class Sweep:
+    """A product of axes, and what all its points share.
 
     Parameters
     ----------
@@ -137,10 +137,10 @@ class Ask:
     axes : mapping of str to sequence
         The values of "prompt", "aspect_ratio" and "seed", as far as they are given.
     shared : mapping
-        Fields that are the same everywhere. A value that counts only beside certain values
-        of an axis (width beside "custom") is sent there alone.
+        Fields that are the same everywhere. A value that has a meaning only beside certain
+        values of an axis (width beside "custom") is sent there alone.
     rows : sequence of (int, str), optional
-        Rows of a frame, by place, and what to call them; they take the prompts' place.
+        Rows of a frame, by position, and what to call them; they replace the prompts.
     """
 
     model: Model
@@ -149,55 +149,52 @@ class Ask:
     rows: Sequence[tuple[int, str]] | None = None
 
     def __len__(self) -> int:
-        """Count the places."""
-        count = 1 if self.rows is None else len(self.rows)
-        for values in self.axes.values():
-            count *= len(values)
-        return count
+        """Return the number of points."""
+        sizes = [len(values) for values in self.axes.values()]
+        return math.prod(sizes) * (1 if self.rows is None else len(self.rows))
 
     def constants(self) -> dict[str, Any]:
-        """Give the fields that are the same at all places."""
+        """Return the fields that are the same at all points."""
         return {name: value for name, value in self.shared.items() if not self._varies(name)}
 
-    def spots(self) -> list[Spot]:
-        """Give all places: for each prompt its ratios, for each ratio its seeds.
+    def points(self) -> list[Point]:
+        """Return all points: for each prompt its ratios, for each ratio its seeds.
 
         Raises
         ------
         InputError
             If there are more than a form should show.
         """
-        if len(self) > SPOTS_AT_MOST:
+        if len(self) > POINTS_AT_MOST:
             msg = (
-                f"{len(self):,} pictures are more than a form shows ({SPOTS_AT_MOST:,}); "
+                f"{len(self):,} pictures are more than a form shows ({POINTS_AT_MOST:,}); "
                 "df.pruna.generate takes any number of rows."
             )
             raise InputError(msg)
         names = [name for name in _AXES if name in self.axes]
+        varying = [name for name in self.shared if self._varies(name)]
+        points = []
         rows = [(None, "")] if self.rows is None else self.rows
-        return [
-            self._spot(row, text, dict(zip(names, values, strict=True)))
-            for row, text in rows
-            for values in itertools.product(*(self.axes[name] for name in names))
-        ]
-
-    def _spot(self, row: int | None, text: str, values: dict[str, Any]) -> Spot:
-        said = {name: value for name, value in values.items() if name != "prompt"}
-        label = " · ".join(
-            f"seed {value}" if name == "seed" else str(value) for name, value in said.items()
-        )
-        for name, value in self.shared.items():
-            if self._varies(name):
-                values[name] = value if self._counts(name, values) else None
-        heading = " · ".join(filter(None, [text, str(values.get("prompt", ""))]))
-        return Spot(values, row, heading, label)
+        for row, text in rows:
+            for product in itertools.product(*(self.axes[name] for name in names)):
+                values = dict(zip(names, product, strict=True))
+                label = " · ".join(
+                    f"seed {value}" if name == "seed" else str(value)
+                    for name, value in values.items()
+                    if name != "prompt"
+                )
+                heading = " · ".join(filter(None, [text, str(values.get("prompt", ""))]))
+                for name in varying:
+                    values[name] = self.shared[name] if self._counts(name, values) else None
+                points.append(Point(values, row, heading, label))
+        return points
 
     def _varies(self, name: str) -> bool:
-        """Whether a shared field counts at some places alone."""
+        """Whether a shared field has a meaning at some points alone."""
         rule = self.model.fields[name].only_when if name in self.model.fields else None
         return any(len(self.axes.get(other, ())) > 1 for other in rule or ())
 
     def _counts(self, name: str, values: Mapping[str, Any]) -> bool:
         rule = self.model.fields[name].only_when or {}
-        given = {**self.shared, **values}
-        return all(given.get(other) == wanted for other, wanted in rule.items())
+        together = {**self.shared, **values}
+        return all(together.get(other) == wanted for other, wanted in rule.items())

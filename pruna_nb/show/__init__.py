@@ -1,6 +1,10 @@
-"""What a person looks at: grids, contact sheets, tables and single pictures, and their text.
+"""What a person looks at: pure functions from files and captions to HTML, sheets and pages.
 
-Pure functions over files and captions; nothing here knows of frames or of the service.
+Read in this order: `cells` (one picture and its words), `thumbs` and `decode` (from a file of
+unknown origin to a small picture), `markup` (a cell as HTML), `layout` (where cells are),
+`byte_budget` and `grid_html` (what fits into a notebook), `grids` (the grid itself); then `table`,
+`single`, `images`; and what is saved: `page`, `sheet` (drawn by `draw` and `fonts`) and
+`requests_in_files`.
 """
 
 from pruna_nb.show.cells import Cell

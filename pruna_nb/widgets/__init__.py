@@ -1,6 +1,6 @@
-"""What a person fills in and watches: the form, the vote, the progress panel, login.
+"""The small parts that notebooks share: login, a run's panel, and what keeps a widget's copy.
 
-The only room that knows ipywidgets. It knows nothing of tables: what makes frames is handed in.
+Read in this order: `login` (a key that is typed), `secret` (its field), `panel` (a run's progress),
+`saved_copy` (HTML that the saved notebook keeps beside a widget), `notes` (a line of text). The
+form is in ``form``, the vote in ``comparison``.
 """
-
-from __future__ import annotations

@@ -1,12 +1,15 @@
-"""Login: a key typed where nobody sees it, kept for the session or in the system's keyring."""
+"""Login: a key is typed without being shown, and kept for the session or in the keyring."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING
 
 from pruna_nb import settings
 from pruna_nb.errors import PrunaError
 from pruna_nb.settings import keyrings
+from pruna_nb.show.notebook import Shown, display, html_data
+from pruna_nb.widgets.notes import ERROR, FAINT, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +25,7 @@ class LoginBox:
     store : bool
         Whether the key also goes into the system's keyring.
     done : callable, optional
-        Told what to say once the key is kept.
+        Called with a message once the key is kept.
 
     Attributes
     ----------
@@ -42,33 +45,30 @@ class LoginBox:
             description=_ASK,
             layout=w.Layout(flex="1 1 240px", max_width="440px", min_width="0"),
         )
-        # Going to the button leaves the field, and that hands the key on before the click is told.
+        # A click on the button leaves the field, so the key arrives before the click does: there is
+        # something to do only if no key was typed.
         button = w.Button(description="Log in", button_style="primary")
-        button.on_click(lambda _: self._missed())
+        button.on_click(lambda _: self._remind())
         button.layout.width = "90px"
-        self._said = w.HTML()
+        self._message = w.HTML()
         row = w.HBox([self.field.widget, button], layout=w.Layout(flex_flow="row wrap"))
-        self.box = w.VBox([row, self._said])
+        self.box = w.VBox([row, self._message])
         self.box.add_class("pruna-login")
 
-    def _missed(self) -> None:
-        from pruna_nb.widgets.notes import FAINT, note
-
-        if not self._said.value:
-            self._said.value = note("Paste the key into the field first.", FAINT)
+    def _remind(self) -> None:
+        if not self._message.value:
+            self._message.value = note("Paste the key into the field first.", FAINT)
 
     def _take(self, key: str) -> None:
-        from pruna_nb.widgets.notes import ERROR, note
-
         try:
             settings.keep_key(key, store=self._store)
         except PrunaError as error:
-            self._said.value = note(str(error), ERROR)
+            self._message.value = note(str(error), ERROR)
             return
-        said = _kept(store=self._store)
-        self._said.value = note(said)
+        message = _kept(store=self._store)
+        self._message.value = note(message)
         if self._done is not None:
-            self._done(said)
+            self._done(message)
 
 
 def _kept(*, store: bool) -> str:
@@ -79,10 +79,10 @@ def _kept(*, store: bool) -> str:
 
 
 def login(*, store: bool = False) -> None:
-    """Ask for the API key, where nobody sees it, and keep it.
+    """Ask for the API key, which is not shown, and keep it.
 
-    In a notebook it shows a field that is empty again as soon as the key is taken, so that
-    the saved notebook never holds it; in a terminal it asks there.
+    In a notebook it shows a field that is emptied as soon as the key is typed, so that the saved
+    notebook never contains it; in a terminal it asks there.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def login(*, store: bool = False) -> None:
     MissingExtraError
         If `store` is asked for and the extra is not installed.
     SettingsError
-        If the system has no keyring, or what was typed can be no key.
+        If the system has no keyring, or what was typed cannot be a key.
 
     See Also
     --------
@@ -109,12 +109,10 @@ def login(*, store: bool = False) -> None:
     from getpass import getpass
 
     settings.keep_key(getpass(f"{_ASK} (not shown): "), store=store)
-    print(_kept(store=store))  # noqa: T201 - the terminal's answer
+    print(_kept(store=store))  # noqa: T201 - in a terminal
 
 
 def _in_notebook() -> bool:
-    import sys
-
     if "IPython" not in sys.modules:
         return False
     from IPython import get_ipython
@@ -123,20 +121,14 @@ def _in_notebook() -> bool:
 
 
 def _show(*, store: bool) -> None:
-    """Show the field; once the key is kept, words stand in its place, in the saved file too."""
-    from IPython.display import display
-
-    from pruna_nb.widgets.notes import note
     from pruna_nb.widgets.saved_copy import bundle
 
-    handles: list[Any] = []
+    shown: list[Shown] = []
 
-    def done(said: str) -> None:
-        for handle in handles:
-            handle.update({"text/html": note(said), "text/plain": said}, raw=True)
+    def done(message: str) -> None:
+        # a message replaces the field, in the saved notebook too
+        for output in shown:
+            output.update(html_data(note(message), message))
 
     box = LoginBox(store=store, done=done).box
-    plain = "pruna_nb.login(): run the cell to log in."
-    handle = display(bundle(box, plain), raw=True, display_id=True)  # type: ignore[no-untyped-call]
-    if handle is not None:
-        handles.append(handle)
+    shown.append(display(bundle(box, "pruna_nb.login(): run the cell to log in.")))

@@ -65,7 +65,7 @@ def test_the_field_hands_the_key_on_and_is_empty_again():
 def test_no_widget_holds_the_key_afterwards():
     box = LoginBox()
     box.field.widget.value = KEY
-    state = repr([widget.get_state() for widget in (box.box, box.field.widget, box._said)])
+    state = repr([widget.get_state() for widget in (box.box, box.field.widget, box._message)])
     assert KEY not in state
 
 
@@ -77,8 +77,8 @@ def test_what_can_be_no_key_is_refused_and_not_shown():
     box = LoginBox()
     box.field.widget.value = "two words"
     assert settings.current().api_key is None
-    assert "one word" in box._said.value
-    assert "two words" not in box._said.value
+    assert "one word" in box._message.value
+    assert "two words" not in box._message.value
 
 
 def test_a_click_without_a_key_says_what_to_do():
@@ -86,13 +86,13 @@ def test_a_click_without_a_key_says_what_to_do():
     button = box.box.children[0].children[1]
     box.field.widget.value = "  "
     button.click()
-    assert "Paste the key" in box._said.value
+    assert "Paste the key" in box._message.value
     box.field.widget.value = "two words"
     button.click()
-    assert "one word" in box._said.value
+    assert "one word" in box._message.value
     box.field.widget.value = KEY
     button.click()
-    assert "is kept for this session" in box._said.value
+    assert "is kept for this session" in box._message.value
 
 
 def test_a_key_in_the_keyring_serves_later_sessions(ring):

@@ -15,18 +15,19 @@ from pruna_nb import settings
 from pruna_nb.errors import InputError, UnknownModelError
 from pruna_nb.form import board
 from pruna_nb.form.memory import CELL
+from tests.form.parts import everything, part
 
 
 def made(form):
     """Click Generate and wait for the end."""
-    form._go.click()
+    part(form, "go").click()
     assert form.wait(30)
     return form
 
 
 def quote(form):
-    """Give the line before the click."""
-    return html.unescape(re.sub("<[^>]*>", "", form._quote._line.value))
+    """Return the line before the click."""
+    return html.unescape(re.sub("<[^>]*>", "", part(form, "quote").value))
 
 
 def size_of(path):
@@ -34,22 +35,26 @@ def size_of(path):
         return image.size
 
 
-def places(form):
-    return form._board._places
+def status(form):
+    return part(form, "status").value
+
+
+def can_click(form):
+    """Return which of the two buttons is enabled."""
+    (name,) = [name for name in ("go", "stop") if not part(form, name).disabled]
+    return name
+
+
+def tiles(form):
+    return form._board.tiles
 
 
 @pytest.fixture
 def explore(service, monkeypatch):
     """Make a form whose quote comes at once, and that has seen no picture yet."""
     monkeypatch.setattr("pruna_nb.form.quote._TOOK", {})
-
-    def make(*args, **fields):
-        form = pruna_nb.explore(*args, **fields)
-        form._quote._rest = 0.0
-        form._quote.renew()
-        return form
-
-    return make
+    monkeypatch.setattr("pruna_nb.form.quote.REST_SECONDS", 0)
+    return pruna_nb.explore
 
 
 def test_the_price_stands_there_before_the_click(explore, service):
@@ -62,7 +67,7 @@ def test_the_price_stands_there_before_the_click(explore, service):
 def test_pictures_that_are_there_cost_nothing(explore):
     form = made(explore(prompt=["a fox"], seed="1, 2"))
     assert quote(form) == "2 pictures: 2 cached · nothing to pay"
-    form._controls._seeds.value = "1-3"
+    form.fields["seed"].value = "1-3"
     assert quote(form).startswith("3 pictures: 2 cached, 1 new · 0.005 USD · about ")
 
 
@@ -94,10 +99,10 @@ def test_a_click_makes_the_product_of_prompts_ratios_and_seeds(explore, service)
 def test_the_click_returns_before_the_pictures_are_there(explore, service, until):
     service.configure(latency=60)
     form = explore(prompt="a fox")
-    form._go.click()
+    part(form, "go").click()
     assert form.frame["status"].tolist() == ["pending"]
-    assert (form._go.disabled, form._stop.disabled) == (True, False)
-    form._stop.click()
+    assert can_click(form) == "stop"
+    part(form, "stop").click()
     assert form.wait(30)
 
 
@@ -105,27 +110,27 @@ def test_cancel_stops_what_was_not_sent_and_keeps_what_was_made(explore, service
     service.configure(latency=60)
     settings.configure(limits={"p-image": (2, 60.0)})
     form = explore(prompt="a fox", seed="1-6")
-    form._go.click()
+    part(form, "go").click()
     until(lambda: service.charged == 2)
-    form._stop.click()
+    part(form, "stop").click()
     assert form.wait(30)
     assert service.charged == 2
     assert form.frame["status"].tolist() == ["pending"] * 6
-    assert "Canceled." in form._status.value
-    assert "not sent: the run was canceled" in places(form)[5]._picture.value
-    assert (form._go.disabled, form._stop.disabled) == (False, True)
+    assert "Canceled." in status(form)
+    assert "not sent: the run was canceled" in tiles(form)[5].picture.value
+    assert can_click(form) == "go"
 
 
 def test_what_was_sent_before_a_cancel_is_taken_up_and_not_paid_twice(explore, service, until):
     service.configure(latency=1.0)
     form = explore(prompt="a fox", seed="1-3")
-    form._go.click()
+    part(form, "go").click()
     until(lambda: service.charged == 3)
-    form._stop.click()
+    part(form, "stop").click()
     assert form.wait(30)
     assert "3 sent before" in quote(form)
-    assert "3 predictions sent and not delivered (0.015 USD of it)" in form._status.value
-    assert [place.retry.description for place in places(form)] == ["Fetch"] * 3
+    assert "3 predictions sent and not delivered (0.015 USD of it)" in status(form)
+    assert [tile.retry.description for tile in tiles(form)] == ["Fetch"] * 3
     made(form)
     assert form.frame["status"].tolist() == ["succeeded"] * 3
     assert service.charged == 3
@@ -136,41 +141,41 @@ def test_an_error_stands_in_its_place_with_a_retry_that_makes_that_place_alone(e
     form = made(explore(prompt="a fox", seed="1-3"))
     statuses = form.frame["status"].tolist()
     assert sorted(statuses) == ["failed", "succeeded", "succeeded"]
-    place = places(form)[statuses.index("failed")]
-    assert "failed" in place._picture.value
-    assert place.box.children == (place._picture, place.retry)
+    tile = tiles(form)[statuses.index("failed")]
+    assert "failed" in tile.picture.value
+    assert tile.box.children == (tile.picture, tile.retry)
     charged = service.charged
-    place.retry.click()
+    tile.retry.click()
     assert form.wait(30)
     assert form.frame["status"].tolist() == ["succeeded"] * 3
     assert service.charged == charged + 1
-    assert place.box.children == (place._picture, place.choose)
+    assert tile.box.children == (tile.picture, tile.choose)
 
 
 def test_all_that_failed_is_tried_again_by_one_button(explore, service):
     service.configure(faults={"failed": {"first": 2}})
     form = made(explore(prompt="a fox", seed="1-3"))
-    assert form._again.description == "Retry all 2"
-    form._again.click()
+    assert part(form, "again").description == "Retry all 2"
+    part(form, "again").click()
     assert form.wait(30)
     assert form.frame["status"].tolist() == ["succeeded"] * 3
-    assert form._again.layout.display == "none"
+    assert part(form, "again").layout.display == "none"
 
 
 def test_selected_pictures_come_back_as_the_frame_s_rows(explore):
     form = made(explore(prompt=["a fox", "an owl"], seed="1-2"))
     assert len(form.selected) == 0
-    places(form)[3].choose.value = True
-    places(form)[0].choose.value = True
+    tiles(form)[3].choose.value = True
+    tiles(form)[0].choose.value = True
     assert form.selected.index.tolist() == [0, 3]
     assert form.selected["prompt"].tolist() == ["a fox", "an owl"]
-    places(form)[0].choose.value = False
+    tiles(form)[0].choose.value = False
     assert form.selected.index.tolist() == [3]
 
 
 def test_a_new_grid_has_nothing_selected(explore):
     form = made(explore(prompt="a fox"))
-    places(form)[0].choose.value = True
+    tiles(form)[0].choose.value = True
     made(form)
     assert len(form.selected) == 0
 
@@ -191,23 +196,20 @@ def test_a_hostile_prompt_is_text_wherever_it_is_shown(explore):
     assert any("&lt;script&gt;" in value for value in shown)
 
 
-def everything(widget):
-    """Give a widget with all that it holds."""
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from everything(child)
+def children(widget):
+    return getattr(widget, "children", ())
 
 
 def test_without_a_key_the_form_asks_for_one_and_goes_on(explore, service):
     settings.reset()
     settings.configure(base_url=service.url)
     form = made(explore(prompt="a fox"))
-    assert "No API key" in form._status.value
+    assert "No API key" in status(form)
     assert service.charged == 0
-    field = form._door.children[0].children[0].children[0]
+    field = part(form, "login").children[0].children[0]
     field.value = "a-key-of-mine"
     assert field.value == ""
-    assert "is kept for this session" in form._status.value
+    assert "is kept for this session" in status(form)
     made(form)
     assert form.frame["status"].tolist() == ["succeeded"]
     assert "a-key-of-mine" not in repr([w.get_state() for w in everything(form.box)])
@@ -215,53 +217,92 @@ def test_without_a_key_the_form_asks_for_one_and_goes_on(explore, service):
 
 def test_a_click_above_the_budget_is_refused(explore, service):
     form = made(explore(prompt="a fox", seed="1-3", max_cost_usd=0.01))
-    assert "would cost 0.01" in form._status.value or "would cost 0.02" in form._status.value
+    assert "would cost 0.01" in status(form) or "would cost 0.02" in status(form)
     assert service.charged == 0
 
 
 def test_a_form_without_a_prompt_says_what_is_missing(explore, service):
     form = explore()
     assert quote(form) == "Write a prompt."
-    form._go.click()
-    assert "Write a prompt." in form._status.value
+    part(form, "go").click()
+    assert "Write a prompt." in status(form)
     assert len(form.frame) == 0
     assert "output" in form.frame.columns
 
 
-def test_a_seed_that_is_none_is_named_where_the_price_stands(explore):
+def test_a_seed_that_cannot_be_read_is_named_where_the_price_stands(explore):
     form = explore(prompt="a")
-    form._controls._seeds.value = "one"
-    assert "'one' is no seed" in quote(form)
-    assert "border-left" in form._quote._line.value
-    form._controls._prompts.value = ""
-    assert "border-left" not in form._quote._line.value
+    part(form, "seed").value = "one"
+    assert "'one' is not a seed" in quote(form)
+    assert "border-left" in part(form, "quote").value
+    form.fields["prompt"].value = None
+    assert "border-left" not in part(form, "quote").value
 
 
 def test_another_model_keeps_what_it_takes_too(explore):
     form = explore(prompt="a fox", aspect_ratio=["1:1", "3:2"], seed="7", lora_scale=2)
-    form._controls._model.value = "flux-dev"
-    ask = form._controls.ask()
-    assert ask.model.name == "flux-dev"
-    assert dict(ask.axes) == {
-        "prompt": ("a fox",), "aspect_ratio": ("1:1", "3:2"), "seed": (7,)
-    }  # fmt: skip
-    assert ask.shared == {}
-    form._controls._model.value = "p-image"
-    assert form._controls.ask().shared == {"lora_scale": 2}
+    form.fields["model"].value = "flux-dev"
+    sent = {name: field.value for name, field in form.fields.items() if field.value is not None}
+    assert sent == {
+        "model": "flux-dev",
+        "prompt": ("a fox",),
+        "aspect_ratio": ("1:1", "3:2"),
+        "seed": (7,),
+    }
+    form.fields["model"].value = "p-image"
+    assert form.fields["lora_scale"].value == 2
 
 
-def test_the_default_ratio_alone_is_not_sent(explore):
+def test_fields_are_set_from_code_as_explore_takes_them(explore, service):
     form = explore(prompt="a fox")
-    assert form._controls._ratios.value() == ("16:9",)
-    assert "aspect_ratio" not in form._controls.ask().axes
+    form.fields["prompt"].value = ["an owl", "a hen"]
+    form.fields["aspect_ratio"].value = "1:1"
+    form.fields["seed"].value = 3
+    form.fields["lora_scale"].value = 2
+    made(form)
+    sent = sorted((each["input"] for each in service.accepted), key=lambda each: each["prompt"])
+    same = {"aspect_ratio": "1:1", "seed": 3, "lora_scale": 2}
+    assert sent == [{"prompt": "a hen", **same}, {"prompt": "an owl", **same}]
+    form.fields["lora_scale"].value = None
+    assert form.fields["lora_scale"].value is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("seed", "one", "'one' is not a seed"),
+        ("lora_scale", 9, "out of range"),
+        ("aspect_ratio", "17:9", "'17:9' is not allowed"),
+        ("model", "p-imag", "p-image"),
+    ],
+)
+def test_a_wrong_value_from_code_raises_and_changes_nothing(explore, name, value, error):
+    form = explore(prompt="a fox", seed=1)
+    before = form.fields[name].value
+    with pytest.raises((InputError, UnknownModelError), match=error):
+        form.fields[name].value = value
+    assert form.fields[name].value == before
+
+
+def test_a_secret_field_does_not_show_what_it_holds(explore):
+    form = explore(prompt="a fox", hf_api_token="hf_sesame")
+    assert "hf_sesame" not in repr(form.fields)
+
+
+def test_the_default_ratio_alone_is_not_sent(explore, service):
+    form = explore(prompt="a fox")
+    assert form.fields["aspect_ratio"].value == ("16:9",)
+    made(form)
+    assert service.accepted[0]["input"] == {"prompt": "a fox"}
 
 
 def test_width_and_height_stand_there_for_the_custom_ratio_alone(explore, service):
     form = explore(prompt="a fox")
-    width = form._controls._inputs["width"]
-    assert width.box.layout.display == "none"
-    form._controls._ratios.buttons["custom"].value = True
-    assert width.box.layout.display == ""
+    form.fields["aspect_ratio"].value = ["16:9"]
+    line = next(box for box in everything(form.box) if part(form, "width") in children(box))
+    assert line.layout.display == "none"
+    form.fields["aspect_ratio"].value = ["16:9", "custom"]
+    assert line.layout.display == ""
     made(form)
     inputs = [row["input"] for row in service.accepted]
     assert sorted(len(given) for given in inputs) == [2, 4]
@@ -272,7 +313,7 @@ def test_a_model_that_needs_files_says_so_and_takes_them(explore, service, tmp_p
     form = explore("p-image-upscale")
     assert quote(form) == "p-image-upscale needs image."
     Image.new("RGB", (64, 64), "teal").save(tmp_path / "a.png")
-    form._controls._inputs["image"].typed.value = str(tmp_path / "a.png")
+    form.fields["image"].value = tmp_path / "a.png"
     assert quote(form).startswith("1 picture: 1 new · 0.01 USD")
     made(form)
     assert form.frame["status"].tolist() == ["succeeded"]
@@ -282,7 +323,7 @@ def test_a_model_that_needs_files_says_so_and_takes_them(explore, service, tmp_p
 def test_a_video_is_made_and_shown(explore):
     form = made(explore("p-video", prompt="a fox runs", duration=1, draft=True))
     assert form.frame["status"].tolist() == ["succeeded"]
-    assert "<video" in places(form)[0]._picture.value
+    assert "<video" in tiles(form)[0].picture.value
 
 
 @pytest.mark.parametrize(
@@ -321,15 +362,15 @@ def test_a_form_says_in_words_what_it_is_where_it_cannot_be_shown(explore):
 def test_pictures_are_shown_as_large_as_one_likes(explore, service):
     service.configure(fast=False)
     form = made(explore(prompt="a fox", aspect_ratio="1:1"))
-    assert "width='192'" in places(form)[0]._picture.value
-    form._size.value = 640
-    assert "width='640'" in places(form)[0]._picture.value
+    assert "width='192'" in tiles(form)[0].picture.value
+    part(form, "size").value = 640
+    assert "width='640'" in tiles(form)[0].picture.value
 
 
 def test_widgets_of_an_earlier_grid_are_given_back(explore):
     form = made(explore(prompt="a fox", seed="1-3"))
-    first = places(form)[0].box
-    form._go.click()
+    first = tiles(form)[0].box
+    part(form, "go").click()
     assert form.wait(30)
     assert first.comm is None
 
@@ -338,20 +379,20 @@ def test_what_was_lost_before_is_sent_again_and_said(explore, service):
     service.configure(faults={"reset_after": {"first": 1}})
     form = made(explore(prompt="a fox"))
     assert form.frame["status"].tolist() == ["lost"]
-    places(form)[0].retry.click()
+    tiles(form)[0].retry.click()
     assert form.wait(30)
-    assert "1 prediction lost on the way before" in form._status.value
+    assert "1 prediction lost on the way before" in status(form)
     assert form.frame["status"].tolist() == ["succeeded"]
 
 
 def test_many_places_are_shown_a_page_at_a_time(explore):
     form = made(explore(prompt="a fox", seed="1-60"))
-    assert len(places(form)) == 48
-    more = form._board.box.children[-1]
+    assert len(tiles(form)) == 48
+    more = part(form, "board").children[-1]
     assert more.description == "Show 12 of 12 more"
     more.click()
-    assert len(places(form)) == 60
-    assert all("<img" in place._picture.value for place in places(form))
+    assert len(tiles(form)) == 60
+    assert all("<img" in tile.picture.value for tile in tiles(form))
 
 
 @pytest.fixture
@@ -366,21 +407,21 @@ def test_a_click_that_is_refused_leaves_what_was_made_as_it_is(
     explore, service, trouble, sessions_key
 ):
     form = made(explore("qwen-image", prompt="a fox", seed="1-2", max_cost_usd=0.05))
-    places(form)[1].choose.value = True
+    tiles(form)[1].choose.value = True
     first = form.frame
     if trouble == "budget":
-        form._controls._seeds.value = "1-9"
+        form.fields["seed"].value = "1-9"
     elif trouble == "file":
-        form._controls._inputs["image"].typed.value = "no such file.png"
+        form.fields["image"].value = "no such file.png"
     else:
         settings.reset()
         settings.configure(base_url=service.url)
-        form._controls._seeds.value = "7"
+        form.fields["seed"].value = 7
     made(form)
-    assert "border-left" in form._status.value
+    assert "border-left" in status(form)
     pd.testing.assert_frame_equal(form.frame, first)
     assert form.selected.index.tolist() == [1]
-    assert "<img" in places(form)[0]._picture.value
+    assert "<img" in tiles(form)[0].picture.value
     assert service.charged == 2
 
 
@@ -390,10 +431,10 @@ def test_a_retry_that_is_refused_leaves_the_error_in_its_place(explore, service,
     error = form.frame["error"].tolist()
     settings.reset()
     settings.configure(base_url=service.url)
-    places(form)[0].retry.click()
+    tiles(form)[0].retry.click()
     assert form.wait(30)
     assert form.frame["error"].tolist() == error
-    assert "failed" in places(form)[0]._picture.value
+    assert "failed" in tiles(form)[0].picture.value
 
 
 def test_a_key_that_the_service_refuses_can_be_given_anew_in_the_form(
@@ -401,8 +442,8 @@ def test_a_key_that_the_service_refuses_can_be_given_anew_in_the_form(
 ):
     service.configure(keys=["the-right-key"])
     form = made(explore(prompt="a fox"))
-    assert "401" in form._status.value
-    form._door.children[0].children[0].children[0].value = "the-right-key"
+    assert "401" in status(form)
+    part(form, "login").children[0].children[0].value = "the-right-key"
     made(form)
     assert form.frame["status"].tolist() == ["succeeded"]
 
@@ -418,17 +459,17 @@ def one_cell(monkeypatch):
 def test_a_cell_that_runs_again_goes_on_with_what_is_under_way(explore, service, until):
     service.configure(latency=60)
     form = explore(prompt="a fox", seed="1-3")
-    form._go.click()
+    part(form, "go").click()
     until(lambda: service.charged == 3)
     again = explore(prompt="a fox", seed="1-3")
-    assert (again._go.disabled, again._stop.disabled) == (True, False)
-    assert len(places(again)) == 3
-    again._stop.click()
+    assert can_click(again) == "stop"
+    assert len(tiles(again)) == 3
+    part(again, "stop").click()
     assert again.wait(30)
     assert form.wait(30)
-    assert "Canceled." in again._status.value
-    assert [place.retry.description for place in places(again)] == ["Fetch"] * 3
-    assert (again._go.disabled, again._stop.disabled) == (False, True)
+    assert "Canceled." in status(again)
+    assert [tile.retry.description for tile in tiles(again)] == ["Fetch"] * 3
+    assert can_click(again) == "go"
     assert again.frame["status"].tolist() == ["pending"] * 3
 
 
@@ -438,28 +479,28 @@ def test_a_run_that_looks_while_its_grid_is_laid_out_anew_waits_for_that(
 ):
     service.configure(latency=60)
     form = explore(prompt="a fox", seed="1-12")
-    form._go.click()
+    part(form, "go").click()
     until(lambda: service.charged == 12)
-    make_place = board.Place.__init__
+    make_tile = board.Tile.__init__
 
-    def slowly(self, *args):
+    def slowly(self, *args, **options):
         time.sleep(0.06)  # 12 of them take longer than two looks of the run
-        make_place(self, *args)
+        make_tile(self, *args, **options)
 
-    monkeypatch.setattr(board.Place, "__init__", slowly)
+    monkeypatch.setattr(board.Tile, "__init__", slowly)
     again = explore(prompt="a fox", seed="1-12")
-    assert len(places(again)) == 12
-    again._stop.click()
+    assert len(tiles(again)) == 12
+    part(again, "stop").click()
     assert again.wait(30)
-    assert "Canceled. 12 rows" in again._status.value
-    assert [place.retry.description for place in places(again)] == ["Fetch"] * 12
+    assert "Canceled. 12 rows" in status(again)
+    assert [tile.retry.description for tile in tiles(again)] == ["Fetch"] * 12
 
 
 @pytest.mark.usefixtures("one_cell")
 def test_a_form_that_fails_to_show_takes_no_other_with_it(explore, service, until, monkeypatch):
     service.configure(latency=60)
     form = explore(prompt="a fox", seed="1-2")
-    form._go.click()
+    part(form, "go").click()
     until(lambda: service.charged == 2)
     again = explore(prompt="a fox", seed="1-2")
 
@@ -467,21 +508,21 @@ def test_a_form_that_fails_to_show_takes_no_other_with_it(explore, service, unti
         raise RuntimeError("no room on the screen")
 
     monkeypatch.setattr(form._board, "update", broken)
-    again._stop.click()
+    part(again, "stop").click()
     assert again.wait(30)
-    assert "Canceled. 2 rows" in again._status.value
+    assert "Canceled. 2 rows" in status(again)
     # The one that failed can be used again too.
-    assert (form._go.disabled, form._stop.disabled) == (False, True)
+    assert can_click(form) == "go"
 
 
 def test_a_form_whose_run_breaks_in_an_unforeseen_way_says_so_and_can_be_used(explore, monkeypatch):
     form = explore(prompt="a fox", seed="1")
     with monkeypatch.context() as patched:
         patched.setattr("pruna_nb.form.runner.prepare.outcomes", lambda *_: 1 / 0, raising=True)
-        form._go.click()
+        part(form, "go").click()
         assert form.wait(30)
-    assert "ZeroDivisionError" in form._status.value
-    assert (form._go.disabled, form._stop.disabled) == (False, True)
+    assert "ZeroDivisionError" in status(form)
+    assert can_click(form) == "go"
     assert made(form).frame["status"].tolist() == ["succeeded"]
 
 
@@ -489,7 +530,7 @@ def test_a_form_whose_run_breaks_in_an_unforeseen_way_says_so_and_can_be_used(ex
 def test_what_ends_in_the_later_form_is_shown_there(explore, service):
     service.configure(latency=1.0)
     form = explore(prompt="a fox", seed="1-2")
-    form._go.click()
+    part(form, "go").click()
     again = explore(prompt="an owl", seed="1")
     assert again.wait(30)
     assert again.frame["prompt"].tolist() == ["a fox"] * 2

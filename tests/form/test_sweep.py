@@ -1,4 +1,4 @@
-"""What a form asks for: the product of its axes."""
+"""A sweep is the product of its axes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pruna_nb.catalog import get_model
 from pruna_nb.errors import InputError
-from pruna_nb.form.sweep import Ask, parse_prompts, parse_seeds, prompts_text, seeds_text
+from pruna_nb.form.sweep import Sweep, parse_prompts, parse_seeds, prompts_text, seeds_text
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_seeds_are_read_as_people_write_them(text, seeds):
 
 
 @pytest.mark.parametrize("text", ["one", "8-5", "1.5", "1-2-3", "1-99999", "5-"])
-def test_what_is_no_seed_is_named(text):
+def test_what_is_not_a_seed_is_named(text):
     with pytest.raises(InputError, match="give numbers and ranges"):
         parse_seeds(text)
 
@@ -51,21 +51,21 @@ def test_a_prompt_of_several_lines_survives_the_text_field():
 
 def test_the_places_are_the_product_of_the_axes():
     axes = {"prompt": ["a", "b"], "aspect_ratio": ["1:1", "16:9"], "seed": [1, 2, 3]}
-    ask = Ask(get_model("p-image"), axes)
-    spots = ask.spots()
-    assert len(ask) == len(spots) == 2 * 2 * 3
-    assert [spot.heading for spot in spots] == ["a"] * 6 + ["b"] * 6
-    assert spots[1].given == {"prompt": "a", "aspect_ratio": "1:1", "seed": 2}
-    assert spots[1].label == "1:1 · seed 2"
+    sweep = Sweep(get_model("p-image"), axes)
+    points = sweep.points()
+    assert len(sweep) == len(points) == 2 * 2 * 3
+    assert [point.heading for point in points] == ["a"] * 6 + ["b"] * 6
+    assert points[1].fields == {"prompt": "a", "aspect_ratio": "1:1", "seed": 2}
+    assert points[1].label == "1:1 · seed 2"
 
 
 def test_without_axes_there_is_one_place():
-    assert [spot.given for spot in Ask(get_model("p-image-upscale")).spots()] == [{}]
+    assert [point.fields for point in Sweep(get_model("p-image-upscale")).points()] == [{}]
 
 
 def test_rows_of_a_frame_stand_in_for_the_prompts():
-    ask = Ask(get_model("p-image"), {"seed": [1, 2]}, rows=[(4, "a fox"), (9, "an owl")])
-    assert [(spot.row, spot.heading, spot.label) for spot in ask.spots()] == [
+    sweep = Sweep(get_model("p-image"), {"seed": [1, 2]}, rows=[(4, "a fox"), (9, "an owl")])
+    assert [(point.row, point.heading, point.label) for point in sweep.points()] == [
         (4, "a fox", "seed 1"),
         (4, "a fox", "seed 2"),
         (9, "an owl", "seed 1"),
@@ -75,22 +75,24 @@ def test_rows_of_a_frame_stand_in_for_the_prompts():
 
 def test_a_width_counts_beside_the_custom_ratio_alone():
     axes = {"prompt": ["a"], "aspect_ratio": ["1:1", "custom"]}
-    ask = Ask(get_model("p-image"), axes, {"width": 512, "prompt_upsampling": True})
-    assert [spot.given["width"] for spot in ask.spots()] == [None, 512]
-    assert ask.constants() == {"prompt_upsampling": True}
+    sweep = Sweep(get_model("p-image"), axes, {"width": 512, "prompt_upsampling": True})
+    assert [point.fields["width"] for point in sweep.points()] == [None, 512]
+    assert sweep.constants() == {"prompt_upsampling": True}
 
 
 def test_a_width_is_the_same_everywhere_if_all_is_custom():
-    ask = Ask(get_model("p-image"), {"prompt": ["a"], "aspect_ratio": ["custom"]}, {"width": 512})
-    assert ask.constants() == {"width": 512}
-    assert "width" not in ask.spots()[0].given
+    sweep = Sweep(
+        get_model("p-image"), {"prompt": ["a"], "aspect_ratio": ["custom"]}, {"width": 512}
+    )
+    assert sweep.constants() == {"width": 512}
+    assert "width" not in sweep.points()[0].fields
 
 
 def test_more_pictures_than_a_form_shows_are_refused():
-    ask = Ask(get_model("p-image"), {"prompt": [str(i) for i in range(50)], "seed": range(50)})
+    sweep = Sweep(get_model("p-image"), {"prompt": [str(i) for i in range(50)], "seed": range(50)})
     with pytest.raises(InputError, match="2,500 pictures are more"):
-        ask.spots()
+        sweep.points()
 
 
-def test_an_ask_does_not_show_what_it_holds():
-    assert "hf_sesame" not in repr(Ask(get_model("p-image"), {}, {"hf_api_token": "hf_sesame"}))
+def test_a_sweep_does_not_show_what_it_holds():
+    assert "hf_sesame" not in repr(Sweep(get_model("p-image"), {}, {"hf_api_token": "hf_sesame"}))

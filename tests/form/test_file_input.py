@@ -14,6 +14,8 @@ from pruna_nb.catalog import get_model
 from pruna_nb.errors import InputError
 from pruna_nb.form.file_input import keep_upload
 from pruna_nb.form.inputs import make_input
+from pruna_nb.settings import configure
+from pruna_nb.settings.scopes import Scope
 
 
 def png(color):
@@ -23,7 +25,7 @@ def png(color):
 
 
 def uploaded(name, content):
-    """Give a file as the browser hands it to the widget."""
+    """Return a file as the browser hands it to the widget."""
     return {
         "name": name,
         "type": "image/png",
@@ -34,15 +36,22 @@ def uploaded(name, content):
 
 
 @pytest.fixture
-def images(tmp_path):
-    """Make the control of a field that takes several pictures."""
-    return make_input(get_model("p-image-edit").fields["images"], lambda: tmp_path / "uploads")
+def folder(tmp_path):
+    """Keep uploads below the test's folder."""
+    with configure(cache_dir=tmp_path):
+        yield tmp_path / "uploads"
 
 
 @pytest.fixture
-def image(tmp_path):
+def images(folder):
+    """Make the control of a field that takes several pictures."""
+    return make_input(get_model("p-image-edit").fields["images"], Scope())
+
+
+@pytest.fixture
+def image(folder):
     """Make the control of a field that takes one picture."""
-    return make_input(get_model("p-image-upscale").fields["image"], lambda: tmp_path / "uploads")
+    return make_input(get_model("p-image-upscale").fields["image"], Scope())
 
 
 def upload(control, *files):

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 import pruna_nb
-from pruna_nb.errors import ColumnError, InputError
+from pruna_nb.errors import ColumnError
+from tests.form.parts import part, parts
 
 RESULT = ["output", "status", "prediction_id"]
 
@@ -80,18 +81,18 @@ def test_a_frame_s_rows_are_explored_under_their_own_labels(service):
 
 def test_selected_pictures_lead_back_to_the_frame_s_rows(service):
     form = made(FRAME.pruna.explore("text"))
-    form._board._places[3].choose.value = True
+    parts(form, "select")[-1].value = True
     assert FRAME.loc[form.selected.index, "colour"].tolist() == ["teal"]
 
 
 def test_rows_are_chosen_in_the_form(service):
     form = FRAME.pruna.explore("text")
-    form._controls._row_list.value = (1,)
+    form.fields["rows"].value = (1,)
     made(form)
     assert form.frame.index.tolist() == ["o"]
-    form._controls._row_list.value = ()
-    with pytest.raises(InputError, match="at least one row"):
-        form._controls.ask()
+    part(form, "rows").value = ()
+    form.generate()
+    assert "at least one row" in part(form, "status").value
 
 
 def test_a_template_is_filled_from_each_row(service):
@@ -109,7 +110,7 @@ def test_prompts_written_in_the_form_go_to_each_row_of_pictures(service, tmp_pat
         Image.new("RGB", (64, 64), color).save(paths[-1])
     photos = pd.DataFrame({"photo": paths})
     form = photos.pruna.explore(model="p-image-edit", images_col="photo", prompt=None)
-    form._controls._prompts.value = "at night\nin snow"
+    form.fields["prompt"].value = ["at night", "in snow"]
     made(form)
     assert form.frame["status"].tolist() == ["succeeded"] * 4
     assert form.frame.index.tolist() == [0, 0, 1, 1]

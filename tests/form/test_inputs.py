@@ -8,14 +8,15 @@ import pytest
 from pruna_nb.catalog import all_models, check_input, get_model
 from pruna_nb.form.inputs import make_input
 from pruna_nb.form.labels import help_of, label_of
+from pruna_nb.settings.scopes import Scope
 
 MODELS = [model.name for model in all_models()]
 
 
 @pytest.fixture
-def make(tmp_path):
+def make():
     """Make the control of a model's field."""
-    return lambda model, field: make_input(get_model(model).fields[field], lambda: tmp_path)
+    return lambda model, field: make_input(get_model(model).fields[field], Scope())
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -51,7 +52,7 @@ def test_what_a_control_sends_by_itself_fits_its_model(name, make):
     ],
 )
 def test_a_field_has_the_control_that_suits_it(make, model, field, kind):
-    assert type(make(model, field)._control) is kind
+    assert type(make(model, field).widget) is kind
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_a_field_has_the_control_that_suits_it(make, model, field, kind):
 )
 def test_a_control_sends_what_was_typed_in_the_field_s_type(make, model, field, typed, sent):
     control = make(model, field)
-    control._control.value = typed
+    control.widget.value = typed
     assert control.value() == sent
     assert type(control.value()) is type(sent)
 
@@ -107,14 +108,14 @@ def test_a_state_of_another_model_s_field_leaves_the_default(make):
 def test_a_change_is_told(make):
     control, told = make("p-image", "lora_scale"), []
     control.on_change(lambda: told.append(control.value()))
-    control._control.value = 2.0
+    control.widget.value = 2.0
     assert told == [2.0]
 
 
 def test_a_secret_leaves_the_widget_at_once_and_is_never_a_state(make):
     control, told = make("p-image", "hf_api_token"), []
     control.on_change(lambda: told.append(control.value()))
-    field = control._control.widget
+    field = control.secret.widget
     field.value = " hf_sesame "
     assert told == ["hf_sesame"]
     assert field.value == ""

@@ -1,0 +1,153 @@
+"""A sweep as a table: its estimate, its run, its frame, and the code that makes it again."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from dataclasses import replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pruna_nb.batch.options import RunOptions
+from pruna_nb.errors import ColumnError
+from pruna_nb.form.code import code_of
+from pruna_nb.frames import generate
+from pruna_nb.frames.call import Call
+from pruna_nb.frames.columns import (
+    column,
+    places_of,
+    plain_label,
+    template_labels,
+    with_columns,
+)
+from pruna_nb.frames.results import with_results
+from pruna_nb.frames.samples import with_samples
+from pruna_nb.settings.scopes import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pruna_nb.batch.job import Outcome
+    from pruna_nb.batch.run import Run
+    from pruna_nb.form.sweep import Sweep
+
+
+class SweepTables:
+    """Makes estimates, runs, frames and code of the sweeps of a form or a magic.
+
+    Parameters
+    ----------
+    frame : DataFrame, optional
+        Whose rows a sweep names, as they are now; without one the sweep's axes are the table.
+    base : Call, optional
+        The columns and the template that the rows' fields are read from.
+    options : RunOptions, optional
+        The options of the runs; none shows a progress bar.
+    unchecked : bool
+        Whether a model is allowed that the catalogue does not know.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame | None = None,
+        base: Call | None = None,
+        *,
+        options: RunOptions | None = None,
+        unchecked: bool = False,
+    ) -> None:
+        self._frame = None if frame is None else generate.snapshot(frame)
+        self._original = None if frame is None else weakref.ref(frame)
+        self._base = base
+        self._options = replace(options or RunOptions(), progress=False)
+        self._unchecked = unchecked
+        self.scope = Scope()
+
+    def estimate(self, sweep: Sweep) -> generate.Estimate:
+        """Return what a sweep would run and cost; sends nothing."""
+        with self.scope.entered():
+            return generate.estimate(self.table(sweep), self.call(sweep), self._options)
+
+    def begin(self, sweep: Sweep, numbers: Sequence[int]) -> Run:
+        """Return the run of some points of a sweep, not started yet."""
+        with self.scope.entered():
+            table = self.table(sweep).iloc[list(numbers)]
+            _, run = generate.prepare_run(table, self.call(sweep), self._options)
+        return run
+
+    def frame(self, sweep: Sweep, outcomes: Sequence[Outcome]) -> pd.DataFrame:
+        """Return the frame of what was made."""
+        call = self.call(sweep)
+        return with_results(with_samples(self.table(sweep), call), outcomes, call)
+
+    def code(self, sweep: Sweep) -> str:
+        """Return the Python that makes it again."""
+        call = self.call(sweep)
+        return code_of(sweep, call, frame=self._frame, name=self._name(call))
+
+    def _name(self, call: Call) -> str:
+        """Return what the notebook calls the frame; empty without a name, or if it was changed."""
+        original = None if self._original is None else self._original()
+        if original is None or self._frame is None:
+            return ""
+        read = [label for label in call.labels() if places_of(self._frame, label)]
+        if call.template is not None:
+            read += template_labels(call.template, self._frame)
+        return _name_of(original) if _is_unchanged(original, self._frame, read) else ""
+
+    def table(self, sweep: Sweep) -> pd.DataFrame:
+        """Return the table of a sweep: a row for each point."""
+        points = sweep.points()
+        names = list(points[0].fields) if points else list(sweep.axes)
+        columns = {name: [point.fields[name] for point in points] for name in names}
+        if self._frame is None:
+            return pd.DataFrame(columns, index=pd.RangeIndex(len(points)))
+        rows = self._frame.iloc[[point.row for point in points if point.row is not None]]
+        rows = rows.set_flags(allows_duplicate_labels=True)  # a row may be there for each seed
+        return with_columns(rows, {self._label(name): cells for name, cells in columns.items()})
+
+    def _label(self, name: str) -> str:
+        """Return the column of an axis; a column of the user's by that name is not overwritten."""
+        taken = () if self._frame is None else set(map(plain_label, self._frame.columns))
+        free = (f"form{number}_{name}" if number > 1 else f"form_{name}" for number in count(1))
+        return name if name not in taken else next(label for label in free if label not in taken)
+
+    def call(self, sweep: Sweep) -> Call:
+        """Return the call that makes a sweep's table."""
+        varying = (
+            dict.fromkeys(sweep.points()[0].fields) if len(sweep) else dict.fromkeys(sweep.axes)
+        )
+        base = self._base or Call(sweep.model.name)
+        return replace(
+            base,
+            model=sweep.model.name,
+            constants=sweep.constants(),
+            columns={**base.columns, **{name: self._label(name) for name in varying}},
+            unchecked=self._unchecked or base.unchecked,
+        )
+
+
+def _is_unchanged(frame: pd.DataFrame, before: pd.DataFrame, labels: Sequence[Any]) -> bool:
+    """Whether some columns of a frame, and its rows, are what they were."""
+    try:
+        return frame.index.equals(before.index) and all(
+            column(frame, label, "the code") == column(before, label, "the code")
+            for label in labels
+        )
+    except (
+        ColumnError,
+        ValueError,
+    ):  # a column is gone; a comparison of arrays has no single answer
+        return False
+
+
+def _name_of(frame: pd.DataFrame) -> str:
+    """Return what the notebook calls a frame; empty if it has no name."""
+    main = sys.modules.get("__main__")
+    names = [
+        name
+        for name, value in list(vars(main).items())
+        if value is frame and not name.startswith("_")
+    ]
+    return names[0] if names else ""
