@@ -201,7 +201,7 @@ def cut(text: str, limit: int) -> str:
             or "\U0001f3fb" <= text[at] <= "\U0001f3ff"  # skin tones
         )
 
-    # Emoji of a family join up to 16 code points; text of marks alone has to end somewhere.
+    # At most 16 characters are searched: a text may consist of combining marks alone.
     while end > max(0, limit - 17) and is_inside_character(end):
         end -= 1
     space = text.rfind(" ", end - limit // 4, end + 1)

@@ -1,4 +1,4 @@
-"""Which certificate authorities are trusted: certifi's, or those that a variable names."""
+"""The trusted certificate authorities: certifi's, or those that an environment variable names."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pruna_nb.errors import SettingsError
 
+# The first that is set counts. requests reads the first two, Python's ssl the third.
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-"""The variables that may name a file or folder of authorities; the first that is set counts."""
 
 
 def trusted_authorities() -> bool | str:
@@ -18,13 +18,21 @@ def trusted_authorities() -> bool | str:
     Raises
     ------
     SettingsError
-        If it names one that is not there or cannot be read: nothing could be sent.
+        If it does not exist or cannot be read: nothing could be sent.
     """
     for variable in CA_VARIABLES:
         value = os.environ.get(variable)
         if value:
-            path = Path(value).expanduser()
-            problem = _problem_of(path)
+            path, problem = Path(value).expanduser(), None
+            try:
+                if not path.exists():
+                    problem = "does not exist"
+                elif not path.is_dir():
+                    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+            except ssl.SSLError:
+                problem = "holds no certificate"
+            except (OSError, ValueError) as error:
+                problem = f"cannot be read ({getattr(error, 'strerror', None) or error})"
             if problem:
                 message = (
                     f"{variable} is {value!r}, which {problem}. It must name a file of "
@@ -34,20 +42,6 @@ def trusted_authorities() -> bool | str:
                 raise SettingsError(message)
             return str(path)
     return True
-
-
-def _problem_of(path: Path) -> str | None:
-    try:
-        if path.is_dir():
-            return None
-        if not path.exists():
-            return "does not exist"
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-    except ssl.SSLError:
-        return "holds no certificate"
-    except (OSError, ValueError) as error:
-        return f"cannot be read ({getattr(error, 'strerror', None) or error})"
-    return None
 
 
 def check_authorities(base_url: str) -> None:

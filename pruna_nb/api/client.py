@@ -1,4 +1,4 @@
-"""The client: one prediction at a time, throttled, tried again where that is safe."""
+"""The client: one prediction at a time, throttled, and retried where that is safe."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pruna_nb.arguments import Seconds
     from pruna_nb.settings import Settings
 
+# How long a prediction may take by default, by the kind of its output.
 TIME_OUT_SECONDS = {"image": 600.0, "video": 3600.0, "zip": 6 * 3600.0, "unknown": 3600.0}
-"""How long a prediction is waited for, by what its model makes."""
 _POLL_FIRST, _POLL_GROWTH, _POLL_LONGEST = 0.25, 1.25, 5.0
 _REFUSALS_AT_MOST = 20
 _CREATE_TRIES, _READ_TRIES = 5, 8
@@ -49,9 +49,9 @@ class Client:
     base_url : str, optional
         The service's address; else that of `configure` or ``PRUNA_API_URL``.
     timeout : float, optional
-        Seconds to wait for one answer. Default 60.
+        Seconds to wait for one response. Default 60.
     limits : mapping, optional
-        Requests and seconds by model, or by "status", "delivery" and "files".
+        Requests and seconds, by model or by "status", "delivery" and "files".
 
     Raises
     ------
@@ -90,7 +90,8 @@ class Client:
         self.uploader = Uploader(self._send_file)
 
     def __repr__(self) -> str:
-        settings = getattr(self, "settings", None)  # none yet, where a traceback shows __init__
+        # A traceback of __init__ calls this before there are settings.
+        settings = getattr(self, "settings", None)
         return f"Client(base_url={settings.base_url!r})" if settings else "Client(...)"
 
     def __enter__(self) -> Self:
@@ -125,10 +126,10 @@ class Client:
             The model's name.
         input : mapping
             Its fields. A field that takes a file may hold a path, bytes, a PIL image and so
-            on, which is uploaded first (see `upload`).
+            on, which are uploaded first (see `upload`).
         sync : bool
-            Wait for the answer in the request itself, up to 60 s; what is not finished by
-            then goes on, and `wait` waits for it.
+            Wait for the result in the request itself, up to 60 s. If it takes longer, the
+            prediction goes on, and `wait` waits for it.
         unchecked : bool
             Send fields that the catalogue does not know.
 
@@ -140,44 +141,48 @@ class Client:
         Raises
         ------
         InputError
-            If the model does not take the input; nothing was sent.
+            If the model does not accept the input; nothing was sent.
         ApiError
-            As `pruna_nb.errors` draws them. Only what proves that nothing was accepted (no
-            connection, 429, 503) was tried again.
+            See `pruna_nb.errors`. Only failures that prove that nothing was accepted (no
+            connection, 429, 503) are retried.
         """
         problems = Problems()
-        anyhow = problems.read(arguments.switch, "unchecked", unchecked, instead=False)
+        unchecked = problems.read(arguments.switch, "unchecked", unchecked, instead=False)
         sync = problems.read(arguments.switch, "sync", sync, instead=False)
-        known = catalog.read_model(model, problems, unchecked=anyhow)
-        given: dict[str, Any] = {}
+        known = catalog.read_model(model, problems, unchecked=unchecked)
+        values: dict[str, Any] = {}
         with problems.noted():
-            given = checked(known, _as_input(input))
+            values = checked(known, _as_input(input))
         problems.check()
-        wire = inputs.replace_media(given, self.uploader.url)
-        throttle = self._throttle(known.name, catalog.limit_for(known))
-        made = self._create(throttle, lambda: self.calls.create(known.name, wire, sync=sync))
-        return replace(made, input=known.masked(wire))
+        wire = inputs.replace_media(values, self.uploader.url)
+        throttle = throttle_for(self.settings, known.name, catalog.limit_for(known))
+        prediction = _retried(
+            throttle,
+            lambda: self.calls.create(known.name, wire, sync=sync),
+            lambda error, tries: tries < _CREATE_TRIES and retry.may_create_again(error),
+        )
+        return replace(prediction, input=known.masked(wire))
 
     def status(self, prediction: Prediction | str) -> Prediction:
-        """Ask where a prediction stands.
+        """Return the current state of a prediction.
 
         Parameters
         ----------
         prediction : Prediction or str
-            One that `create` gave, or its id.
+            What `create` returned, or its id.
         """
-        asked = _as_prediction(prediction)
-        if asked.id is None:
-            return asked
-        return self._read("status", lambda: self.calls.status(asked))
+        known = _as_prediction(prediction)
+        if known.id is None:  # it was finished in the very first response
+            return known
+        return self._read("status", lambda: self.calls.status(known))
 
     def wait(self, prediction: Prediction | str, *, timeout: Seconds | None = None) -> Prediction:
-        """Wait until a prediction is finished.
+        """Wait until a prediction has finished, and return it.
 
         Parameters
         ----------
         prediction : Prediction or str
-            One that `create` gave, or its id.
+            What `create` returned, or its id.
         timeout : float, optional
             Seconds; by default 10 minutes for pictures, an hour for videos, 6 for training.
 
@@ -186,34 +191,37 @@ class Client:
         PredictionFailedError, PredictionCanceledError, QuotaError
             If it ended badly.
         PredictionTimeoutError
-            If it did not end in that time; it goes on, and can be waited for again.
+            If it did not finish in that time; it goes on, and can be waited for again.
         """
         problems = Problems()
-        given = problems.read(arguments.seconds, "timeout", timeout, zero=True, instead=None)
-        asked = problems.read(_as_prediction, prediction, instead=Prediction("", {}, ""))
+        seconds = problems.read(arguments.seconds, "timeout", timeout, zero=True, instead=None)
+        latest = problems.read(_as_prediction, prediction, instead=Prediction("", {}, ""))
         problems.check("This cannot be waited for")
-        seconds = self._time_out(asked.model) if given is None else given
+        if seconds is None:
+            seconds = TIME_OUT_SECONDS[_output_of(latest)]
         end = time.monotonic() + seconds
         pause = _POLL_FIRST
-        while not asked.finished:
+        while not latest.finished:
             left = end - time.monotonic()
             if left <= 0:
-                msg = f"Prediction {asked.id} is still {asked.status} after {seconds:g} s"
-                raise errors.PredictionTimeoutError(msg, prediction_id=asked.id)
+                raise errors.PredictionTimeoutError(
+                    f"Prediction {latest.id} is still {latest.status} after {seconds:g} s",
+                    prediction_id=latest.id,
+                )
             time.sleep(min(pause, left))
             pause = min(pause * _POLL_GROWTH, _POLL_LONGEST)
-            asked = self.status(asked)
-        if asked.status != "succeeded":
-            raise replies.ended_badly(asked, asked.input)
-        return asked
+            latest = self.status(latest)
+        if latest.status != "succeeded":
+            raise replies.ended_badly(latest, latest.input)
+        return latest
 
     def deliver(self, prediction: Prediction, to: str | Path | None = None) -> Path:
-        """Fetch the output of a prediction that succeeded, checked to be whole.
+        """Download the output of a prediction that succeeded, and check that it is complete.
 
         Parameters
         ----------
         prediction : Prediction
-            One that `wait` gave.
+            What `wait` returned.
         to : path, optional
             A folder; by default the cache's media folder.
 
@@ -227,16 +235,17 @@ class Client:
         InputError
             If the prediction has no output, or none yet.
         DeliveryError
-            If the output could not be fetched whole.
+            If the output could not be downloaded completely.
         """
         prediction = _as_prediction(prediction)
         folder = None if to is None else arguments.path("to", to)
         if prediction.status != "succeeded":
-            msg = f"The prediction is {prediction.status}; wait() for it, then deliver() it."
-            raise errors.InputError(msg)
+            raise errors.InputError(
+                f"The prediction is {prediction.status}; wait() for it, then deliver() it."
+            )
         store = MediaStore(folder or self.settings.media_dir)
-        expected = catalog.lookup_model(prediction.model).output if prediction.model else "unknown"
-        return self._read("delivery", lambda: self.calls.deliver(prediction, store, expected)).path
+        output = _output_of(prediction)
+        return self._read("delivery", lambda: self.calls.deliver(prediction, store, output)).path
 
     def upload(self, file: object) -> replies.Upload:
         """Upload a file; equal bytes are uploaded once, until shortly before they expire.
@@ -250,12 +259,11 @@ class Client:
         Returns
         -------
         Upload
-            Its ``url`` goes into an input; ``expires_at`` is in seconds since 1970.
+            Its ``url`` is for an input; ``expires_at`` is in seconds since 1970.
         """
         media = inputs.to_media(file)
         if isinstance(media, str):
-            msg = f"{media[:80]!r} is an address already: put it into the input as it is."
-            raise errors.InputError(msg)
+            raise errors.InputError(f"{media[:80]!r} is a URL already: use it in the input itself.")
         return self.uploader.upload(media)
 
     def _send_file(self, media: inputs.Media) -> replies.Upload:
@@ -265,31 +273,17 @@ class Client:
 
         return self._read("files", send)
 
-    def _throttle(self, name: str, limit: tuple[int, float]) -> Throttle:
-        return throttle_for(self.settings, name, limit)
-
-    def _time_out(self, model: str) -> float:
-        kind = catalog.lookup_model(model).output if model else "unknown"
-        return TIME_OUT_SECONDS[kind]
-
-    def _create(self, throttle: Throttle, send: Callable[[], Prediction]) -> Prediction:
-        return _tried(
-            throttle,
-            send,
-            lambda error, tries: tries < _CREATE_TRIES and retry.may_create_again(error),
-        )
-
     def _read(self, endpoint: str, ask: Callable[[], T]) -> T:
-        throttle = self._throttle(endpoint, catalog.ENDPOINT_LIMITS[endpoint])
-        return _tried(
+        throttle = throttle_for(self.settings, endpoint, catalog.ENDPOINT_LIMITS[endpoint])
+        return _retried(
             throttle,
             ask,
             lambda error, tries: tries < _READ_TRIES and retry.may_read_again(error, tries),
         )
 
 
-def checked(model: catalog.Model, given: dict[str, Any]) -> dict[str, Any]:
-    """Turn what was given for files into `Media`, and check the input against the model.
+def checked(model: catalog.Model, values: dict[str, Any]) -> dict[str, Any]:
+    """Return an input with its files read to `Media`, checked against the model.
 
     Raises
     ------
@@ -298,59 +292,61 @@ def checked(model: catalog.Model, given: dict[str, Any]) -> dict[str, Any]:
     """
     ready: dict[str, Any] = {}
     wrong: dict[str, str] = {}
-    for name, value in given.items():
+    for name, value in values.items():
         if value is None:
             continue
         ready[name] = value
-        if name in model.fields:
+        if name in model.fields and (field := model.fields[name]).media:
+            takes_many = field.type == "array"
+            items = value if takes_many and isinstance(value, (list, tuple)) else [value]
             try:
-                ready[name] = _as_media(model, name, value)
+                files = [inputs.to_media(item) for item in items]
+                for file in files:
+                    if model.checked:
+                        inputs.check_kind(field, file)
+                    if isinstance(file, inputs.Media):
+                        file.check_whole()
             except arguments.MISTAKES as error:
                 wrong[name] = f"{name}: {arguments.lines_of(error)[0]}"
-    found = catalog.check_input(model, ready)
-    lines = [*wrong.values(), *(str(each) for each in found if each.field not in wrong)]
+            else:
+                ready[name] = files if takes_many else files[0]
+    problems = catalog.check_input(model, ready)
+    # A file that cannot be read has one line, and not a second about its type.
+    lines = [*wrong.values(), *(str(each) for each in problems if each.field not in wrong)]
     if lines:
-        head = f"{model.name} does not take this input"
+        head = f"{model.name} does not accept this input"
         several = arguments.listed(f"{head}; nothing was sent:", lines)
         raise errors.InputError(several if len(lines) > 1 else f"{head}: {lines[0]}", lines)
     return ready
 
 
-def _as_input(given: object) -> dict[str, Any]:
-    if isinstance(given, Mapping) and all(isinstance(name, str) for name in given):
-        return dict(given)
-    msg = f"input must be a dict of the model's fields; {described(given)} was given."
-    raise errors.InputError(msg)
+def _output_of(prediction: Prediction) -> str:
+    # A prediction that is known by its id alone names no model.
+    return catalog.lookup_model(prediction.model).output if prediction.model else "unknown"
 
 
-def _as_prediction(given: object) -> Prediction:
-    if isinstance(given, Prediction):
-        return given
-    if isinstance(given, str) and given.strip():
-        return Prediction("", {}, str(given))
-    msg = f"prediction must be what create() gave, or an id; {described(given)} was given."
-    raise errors.InputError(msg)
+def _as_input(value: object) -> dict[str, Any]:
+    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+        return dict(value)
+    raise errors.InputError(
+        f"input must be a dict of the model's fields; {described(value)} was given."
+    )
 
 
-def _as_media(model: catalog.Model, name: str, value: Any) -> Any:
-    field = model.fields[name]
-    if not field.media:
+def _as_prediction(value: object) -> Prediction:
+    if isinstance(value, Prediction):
         return value
-    many = field.type == "array"
-    items = value if many and isinstance(value, (list, tuple)) else [value]
-    read = [inputs.to_media(item) for item in items]
-    for media in read:
-        if model.checked:
-            inputs.check_kind(field, media)
-        if isinstance(media, inputs.Media):
-            media.check_whole()
-    return read if many else read[0]
+    if isinstance(value, str) and value.strip():
+        return Prediction("", {}, str(value))
+    raise errors.InputError(
+        f"prediction must be what create() returned, or an id; {described(value)} was given."
+    )
 
 
-def _tried(
+def _retried(
     throttle: Throttle, call: Callable[[], T], again: Callable[[errors.ApiError, int], bool]
 ) -> T:
-    """Make a call as the throttle allows, and again where `again` says so."""
+    """Make a call as the throttle allows, and again after a failure that `again` accepts."""
     tries = refusals = 0
     while True:
         slot, failure = throttle.wait(), None

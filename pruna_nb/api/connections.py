@@ -1,17 +1,20 @@
-"""Connections that know whether a request went out, keep to one deadline, and are reused clean.
+"""Connections that know whether a request was sent, keep one deadline, and are reused only clean.
 
-They stand on urllib3's own, with HTTP and HTTPS, direct and through proxies alike. What they add:
+They are subclasses of urllib3's, for HTTP and HTTPS, direct and through proxies, and add:
 
-- Whether a byte of a request was handed to the socket is noted there, and not guessed from the
-  class of an exception: a request of which none went out may be sent again, no other.
-- Every read of an answer (status line, interim answers, headers, chunk sizes, body, trailers)
-  keeps to one clock.
-- A connection serves one request that pays for something or fetches it: an answer that came twice
-  would be taken for the next request's. Those that ask how far a prediction is may share them,
-  and each knows whether it was the first one; one that gave more bytes than its answer has is
-  not used again.
-- The key is put into the request where it is written to the socket, so that neither the
-  variables of a library's frames nor its debug output ever hold it.
+- Whether a byte of a request was sent is recorded at the socket, and not guessed from an exception:
+  only a request of which nothing was sent may be sent again.
+- One deadline for every read of a response (status line, interim responses, headers, chunk sizes,
+  body, trailers); urllib3's read timeout begins again with each read.
+- A connection carries one POST or one download: a response that came twice would be read as the
+  next request's. Status requests may share a connection, and know whether they are its first; a
+  connection that got more bytes than its response has is not used again.
+- The key is added where the request is written to the socket, so that neither the variables in a
+  library's traceback nor its debug output hold it.
+
+urllib3 has no public way to take a connection out of a pool, so three of its private methods are
+used (`_get_conn`, `_put_conn`, `_prepare_proxy`); the tests of both ends of its allowed versions
+hold them.
 """
 
 from __future__ import annotations
@@ -42,25 +45,25 @@ else:  # what they are mixed into: urllib3's for HTTP, for HTTPS, or through a S
     _Pool = _Connection = object
 
 CONNECT_SECONDS = 10.0
+# A connection that was idle for longer is not reused: servers close idle ones, often after 5 s, and
+# a request sent at that moment is lost, without knowing whether it was accepted.
 _IDLE_SECONDS = 3.0
-"""A connection idle for longer is not used again: servers close idle ones, commonly after 5 s,
-and a POST sent into the closing is lost, with nobody to say whether it was accepted."""
 _SWITCHING_PROTOCOLS = 101
 _FINAL = 200
 
 
 class Clock:
-    """Until when bytes may come."""
+    """A deadline for bytes."""
 
     def __init__(self, seconds: float) -> None:
         self.restart(seconds)
 
     def restart(self, seconds: float) -> None:
-        """Allow so many seconds from now."""
+        """Set the deadline to so many seconds from now."""
         self._ends_at = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Return the seconds that are left, or raise TimeoutError."""
+        """Return the remaining seconds, or raise TimeoutError."""
         left = self._ends_at - time.monotonic()
         if left <= 0:
             raise TimeoutError
@@ -68,19 +71,19 @@ class Clock:
 
 
 class Exchange:
-    """One request and its answer.
+    """One request and its response.
 
     Parameters
     ----------
     apikey : str or None
-        The key to send with it; None for a host that must not see it.
+        The key to send; None for a host that must not get it.
     public_only : bool
-        Whether the host may only be connected to at a public address.
+        Whether only public addresses of the host may be connected to.
 
     Attributes
     ----------
     sent : bool
-        Whether a byte of the request, its head or its body, was handed to the socket.
+        Whether a byte of the request was given to the socket.
     """
 
     def __init__(self, apikey: str | None, *, public_only: bool = False) -> None:
@@ -89,10 +92,8 @@ class Exchange:
         self._apikey = None if apikey is None else Hidden(apikey)
 
     def outgoing(self, data: bytes) -> memoryview:
-        """Note that a part of the request goes out, and return it; the head gets the key.
-
-        As a view: ssl's own frames hold what they send in their variables.
-        """
+        """Return a part of the request as it is sent: the head gets the key."""
+        # A memoryview, since a traceback through ssl would print bytes.
         is_head = not self.sent
         self.sent = True
         if is_head and self._apikey is not None:
@@ -102,7 +103,7 @@ class Exchange:
 
 
 class _ClockedReader(io.RawIOBase):
-    """A socket's bytes, each read within what a clock has left."""
+    """A socket's bytes, each read within the remaining time."""
 
     def __init__(self, raw: Any, sock: Any, clock: Clock) -> None:
         self._raw, self._sock, self._clock = raw, sock, clock
@@ -124,7 +125,7 @@ class _ClockedReader(io.RawIOBase):
 
 
 class _Answer(http.client.HTTPResponse):
-    """An answer that is read by its connection's clock, and tells it of bytes left over."""
+    """A response that is read within its connection's deadline, and reports extra bytes."""
 
     def __init__(self, connection: Any, sock: Any, *arguments: Any, **more: Any) -> None:
         super().__init__(sock, *arguments, **more)
@@ -134,10 +135,8 @@ class _Answer(http.client.HTTPResponse):
         self.fp = io.BufferedReader(self._reader)
 
     def _read_status(self) -> tuple[str, int, str]:
-        """Read the status line of the final answer.
-
-        http.client itself passes over 100 alone, and takes 103 for the whole answer.
-        """
+        """Return the status line of the final response."""
+        # http.client skips 100 only, and reads 103 as the final response.
         while True:
             version, status, reason = super()._read_status()  # type: ignore[misc]
             if status >= _FINAL or status == _SWITCHING_PROTOCOLS:
@@ -146,15 +145,15 @@ class _Answer(http.client.HTTPResponse):
 
     def _close_conn(self) -> None:
         reader, self._reader.is_over = self.fp, True
-        if reader.peek(1):  # what was read from the socket with the answer, and is none of it
+        if reader.peek(1):  # bytes after the end of the response
             self._connection.is_spoilt = True
         super()._close_conn()  # type: ignore[misc]
 
 
 class _Watched(_Connection):
-    """What our connections have in common; see the module."""
+    """A connection of ours, whatever urllib3's it is mixed into; see the module."""
 
-    debuglevel = 0  # http.client's own output would show what a service repeats
+    debuglevel = 0  # http.client would print a response that repeats the key
     auto_open = 0
     _exchange: Exchange | None = None
     is_first = True
@@ -167,7 +166,7 @@ class _Watched(_Connection):
         self.response_class = partial(_Answer, self)  # type: ignore[assignment]
 
     def open_for(self, exchange: Exchange, pool: Any) -> None:
-        """Connect, through a proxy's tunnel where one is due, if that is not done yet."""
+        """Connect, if necessary through a proxy's tunnel, unless it is connected already."""
         self._exchange, self.is_spoilt = None, False
         self.is_first = self.sock is None
         if not self.is_first:
@@ -183,7 +182,7 @@ class _Watched(_Connection):
     def _new_conn(self) -> Any:
         if not self._public_only:
             return super()._new_conn()
-        # Connected to what was looked at: a second look-up might give another address.
+        # The checked address itself, since a second look-up might return another one.
         problem: OSError | None = None
         for address in public_addresses(self._dns_host, self.port):
             try:
@@ -194,12 +193,12 @@ class _Watched(_Connection):
                 )
             except OSError as error:
                 problem = error
-        raise NewConnectionError(self, "no address takes a connection") from problem
+        raise NewConnectionError(self, "no address accepts a connection") from problem
 
     def ask(
         self, exchange: Exchange, method: str, target: str, *, seconds: float, **request: Any
     ) -> HTTPResponse:
-        """Send a request and read the head of its answer, which is to be whole in time."""
+        """Send a request, and return its response as soon as its head has come."""
         self._exchange = exchange
         self.timeout = seconds
         self.request(method, target, **request)
@@ -218,13 +217,13 @@ class _Watched(_Connection):
         )
 
     def send(self, data: bytes) -> None:  # type: ignore[override]
-        """Write to the socket; what is no part of a request opens a proxy's tunnel."""
+        """Write to the socket; before a request, that is the CONNECT to a proxy."""
         if self.sock is None:
             raise http.client.NotConnected
         self.sock.sendall(data if self._exchange is None else self._exchange.outgoing(data))
 
     def is_reusable(self) -> bool:
-        """Tell whether a connection is as it should be between two requests: open and silent."""
+        """Whether the connection is open and has no unread bytes, as between two requests."""
         if self.sock is None or self.is_spoilt:
             return False
         pending = getattr(self.sock, "pending", None)
@@ -232,10 +231,10 @@ class _Watched(_Connection):
 
 
 class _CleanPool(_Pool):
-    """A pool that gives out new connections, or ones that are silent and were not idle for long."""
+    """A pool of connections that are new, or have no unread bytes and were not idle for long."""
 
     def take(self, *, kept: bool) -> Any:
-        """Return a connection: one that is not open yet, unless one that was kept will do."""
+        """Return a new connection, or with `kept` perhaps one that is open."""
         connection: Any = self._get_conn()
         is_idle = time.monotonic() - connection.idle_since > _IDLE_SECONDS
         if connection.sock is not None and (not kept or is_idle or not connection.is_reusable()):
@@ -243,7 +242,7 @@ class _CleanPool(_Pool):
         return connection
 
     def give_back(self, connection: Any, *, reusable: bool) -> None:
-        """Take a connection back; one that is not to be used again is closed."""
+        """Return a connection to the pool; close it unless it can be reused."""
         if not (reusable and connection.is_reusable()):
             connection.close()
         connection.idle_since = time.monotonic()
@@ -252,16 +251,16 @@ class _CleanPool(_Pool):
 
 @cache
 def _watched_pool(base: type[Any]) -> type[Any]:
-    """Derive our pool and connection from one of urllib3's: direct, or through a SOCKS proxy."""
+    """Return our kind of pool for one of urllib3's, which differ for SOCKS proxies."""
     connection = type("Connection", (_Watched, base.ConnectionCls), {})
     return type("Pool", (_CleanPool, base), {"ConnectionCls": connection})
 
 
 def _share_authorities(pool: Any) -> None:
-    """Read the authorities once for a pool: urllib3 reads them for each connection (18 ms)."""
+    """Load the authorities once for a pool; urllib3 loads them for each connection (18 ms)."""
     proxy = pool.proxy
     if pool.scheme != "https" or (proxy is not None and proxy.scheme == "https"):
-        return  # nothing to read, or also needed for the connection to the proxy
+        return  # nothing to load, or the connection to the proxy needs them too
     if pool.conn_kw.get("ssl_context") is None:
         context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
         context.load_verify_locations(pool.ca_certs, pool.ca_cert_dir)
@@ -276,14 +275,14 @@ def _watch(manager: PoolManager) -> PoolManager:
 
 
 class Pools(HTTPAdapter):
-    """Pools of connections by host, of which the last one's is at hand."""
+    """Pools of connections by host; that of the last host is found at once."""
 
+    # An origin and its pool in one attribute: two threads could mix up two.
     _last: tuple[str, Any] = ("", None)
-    """An origin and its pool, in one: two threads must not make a pair of what they set."""
 
     def __init__(self) -> None:
         super().__init__(pool_connections=4, pool_maxsize=128)
-        self._opening = threading.Lock()  # two threads would each take what the other reads
+        self._opening = threading.Lock()  # two threads would change one pool at a time
 
     def pool_for(
         self, request: requests.PreparedRequest, verify: Any, proxies: dict[str, str]
@@ -291,7 +290,7 @@ class Pools(HTTPAdapter):
         """Return the pool of connections to a request's host."""
         origin = "/".join(str(request.url).split("/", 3)[:3])
         known, pool = self._last
-        # A pool that was closed, since others took its place, has no queue any more.
+        # urllib3 closes a pool when there are too many; it has no queue then.
         if origin == known and pool.pool is not None:
             return pool
         with self._opening:
@@ -308,12 +307,12 @@ class Pools(HTTPAdapter):
         block: bool = False,  # noqa: FBT001, FBT002 - requests' own signature
         **more: Any,
     ) -> None:
-        """Make the manager of direct connections."""
+        """Create the manager of direct connections."""
         super().init_poolmanager(connections, maxsize, block, **more)
         _watch(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
-        """Return the manager of what goes through a proxy."""
+        """Return the manager of connections through a proxy."""
         is_new = proxy not in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **more)
         return _watch(manager) if is_new else manager

@@ -1,7 +1,7 @@
-"""The service's calls, one try each: what is sent, and what comes back, typed.
+"""The endpoints of P-API, one try each: what is sent, and what comes back, typed.
 
-Waiting for leave (`throttle`) and trying again (`retry`) are their callers' business: the
-`client` for one prediction at a time, and the batch for many.
+The callers wait for a slot (`throttle`) and retry (`retry`): the `client` for one prediction at a
+time, and the batch for many.
 """
 
 from __future__ import annotations
@@ -34,37 +34,37 @@ if TYPE_CHECKING:
     from pruna_nb.files.media_store import MediaStore, Stored
     from pruna_nb.settings import Settings
 
+# How long the service holds a synchronous request before it responds asynchronously.
 TRY_SYNC_SECONDS = 60.0
-"""How long the service holds a synchronous request before it answers asynchronously."""
 FILE_SECONDS = 1800.0
 _REDIRECTS = 3
 _REDIRECT = range(300, 400)
-_WORDS = frozenset({"application/json", "application/problem+json", "text/html"})
+_NOT_MEDIA = frozenset({"application/json", "application/problem+json", "text/html"})
+# Responses that end nothing: the same is asked again anyway.
 _PASSING = (
     errors.RateLimitError,
     errors.ServerError,
     errors.UnavailableError,
     errors.LostAnswerError,
 )
-"""Answers that end nothing: what they are about is asked again anyway."""
+# Redirects of a POST: the service is somewhere else, and did not accept it here.
 _ELSEWHERE = frozenset({301, 302, 307, 308})
-"""Redirects that say of a POST that it was not taken here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The calls of P-API, one try each.
+    """The endpoints of P-API, one try each.
 
     Parameters
     ----------
     settings : Settings
-        Whose key, address and times are in force.
+        The key, address and timeouts.
     transport : Transport
-        What sends; one for all threads.
+        Sends the requests of all threads.
     clock : ServiceClock
-        The service's time, as its answers told it.
+        The service's time, from its responses.
     answered : Answered
-        What was answered so far, by which another request's answer is known.
+        What was answered so far, to recognise the response to another request.
     """
 
     settings: Settings
@@ -74,20 +74,20 @@ class Calls:
 
     @classmethod
     def of(cls, settings: Settings) -> Calls:
-        """Make the calls of a service."""
+        """Return the endpoints of the service that the settings name."""
         return cls(settings, Transport(settings))
 
-    def create(self, model: str, given: dict[str, Any], *, sync: bool = False) -> Prediction:
-        """Send a new prediction: paid work, if it is accepted.
+    def create(self, model: str, values: dict[str, Any], *, sync: bool = False) -> Prediction:
+        """Create a prediction: paid work, if it is accepted.
 
         Parameters
         ----------
         model : str
             The model's name.
-        given : dict
-            The input, as JSON.
+        values : dict
+            The input.
         sync : bool
-            Whether the service may hold the answer back until it is finished (60 s).
+            Whether the service may wait with its response for the result (60 s).
 
         Raises
         ------
@@ -100,19 +100,25 @@ class Calls:
         if sync:
             headers["Try-Sync"] = "true"
             seconds += TRY_SYNC_SECONDS
-        body = _as_json(given)
+        try:
+            # Encoded as UTF-8 once, so that a lone surrogate is refused: as an escape it would
+            # pass, and be paid for.
+            json.dumps(values, allow_nan=False, ensure_ascii=False).encode()
+            body = json.dumps({"input": values}, allow_nan=False).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            message = f"The input cannot be sent as JSON: {error}. Nothing was sent."
+            raise errors.InputError(message) from None
 
         def read(reply: Reply) -> Prediction | errors.ApiError:
             self.clock.read(reply.headers)
             if not reply.ok:
                 return _refusal(reply)
-            created = replies.read_created(reply, model, given)
-            name = created.id or created.generation_url
-            if name:
-                self.answered.claim(name, model, given)
+            created = replies.read_created(reply, model, values)
+            if identity := created.id or created.generation_url:
+                self.answered.claim(identity, model, values)
             return created
 
-        secrets = lookup_model(model).secrets_in(given)
+        secrets = lookup_model(model).secrets_in(values)
         try:
             created = self.transport.ask(
                 "POST",
@@ -130,9 +136,9 @@ class Calls:
         return created
 
     def status(self, prediction: Prediction) -> Prediction:
-        """Ask where a prediction stands.
+        """Return the current state of a prediction.
 
-        Its id is asked for at the service's own address, whatever address the answer gave.
+        The service's own address is asked, whatever URL the response to the POST named.
         """
         path = "/v1/predictions/status/" + quote(str(prediction.id), safe="")
 
@@ -141,30 +147,30 @@ class Calls:
             if not reply.ok:
                 error = replies.read_error(reply, time.time(), prediction_id=prediction.id)
                 return error, reply.is_first or isinstance(error, _PASSING)
-            now, names_id = replies.read_status(reply, prediction)
-            return now, reply.is_first or names_id or not now.finished
+            latest, names_id = replies.read_status(reply, prediction)
+            return latest, reply.is_first or names_id or not latest.finished
 
-        now: Prediction | errors.ApiError
+        result: Prediction | errors.ApiError
         try:
-            now, is_certain = self.transport.ask("GET", path, read, kept=True)
+            result, is_certain = self.transport.ask("GET", path, read, kept=True)
             if not is_certain:
-                # On a connection that is kept, an end that names no id may be a second, late
-                # answer about another prediction.
-                now, _ = self.transport.ask("GET", path, read)
+                # On a connection that is reused, a final status without an id may be a second,
+                # late response about another prediction.
+                result, _ = self.transport.ask("GET", path, read)
         except errors.ApiError as error:
-            now = error
-        if isinstance(now, replies.Prediction):
-            return now
-        # What is not charged is the question; the prediction is, if there ever was one.
-        now.prediction_id = prediction.id
-        if isinstance(now, errors.RateLimitError) or not now.account_wide:
-            now.charged = "unknown" if isinstance(now, errors.NotFoundError) else "yes"
-        raise now
+            result = error
+        if isinstance(result, replies.Prediction):
+            return result
+        # The question costs nothing, but the prediction is charged, if it exists.
+        result.prediction_id = prediction.id
+        if isinstance(result, errors.RateLimitError) or not result.account_wide:
+            result.charged = "unknown" if isinstance(result, errors.NotFoundError) else "yes"
+        raise result
 
     def deliver(
         self, prediction: Prediction, store: MediaStore, expected: str = "unknown"
     ) -> Stored:
-        """Fetch an output, check that it is whole, and keep it.
+        """Download an output, check that it is complete, and keep it.
 
         Parameters
         ----------
@@ -173,16 +179,16 @@ class Calls:
         store : MediaStore
             Where the bytes are kept.
         expected : str
-            What the model makes: "image", "video", "zip" or "unknown".
+            The kind of the model's output: "image", "video", "zip" or "unknown".
 
         Raises
         ------
         DeliveryError
-            If it is empty, cut short, damaged or not media: it may be fetched again.
+            If it is empty, incomplete, damaged or not media: it may be downloaded again.
         ExpiredError
-            If it lived its 24 hours.
+            If its 24 hours are over.
         CacheError
-            If the disk does not take it.
+            If it cannot be written to disk.
         """
         from pruna_nb.files.media_store import unwritable
 
@@ -193,14 +199,14 @@ class Calls:
                 digest = self._fetch(url, file, prediction)
             return store.commit(part, digest, expected)
         except (errors.LostAnswerError, errors.ServerError, errors.ReplyError) as error:
-            # What it means for a POST, it does not mean here: the output is there to be fetched.
+            # For a POST these mean that work may be lost; here the output can be downloaded again.
             raise errors.DeliveryError(
                 error.message, status=error.status, prediction_id=prediction.id
             ) from None
         except errors.UntrustedCertificateError as error:
             if same_origin(self.settings.base_url, url):
                 raise
-            # The output's host is another: what is wrong with it says nothing of the service.
+            # Another host than the service's has the output, so the service may be fine.
             raise errors.DeliveryError(
                 f"{error.message}. {error.advice}", prediction_id=prediction.id
             ) from None
@@ -220,57 +226,64 @@ class Calls:
                 part.unlink(missing_ok=True)
 
     def _fetch(self, url: str, file: BinaryIO, prediction: Prediction) -> str:
-        """Write what an address gives into a file, and give its SHA-256."""
+        """Write the content of a URL into a file, and return its SHA-256."""
         for _ in range(_REDIRECTS + 1):
             with self.transport.download(url) as (reply, chunks):
                 if reply.status in _REDIRECT and reply.headers.get("Location"):
-                    there = urljoin(url, reply.headers["Location"])
-                    url = resolve(self.settings.base_url, there)
+                    target = urljoin(url, reply.headers["Location"])
+                    url = resolve(self.settings.base_url, target)
                     continue
-                if not reply.ok:
-                    raise self._undelivered(url, reply, prediction)
-                return self._write(reply, chunks, file)
-        raise errors.DeliveryError("The output's address leads from one to the next without end")
-
-    def _undelivered(self, url: str, reply: Reply, prediction: Prediction) -> errors.ApiError:
-        error = replies.read_error(reply, time.time(), prediction_id=prediction.id)
-        refused = error.account_wide or isinstance(error, errors.AuthenticationError)
-        if refused and not same_origin(self.settings.base_url, url):
-            # Another host's 403, such as of a signature that ran out, says nothing of the account.
-            text = f"The host of the output does not give it: {error.message}"
-            return errors.DeliveryError(text, status=reply.status)
-        return error
+                if reply.ok:
+                    return self._write(reply, chunks, file)
+                error = replies.read_error(reply, time.time(), prediction_id=prediction.id)
+                refused = error.account_wide or isinstance(error, errors.AuthenticationError)
+                if refused and not same_origin(self.settings.base_url, url):
+                    # Another host's 403, such as of an expired signature, is not about the key.
+                    raise errors.DeliveryError(
+                        f"The host of the output refuses it: {error.message}", status=reply.status
+                    )
+                raise error
+        raise errors.DeliveryError("Too many redirects while downloading the output")
 
     def _write(self, reply: Reply, chunks: Iterator[bytes], file: BinaryIO) -> str:
         digest, size, most = hashlib.sha256(), 0, self.settings.max_output_bytes
-        told = _length(reply)
-        if told is not None and told > most:
-            raise _too_large(told, most)
+        # A Content-Length counts compressed bytes, and the file is what they unpack to.
+        header = reply.headers.get("Content-Length", "")
+        encoding = reply.headers.get("Content-Encoding", "identity")
+        is_exact = header.isascii() and header.isdigit() and encoding == "identity"
+        announced = int(header) if is_exact else None
+        if announced is not None and announced > most:
+            raise _too_large(announced, most)
+        media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         for chunk in chunks:
-            if not size:
-                _check_kind(reply, chunk)
+            # JSON or HTML is another request's response, or a gateway's page. Media with a wrong
+            # header are accepted: their bytes say what they are.
+            if not size and media_type in _NOT_MEDIA and sniff(chunk) in {None, SVG}:
+                raise errors.DeliveryError(f"The output's URL returns {media_type}, not media")
             size += len(chunk)
             if size > most:
                 raise _too_large(size, most)
             digest.update(chunk)
             file.write(chunk)
-        if told is not None and size != told:
-            raise errors.DeliveryError(f"The output was cut short: {size:,} of {told:,} bytes came")
+        if announced is not None and size != announced:
+            raise errors.DeliveryError(
+                f"The output is incomplete: {size:,} of {announced:,} bytes arrived"
+            )
         return digest.hexdigest()
 
     def upload(self, file: BinaryIO, size: int, kind: MediaType, name: str) -> Upload:
-        """Send a file, streamed; it lives about 30 minutes at the service.
+        """Upload a file, streamed; the service deletes it after about 30 minutes.
 
         Parameters
         ----------
         file : binary file
-            At its start.
+            At its beginning.
         size : int
-            Its bytes.
+            Its number of bytes.
         kind : MediaType
-            What it is.
+            Its type.
         name : str
-            What the service is told it is called.
+            Its name at the service, without a suffix.
         """
         body = Multipart("content", name + kind.suffix, kind.content_type, file, size)
         reply = self.transport.request(
@@ -283,52 +296,25 @@ class Calls:
         raise error
 
 
-def _as_json(given: dict[str, Any]) -> bytes:
-    """Return a prediction's body."""
-    try:
-        # As UTF-8, so that half a character (a lone surrogate) is refused here: as an escape it
-        # would pass, and be paid for.
-        json.dumps(given, allow_nan=False, ensure_ascii=False).encode()
-        return json.dumps({"input": given}, allow_nan=False).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise errors.InputError(f"The input is no JSON: {error}. Nothing was sent.") from None
-
-
 def _refusal(reply: Reply) -> errors.ApiError:
     error = replies.read_error(reply, time.time())
     if reply.status in _ELSEWHERE:
         return errors.BadRequestError(
-            "The service is at another address",
+            "The service redirects to another address",
             status=reply.status,
             advice="Check the address: PRUNA_API_URL, or pruna_nb.configure(base_url=...).",
         )
     if isinstance(error, errors.ServerError) and reply.status != 500:  # noqa: PLR2004 - a gateway's
-        # 502 and the like: the gateway may have passed the request on before it failed.
+        # 502 and others: the gateway may have forwarded the request before it failed.
         return errors.LostAnswerError(
             error.message, status=error.status, request_id=error.request_id
         )
     return error
 
 
-def _check_kind(reply: Reply, start: bytes) -> None:
-    """Raise DeliveryError for an answer of words: another request's, or a gateway's page.
-
-    Media under a header that is wrong are taken: the bytes say what they are.
-    """
-    kind = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind in _WORDS and sniff(start) in {None, SVG}:
-        raise errors.DeliveryError(f"The output's address gives {kind}, which is no media")
-
-
-def _length(reply: Reply) -> int | None:
-    text = reply.headers.get("Content-Length", "")
-    encoded = reply.headers.get("Content-Encoding", "identity") != "identity"
-    return int(text) if text.isascii() and text.isdigit() and not encoded else None
-
-
 def _too_large(size: int, most: int) -> errors.DeliveryError:
     return errors.DeliveryError(
-        f"The output is larger than is taken: {size:,} bytes, allowed are {most:,}",
+        f"The output has {size:,} bytes; the limit is {most:,}",
         code=OUTPUT_TOO_LARGE,
-        advice="If it is right, allow more: pruna_nb.configure(max_output_bytes=...).",
+        advice="Raise the limit with pruna_nb.configure(max_output_bytes=...).",
     )

@@ -1,8 +1,8 @@
-"""Whether an answer is the request's own.
+"""Whether a response belongs to its request.
 
-A second answer that comes late on a kept connection, or a gateway that answers from its cache,
-gives a row another row's prediction. Such an answer is whole and plausible: it is known by what it
-names (id, model, input) or by naming what was given for another request before.
+A second response that comes late on a reused connection, or a gateway that responds from its cache,
+would give a row another row's prediction. Such a response is complete and plausible: it is
+recognised by what it names (id, model, input), or by an id that another request got before.
 """
 
 from __future__ import annotations
@@ -19,70 +19,68 @@ from pruna_nb import catalog
 from pruna_nb.errors import LostAnswerError
 from pruna_nb.forks import renew_in_child
 
+# Responses that are remembered; the oldest are forgotten first.
 _KEPT = 100_000
-"""Answers that are remembered; the oldest are forgotten first."""
 _NOT_WORDS = re.compile(r"[\W_]+")
+# A text of so many characters that begins another counts as that other, cut short.
 _LONG = 40
-"""Characters from which a text that begins another is that other, cut short."""
+# How a text ends that says itself that it is cut short.
 _CUT = re.compile(r"(\.{3}|\u2026|\[\.{3}\]|[\[(<]truncated[\])>])\s*$", re.IGNORECASE)
-"""How a text ends that says itself that it is cut short."""
+# What replaces a text that is not repeated.
 _REDACTED = re.compile(
     r"[\[<({*]+\s*(redacted|hidden|masked|removed|omitted)\s*[\]>)}*]+", re.IGNORECASE
 )
-"""What stands for a text that is not repeated."""
 _RATIO = re.compile(r"[0-9]+:[0-9]+")
+# Fields that ask the service to rewrite the prompt.
 _REWRITES = ("prompt_upsampling", "enhance_prompt")
-"""Fields by which a service is asked to write a prompt anew."""
 
 
 class Answered:
-    """What was answered so far, by which an answer given twice is known."""
+    """Remembers which request got which id or output, to recognise one that comes twice."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         renew_in_child(self)
         self._requests: dict[str, bytes] = {}
 
-    def claim(self, given: str, model: str, request: dict[str, Any]) -> None:
-        """Note what a request was answered with: its id, or its output where it has no id.
+    def claim(self, identity: str, model: str, request: dict[str, Any]) -> None:
+        """Remember the id of a request's response, or its output if it has no id.
 
         Raises
         ------
         LostAnswerError
-            If another request was answered with the same.
+            If another request got the same.
         """
         text = json.dumps([model, request], sort_keys=True)
         digest = blake2b(text.encode(), digest_size=16).digest()
         with self._lock:
-            known = self._requests.setdefault(given, digest)
+            known = self._requests.setdefault(identity, digest)
             if len(self._requests) > _KEPT:
                 del self._requests[next(iter(self._requests))]
         if known != digest:
-            message = (
-                "The answer names the prediction of another request of this session, so it is not "
-                "this one's"
+            raise LostAnswerError(
+                "The response names the prediction of another request of this session"
             )
-            raise LostAnswerError(message)
 
 
 def difference(body: dict[str, Any], model: str, request: dict[str, Any]) -> str | None:
-    """Return what shows that an answer is another request's; None if nothing does for certain.
+    """Return what proves that a response belongs to another request; None without a proof.
 
-    Services echo what they were sent in their own way (defaults filled in, addresses of files
-    rewritten, spaces trimmed, names with an owner or a version): that is no difference.
+    Services echo an input in their own way (defaults filled in, URLs of files rewritten, spaces
+    trimmed, names with an owner or a version): that is not a difference.
 
     Parameters
     ----------
     body : dict
-        The answer, which may name a ``model`` and an ``input``.
+        The response, which may name a ``model`` and an ``input``.
     model : str
         The request's model; empty if it is not known.
     request : dict
         The request's input.
     """
-    told = body.get("model")
-    if isinstance(told, str) and model and not _is_same_model(told, model):
-        return f"its model is {told[:80]!r}, not {model!r}"
+    named = body.get("model")
+    if isinstance(named, str) and model and not _is_same_model(named, model):
+        return f"its model is {named[:80]!r}, not {model!r}"
     echo = body.get("input")
     if not isinstance(echo, dict):
         return None
@@ -90,16 +88,16 @@ def difference(body: dict[str, Any], model: str, request: dict[str, Any]) -> str
         return f"its prompt is {str(echo['prompt'])[:80]!r}, not {str(request['prompt'])[:80]!r}"
     if not _is_same_seed(echo.get("seed"), request.get("seed")):
         return f"its seed is {echo['seed']}, not {request['seed']}"
-    told, asked = echo.get("aspect_ratio"), request.get("aspect_ratio")
-    if told != asked and all(_RATIO.fullmatch(str(each)) for each in (told, asked)):
-        return f"its aspect ratio is {told}, not {asked}"
+    echoed, sent = echo.get("aspect_ratio"), request.get("aspect_ratio")
+    if echoed != sent and all(_RATIO.fullmatch(str(ratio)) for ratio in (echoed, sent)):
+        return f"its aspect ratio is {echoed}, not {sent}"
     others = [name for name in request if not _are_same_files(echo.get(name), request[name])]
     return f"its {others[0]!r} is another file" if others else None
 
 
-def _is_same_model(told: str, model: str) -> bool:
-    """Compare names without owner, version and punctuation."""
-    name = told.strip().lower().rsplit("/", 1)[-1].partition(":")[0]
+def _is_same_model(echoed: str, model: str) -> bool:
+    """Whether two names are the same without owner, version and punctuation."""
+    name = echoed.strip().lower().rsplit("/", 1)[-1].partition(":")[0]
     if name == model.lower() or not name:
         return True
     if name in catalog.model_names():
@@ -109,28 +107,20 @@ def _is_same_model(told: str, model: str) -> bool:
 
 
 def _is_same_prompt(echo: dict[str, Any], request: dict[str, Any], model: str) -> bool:
-    """Compare the words alone; an echo may be cut short, or have words put around it."""
-    told, asked = echo.get("prompt"), request.get("prompt")
-    if not (isinstance(told, str) and isinstance(asked, str)):
+    """Whether two prompts have the same words; an echo may be cut short, or have more around it."""
+    echoed, sent = echo.get("prompt"), request.get("prompt")
+    if not (isinstance(echoed, str) and isinstance(sent, str)):
         return True
-    one, other = _words(told), _words(asked)
-    if _REDACTED.fullmatch(told.strip()):
+    one, other = _words(echoed), _words(sent)
+    if _REDACTED.fullmatch(echoed.strip()):
         return True
-    if (cut := _CUT.search(told)) and other.startswith(_words(told[: cut.start()])):
+    if (cut := _CUT.search(echoed)) and other.startswith(_words(echoed[: cut.start()])):
         return True
     if not one or not other or f" {one} " in f" {other} " or f" {other} " in f" {one} ":
         return True
     if min(len(one), len(other)) >= _LONG and (one.startswith(other) or other.startswith(one)):
         return True
-    return _may_be_rewritten(echo, request, model)
-
-
-def _words(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", html.unescape(text)).casefold()
-    return _NOT_WORDS.sub(" ", "".join(c for c in plain if not unicodedata.combining(c))).strip()
-
-
-def _may_be_rewritten(echo: dict[str, Any], request: dict[str, Any], model: str) -> bool:
+    # The service may have been asked to rewrite the prompt, also by the model's default.
     fields = catalog.lookup_model(model).fields if model else {}
     return any(
         echo.get(name) or request.get(name, name in fields and fields[name].default)
@@ -138,24 +128,27 @@ def _may_be_rewritten(echo: dict[str, Any], request: dict[str, Any], model: str)
     )
 
 
-def _are_same_files(told: object, asked: object) -> bool:
-    """Compare the names of uploaded files; an address elsewhere may be a copy of the file."""
-    if isinstance(told, list) and isinstance(asked, list) and len(told) == len(asked):
-        return all(map(_are_same_files, told, asked))
-    if not (isinstance(told, str) and isinstance(asked, str) and "://" in asked):
+def _words(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", html.unescape(text)).casefold()
+    return _NOT_WORDS.sub(" ", "".join(c for c in plain if not unicodedata.combining(c))).strip()
+
+
+def _are_same_files(echoed: object, sent: object) -> bool:
+    if isinstance(echoed, list) and isinstance(sent, list) and len(echoed) == len(sent):
+        return all(map(_are_same_files, echoed, sent))
+    if not (isinstance(echoed, str) and isinstance(sent, str) and "://" in sent):
         return True
-    one, other = (text.partition("?")[0].rpartition("/") for text in (told, asked))
+    # Names are compared within one folder; a URL somewhere else may be a copy of the file.
+    one, other = (url.partition("?")[0].rpartition("/") for url in (echoed, sent))
     return one[0] != other[0] or one[2] == other[2]
 
 
-def _is_same_seed(told: object, asked: object) -> bool:
-    """Compare seeds; a service may take one modulo 2**31 or 2**32, and 0 or less for any."""
-    if type(told) is not int or type(asked) is not int or asked <= 0:
+def _is_same_seed(echoed: object, sent: object) -> bool:
+    if type(echoed) is not int or type(sent) is not int or sent <= 0:  # 0 or less asks for any
         return True
     try:
-        same = float(told) == float(asked)  # beyond 2**53, some JSON libraries keep no more
+        same = float(echoed) == float(sent)  # some JSON libraries keep no digits beyond 2**53
     except OverflowError:
-        same = told == asked
-    if same:
-        return True
-    return any((told - asked) % 2**bits == 0 for bits in (31, 32))
+        same = echoed == sent
+    # A service may take a seed modulo 2**31 or 2**32.
+    return same or any((echoed - sent) % 2**bits == 0 for bits in (31, 32))

@@ -1,4 +1,4 @@
-"""One file as the body of a form, streamed: nothing of it is held in memory."""
+"""A form of one file, streamed: it is never in memory as a whole."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import BinaryIO
 
 
 class Multipart:
-    """A form of one file, to be read by an HTTP library.
+    """The body of a form with one file, as a file object that an HTTP library reads.
 
     Parameters
     ----------
     field : str
         The form's field.
     filename : str
-        What the file is called in the form.
+        The name of the file in the form.
     content_type : str
-        What it is.
+        The file's type.
     file : binary file
-        Read from where it stands.
+        Read from its current position.
     size : int
-        How many bytes of it are sent.
+        The number of bytes to send.
     """
 
     def __init__(
@@ -43,12 +43,12 @@ class Multipart:
         return self._length
 
     def read(self, size: int = -1) -> bytes:
-        """Give the next bytes of the form."""
+        """Return the next bytes of the form."""
         wanted = self._length if size < 0 else size
-        given = b""
-        while self._parts and len(given) < wanted:
-            given += self._next(wanted - len(given))
-        return given
+        data = b""
+        while self._parts and len(data) < wanted:
+            data += self._next(wanted - len(data))
+        return data
 
     def _next(self, most: int) -> bytes:
         part = self._parts[0]

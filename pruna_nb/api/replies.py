@@ -1,4 +1,4 @@
-"""What the service says, read: every reader gives a result or a named error."""
+"""The service's responses, parsed: every function returns a result or raises a named error."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _TEXT_AT_MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One prediction, as the service last told it.
+    """One prediction, as of the service's last response.
 
     Parameters
     ----------
     model : str
         The model's name.
     input : dict
-        What was asked for.
+        Its input.
     id : str or None
-        The service's name for it; None if it was finished in the very first answer.
+        Its id at the service; None if it was finished in the very first response.
     status : str
         "starting", "processing", "succeeded", "failed" or "canceled".
     generation_url : str or None
@@ -39,7 +39,7 @@ class Prediction:
     error : str or None
         Why it failed.
     code : str or None
-        The service's word for the failure, such as "QUOTA_EXCEEDED".
+        The service's error code, such as "QUOTA_EXCEEDED".
     """
 
     model: str
@@ -52,13 +52,13 @@ class Prediction:
 
     @property
     def finished(self) -> bool:
-        """Whether the service is done with it, well or not."""
+        """Whether it has ended, well or not."""
         return self.status in FINISHED
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file at the service: its address, and until when it lives (seconds since 1970)."""
+    """A file at the service: its URL, and when it expires (seconds since 1970)."""
 
     url: str
     expires_at: float
@@ -68,40 +68,41 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer of the service: its status, headers and (bounded) body."""
+    """A response of the service: its status, headers and body of limited size."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(default=b"", repr=False)
-    is_first: bool = True  # on its connection: a later one may be a second answer to another
+    # Whether it is the first on its connection; a later one may belong to an earlier request.
+    is_first: bool = True
 
     @property
     def ok(self) -> bool:
-        """Whether the status is one of success."""
-        return 200 <= self.status < 300  # noqa: PLR2004 - the statuses of success
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - 2xx is success
 
     def json(self) -> dict[str, Any]:
-        """Give the body's JSON object, or raise `ReplyError`."""
+        """Return the JSON object of the body, or raise `ReplyError`."""
         try:
             value = json.loads(self.body)
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             start = self.body[:80].decode("utf-8", "replace")
-            message = f"The answer is no JSON object but starts {start!r}"
+            message = f"The response is not a JSON object; it starts with {start!r}"
             raise errors.ReplyError(message, status=self.status)
         return value
 
 
 def read_created(reply: Reply, model: str, sent: dict[str, Any]) -> Prediction:
-    """Read the answer to a new prediction, in either mode.
+    """Return the prediction in the response to a POST, synchronous or not.
 
     Raises
     ------
     ReplyError
         If it names neither an id nor a finished output: the work may have been accepted.
     LostAnswerError
-        If it breaks off before its id, or is the answer to another request.
+        If it breaks off before its id, or belongs to another request.
     """
     try:
         body = reply.json()
@@ -109,8 +110,10 @@ def read_created(reply: Reply, model: str, sent: dict[str, Any]) -> Prediction:
         body = _salvaged(reply)
     other = difference(body, model, sent)
     if other:
-        raise errors.LostAnswerError(f"The answer is to another request: {other}")
-    known = _identifier(body.get("id")) or _id_of_address(body.get("get_url"))
+        raise errors.LostAnswerError(f"The response belongs to another request: {other}")
+    known = _identifier(body.get("id"))
+    if known is None and isinstance(status_url := body.get("get_url"), str):
+        known = _identifier(status_url.rstrip("/").rsplit("/", 1)[-1])
     prediction = Prediction(model, sent, known)
     status, url = _word(body.get("status")), _word(body.get("generation_url"))
     if status in {"failed", "canceled"}:
@@ -118,48 +121,49 @@ def read_created(reply: Reply, model: str, sent: dict[str, Any]) -> Prediction:
     if url and status not in UNFINISHED:
         return replace(prediction, status="succeeded", generation_url=url)
     if known is None:
-        message = "The answer to the new prediction holds no id"
+        message = "The response to the new prediction has no id"
         raise errors.ReplyError(message, status=reply.status)
     return replace(prediction, status=status) if status in UNFINISHED else prediction
 
 
 def _salvaged(reply: Reply) -> dict[str, Any]:
-    """Give the id that an answer begins with which breaks off after it: it was paid for.
+    """Return the id at the start of a response that breaks off after it: it is paid for.
 
     Raises
     ------
     LostAnswerError
         If it breaks off before.
     """
-    found = re.match(rb'\s*\{\s*"id"\s*:\s*"([^"]+)"', reply.body)
-    if found is None:
+    match = re.match(rb'\s*\{\s*"id"\s*:\s*"([^"]+)"', reply.body)
+    if match is None:
         start = _plain(reply.body[:80].decode("utf-8", "replace"))
-        message = f"The answer to the new prediction cannot be read; it starts {start!r}"
+        message = f"The response to the new prediction cannot be read; it starts with {start!r}"
         raise errors.LostAnswerError(message, status=reply.status)
-    return {"id": found[1].decode("utf-8", "replace")}
+    return {"id": match[1].decode("utf-8", "replace")}
 
 
 def read_status(reply: Reply, prediction: Prediction) -> tuple[Prediction, bool]:
-    """Read where a prediction stands, and whether the answer names it by its id.
+    """Return the prediction in its new state, and whether the response names its id.
 
     Raises
     ------
     ReplyError
-        If the answer holds none of the five known statuses, or is about another prediction.
+        If the status is not one of the five, or another prediction's.
     """
     body = reply.json()
-    told = _identifier(body.get("id"))
-    other = f"its id is {told!r}" if told and prediction.id and told != prediction.id else None
-    other = other or difference(body, prediction.model, prediction.input)
+    named = _identifier(body.get("id"))
+    other = difference(body, prediction.model, prediction.input)
+    if named and prediction.id and named != prediction.id:
+        other = f"its id is {named!r}"
     if other:
         message = f"The status is another prediction's: {other}"
         raise errors.ReplyError(message, charged="yes", prediction_id=prediction.id)
     status = _word(body.get("status"))
     if status in UNFINISHED:
-        return replace(prediction, status=status), told is not None
+        return replace(prediction, status=status), named is not None
     if status in FINISHED:
-        return _ended(prediction, body), told is not None
-    message = f"The status {_plain(body.get('status'), 80)!r} is none of the known ones"
+        return _ended(prediction, body), named is not None
+    message = f"The status {_plain(body.get('status'), 80)!r} is not known"
     raise errors.ReplyError(message, charged="yes", prediction_id=prediction.id)
 
 
@@ -168,40 +172,33 @@ def _ended(prediction: Prediction, body: dict[str, Any]) -> Prediction:
     if status == "succeeded":
         url = _word(body.get("generation_url"))
         if not url:
-            message = "The prediction succeeded, and the answer holds no generation_url"
+            message = "The prediction succeeded, but the response has no generation_url"
             raise errors.ReplyError(message, charged="yes", prediction_id=prediction.id)
         return replace(prediction, status=status, generation_url=url)
-    code, text = _code_and_text(body)
-    return replace(prediction, status=status, error=text, code=code)
+    error, code = body.get("error"), body.get("code")
+    if isinstance(error, dict):
+        code = error.get("code", code)
+        error = error.get("message") or error.get("details")
+    message = _plain(body.get("message"))
+    text = _plain(error) or message or "no reason was given"
+    if not isinstance(code, str):
+        matches = filter(None, map(_CODE_FIRST.match, (text, message)))
+        code = next((match[1] for match in matches), None)
+    return replace(prediction, status=status, error=text, code=_plain(code, 80) if code else None)
 
 
+# A code counts at the beginning only: further on, the text may repeat a prompt.
 _CODE_FIRST = re.compile(
     r"(?:Prediction failed: )?"
     r"(INVALID_INPUT|MODEL_ERROR|TIMEOUT|QUOTA_EXCEEDED|INTERNAL_ERROR)\s*(?::|$)"
 )
-"""How a failure's text begins where it names a code; further on, a prompt may be repeated."""
 
 
-def _code_and_text(body: dict[str, Any]) -> tuple[str | None, str]:
-    error = body.get("error")
-    code = body.get("code")
-    if isinstance(error, dict):
-        code = error.get("code", code)
-        error = error.get("message") or error.get("details")
-    text = _plain(error or body.get("message")) or "no reason was given"
-    if not isinstance(code, str):
-        texts = (text, _plain(body.get("message")))
-        code = next((found[1] for found in map(_CODE_FIRST.match, texts) if found), None)
-    return (_plain(code, 80) if code else None), text
-
-
-def ended_badly(prediction: Prediction, given: Mapping[str, Any]) -> errors.ApiError:
-    """Make the error of a prediction that failed or was canceled.
-
-    A code that a text of the input ``given`` begins with is no code: the service repeats the text.
-    """
+def ended_badly(prediction: Prediction, values: Mapping[str, Any]) -> errors.ApiError:
+    """Return the error of a prediction that failed or was canceled."""
+    # If a text of the input begins with the code, the service has repeated that text.
     code = prediction.code
-    if code and any(isinstance(v, str) and v.strip().startswith(code) for v in given.values()):
+    if code and any(isinstance(v, str) and v.strip().startswith(code) for v in values.values()):
         code = None
     details: dict[str, Any] = {"code": code, "prediction_id": prediction.id}
     text = prediction.error or f"The prediction was {prediction.status}"
@@ -213,46 +210,37 @@ def ended_badly(prediction: Prediction, given: Mapping[str, Any]) -> errors.ApiE
 
 
 def read_upload(reply: Reply, now: float, lifetime: float) -> Upload:
-    """Read the answer to an upload.
+    """Return the upload in the response to its POST.
 
     Parameters
     ----------
     reply : Reply
-        The answer.
+        The response.
     now : float
-        Seconds since 1970, for an answer that does not say how long the file lives.
+        Seconds since 1970, for a response that does not say when the file expires.
     lifetime : float
-        Seconds that a file lives by default.
+        The lifetime of a file by default, in seconds.
     """
     body = reply.json()
     urls = body.get("urls")
     url = urls.get("get") if isinstance(urls, dict) else None
     if not isinstance(url, str) or not url:
-        message = "The answer to the upload holds no urls.get"
+        message = "The response to the upload has no urls.get"
         raise errors.ReplyError(message, status=reply.status, charged="no")
+    expires_at, created_at = moment_of(body.get("expires_at")), moment_of(body.get("created_at"))
+    if expires_at is not None:
+        # The lifetime by the service's own clock: ours may be wrong by hours, and would then use
+        # a file that is deleted, or upload one that is still there.
+        begin = date_of(reply.headers.get("Date")) if created_at is None else created_at
+        life = expires_at - (now if begin is None else begin)
+        lifetime = life if life > 0 else lifetime
     size = body.get("size")
     return Upload(
         url,
-        now + (_life(body, reply.headers, now) or lifetime),
+        now + lifetime,
         _identifier(body.get("id")),
         size if isinstance(size, int) else None,
     )
-
-
-def _life(body: dict[str, Any], headers: Mapping[str, str], now: float) -> float | None:
-    """Give the seconds that a file lives, by the service's own clock where it shows it.
-
-    Ours may be wrong by hours, and would then take a living file for dead, or a dead one for
-    living.
-    """
-    end = moment_of(body.get("expires_at"))
-    if end is None:
-        return None
-    begin = moment_of(body.get("created_at"))
-    if begin is None:
-        begin = date_of(headers.get("Date"))
-    life = end - (now if begin is None else begin)
-    return life if life > 0 else None
 
 
 _BY_STATUS: dict[int, type[errors.ApiError]] = {
@@ -266,33 +254,39 @@ _BY_STATUS: dict[int, type[errors.ApiError]] = {
     429: errors.RateLimitError,
     503: errors.UnavailableError,
     504: errors.LostAnswerError,
-    # A gateway's words for "it took too long": what it passed on before may have been accepted.
+    # Gateways' timeouts: the forwarded request may have been accepted.
     **dict.fromkeys((408, 460, 499), errors.LostAnswerError),
 }
 
 
+# A refusal that asks to wait at least so many seconds says so in its message.
 _WAIT_TOLD = 60.0
-"""Seconds that a refusal asks to wait, from which on its message says so."""
 _FORBIDDEN = 403
-_ACCOUNT_CODES = frozenset({
-    "UNAUTHORIZED", "UNAUTHENTICATED", "INVALID_API_KEY", "API_KEY_INVALID",
-    "ACCOUNT_SUSPENDED", "ACCOUNT_DISABLED",
-})  # fmt: skip
-"""Codes with which a 403 is about the account; without one it may be about this row's prompt,
-such as a firewall's. FORBIDDEN is the status once more, and says nothing."""
+# With one of these codes, a 403 is about the account; otherwise it may be about this row's prompt,
+# such as a firewall's. FORBIDDEN only repeats the status.
+_ACCOUNT_CODES = frozenset(
+    {
+        "UNAUTHORIZED",
+        "UNAUTHENTICATED",
+        "INVALID_API_KEY",
+        "API_KEY_INVALID",
+        "ACCOUNT_SUSPENDED",
+        "ACCOUNT_DISABLED",
+    }
+)
 
 
 def read_error(reply: Reply, now: float, *, prediction_id: str | None = None) -> errors.ApiError:
-    """Make the right error of an answer that is none of success.
+    """Return the error for a response whose status is not 2xx.
 
     Parameters
     ----------
     reply : Reply
-        The answer: JSON in one of the documented forms, or a gateway's HTML.
+        JSON in one of the documented forms, or a gateway's HTML.
     now : float
         Seconds since 1970, for dates in its headers.
     prediction_id : str, optional
-        The prediction it concerns.
+        The prediction that it is about.
     """
     try:
         body = reply.json()
@@ -313,26 +307,27 @@ def read_error(reply: Reply, now: float, *, prediction_id: str | None = None) ->
     kind = _BY_STATUS.get(reply.status)
     if kind is errors.ValidationError:
         fields = body.get("invalid_fields")
-        named = (
-            [item for item in fields if isinstance(item, dict)] if isinstance(fields, list) else []
-        )
-        return errors.ValidationError(_with_fields(message, named), invalid_fields=named, **details)
+        fields = fields if isinstance(fields, list) else []
+        invalid = [field for field in fields if isinstance(field, dict)]
+        lines = [
+            f"{_plain(field.get('field'), 80)}: "
+            f"{_plain(field.get('description') or field.get('type'))}"
+            for field in invalid[:50]
+        ]
+        if lines:
+            message = f"{message}: {'; '.join(lines)}"[:_TEXT_AT_MOST]
+        return errors.ValidationError(message, invalid_fields=invalid, **details)
     wait = retry_after(reply.headers, now)
     if kind in {errors.RateLimitError, errors.UnavailableError} and wait and wait >= _WAIT_TOLD:
         message = f"{message}; it asks to wait {wait_text(wait)}"
     if kind is errors.RateLimitError:
         return errors.RateLimitError(message, retry_after=wait, **details)
-    if kind is None:
-        kind = _unlisted(reply.status)
+    if kind is None and reply.status >= 500:  # noqa: PLR2004 - the server's own errors
+        kind = errors.ServerError
+    elif kind is None:
+        is_refusal = reply.status >= 400  # noqa: PLR2004 - the client's errors
+        kind = errors.BadRequestError if is_refusal else errors.ReplyError
     return kind(message, **details)
-
-
-def _unlisted(status: int) -> type[errors.ApiError]:
-    if status >= 500:  # noqa: PLR2004 - the server's own errors
-        return errors.ServerError
-    if status >= 400:  # noqa: PLR2004 - the client's errors
-        return errors.BadRequestError
-    return errors.ReplyError
 
 
 def _message(reply: Reply, body: dict[str, Any]) -> tuple[str | None, str]:
@@ -353,31 +348,24 @@ def _message(reply: Reply, body: dict[str, Any]) -> tuple[str | None, str]:
 
 
 def _words_of_page(reply: Reply) -> str:
-    """Give what a gateway's page says: the title mostly says the same once more, and the status."""
+    """Return the text of a gateway's HTML page."""
+    # Without the title, which mostly repeats the status and the text.
     page = reply.body[:4000].decode("utf-8", "replace")
     untitled = re.sub(r"(?is)<(title|style|script)\b.*?</\1\s*>", " ", page)
     words = [_plain(re.sub(r"<[^>]*>", " ", text), 200) for text in (untitled, page)]
     return next(filter(None, words), "").removeprefix(str(reply.status)).strip()
 
 
-def _with_fields(message: str, fields: list[dict[str, Any]]) -> str:
-    parts = [
-        f"{_plain(item.get('field'), 80)}: {_plain(item.get('description') or item.get('type'))}"
-        for item in fields[:50]
-    ]
-    return f"{message}: {'; '.join(parts)}"[:_TEXT_AT_MOST] if parts else message
-
-
 def _word(value: object) -> str:
-    """Give what should be text, and is taken for missing where it is not."""
+    """Return a value that should be text; anything else counts as missing."""
     return value if isinstance(value, str) else ""
 
 
 def _plain(value: object, most: int = _TEXT_AT_MOST) -> str:
-    """Give what the service said as one line that a terminal, a file and a database can take.
+    """Return a text of the service as one line that is safe in a terminal, a file and a database.
 
-    Control characters, marks that turn the direction of writing and halves of characters
-    become spaces, and signatures in addresses are masked.
+    Control characters, direction marks and lone surrogates become spaces, and signatures in URLs
+    are masked.
     """
     if value is None:
         return ""
@@ -390,10 +378,6 @@ def _plain(value: object, most: int = _TEXT_AT_MOST) -> str:
 
 
 def _identifier(value: object) -> str | None:
-    """Give an id if it is one that can stand in a path and on a line."""
+    """Return a value if it is an id that is safe in a path; else None."""
     text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     return text if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}", text) else None
-
-
-def _id_of_address(address: object) -> str | None:
-    return _identifier(address.rstrip("/").rsplit("/", 1)[-1]) if isinstance(address, str) else None

@@ -1,4 +1,4 @@
-"""Whether a failed call may be made again, and after how long: pure decisions."""
+"""Whether a failed call may be retried, and after how long: pure decisions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from pruna_nb import errors
 
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 15.0
+# A 404 may come from a server of the service that has not heard of the prediction yet.
 NOT_FOUND_TRIES = 5
-"""A status 404 may be a server that has not heard of the prediction yet."""
-
+# Our own code for an output that downloading again cannot make smaller.
 OUTPUT_TOO_LARGE = "OUTPUT_TOO_LARGE"
-"""The code of an error that fetching the output again does not mend."""
 
 _NOT_ACCEPTED = (errors.ConnectionFailedError, errors.UnavailableError)
 _PASSING = (
@@ -23,21 +22,21 @@ _PASSING = (
 
 
 def backoff(tries: int) -> float:
-    """Give the seconds to wait after so many failed tries: 0.5, 1, 2, 4, 8, 15, 15, ..."""
+    """Return the seconds to wait after so many failed tries: 0.5, 1, 2, 4, 8, 15, 15, ..."""
     return float(min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** min(tries - 1, 10)))
 
 
 def may_create_again(error: errors.ApiError) -> bool:
-    """Tell whether a failure proves that no work was accepted.
+    """Whether a failure proves that no work was accepted, so that a POST may be sent again.
 
-    A refused connection and a 503 do; a 429 too, which the throttle waits for. A lost answer,
-    a time-out or a 500 does not: the work may be running, and be charged.
+    A refused connection and a 503 do; a 429 too, but the throttle waits for that. A lost
+    response, a timeout or a 500 does not: the work may be running, and be charged.
     """
     return isinstance(error, _NOT_ACCEPTED) and not error.account_wide
 
 
 def may_read_again(error: errors.ApiError, tries: int) -> bool:
-    """Tell whether a call that only reads may be made again, after so many tries."""
+    """Whether a call that only reads may be retried after so many tries."""
     if isinstance(error, errors.NotFoundError):
         return tries < NOT_FOUND_TRIES
     if error.code == OUTPUT_TOO_LARGE or error.account_wide:

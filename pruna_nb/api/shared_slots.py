@@ -1,8 +1,8 @@
-"""The ledger of one limit in a small file, which all processes of this machine share.
+"""The ledger of one limit in a small file that all processes of this machine share.
 
-The file is locked for the microseconds that a decision takes. If it cannot be used, decisions are
-made on what this process knows, and it is tried again: what was decided meanwhile goes into the
-file then, and so it does into a new one if the folder went away.
+The file is locked for the microseconds that a decision takes. If it cannot be used, this process
+decides alone and tries the file again later; what it recorded meanwhile is merged into the file
+then, or into a new one if the folder was deleted.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
+# How long to wait for the file's lock, which others hold for microseconds.
 PATIENCE_SECONDS = 5.0
-"""How long the file's lock is waited for: others need it for microseconds."""
+# How long a process decides alone before it tries the file again.
 APART_SECONDS = 2.0
-"""How long a process keeps to itself before it tries the file again."""
 _PAUSE_SECONDS = (0.0005, 0.02)
 _FILE_BYTES_AT_MOST = 1 << 20
 _OPENINGS_AT_MOST = 5
@@ -34,12 +34,12 @@ _BINARY: int = getattr(os, "O_BINARY", 0)
 
 
 class CommonLedger:
-    """One limit's ledger, in a file or in memory alone.
+    """One limit's ledger, in a file or only in memory.
 
     Parameters
     ----------
     path : Path or None
-        The file; None keeps it in this process alone.
+        The file; None for the memory of this process.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -52,14 +52,14 @@ class CommonLedger:
         self._patience = PATIENCE_SECONDS
 
     def change(self, limit: tuple[int, float, int], decide: Callable[[Ledger], T]) -> T:
-        """Run one decision on the common state, alone among threads and processes.
+        """Run one decision on the shared state, exclusively among threads and processes.
 
         Parameters
         ----------
         limit : (int, float, int)
-            Slots, seconds and weight by which the decision counts.
+            Slots, seconds and weight of the limit.
         decide : callable
-            Takes the ledger, and changes it.
+            Gets the ledger, and changes it.
         """
         with self._lock:
             if self.path is None or time.monotonic() < self._try_again_at:
@@ -93,9 +93,12 @@ class CommonLedger:
         result = decide(ledger)
         after = ledger.pack()
         if after != before:
-            self._memory = ledger  # what counts on, should the disk not take it
+            self._memory = ledger  # used if the disk is full
             try:
-                _write_whole(file, after)
+                os.lseek(file, 0, os.SEEK_SET)
+                if os.write(file, after) != len(after):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301
+                os.ftruncate(file, len(after))
             except OSError as error:
                 self._stay_apart(error)
                 return result
@@ -104,7 +107,7 @@ class CommonLedger:
         return result
 
     def _locked(self, path: Path) -> int:
-        """Return the file, locked: that which is at its path, should the folder have gone away."""
+        """Return the file, locked; opened again if another file is at its path now."""
         for _ in range(_OPENINGS_AT_MOST):
             if self._file is None:
                 make_private(path.parent)
@@ -114,7 +117,7 @@ class CommonLedger:
                 return self._file
             self._apart = True
             self.close()
-        raise OSError(errno.ESTALE, "it is taken away again and again")
+        raise OSError(errno.ESTALE, "it is deleted again and again")
 
     def _wait_for_lock(self, file: int, path: Path) -> None:
         import portalocker
@@ -126,23 +129,23 @@ class CommonLedger:
                 portalocker.lock(file, portalocker.LOCK_EX | portalocker.LOCK_NB)
             except portalocker.AlreadyLocked:
                 if time.monotonic() > end:
-                    self._patience = longest  # nobody waits so long for it again
+                    self._patience = longest  # do not wait so long again
                     why = f"{path.name} is locked by {holder_of(path)}"
                     raise OSError(errno.EAGAIN, why) from None
                 time.sleep(pause)
                 pause = min(2 * pause, longest)
             except portalocker.LockException as error:
-                raise OSError(errno.ENOLCK, f"it takes no locks: {error}") from None
+                raise OSError(errno.ENOLCK, f"it cannot be locked: {error}") from None
             else:
                 return
 
     def _stay_apart(self, error: OSError) -> None:
-        """Go on without the other processes for a while, since the file cannot be used."""
+        """Decide alone for a while, since the file cannot be used."""
         if not self._told and self.path is not None:
             warnings.warn(
                 f"Limits are kept in this process alone: {self.path.parent} cannot be used "
                 f"({error.strerror or error}). It is tried again every "
-                f"{APART_SECONDS:g} s. If it stays so, set PRUNA_NB_STATE_DIR to another folder.",
+                f"{APART_SECONDS:g} s; if this continues, set PRUNA_NB_STATE_DIR to another one.",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -156,12 +159,12 @@ class CommonLedger:
             self._file = None
 
     def rest(self) -> None:
-        """Close the file once nobody uses it."""
+        """Close the file when no thread uses it."""
         with self._lock:
             self.close()
 
     def forked(self) -> None:
-        """Begin anew in a forked child, which must not share its parent's file and locks."""
+        """Reset the lock and the file in a forked child, which must not share its parent's."""
         self._lock = threading.Lock()
         self.close()
 
@@ -177,10 +180,3 @@ def _unlock(file: int) -> None:
     import portalocker
 
     portalocker.unlock(file)
-
-
-def _write_whole(file: int, data: bytes) -> None:
-    os.lseek(file, 0, os.SEEK_SET)
-    if os.write(file, data) != len(data):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    os.ftruncate(file, len(data))

@@ -1,12 +1,12 @@
-"""The requests of one limit, as pure decisions over a small state.
+"""The requests of one limit: pure decisions on a small state.
 
-An entry is made before a request goes out, and counts until one window after its answer arrived:
-then no window of the server, fixed or sliding, ever holds more requests than the limit, whatever
-the network's delays. After a first refusal everybody waits once, and from then on the requests go
-out evenly, a little below the limit, which every known kind of limit accepts.
+An entry is added before a request is sent, and counts until one window after its response: then no
+window of the server, fixed or sliding, holds more requests than the limit, whatever the network's
+delays. After the first refusal (429) all processes wait once, and then send evenly, a little below
+the limit, which every known kind of limit accepts.
 
-The state says what was sent and when, and nothing of the limit: whoever reads it applies a limit
-of their own, so that all who use a key see each other's requests, also after it was changed.
+The state holds what was sent and when, but not the limit: each process applies its own, so that all
+users of a key see each other's requests even after a limit was changed.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ import struct
 from array import array
 from dataclasses import dataclass, field
 
+# Paced requests use this part of the limit: a little less is accepted by every known kind of limit.
 PACE = 0.98
-"""The part of the limit that is used once the requests are paced."""
+# The pace is multiplied by this when a paced request was refused.
 SLOWER = 0.9
-"""What the pace is multiplied by when a paced request was refused."""
 SLOWEST = 0.02
+# After so many windows without a refusal, a slowed pace is increased by one step.
 RECOVERY_WINDOWS = 10
-"""A slowed pace is tried one step faster after so many windows without a refusal."""
+# How long a learnt pace is remembered after the last refusal.
 MEMORY_SECONDS = 86400.0
-"""How long a learnt pace is remembered after the last refusal."""
+# The longest wait that a refusal can ask for.
 MAX_HOLD = 900.0
-"""The longest wait that a refusal can ask for, in seconds."""
+# Paced requests that may be sent at once after a delay on our side.
 _BURST = 2
-"""Paced requests that may be caught up after a delay of ours."""
+# If the two clocks differ by more seconds than before, one of them was restarted or set.
 _CLOCK_STEP = 60.0
-"""Seconds between the two clocks above which one of them must have begun anew."""
+# One process may count a long window and another many requests in a short one: without a bound, the
+# file would grow.
 _ENTRIES_AT_MOST = 4000
-"""Where one process counts a long window and another many requests in a short one, the oldest
-entries beyond so many are forgotten."""
 _HEAD = struct.Struct("<4sIdddddddI")
 _MAGIC = b"PNB3"
 _ENTRY_BYTES = 8 + 8 + 4
@@ -43,40 +43,40 @@ _NEVER = -math.inf
 
 @dataclass(slots=True)
 class Ledger:
-    """Who sent when, and who may send now, for one limit.
+    """What was sent when, and whether a request may be sent now, for one limit.
 
     Parameters
     ----------
     slots : int
-        How many entries the limit allows in a window, each of `weight` requests.
+        The entries that the limit allows in a window, each of `weight` requests.
     seconds : float
         The window.
     weight : int
-        Requests that an entry of ours stands for.
+        The requests that an entry of this process stands for.
     at : array of float
-        For each entry, the moment (a monotonic clock's seconds) at which its answer arrived; of
-        one under way, the moment by which it will have; minus infinity for an entry of nothing.
+        For each entry, the time (of a monotonic clock) of its response; while it is in flight,
+        the time by which the response will have come; minus infinity for a released entry.
     owner : array of int
-        For each entry, the process whose request is under way; after that, the same below 0.
+        For each entry, the process whose request is in flight; afterwards negative.
     requests : array of int
-        For each entry, the requests that it stands for.
+        For each entry, its number of requests.
     window : float
-        The longest window by which anybody counts: entries are kept for as long.
+        The longest window of any process: entries are kept for so long.
     hold_until : float
-        Nobody sends before this moment.
+        Nothing is sent before this time.
     pace : float
-        The part of the limit that is used evenly; 0 while requests go as the limit allows.
+        The part of the limit that is used evenly; 0 while requests are not paced.
     paced_since : float
         When the present pace began.
     next_at : float
-        The next paced moment.
+        The time of the next paced request.
     refused_at : float
         Wall-clock time of the last refusal.
     began : float
-        The wall-clock time at which the monotonic clock stood at 0: another one tells that the
-        machine was started again.
+        The wall-clock time at which the monotonic clock was 0; it changes at a restart of the
+        machine.
     episodes : int
-        Refusals that began a new wait, since the last success.
+        The refusals since the last success that began a new wait.
     """
 
     slots: int
@@ -95,12 +95,12 @@ class Ledger:
     episodes: int = 0
 
     def take(self, now: float, wall: float, pid: int, answer_within: float) -> int | float:
-        """Make an entry for what is about to be sent.
+        """Add an entry for a request that is about to be sent.
 
         Returns
         -------
         int or float
-            The entry's number, or as a float the seconds to wait before asking again.
+            The entry's number; or, as a float, the seconds to wait before asking again.
         """
         self._forget(now, wall)
         if now < self.hold_until:
@@ -125,12 +125,12 @@ class Ledger:
         for free_at, requests in sorted(counted):
             used -= requests
             if used <= room:
-                # One under way counts, at the earliest, until one window from now.
+                # The response of a request in flight may come now: it is free one window later.
                 return min(free_at - now, self.seconds)
         return self.seconds
 
     def _counted(self, now: float) -> list[tuple[float, int]]:
-        """Return when each entry that counts now is free, and its requests."""
+        """Return the time from which each counted entry is free, and its requests."""
         seconds = self.seconds
         return [
             (at + seconds, requests)
@@ -139,25 +139,25 @@ class Ledger:
         ]
 
     def _add(self, now: float, at: float, owner: int, requests: int) -> int:
-        """Put an entry in the place of one that nobody counts any more, or at the end."""
-        over = now - self.window
-        place = next((place for place, then in enumerate(self.at) if then <= over), None)
-        if place is None and len(self.at) >= _ENTRIES_AT_MOST:
-            place = self.at.index(min(self.at))
-        if place is None:
+        """Replace an entry that no process counts any more, or append one; return its number."""
+        expired = now - self.window
+        entry = next((number for number, then in enumerate(self.at) if then <= expired), None)
+        if entry is None and len(self.at) >= _ENTRIES_AT_MOST:
+            entry = self.at.index(min(self.at))
+        if entry is None:
             self.at.append(at)
             self.owner.append(owner)
             self.requests.append(requests)
             return len(self.at) - 1
-        self.at[place], self.owner[place], self.requests[place] = at, owner, requests
-        return place
+        self.at[entry], self.owner[entry], self.requests[entry] = at, owner, requests
+        return entry
 
     def seconds_until(self, count: int, now: float) -> float:
-        """Return the seconds after which so many more entries have left, if all goes well."""
+        """Return the seconds in which so many more entries can be sent, if all goes well."""
         if count < 1:
             return 0.0
         last = count - 1
-        # What is under way counts until one window after its answer, which is near.
+        # A request in flight counts until one window after its response, which comes soon.
         busy = [
             min(free_at, now + self.seconds)
             for free_at, requests in self._counted(now)
@@ -171,17 +171,17 @@ class Ledger:
         return moment - now
 
     def answered(self, entry: int, now: float, until: float | None = None) -> None:
-        """Note that an entry's answer arrived: it counts for one window from now.
+        """Record that the response came: the entry counts for one window from now.
 
         Parameters
         ----------
         entry : int
-            As `take` gave it.
+            As `take` returned it.
         now : float
-            The moment.
+            The time.
         until : float, optional
-            What ``at`` held after `take`: by it an entry is found that has another place by
-            now. If it is nowhere, the answer came so late that its place was given away.
+            The value of ``at`` after `take`, by which an entry is found that was moved. If it is
+            not found, the response came so late that the entry was replaced.
         """
         self.episodes = 0
         place = self._place(entry, until)
@@ -192,7 +192,7 @@ class Ledger:
         self.owner[place] = -abs(self.owner[place])
 
     def release(self, entry: int, until: float | None = None) -> None:
-        """Take an entry back: its request was never counted."""
+        """Remove an entry: its request did not reach the service."""
         place = self._place(entry, until)
         if place is not None:
             self.at[place] = _NEVER
@@ -215,10 +215,10 @@ class Ledger:
         retry_after: float | None,
         until: float | None = None,
     ) -> None:
-        """Note a refusal: hold everybody, and go on evenly from then on.
+        """Record a refusal: all processes wait, and then send evenly.
 
-        Requests that were on the wire together are refused together; they make one wait,
-        and slow the pace only if they were sent at that pace.
+        Requests that were in flight together are refused together: they cause one wait, and slow
+        the pace only if they were sent at that pace.
         """
         self.release(entry, until)
         new_episode = now >= self.hold_until and sent_at >= self.hold_until
@@ -236,26 +236,26 @@ class Ledger:
         self.refused_at = wall
 
     def owners(self) -> set[int]:
-        """Return the processes whose requests are under way."""
+        """Return the processes that have requests in flight."""
         return {pid for pid in self.owner if pid > _FREE}
 
-    def bury(self, pid: int, now: float) -> None:
-        """End the entries of a process that is gone: its requests were sent before now."""
+    def release_dead(self, pid: int, now: float) -> None:
+        """End the requests in flight of a process that has ended: they were sent before now."""
         for place, owner in enumerate(self.owner):
             if owner == pid:
                 self.at[place] = min(self.at[place], now)
                 self.owner[place] = -pid
 
     def merge(self, other: Ledger, pid: int) -> None:
-        """Take in what a process kept for itself while it was cut off from the common state.
+        """Add what a process recorded while it could not use the shared file.
 
         Parameters
         ----------
         other : Ledger
-            What it kept, which began as a copy of the common state.
+            Its own state, which began as a copy of the shared one.
         pid : int
-            The process: of its own entries it knows better. Those of others it adds where the
-            common state is empty, having been made anew.
+            The process, whose own entries replace those here. Those of others are added only if
+            this state is empty, since the file was created again.
         """
         is_new = not self.at
         for place, owner in enumerate(self.owner):
@@ -278,32 +278,28 @@ class Ledger:
         return self.seconds / (self.slots * self.pace) if self.pace else 0.0
 
     def _forget(self, now: float, wall: float) -> None:
-        """Drop what does not count any more."""
+        """Reset what is no longer valid: an old pace, times of a restarted clock, a long window."""
         if self.pace and not -_CLOCK_STEP <= wall - self.refused_at <= MEMORY_SECONDS:
             self.pace = self.next_at = self.hold_until = 0.0
         if 0 < self.pace < PACE and now - self.paced_since > RECOVERY_WINDOWS * self.seconds:
             self.pace, self.paced_since = min(PACE, self.pace / SLOWER), now
         if abs(wall - now - self.began) > _CLOCK_STEP:
-            self._begin_anew(now, wall)
+            if self.began:  # the clock was restarted: no entry can be later than now
+                for entry, moment in enumerate(self.at):
+                    self.at[entry] = min(moment, now)
+                self.hold_until = min(self.hold_until, now + self.seconds)
+                self.paced_since = min(self.paced_since, now)
+            self.began = wall - now
         if not self.hold_until <= now + MAX_HOLD:
             self.hold_until = self.next_at = 0.0
         if self.next_at > max(now, self.hold_until) + self._interval():
             self.next_at = now
         if self.window > self.seconds and max(self.at, default=_NEVER) + self.window <= now:
-            self.window = 0.0  # who counted by it has sent nothing for as long
+            self.window = 0.0  # the process with this window has sent nothing for so long
         self.window = max(self.window, self.seconds)
 
-    def _begin_anew(self, now: float, wall: float) -> None:
-        """Bring the moments of a clock that counted from another start to now at the latest."""
-        if self.began:
-            for place, moment in enumerate(self.at):
-                self.at[place] = min(moment, now)
-            self.hold_until = min(self.hold_until, now + self.seconds)
-            self.paced_since = min(self.paced_since, now)
-        self.began = wall - now
-
     def pack(self) -> bytes:
-        """Return the state as bytes for a file."""
+        """Return the state as bytes, for a file."""
         head = _HEAD.pack(
             _MAGIC,
             len(self.at),
@@ -320,7 +316,7 @@ class Ledger:
 
     @classmethod
     def unpack(cls, data: bytes, slots: int, seconds: float, weight: int = 1) -> Ledger:
-        """Read a state; bytes that are none (a new or damaged file) give a new one."""
+        """Return the state in the bytes of a file; a new one if the file is new or damaged."""
         new = cls(slots, seconds, weight)
         if len(data) < _HEAD.size or data[:4] != _MAGIC:
             return new
@@ -339,11 +335,10 @@ class Ledger:
         read.window, read.hold_until, read.pace, read.paced_since = rest[:4]
         read.next_at, read.refused_at, read.began = rest[4:]
         read.episodes = episodes
-        return read if all(map(math.isfinite, rest)) and read._is_sound() else new
-
-    def _is_sound(self) -> bool:
-        return (
-            (self.pace == 0 or SLOWEST <= self.pace <= 1)
-            and all(at < math.inf for at in self.at)
-            and all(self.requests)
+        is_valid = (
+            all(map(math.isfinite, rest))
+            and (read.pace == 0 or SLOWEST <= read.pace <= 1)
+            and all(at < math.inf for at in read.at)
+            and all(read.requests)
         )
+        return read if is_valid else new

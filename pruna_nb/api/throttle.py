@@ -102,7 +102,7 @@ class Throttle:
         self._clock, self._wall, self._sleep = clock, wall, sleep
         self._lock = threading.Lock()
         self._share: _Share | None = None
-        self._next_burial = 0.0
+        self._next_cleanup = 0.0
         self._limit = (requests // self._weight, self.seconds, self._weight)
         self._ledger = ledger or CommonLedger(folder / _file_name(name) if folder else None)
 
@@ -208,11 +208,11 @@ class Throttle:
     def _take_slot(self, ledger: Ledger) -> tuple[int | float, float]:
         now = self._clock()
         taken = ledger.take(now, self._wall(), os.getpid(), self._within)
-        if isinstance(taken, float) and now >= self._next_burial:
-            self._next_burial = now + 1.0
+        if isinstance(taken, float) and now >= self._next_cleanup:
+            self._next_cleanup = now + 1.0
             gone = [pid for pid in ledger.owners() if not _is_running(pid)]
             for pid in gone:
-                ledger.bury(pid, now)
+                ledger.release_dead(pid, now)
             if gone:
                 taken = ledger.take(now, self._wall(), os.getpid(), self._within)
         return taken, ledger.at[taken] if isinstance(taken, int) else 0.0

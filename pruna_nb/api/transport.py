@@ -1,4 +1,4 @@
-"""One request over HTTP, with the key kept to the service's own address."""
+"""One request over HTTP; the key goes to the service's own address only."""
 
 from __future__ import annotations
 
@@ -30,52 +30,32 @@ if TYPE_CHECKING:
 
     from pruna_nb.settings import Settings
 
+# A larger JSON response is an error: it would fill the memory.
 MAX_REPLY_BYTES = 8 * 1024**2
-"""A JSON answer larger than this is cut off and refused."""
 CHUNK_BYTES = 256 * 1024
+# A download that is slower than this for the length of the timeout is stopped.
 _LEAST_BYTES_A_SECOND = 1024
-"""An output that comes more slowly than this for the length of the time-out is given up."""
 _HEADERS = {**default_headers(), "User-Agent": "pruna_nb"}
 _HERE = "loopback"
-_PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
-"""A host's name in small letters, and a path of plain words, of which none begins with a dot."""
+# What urllib3, http.client, ssl and sockets raise if a request or its response cannot go on.
 _BROKEN = (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError)
-"""What urllib3, http.client, ssl and sockets raise where a request or its answer cannot go on."""
-
 _WRAPPED_AT_MOST = 6
 T = TypeVar("T")
 
 
-class _PlainRequest(requests.PreparedRequest):
-    """A request without cookies and log-in: there are none, and looking for them takes time."""
-
-    def prepare_url(self, url: Any, params: Any) -> None:
-        """Take an address that is plain as it is; requests would read and write it anew."""
-        if not params and isinstance(url, str) and _PLAIN_URL.fullmatch(url):
-            self.url = url
-        else:
-            super().prepare_url(url, params)
-
-    def prepare_cookies(self, cookies: object) -> None:
-        """Have none."""
-
-    def prepare_auth(self, auth: object, url: object = "") -> None:
-        """Have none: addresses with a user are refused, and the key is put in when it is sent."""
-
-
 class Transport:
-    """Sends requests to the service, and to nobody else with the key.
+    """Sends requests: with the key to the service, and without it to other hosts.
 
     Parameters
     ----------
     settings : Settings
-        Whose key, address and times are in force.
+        The key, address and timeouts.
 
     Notes
     -----
-    Requests go to a connection directly. A session of requests would merge what it holds into
-    each of them (cookies, .netrc, hooks: there must be none) and urllib3's pools would hide
-    whether a request that failed went out: see `connections`.
+    Requests go to a connection directly. A session of requests would add cookies, .netrc and hooks
+    to them, which must not be, and urllib3's pools would hide whether a request that failed was
+    sent: see `connections`.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -100,11 +80,11 @@ class Transport:
         read_seconds: float | None = None,
         keep_part: bool = False,
     ) -> Reply:
-        """Ask the service and return its whole answer; see `ask`."""
+        """Send a request to the service, and return its whole response; see `ask`."""
         return self.ask(
             method,
             path,
-            _as_it_is,
+            lambda reply: reply,
             headers=headers,
             data=data,
             read_seconds=read_seconds,
@@ -123,32 +103,32 @@ class Transport:
         keep_part: bool = False,
         kept: bool = False,
     ) -> T:
-        """Ask the service, receive its whole answer, up to 8 MiB, and read it.
+        """Send a request to the service, and return what `read` makes of the response (8 MiB).
 
         Parameters
         ----------
         method, path, headers, data
-            What is sent.
+            The request.
         read : callable
-            Reads the answer. Where it raises, the answer was none to this request, and the
-            connection is not used again: the true one may be still to come.
+            Reads the response. If it raises, the response was not one to this request, and the
+            connection is not used again: the true response may still come on it.
         read_seconds : float, optional
-            How long the whole answer may take; by default the settings' time-out.
+            How long the whole response may take; by default the settings' timeout.
         keep_part : bool
-            Give the part of an answer that breaks off, if it was to be one of success: it may
-            begin with the id of paid work.
+            Whether to read a successful response that breaks off: it may begin with the id of
+            paid work.
         kept : bool
-            Whether a connection may be used that carried other requests: a late second answer to
-            one of those is then taken for this one's, unless ``Reply.is_first`` is looked at.
+            Whether a connection may be reused. A late second response to an earlier request may
+            then be read for this one, so the reader must look at ``Reply.is_first``.
 
         Raises
         ------
         ConnectionFailedError
-            If not a byte of the request went out.
+            If not a byte of the request was sent.
         LostAnswerError
-            If the request, or a part of it, went out and no whole answer came back.
+            If the request, or a part of it, was sent, and no whole response came back.
         ReplyError
-            If the answer is larger than is taken.
+            If the response is too large.
         """
         url = self.settings.base_url + path
         seconds = read_seconds or self.settings.timeout
@@ -156,7 +136,7 @@ class Transport:
             answer, connection = sent
             body, problem = self._body_of(answer, connection, seconds)
             reply = self._reply(answer, body, is_first=connection.is_first)
-            # The status alone says what became of a request that was refused.
+            # The status alone tells that a request was refused, even without the body.
             if problem is not None and (reply.ok and not (keep_part and body)):
                 raise problem
             return read(reply)
@@ -164,16 +144,16 @@ class Transport:
     def _body_of(
         self, answer: HTTPResponse, connection: Any, seconds: float
     ) -> tuple[bytes, errors.LostAnswerError | None]:
-        """Return an answer's body, which has to be small, or its part and how it broke off."""
+        """Return the body of a response, or its first part and the error at which it broke off."""
         body = bytearray()
         try:
             while piece := answer.read1(CHUNK_BYTES, decode_content=True):
                 body += piece
                 if len(body) > MAX_REPLY_BYTES:
-                    message = f"The answer is larger than {MAX_REPLY_BYTES:,} bytes"
+                    message = f"The response is larger than {MAX_REPLY_BYTES:,} bytes"
                     raise errors.ReplyError(message, status=answer.status)
         except _BROKEN as error:
-            connection.is_spoilt = True  # the rest may be still to come
+            connection.is_spoilt = True  # the rest may still come
             return self._safe(body), _lost(error, seconds)
         return self._safe(body), None
 
@@ -189,10 +169,10 @@ class Transport:
 
     @contextlib.contextmanager
     def download(self, url: str) -> Iterator[tuple[Reply, Iterator[bytes]]]:
-        """Open an output: its status and headers, and its bytes as they come.
+        """Open an output: yield its status and headers, and its bytes as they come.
 
-        An address that is not the service's own is asked without the key, and so is where a
-        redirect leads. The caller has had the address checked (`addresses.resolve`).
+        Only the service's own address gets the key. The caller has checked the URL with
+        `urls.resolve`, and does so with each redirect.
         """
         seconds = self.settings.timeout
         with self._sent("GET", url, seconds) as (answer, connection):
@@ -202,7 +182,7 @@ class Transport:
             yield reply, self._pieces(answer, connection)
 
     def _pieces(self, answer: HTTPResponse, connection: Any) -> Iterator[bytes]:
-        """Yield the bytes of an output, of which so many must come in each time-out's length."""
+        """Yield the bytes of an output; a minimum must come within each timeout."""
         seconds, size = self.settings.timeout, 0
         due = least = seconds * _LEAST_BYTES_A_SECOND
         while True:
@@ -210,9 +190,10 @@ class Transport:
                 piece = answer.read1(CHUNK_BYTES, decode_content=True)
             except _BROKEN as error:
                 if _is_time_out(error):
-                    message = f"The output comes too slowly: {size:,} bytes, then fewer than "
-                    message += f"{least:,.0f} in {seconds:g} s"
-                    raise errors.DeliveryError(message) from None
+                    raise errors.DeliveryError(
+                        f"The output comes too slowly: {size:,} bytes, then fewer than "
+                        f"{least:,.0f} in {seconds:g} s"
+                    ) from None
                 raise _lost(error, seconds) from None
             if not piece:
                 return
@@ -233,19 +214,38 @@ class Transport:
         data: object = None,
         kept: bool = False,
     ) -> Iterator[tuple[HTTPResponse, Any]]:
-        """Send a request; give its answer, whose head is there, and the connection it is on."""
-        exchange, problem = self._exchange_with(url), None
+        """Send a request; yield its response, of which the head has come, and the connection."""
+        is_own = same_origin(self.settings.base_url, url)
+        is_local = self.settings.service in {_HERE, host_of(url)}
+        exchange = Exchange(
+            self.settings.require_key() if is_own else None, public_only=not (is_own or is_local)
+        )
+        problem = None
         try:
-            request = _PlainRequest()
+            request = requests.PreparedRequest()
             request.prepare(method, url, headers={**_HEADERS, **(headers or {})}, data=data)
-            pool, target = self._way_to(url, request, exchange)
+            pools, proxies = self._opened(), self._proxies_of(url)
+            if exchange.public_only and select_proxy(url, proxies):
+                check_public(url)
+                exchange.public_only = False  # the connection goes to the proxy
+            if self._verify is None and url.startswith("https:"):
+                self._verify = trusted_authorities()
+            pool = pools.pool_for(request, True if self._verify is None else self._verify, proxies)
+            target = pools.request_url(request, proxies)
             connection, answer = _asked(pool, exchange, request, target, seconds, kept=kept)
         except _BROKEN as error:
-            problem = _way_error(error, exchange, url, seconds)
+            problem = _failure(error, exchange, url, seconds)
             proxy = select_proxy(url, self._proxies_of(url))
             if proxy and type(problem) is errors.ConnectionFailedError:
-                problem.advice = _proxy_advice(proxy)
-        if problem is not None:  # raised out here, so that it does not hold on to its cause
+                where = proxy.rpartition("@")[2]  # without a password
+                more = ", or leave it out for the service (NO_PROXY)."
+                if proxy.lower().startswith("socks"):
+                    more = "; for SOCKS proxies: pip install 'requests[socks]'."
+                problem.advice = (
+                    f"Check the network, and the proxy {where!r} that the environment sets "
+                    f"(HTTPS_PROXY){more}"
+                )
+        if problem is not None:  # raised out here, so that it does not keep its cause alive
             raise problem
         is_whole = False
         try:
@@ -255,34 +255,8 @@ class Transport:
             answer.close()
             pool.give_back(connection, reusable=is_whole)
 
-    def _way_to(
-        self, url: str, request: requests.PreparedRequest, exchange: Exchange
-    ) -> tuple[Any, str]:
-        """Return the pool for an address, and what to ask of its connections."""
-        pools, proxies = self._opened(), self._proxies_of(url)
-        if exchange.public_only and select_proxy(url, proxies):
-            check_public(url)
-            exchange.public_only = False  # what is connected to is the proxy
-        pool = pools.pool_for(request, self._verified(url), proxies)
-        return pool, pools.request_url(request, proxies)
-
-    def _exchange_with(self, url: str) -> Exchange:
-        base_url = self.settings.base_url
-        if same_origin(base_url, url):
-            return Exchange(self.settings.require_key())
-        is_here = self.settings.service in {_HERE, host_of(url)}
-        return Exchange(None, public_only=not is_here)
-
-    def _verified(self, url: str) -> bool | str:
-        """Return which authorities are trusted; the environment is read once."""
-        if not url.startswith("https:"):
-            return True
-        if self._verify is None:
-            self._verify = trusted_authorities()
-        return self._verify
-
     def _proxies_of(self, url: str) -> dict[str, str]:
-        """Return the environment's proxies, but none between this machine and itself."""
+        """Return the environment's proxies; none for a service on this machine."""
         if url.startswith(self.settings.base_url):
             return self._proxies
         return {} if self.settings.service == _HERE else get_environ_proxies(url)
@@ -304,10 +278,6 @@ class Transport:
                 self._pools = None
 
 
-def _as_it_is(reply: Reply) -> Reply:
-    return reply
-
-
 def _asked(
     pool: Any,
     exchange: Exchange,
@@ -317,7 +287,7 @@ def _asked(
     *,
     kept: bool,
 ) -> tuple[Any, HTTPResponse]:
-    """Send a request on one of a pool's connections, which is closed if that fails."""
+    """Send a request on one of the pool's connections; close that if it fails."""
     connection = pool.take(kept=kept)
     try:
         connection.open_for(exchange, pool)
@@ -337,10 +307,8 @@ def _asked(
     return connection, answer
 
 
-def _way_error(
-    error: BaseException, exchange: Exchange, url: str, seconds: float
-) -> errors.ApiError:
-    """Tell a request of which nothing went out from one whose answer is missing."""
+def _failure(error: BaseException, exchange: Exchange, url: str, seconds: float) -> errors.ApiError:
+    """Return the error of a request: nothing was sent, or the response is missing."""
     if exchange.sent:
         return _lost(error, seconds)
     where, causes = origin_of(url), _causes(error)
@@ -348,8 +316,8 @@ def _way_error(
         if isinstance(cause, ssl.SSLCertVerificationError):
             return errors.UntrustedCertificateError(
                 f"The certificate of {where} is not trusted: {cause.verify_message.rstrip('.')}",
-                advice="If your network's proxy or your service has an authority of its own, name "
-                f"its file, such as {CA_VARIABLES[0]}=/path/to/ca.pem, and run again.",
+                advice="If your network's proxy or your service has its own certificate authority, "
+                f"set its file, such as {CA_VARIABLES[0]}=/path/to/ca.pem, and run again.",
             )
     if isinstance(error, ValueError):
         kind = type(causes[-1]).__name__
@@ -359,20 +327,11 @@ def _way_error(
     return errors.ConnectionFailedError(f"No connection to {where} ({why})")
 
 
-def _proxy_advice(proxy: str) -> str:
-    """Return what to do where no connection came about through a proxy; it may have a password."""
-    where = proxy.rpartition("@")[2]
-    advice = f"Check the network, and the proxy {where!r} that the environment names (HTTPS_PROXY)"
-    if proxy.lower().startswith("socks"):
-        return f"{advice}; for SOCKS proxies: pip install 'requests[socks]'."
-    return f"{advice}, or leave it out for the service (NO_PROXY)."
-
-
 def _lost(error: BaseException, seconds: float) -> errors.LostAnswerError:
     if _is_time_out(error):
-        return errors.LostAnswerError(f"The answer was not whole after {seconds:g} s")
+        return errors.LostAnswerError(f"The response was not complete after {seconds:g} s")
     kind = type(_causes(error)[-1]).__name__
-    return errors.LostAnswerError(f"The connection broke before the whole answer came ({kind})")
+    return errors.LostAnswerError(f"The connection broke before the whole response came ({kind})")
 
 
 def _is_time_out(error: BaseException) -> bool:
@@ -380,12 +339,12 @@ def _is_time_out(error: BaseException) -> bool:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """Return an error and what HTTP libraries wrapped in it, the innermost last."""
+    """Return an error and those that HTTP libraries wrapped in it, the innermost last."""
     causes = [error]
     while len(causes) < _WRAPPED_AT_MOST:
         wrapped = getattr(error, "reason", None)
         if not isinstance(wrapped, BaseException):
-            wrapped = next((each for each in error.args if isinstance(each, BaseException)), None)
+            wrapped = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
         wrapped = wrapped or error.__cause__
         if wrapped is None or wrapped in causes:
             break

@@ -1,4 +1,4 @@
-"""Uploading files: equal bytes once, and again shortly before the service deletes them."""
+"""Uploads of files: equal bytes once, and again shortly before the service deletes them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from pruna_nb.files.inputs import Media
 
 _LIFE_SECONDS = 1800.0
+# A file is uploaded again so many seconds before it expires, since its prediction may have to wait
+# for a free slot; of a file that lives for minutes only, a quarter of its life.
 _BEFORE_EXPIRY = 120.0
-"""A file is uploaded again this many seconds before it expires: its prediction may have to wait."""
 _LAST_PART = 0.25
-"""The same for a file that lives for minutes only, as a part of its life."""
 
 
 class Uploader:
-    """Uploads equal bytes once, and again shortly before the service forgets them.
+    """Uploads equal bytes once, and again shortly before the service deletes them.
 
     Parameters
     ----------
     send : callable
-        Uploads one `Media`, with the throttle and the retries that are due.
+        Uploads one `Media`, throttled and with retries.
     clock : callable
-        Seconds since 1970, as the service's ``expires_at``.
+        Returns seconds since 1970, as in the service's ``expires_at``.
     """
 
     def __init__(
@@ -42,30 +42,36 @@ class Uploader:
         self._sending: dict[str, threading.Lock] = {}
 
     def url(self, media: Media) -> str:
-        """Give the address of a file at the service, uploading it if that is due."""
+        """Return the URL of a file at the service; upload it if necessary."""
         return self.upload(media).url
 
     def upload(self, media: Media) -> Upload:
-        """Give a file at the service, uploading it if that is due."""
+        """Return the upload of a file; upload it if necessary."""
         name = media.sha256
         with self._lock:
             mine = self._sending.setdefault(name, threading.Lock())
-        with mine:  # equal bytes wait for the first of them
-            found = self._fresh(media)
-            if found is None:
-                asked_at = self._clock()
-                found = self._send(media)
+        with mine:  # threads with equal bytes wait for the first of them
+            upload = self._fresh(media)
+            if upload is None:
+                sent_at = self._clock()
+                upload = self._send(media)
+                life = upload.expires_at - sent_at
+                if life <= 0:
+                    # One of the two clocks is wrong. With the usual life the file is uploaded
+                    # once, and not again for every row.
+                    life = _LIFE_SECONDS
+                until = sent_at + life - min(_BEFORE_EXPIRY, life * _LAST_PART)
                 with self._lock:
-                    self._known[name] = (found, asked_at + _fresh_seconds(found, asked_at))
-            return found
+                    self._known[name] = (upload, until)
+            return upload
 
     def ready(self, media: Media) -> str | None:
-        """Give the address of a file that is at the service; None if it has to be uploaded."""
-        found = self._fresh(media)
-        return None if found is None else found.url
+        """Return the URL of a file that is at the service; None if it must be uploaded."""
+        upload = self._fresh(media)
+        return None if upload is None else upload.url
 
     def forget(self, media: Media) -> None:
-        """Have a file uploaded again, since the service no longer has it."""
+        """Forget a file that the service no longer has, so that it is uploaded again."""
         with self._lock:
             self._known.pop(media.sha256, None)
 
@@ -73,15 +79,3 @@ class Uploader:
         with self._lock:
             upload, until = self._known.get(media.sha256, (None, 0.0))
         return upload if self._clock() < until else None
-
-
-def _fresh_seconds(upload: Upload, asked_at: float) -> float:
-    """Give for how long a file is used before it is uploaded again.
-
-    A clock that goes wrong, here or there, shows as a life that is over already: the file
-    then counts as one of the usual life, for else it would be uploaded for ever.
-    """
-    life = upload.expires_at - asked_at
-    if life <= 0:
-        life = _LIFE_SECONDS
-    return life - min(_BEFORE_EXPIRY, life * _LAST_PART)

@@ -1,4 +1,4 @@
-"""Which addresses may be asked, and which of them may see the key."""
+"""Which URLs may be requested, and which of them may get the key."""
 
 from __future__ import annotations
 
@@ -18,35 +18,33 @@ _PORTS = {"http": 80, "https": 443}
 _NO_ADDRESS = re.compile(r"[\s\\\x00-\x1f\x7f\ud800-\udfff]")
 _USER = re.compile(r"[^/?#]*://[^/?#]*@")
 _CONTROL_IN_HOST = re.compile(r"%([01][0-9a-f]|7f)", re.IGNORECASE)
+# Spellings of an IPv4 address that a resolver accepts and `ipaddress` does not.
 _NUMBERS = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?", re.IGNORECASE)
-"""Ways of writing an IPv4 address that `ipaddress` does not read and a resolver does."""
 
 
 def resolve(base_url: str, address: object) -> str:
-    """Make an address of a reply absolute, and refuse one that must not be asked.
+    """Return a URL of a response as an absolute one that may be requested.
 
     Parameters
     ----------
     base_url : str
         The service's address, without ``/v1``.
     address : object
-        What the reply gave: absolute, or a path of the service.
+        From the response: absolute, or a path of the service.
 
     Returns
     -------
     str
-        An http(s) address; plain http for this machine alone.
+        An http(s) URL; plain http only on this machine.
 
     Raises
     ------
     ReplyError
-        If it is no address, or one that must not be asked.
+        If it is not a valid URL, or one that must not be requested.
     """
     if not isinstance(address, str) or not address or _NO_ADDRESS.search(address):
-        message = (
-            f"The service gave an address that is none: {str(address).partition('?')[0][:200]!a}"
-        )
-        raise ReplyError(message)
+        text = str(address).partition("?")[0][:200]
+        raise ReplyError(f"The service returned an invalid URL: {text!a}")
     if address.startswith("/") and not address.startswith("//"):
         return base_url + address
     if "://" not in address:
@@ -58,28 +56,23 @@ def _checked(base_url: str, address: str) -> str:
     url = _parse(address)
     host = (url.host or "").strip("[]")
     if url.scheme not in _PORTS or not host or _USER.match(address):
-        message = f"The service gave an address that is not taken: {_bare(url)!r}"
-        raise ReplyError(message)
+        raise ReplyError(f"The service returned a URL that is not allowed: {_bare(url)!r}")
     if same_origin(base_url, address):
         return address
     if url.scheme == "http" and not is_loopback(host):
-        message = f"The service gave a plain http address, which is not taken: {_bare(url)!r}"
-        raise ReplyError(message)
+        raise ReplyError(f"The service returned a plain http URL: {_bare(url)!r}")
     own = host_of(base_url)
     if _is_private(host) and not is_loopback(own) and host_of(address) != own:
-        message = f"The service gave an address inside this network: {_bare(url)!r}"
-        raise ReplyError(message)
+        raise ReplyError(f"The service returned an address inside this network: {_bare(url)!r}")
     return address
 
 
 def same_origin(base_url: str, address: str) -> bool:
-    """Tell whether an address is the service's own: scheme, host and port alike.
-
-    The addresses are read by the very parser that the connection is made with, so that no
-    spelling is one host here and another there.
-    """
-    if address.startswith(f"{base_url}/"):  # what stands before that slash cannot go on behind it
+    """Whether a URL is the service's own: the same scheme, host and port."""
+    # The host cannot go on after this slash.
+    if address.startswith(f"{base_url}/"):
         return True
+    # Parsed as the connection does it, so that no spelling means one host here and another there.
     return not _USER.match(address) and _origin(_parse(address)) == _own_origin(base_url)
 
 
@@ -98,54 +91,54 @@ def _parse(address: str) -> Url:
         url = parse_url(address)
     except LocationParseError:
         url = None
-    # urllib3 refuses control characters in a host itself from 2.8 on.
+    # urllib3 below 2.8 accepts control characters in a host.
     if url is None or _CONTROL_IN_HOST.search(url.host or ""):
         shown = address.partition("?")[0][:200]
-        message = f"The service gave an address that cannot be read: {shown!r}"
-        raise ReplyError(message)
+        raise ReplyError(f"The service returned an invalid URL: {shown!r}")
     return url
 
 
 def _bare(url: Url) -> str:
-    """Give an address without its user and query, for a message."""
+    """Return a URL without its user and query, for a message."""
     return f"{url.scheme}://{url.host}{url.path or ''}"[:200]
 
 
 def origin_of(address: str) -> str:
-    """Return an address's scheme, host and port, for a message."""
+    """Return the scheme, host and port of a URL, for a message."""
     url = _parse(address)
     return f"{url.scheme}://{url.netloc}"
 
 
 def host_of(address: str) -> str:
-    """Return an address's host in small letters, without brackets and a final dot."""
+    """Return the host of a URL in small letters, without brackets and a final dot."""
     return (_parse(address).host or "").strip("[]").lower().rstrip(".")
 
 
 def public_addresses(host: str, port: int | None) -> list[str]:
-    """Look a host up, and return those of its addresses that are not inside a network.
+    """Return the public addresses of a host, after a look-up.
 
     Raises
     ------
     ReplyError
-        If it has none: the service may not send us to what only this network reaches.
+        If it has none: the service must not send us to hosts that only this network reaches.
     OSError
-        If the host is not known.
+        If the host is unknown.
     """
-    found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys(str(place[0]) for *_, place in found))
+    results = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in results))
     public = [address for address in addresses if _is_public(address)]
     if not public:
-        message = f"The service gave an address inside this network: {host!r} is {addresses[0]}"
-        raise ReplyError(message)
+        raise ReplyError(
+            f"The service returned an address inside this network: {host!r} is {addresses[0]}"
+        )
     return public
 
 
 def check_public(address: str) -> None:
-    """Raise ReplyError if an address's host is known here as one inside a network.
+    """Raise ReplyError if the host of a URL is inside this network.
 
-    For a request through a proxy, which looks hosts up by itself: one that is not known here is
-    left to it.
+    For requests through a proxy, which makes its own look-up: it decides on a host that is unknown
+    here.
     """
     url = _parse(address)
     try:
@@ -160,7 +153,7 @@ _IPV6_IN_USE = ipaddress.ip_network("2000::/3")
 
 
 def _is_public(address: str) -> bool:
-    """Tell whether an IP address is one of the internet, or stands for an IPv4 one that is."""
+    """Whether an IP address is public, or contains an IPv4 one that is."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour
@@ -173,7 +166,7 @@ def _is_public(address: str) -> bool:
 
 
 def _is_private(host: str) -> bool:
-    """Tell whether a host is, by its very spelling, none of the internet's."""
+    """Whether a host is not public, judged without a look-up."""
     try:
         return not _is_public(host)
     except ValueError:

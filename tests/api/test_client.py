@@ -380,7 +380,7 @@ def test_a_failed_upload_is_tried_again_and_costs_nothing(service, client):
 
 
 def test_an_address_is_not_uploaded(client):
-    with pytest.raises(errors.InputError, match="as it is"):
+    with pytest.raises(errors.InputError, match="is a URL already"):
         client.upload("https://example.com/a.jpg")
 
 

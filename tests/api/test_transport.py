@@ -111,7 +111,7 @@ def test_a_redirect_without_end_ends(tmp_path):
     with Server(lambda asked: reply(302, b"", {"Location": asked.path + "x"})) as server:
         with transport_to(server.url) as transport:
             done = Prediction("m", {}, "x", "succeeded", "/output.bin")
-            with pytest.raises(errors.DeliveryError, match="without end"):
+            with pytest.raises(errors.DeliveryError, match="Too many redirects"):
                 Calls(transport.settings, transport).deliver(done, MediaStore(tmp_path))
     assert len(server.asked) < 10
 
@@ -121,7 +121,7 @@ def test_a_redirect_into_a_network_or_to_a_file_is_refused(tmp_path):
         with Server(lambda _, to=location: reply(302, b"", {"Location": to})) as server:
             with transport_to(server.url) as transport:
                 done = Prediction("m", {}, "x", "succeeded", "/output.bin")
-                with pytest.raises(errors.DeliveryError, match="address"):
+                with pytest.raises(errors.DeliveryError, match="returned a"):
                     Calls(transport.settings, transport).deliver(done, MediaStore(tmp_path))
 
 

@@ -199,7 +199,7 @@ def test_the_slots_of_a_process_that_is_gone_come_back_one_window_later():
     ledger.take(0.0, WALL, 77, ANSWER_WITHIN)
     ledger.take(0.0, WALL, 77, ANSWER_WITHIN)
     assert isinstance(ledger.take(5.0, WALL, 1, ANSWER_WITHIN), float)
-    ledger.bury(77, 5.0)
+    ledger.release_dead(77, 5.0)
     assert isinstance(ledger.take(14.9, WALL, 1, ANSWER_WITHIN), float)
     assert isinstance(ledger.take(15.1, WALL, 1, ANSWER_WITHIN), int)
 
