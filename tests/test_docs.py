@@ -7,7 +7,6 @@ import re
 import sys
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,6 +29,13 @@ PAGES = [
 LINK = re.compile(
     r"(?<!!)\[[^\]]*\]\(([^)#\s]+)[^)]*\)|!\[[^\]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"#]+)\""
 )
+
+
+def read_notebook(path):
+    """Return a notebook as nbformat reads it, whose import takes two seconds of processor time."""
+    import nbformat
+
+    return nbformat.read(path, as_version=4)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +157,7 @@ OF_A_MACHINE = re.compile(
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_kept_notebook_is_small_whole_and_holds_nothing_of_a_machine(path):
     assert path.stat().st_size < 1_000_000
-    book = nbformat.read(path, as_version=4)
+    book = read_notebook(path)
     code = [cell for cell in book.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     kept = json.dumps([cell.outputs for cell in code])
@@ -162,7 +168,7 @@ def test_a_kept_notebook_is_small_whole_and_holds_nothing_of_a_machine(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_one_line_of_a_notebook_switches_to_the_real_service(path):
     """And no other line needs the emulator without asking whether it is there."""
-    book = nbformat.read(path, as_version=4)
+    book = read_notebook(path)
     code = [cell.source for cell in book.cells if cell.cell_type == "code"]
     assert code[0].endswith("service = pruna_nb.use_emulator()")
     later = "\n".join(code[1:])

@@ -5,6 +5,9 @@ pressed again; a button is waited for until it is enabled; everything of Jupyter
 temporary folder, so that nobody's settings count; the page may ask nobody but this machine.
 """
 
+# nbformat is imported where it is used: with its grammars of addresses it takes two seconds of
+# processor time, and every process that shares the tests reads this file.
+
 from __future__ import annotations
 
 import json
@@ -19,7 +22,6 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from tests.conftest import BROWSER_FLAGS
@@ -95,7 +97,9 @@ class Book:
         raise AssertionError(f"the saved notebook does not hold {holds!r}")
 
     def outputs(self):
-        """Give the saved notebook's outputs, as one text."""
+        """Return the saved notebook's outputs, as one text."""
+        import nbformat
+
         book = nbformat.read(self.path, as_version=4)
         return json.dumps([cell.get("outputs", []) for cell in book.cells])
 
@@ -115,6 +119,8 @@ class Lab:
 
     def write(self, name, *sources):
         """Write a notebook of code cells."""
+        import nbformat
+
         cells = [nbformat.v4.new_code_cell(source) for source in sources]
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
         book = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
@@ -124,6 +130,8 @@ class Lab:
 
     def copy(self, book, name, *, trusted):
         """Copy a saved notebook, so that no kernel knows its widgets; trust goes by content."""
+        import nbformat
+
         copy = nbformat.read(book.path, as_version=4)
         if not trusted:
             copy.cells.append(nbformat.v4.new_markdown_cell("Somebody else wrote this."))
