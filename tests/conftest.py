@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def _spread_labs(items):
-    """Put the files that drive JupyterLab apart, so that seldom two of them run at once.
+    """Separate the files that drive JupyterLab, so that seldom two of them run at once.
 
     Processes that share the tests take them by files, in order; each JupyterLab keeps the
     machine busy, where most other tests wait.
@@ -84,7 +84,7 @@ def pytest_runtest_makereport(item):
 
 @pytest.fixture(scope="session")
 def chromium():
-    """Give the path of Debian's Chromium."""
+    """Return the path of Debian's Chromium."""
     if CHROMIUM is None:
         pytest.skip(NO_CHROMIUM)
     return CHROMIUM
@@ -92,7 +92,7 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def drivers():
-    """Give Playwright's drivers for the tests of a file.
+    """Return Playwright's drivers for the tests of a file.
 
     Playwright starts but once in a process at a time, and holds its event loop meanwhile.
     """
@@ -104,7 +104,7 @@ def drivers():
 
 @pytest.fixture(scope="module")
 def browser(drivers, chromium):
-    """Give a Chromium for the tests of a file."""
+    """Return a Chromium for the tests of a file."""
     opened = drivers.chromium.launch(executable_path=chromium, headless=True, args=BROWSER_FLAGS)
     yield opened
     opened.close()
@@ -119,7 +119,7 @@ def own_catalogue(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def own_settings(monkeypatch, tmp_path):
-    """Give each test settings, cache, limits and keyring of its own."""
+    """Isolate each test: settings, cache, limits and keyring of its own."""
     for name in [name for name in os.environ if name.startswith("PRUNA_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PRUNA_NB_CACHE_DIR", str(tmp_path / "cache"))

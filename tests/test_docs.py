@@ -32,7 +32,7 @@ LINK = re.compile(
 
 
 def read_notebook(path):
-    """Return a notebook as nbformat reads it, whose import takes two seconds of processor time."""
+    """Return a notebook, read by nbformat: its import takes over a second of processor time."""
     import nbformat
 
     return nbformat.read(path, as_version=4)

@@ -5,7 +5,7 @@ pressed again; a button is waited for until it is enabled; everything of Jupyter
 temporary folder, so that nobody's settings count; the page may ask nobody but this machine.
 """
 
-# nbformat is imported where it is used: with its grammars of addresses it takes two seconds of
+# nbformat is imported where it is used: with its grammars of addresses it takes over a second of
 # processor time, and every process that shares the tests reads this file.
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Book:
         raise AssertionError(f"{until} is not there after {BUSY_SECONDS} s; the page says: {said}")
 
     def _appears(self, until, cell, prompt, end):
-        """Tell whether something appears, before an idle kernel tells that the key was lost."""
+        """Whether something appears, before an idle kernel tells that the key was lost."""
         idle_since = None
         while time.monotonic() < end:
             if self.page.locator(until).first.is_visible():
@@ -249,7 +249,7 @@ def _wait_until_up(server, url, log):
 
 @pytest.fixture(scope="session")
 def _profile(tmp_path_factory):
-    """Give the folder where Chromium keeps JupyterLab's compiled scripts: they take seconds."""
+    """Return the folder where Chromium keeps JupyterLab's compiled scripts: they take seconds."""
     return tmp_path_factory.mktemp("profile")
 
 
@@ -264,7 +264,7 @@ def _window(drivers, chromium, _profile):
 
 @pytest.fixture
 def lab(_jupyter, _window):
-    """Give a JupyterLab to open notebooks in; it asks nothing of any other host.
+    """Return a JupyterLab to open notebooks in; it asks nothing of any other host.
 
     SHOTS names the folder that photographs go to, where somebody wants to look at them.
     """

@@ -85,7 +85,7 @@ class Case:
 
 
 def prompts(count=ROWS):
-    """Give a frame of prompts that are all different."""
+    """Return a frame of prompts that are all different."""
     return pd.DataFrame({"prompt": [f"thing {number}" for number in range(count)]})
 
 
@@ -99,7 +99,7 @@ def generate(frame, **more):
 
 @contextlib.contextmanager
 def settings_for(url, **more):
-    """Have folders, key and address of a case's own."""
+    """Set up folders, key and address of a case's own."""
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         pruna_nb.configure(
@@ -167,7 +167,7 @@ def on_emulator(faults=None, *, timeout=None, rows=ROWS, fields=None, ours=None,
 
 
 def some(name, **more):
-    """Have a fault hit some rows in the middle of the batch."""
+    """Return the option that lets a fault hit some rows in the middle of the batch."""
     return {name: {"first": SOME, "after": 6, **more}}
 
 

@@ -50,7 +50,7 @@ class Told:
             self.prompts |= {json.loads(entry.request)["prompt"] for entry in gone}
 
     def result(self, service, first, second, error=None):
-        """Give the case's result, the rows that were paid for twice counted one by one."""
+        """Return the case's result, the rows that were paid for twice counted one by one."""
         untold = set(service.twice) - self.prompts
         if untold:
             raise AssertionError(f"paid twice and not told: {sorted(untold)[:5]}")
@@ -284,7 +284,7 @@ def index_damaged(service, first, stack):
 
 
 def index_of_a_later_release(service, first, stack):
-    """Give the database a version that this release does not know, try it, and take it back."""
+    """Write a version that this release does not know into the database, run, and restore it."""
     del first, stack
     folder = pruna_nb.settings.current().cache_dir
     database_of(folder).close()

@@ -50,7 +50,7 @@ for number in range(int(sys.argv[1])):
 
 @contextlib.contextmanager
 def place(url, **more):
-    """Have folders of its own, and an environment for children that names them."""
+    """Make folders of its own, and an environment for children that names them."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         yield (
             Path(folder),

@@ -79,7 +79,7 @@ def closed(_, child):
 
 
 def taken(out):
-    """Have links and files of somebody else under the names of outputs and table."""
+    """Place links and files of somebody else under the names of outputs and table."""
     for name in ("00.jpg", "rows.csv"):
         theirs = out.parent / f"theirs-{name}"
         theirs.write_bytes(THEIRS)

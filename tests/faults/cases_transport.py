@@ -104,7 +104,7 @@ def behind_a_proxy(server):
 
 @contextlib.contextmanager
 def environment(**variables):
-    """Have variables in the environment."""
+    """Set variables in the environment for a while."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -61,7 +61,7 @@ class Figures:
     database_bytes: int = 0
 
     def at(self, part):
-        """Give the memory in MiB when a part of the rows was done."""
+        """Return the memory in MiB when a part of the rows was done."""
         return next((rss for done, rss in self.rss if done >= part * self.rows), self.rss[-1][1])
 
 
@@ -108,7 +108,7 @@ def run(rows, folder):
 
 
 def _warm_up(frame):
-    """Have everything imported and open that a first run opens."""
+    """Import and open all that a first run opens."""
     frame.head(1).assign(prompt="warm up").pruna.generate("prompt", progress=False)
     threading.active_count()
 

@@ -75,7 +75,7 @@ class Course:
 
 @contextlib.contextmanager
 def folders():
-    """Have a cache and a state folder, and orders for a child that name them."""
+    """Make a cache and a state folder, and orders for a child that name them."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         yield {
             "cache_dir": f"{folder}/cache",
@@ -85,7 +85,7 @@ def folders():
 
 
 def names(count):
-    """Give prompts that are all different."""
+    """Return prompts that are all different."""
     return [f"thing {number}" for number in range(count)]
 
 
@@ -98,7 +98,7 @@ def announced(orders):
 
 
 def course_of(service, orders, last, kills, **more):
-    """Put together what service and journal say."""
+    """Return a result from what service and journal say."""
     entries = Journal(Path(orders["cache_dir"]), orders["base_url"]).entries()
     known = {entry.prediction_id for entry in entries}
     charged = [row["id"] for row in service.accepted]

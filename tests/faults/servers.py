@@ -29,7 +29,7 @@ class Reset:
 
 
 class Hang:
-    """Say nothing more, as long as the client waits; some bytes may go first."""
+    """Send nothing more, as long as the client waits; some bytes may go first."""
 
     def __init__(self, first=b""):
         self.first = first
@@ -43,7 +43,7 @@ class Stream:
 
 
 def reply(status=200, content=b"", headers=None, *, length=None):
-    """Give the bytes of an answer; content is bytes, text or what becomes JSON."""
+    """Return the bytes of an answer; content is bytes, text or what becomes JSON."""
     headers = dict(headers or {})
     if isinstance(content, str):
         content = content.encode()
@@ -94,7 +94,7 @@ class Server:
             thread.join(10)
 
     def paths(self, method=None):
-        """Give the paths that were asked for."""
+        """Return the paths that were asked for."""
         return [asked.path for asked in self.asked if method in (None, asked.method)]
 
     def _accept(self):
@@ -183,7 +183,7 @@ class TwinServer(Server):
 
 
 def free_port():
-    """Give a port on which nobody listens."""
+    """Return a port on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
 

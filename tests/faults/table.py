@@ -35,7 +35,7 @@ RULE = "| --- | --- | --- | --- | --- | --- |"
 
 
 def line(case, found):
-    """Give one row of the table."""
+    """Return one row of the table."""
     sees = found.sees.replace("|", "\\|")
     told = min(found.told, found.paid_twice)
     return f"| {case.name} | {found.rows} | {found.lost} | {found.paid_twice} | {told} | {sees} |"

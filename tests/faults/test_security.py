@@ -57,7 +57,7 @@ def files_with(folder, secret):
 
 
 def everything_shown(out):
-    """Give all that a frame of results shows or writes, as one text."""
+    """Return all that a frame of results shows or writes, as one text."""
     texts = [repr(out), out.to_csv(), out.to_html(), str(out.attrs), out.to_json(), repr(out.attrs)]
     texts += [repr(pruna_nb.journal().to_dict()), pruna_nb.journal().to_html()]
     grid = out.pruna.grid()

@@ -20,7 +20,7 @@ from tests.faults.cases import generate
 
 
 def let_no_file_grow():
-    """Have every disk full for this process alone."""
+    """Make every disk seem full to this process alone."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
 

@@ -11,7 +11,7 @@ from tests.helpers.runs import soon
 
 @pytest.fixture(autouse=True)
 def own_files(monkeypatch):
-    """Give each test databases and limits of its own, and close their files after it."""
+    """Isolate each test: databases and limits of its own, whose files are closed after it."""
     databases, limits = {}, {}
     monkeypatch.setattr(database, "_DATABASES", databases)
     monkeypatch.setattr(throttle, "_THROTTLES", limits)

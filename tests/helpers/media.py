@@ -24,7 +24,7 @@ AVIF = base64.b64decode(
 
 
 def picture(format_="JPEG", size=(96, 64), seed=0):
-    """Give a picture of noise, so that every part of the file holds something."""
+    """Return a picture of noise, so that every part of the file holds something."""
     if format_ == "AVIF":
         return AVIF
     noise = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), dtype="uint8")
@@ -34,13 +34,13 @@ def picture(format_="JPEG", size=(96, 64), seed=0):
 
 
 def box(name, content):
-    """Give one box of an mp4 file."""
+    """Return one box of an mp4 file."""
     return struct.pack(">I4s", 8 + len(content), name) + content
 
 
 @functools.cache
 def clip(format_="mp4", codec="mpeg4", frames=4, **options):
-    """Give a video of a few frames of 64 x 48 pixels, half a second at most."""
+    """Return a video of a few frames of 64 x 48 pixels, half a second at most."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=format_, options=options) as container:
         stream = container.add_stream(codec, rate=8)
@@ -56,7 +56,7 @@ def clip(format_="mp4", codec="mpeg4", frames=4, **options):
 
 @functools.cache
 def sound(format_="wav", codec="pcm_s16le"):
-    """Give a quarter of a second of silence."""
+    """Return a quarter of a second of silence."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=format_) as container:
         stream = container.add_stream(codec, rate=48000)
@@ -71,17 +71,17 @@ def sound(format_="wav", codec="pcm_s16le"):
 
 
 def mp4():
-    """Give a short mp4 file."""
+    """Return a short mp4 file."""
     return clip()
 
 
 def iso(major, *brands):
-    """Give the head of an ISO file of some brands, with nothing behind it."""
+    """Return the head of an ISO file of some brands, with nothing behind it."""
     return box(b"ftyp", major + bytes(4) + b"".join(brands)) + bytes(80)
 
 
 def zip_of(members, method=zipfile.ZIP_STORED):
-    """Give an archive of names and bytes."""
+    """Return an archive of names and bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, content in members.items():

@@ -57,5 +57,5 @@ def end_predictions(service):
 
 
 def prompts(count, start=0):
-    """Give prompts that are all different."""
+    """Return prompts that are all different."""
     return [f"thing {number}" for number in range(start, start + count)]
