@@ -1,4 +1,4 @@
-"""The command line: ``pruna-nb demo``, ``pruna-nb generate``, ``pruna-nb emulator``."""
+"""The command line: ``pruna-nb`` (or ``python -m pruna_nb``) and its commands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.arguments import Problems, whole
-from pruna_nb.batch.options import read_options
+from pruna_nb.batch.options import OPTION_NAMES, read_options
 from pruna_nb.catalog import find_model
 from pruna_nb.console import say
 from pruna_nb.errors import InputError, PrunaError, UnknownModelError
@@ -22,26 +22,23 @@ from pruna_nb.errors import InputError, PrunaError, UnknownModelError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_OPTIONS = {
-    "background": None,
-    "cache": "--cache",
-    "max_cost_usd": "--max-cost",
-    "model": "--model",
-    "on_lost": "--on-lost",
-    "prefix": "--prefix",
-    "progress": "--quiet",
-    "prompt": "--prompt",
-    "prompt_col": "--prompt-col",
-    "samples": "--samples",
-    "timeout": "--timeout",
-    "unchecked": "--unchecked",
-}
-"""What `df.pruna.generate` takes beside the model's fields, and the option for it, if any."""
+GENERATE_ARGUMENTS = (
+    "model",
+    "prefix",
+    "prompt",
+    "prompt_col",
+    "samples",
+    "unchecked",
+    *OPTION_NAMES,
+)
+"""What `df.pruna.generate` takes beside the model's fields."""
+_FLAGS = {"background": None, "max_cost_usd": "--max-cost", "progress": "--quiet"}
+"""Those whose option has another name here, or that have none."""
 _INTERRUPTED = 130
 """The exit code by Ctrl-C: 128 and the signal's number, as shells have it."""
 # Names that are words too ("the model", "a prompt") are meant only where something is set.
 _NAMED = re.compile(
-    r"\b(max_cost_usd|prompt_col|on_lost|(?:cache|model|prefix|prompt|samples|timeout|unchecked)(?==))"
+    rf"\b({'|'.join(name if '_' in name else f'{name}(?==)' for name in GENERATE_ARGUMENTS)})"
     r"(=?)([^\s,.;)]*(?:\.\d+)?)"
 )
 
@@ -87,10 +84,15 @@ def _with_options(text: str) -> str:
 
     def option(found: re.Match[str]) -> str:
         name, is_set, value = found.groups()
-        given = str(_OPTIONS[name])
-        return f"{given} {value}" if is_set and value not in ("", "True") else given
+        flag = _flag(name) or name
+        return f"{flag} {value}" if is_set and value not in ("", "True") else flag
 
     return _NAMED.sub(option, text)
+
+
+def _flag(name: str) -> str | None:
+    """Return the option that sets an argument of `df.pruna.generate`; None if there is none."""
+    return _FLAGS.get(name, f"--{name.replace('_', '-')}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -126,18 +128,23 @@ def _add_generate(commands: Any) -> None:
         "(143 by SIGTERM, 129 by SIGHUP): what is done is there, and the same command goes on.",
     )
     make.add_argument(
-        "table", help="a .csv, .tsv, .jsonl, .ndjson, .json or .txt file (each also .gz), or "
+        "table",
+        help="a .csv, .tsv, .jsonl, .ndjson, .json or .txt file (each also .gz), or "
         ".xlsx or .parquet",
-    )  # fmt: skip
+    )
     make.add_argument("--prompt-col", metavar="COLUMN", help="the column of prompts")
     make.add_argument("--prompt", metavar="TEMPLATE", help='such as "a {color} {thing}"')
     make.add_argument("--model", default="p-image", help="default: %(default)s")
     make.add_argument(
-        "--set", action="append", default=[], metavar="FIELD=VALUE", dest="fields",
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        dest="fields",
         help="a field for all rows; seed_col=NAME takes it from a column; a secret such as "
         "hf_api_token is read from the environment (hf_api_token=env:HF_TOKEN) or asked for "
         "(hf_api_token=-); may be repeated",
-    )  # fmt: skip
+    )
     make.add_argument(
         "--samples", type=_number, default=1, metavar="N", help="outputs for each row (default: 1)"
     )
@@ -145,34 +152,47 @@ def _add_generate(commands: Any) -> None:
         "--out", default="out", metavar="FOLDER", help="for files and table (default: out)"
     )
     make.add_argument(
-        "--max-cost", "--max-cost-usd", type=_number, metavar="USD", help="refuse to start above it"
+        "--max-cost",
+        "--max-cost-usd",
+        dest="max_cost_usd",
+        type=_number,
+        metavar="USD",
+        help="refuse to start above it",
     )
     make.add_argument(
-        "--cache", metavar="{use,refresh,off}", default="use",
+        "--cache",
+        metavar="{use,refresh,off}",
+        default="use",
         help="take outputs that are there (the default), or pay for new ones and keep them for "
         "later runs, or not",
-    )  # fmt: skip
+    )
     make.add_argument(
-        "--on-lost", metavar="{report,resend}", default="report",
+        "--on-lost",
+        metavar="{report,resend}",
+        default="report",
         help="what to do when an answer was lost, which may have been charged: say so in its row "
         "(the default), or send it again at once",
-    )  # fmt: skip
+    )
     make.add_argument(
-        "--timeout", type=_number, metavar="SECONDS", help="a prediction may take (default: 10 "
-        "minutes for pictures, an hour for videos)",
-    )  # fmt: skip
+        "--timeout",
+        type=_number,
+        metavar="SECONDS",
+        help="a prediction may take (default: 10 minutes for pictures, an hour for videos)",
+    )
     make.add_argument(
         "--prefix", default="", help="what the names of the results' columns begin with"
     )
     make.add_argument(
-        "--no-escape-formulas", action="store_false", dest="escape_formulas",
+        "--no-escape-formulas",
+        action="store_false",
+        dest="escape_formulas",
         help="write cells that begin with =, +, - or @ to CSV and TSV as they are; by default an "
         "apostrophe goes before them, so that a spreadsheet does not compute them, and is taken "
         "off when this command reads the table again",
-    )  # fmt: skip
+    )
     make.add_argument("--dry-run", action="store_true", help="say what it would do and cost")
     make.add_argument("--unchecked", action="store_true", help="send fields not in the catalogue")
-    make.add_argument("--quiet", action="store_true", help="no bar")
+    make.add_argument("--quiet", action="store_false", dest="progress", help="no progress bar")
     make.set_defaults(run=_generate)
 
 
@@ -190,14 +210,8 @@ def _generate(asked: argparse.Namespace) -> int:
     problems = Problems()
     fields = _fields(asked, problems)
     samples = problems.read(whole, "samples", asked.samples, instead=1)
-    how = read_options(
-        problems,
-        cache=asked.cache,
-        on_lost=asked.on_lost,
-        timeout=asked.timeout,
-        max_cost_usd=asked.max_cost,
-        progress=not asked.quiet,
-    )
+    given = {name: value for name, value in vars(asked).items() if name in OPTION_NAMES}
+    how = read_options(problems, **given)
     is_misused = bool(problems)
     call = {
         "model": asked.model,
@@ -208,16 +222,10 @@ def _generate(asked: argparse.Namespace) -> int:
         "cache": how.cache,
         **fields,
     }
-    options = {
-        "prefix": asked.prefix,
-        "on_lost": how.on_lost,
-        "timeout": how.timeout,
-        "max_cost_usd": how.max_cost_usd,
-        "progress": how.progress,
-    }
+    options = {name: getattr(how, name) for name in given if name != "cache"}
     try:
         out = None if asked.dry_run else asked.out
-        command = prepare(asked.table, out, call, options, problems)
+        command = prepare(asked.table, out, call, {"prefix": asked.prefix, **options}, problems)
     except PrunaError as error:
         if not is_misused:
             raise
@@ -227,7 +235,7 @@ def _generate(asked: argparse.Namespace) -> int:
 
 
 def _number(text: str) -> Decimal | str:
-    """Read a number; what is none is told with all else that is wrong."""
+    """Read a number; other text is reported later, with all else that is wrong."""
     try:
         return Decimal(text)
     except InvalidOperation:
@@ -258,10 +266,9 @@ def _field(text: str, model: str = "p-image") -> tuple[str, Any]:
     if not found or not name.isidentifier():
         shown = re.split(r"\W", text)[0]  # what follows may be a secret
         raise InputError(f"--set takes FIELD=VALUE, such as seed=7; not {shown!r}...")
-    if name in _OPTIONS:
-        instead = _OPTIONS[name]
-        say_instead = f"; use {instead}" if instead else ""
-        raise InputError(f"{name} is no field of a model{say_instead}")
+    if name in GENERATE_ARGUMENTS:
+        instead = f"; use {_flag(name)}" if _flag(name) else ""
+        raise InputError(f"{name} is not a model field{instead}")
     if name.endswith("_col"):
         return name, value
     if _is_secret(name, model):

@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.console import say
 from pruna_nb.settings import configure
 from pruna_nb.settings.handover import EMULATOR_KEY
 from pruna_nb.tables.files import read_table
@@ -40,9 +41,7 @@ def demo(out: str) -> int:
 
     folder = Path(out).absolute()
     prompts = read_table(str(files("pruna_nb") / "prompts.csv"))
-    print(
-        "An emulator of P-API runs on this machine: no key, no cost, no picture of a real model.\n"
-    )
+    say("An emulator of P-API runs on this machine: no key, no cost, no picture of a real model.\n")
     with (
         running(limits=_PICTURE_LIMIT, latency=(0.3, 0.9)) as service,
         configure(
@@ -53,8 +52,8 @@ def demo(out: str) -> int:
         ),
     ):
         how = {"aspect_ratio_col": "aspect_ratio", "seed_col": "seed"}
-        print(f"{len(prompts)} prompts, before anything is spent:")
-        print(f"  {prompts.pruna.estimate('prompt', **how)}\n")
+        say(f"{len(prompts)} prompts, before anything is spent:")
+        say(f"  {prompts.pruna.estimate('prompt', **how)}\n")
         pictures = prompts.pruna.generate("prompt", **how)
         before = service.charged
         _show(pictures)
@@ -62,9 +61,9 @@ def demo(out: str) -> int:
         sheet = grid.save(folder / "sheet.png")
         page = grid.save(folder / "index.html")
         pictures.to_csv(folder / "pictures.csv", index=False)
-        print("\nThe same again: everything is there already, so nothing is sent or paid.")
+        say("\nThe same again: everything is there already, so nothing is sent or paid.")
         prompts.pruna.generate("prompt", **how)
-        print(f"Charged by the emulator: {before} predictions, then {service.charged - before}.\n")
+        say(f"Charged by the emulator: {before} predictions, then {service.charged - before}.\n")
     _what_next(folder, sheet[0], page[0])
     return int((pictures["status"] != "succeeded").any())
 
@@ -126,11 +125,11 @@ def _end_idle_workers() -> None:
 
 def _show(pictures: Any) -> None:
     columns = ["prompt", "aspect_ratio", "status", "seconds", "cost_usd", "cached"]
-    print(pictures[columns].to_string(max_rows=8, max_colwidth=40, float_format="{:.3f}".format))
+    say(pictures[columns].to_string(max_rows=8, max_colwidth=40, float_format="{:.3f}".format))
 
 
 def _what_next(folder: Path, sheet: Path, page: Path) -> None:
-    print(
+    say(
         f"Look at:   {sheet}\n"
         f"           {page}   (in a browser: click a picture, arrows, Esc)\n"
         f"The table: {folder / 'pictures.csv'}\n\n"

@@ -12,10 +12,12 @@
 
 from __future__ import annotations
 
+import argparse
 import keyword
 import math
 import shlex
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -32,7 +34,7 @@ from pruna_nb.templates import BRACES, is_empty, parse
 from pruna_nb.text import counted, did_you_mean, near_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from pruna_nb.catalog import Field, Model
     from pruna_nb.show import Grid
@@ -55,6 +57,7 @@ _USAGE = """\
 %pruna cost             what was spent: this session, 24 hours, 30 days"""
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
+_AXES = frozenset({"seed", "aspect_ratio"})
 _SWITCHES = frozenset({"estimate", "quiet", "unchecked"})
 _OPTIONS = frozenset({"model", "out", "max_cost_usd", "size", *_SWITCHES})
 
@@ -72,7 +75,7 @@ def fill_prompt(prompt: str, variables: Mapping[str, Any]) -> str:
     Raises
     ------
     InputError
-        If there is no such variable, if it is empty, or no text, number or date.
+        If there is no such variable, if it is empty, or not text, a number or a date.
 
     Examples
     --------
@@ -94,151 +97,151 @@ def _variable(name: str, variables: Mapping[str, Any]) -> Any:
     return value
 
 
-class Arguments:
-    """What stands behind ``%%pruna``: options of the magic, and fields of the model.
+@dataclass(slots=True)
+class _Options:
+    """The options of one ``%%pruna``; the fields are in the types that the model takes."""
 
-    Parameters
-    ----------
-    line : str
-        As it was typed.
+    model: Model
+    fields: dict[str, Any]
+    out: str
+    max_cost_usd: float | None
+    size: int
+    estimate: bool
+    quiet: bool
+    unchecked: bool
+
+
+def read_options_line(line: str, problems: Problems) -> _Options:
+    """Read the options behind ``%%pruna``; what is wrong with them is noted, all at once."""
+    values: dict[str, list[str | None]] = {}
+    with problems.noted():
+        values = _values_by_name(line)
+    options = {name: texts[-1] or "" for name, texts in values.items() if name in _OPTIONS}
+    unchecked = "unchecked" in options
+    model = read_model(options.get("model") or "p-image", problems, unchecked=unchecked)
+    wrong: list[str] = []
+    fields = _fields(values, model, wrong, unchecked=unchecked)
+    out = options.get("out") or OUT
+    if not out.isidentifier() or keyword.iskeyword(out):
+        wrong.append(f"--out {out!r} is not a variable name.")
+    max_cost_usd = _positive("max_cost_usd", options, math.inf, wrong)
+    # The grid is shown when all is paid for: what it would refuse is refused here.
+    size = _positive("size", options, SIZE_AT_MOST, wrong, least=SIZE_AT_LEAST)
+    if wrong:
+        head = "The options of %%pruna are wrong; nothing was sent:"
+        problems.add(InputError(wrong[0] if len(wrong) == 1 else listed(head, wrong), wrong))
+    switches = {name: name in options for name in _SWITCHES}
+    return _Options(model, fields, out, max_cost_usd, int(size or 256), **switches)
+
+
+def _values_by_name(line: str) -> dict[str, list[str | None]]:
+    """Return the values of each option that is there; None for one without a value.
 
     Raises
     ------
     InputError
-        If an option is not known or lacks its value; all problems at once.
-
-    Attributes
-    ----------
-    options : dict of str to str
-        The magic's own.
-    fields : dict of str to object
-        The model's, in the types that it takes.
+        If the line cannot be read, or a word belongs to no option.
     """
-
-    def __init__(self, line: str, problems: Problems | None = None) -> None:
-        found = Problems() if problems is None else problems
-        pairs: list[tuple[str, Any]] = []
-        with found.noted():
-            pairs = _joined(_pairs(line))
-        self.options = {name: value for name, value in pairs if name in _OPTIONS}
-        self.unchecked = "unchecked" in self.options
-        named = self.options.get("model") or "p-image"
-        self.model = read_model(named, found, unchecked=self.unchecked)
-        self.fields: dict[str, Any] = {}
-        names = [name for name, _ in pairs]
-        wrong = [
-            f"--{_dashed(name)} is given twice."
-            for name in dict.fromkeys(names)
-            if names.count(name) > 1 and not self._is_list(name)
-        ]
-        for name, text in pairs:
-            if name in _OPTIONS:
-                if (text is None) != (name in _SWITCHES) or text == "":
-                    verb = "takes no" if name in _SWITCHES else "needs a"
-                    wrong.append(f"--{_dashed(name)} {verb} value.")
-                continue
-            field = self.model.fields.get(name)
-            if field is None and self.model.known and not self.unchecked:
-                wrong.append(_unknown(self.model, name))
-            else:
-                self._take(field, name, text, wrong)
-        self.out = self.options.get("out") or OUT
-        if not self.out.isidentifier() or keyword.iskeyword(self.out):
-            wrong.append(f"--out {self.out!r} is no variable's name.")
-        self.max_cost_usd = self._number("max_cost_usd", math.inf, wrong)
-        # The grid is shown when all is paid for: what it would refuse is refused here.
-        self.size = int(self._number("size", SIZE_AT_MOST, wrong, least=SIZE_AT_LEAST) or 256)
-        if wrong:
-            head = "The options of %%pruna are wrong; nothing was sent:"
-            found.add(InputError(wrong[0] if len(wrong) == 1 else listed(head, wrong), wrong))
-        if problems is None:
-            found.check()
-
-    def _is_list(self, name: str) -> bool:
-        field = self.model.fields.get(name)
-        return field is not None and field.type == "array"
-
-    def _take(self, field: Field | None, name: str, text: str | None, problems: list[str]) -> None:
-        if field is not None and field.type == "boolean":
-            self.fields[name] = text is None or _switch(text)
-        elif not text:
-            problems.append(f"--{_dashed(name)} needs a value.")
-        elif name == "seed":
-            self.fields[name] = text
-        elif name == "aspect_ratio":
-            self.fields[name] = [part.strip() for part in text.split(",") if part.strip()]
-        elif field is not None and field.type == "array":
-            self.fields.setdefault(name, []).append(_number(text, field.item_type))
-        else:
-            kind = None if field is None else str(field.type)
-            kinds = [type(each) for each in (field.choices if field is not None else ())]
-            self.fields[name] = text if str in kinds else _number(text, kind)
-
-    def _number(
-        self, name: str, most: float, wrong: list[str], *, least: float = 0.0
-    ) -> float | None:
-        """Return one of the magic's own options, all of which are above zero, as a number."""
-        text = self.options.get(name)
-        if not text:  # told already, where it was given without a value
-            return None
-        value = _number(text, "number")
-        # A limit that is no number holds nothing back: no sum is above it.
-        if isinstance(value, str) or not 0 < value < math.inf:
-            wrong.append(f"--{_dashed(name)} takes a number above 0, not {text!r}.")
-            return None
-        if not least <= value <= most:
-            wrong.append(f"--{_dashed(name)} {text} is out of range: {least:,} to {most:,}.")
-            return None
-        return float(value)
-
-
-def _pairs(line: str) -> list[tuple[str, Any]]:
-    """Return options with their values; None for one that has none."""
     try:
         words = shlex.split(line)
     except ValueError as error:
         raise InputError(f"The options cannot be read: {error}.") from None
-    pairs: list[tuple[str, Any]] = []
-    for word in words:
-        if word.startswith("--"):
-            name, found, value = word[2:].partition("=")
-            pairs.append((name.replace("-", "_"), value if found else None))
-        elif pairs and pairs[-1][1] is None and pairs[-1][0] not in _SWITCHES:
-            pairs[-1] = (pairs[-1][0], word)
-        elif pairs and pairs[-1][0] in {"seed", "aspect_ratio"}:
-            pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]},{word}")
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    # Any field of any model is an option, so those are declared that the line has.
+    for flag in dict.fromkeys(word.partition("=")[0] for word in words):
+        name = flag[2:].replace("-", "_")
+        if not flag.startswith("--") or not name:
+            continue
+        if name in _SWITCHES:
+            parser.add_argument(flag, dest=name, action="append_const", const="on")
         else:
-            raise InputError(f"{word!r} belongs to no option; prompts stand below, one a line.")
-    return pairs
+            count = "*" if name in _AXES else "?"
+            parser.add_argument(flag, dest=name, action="append", nargs=count)
+    try:
+        parsed, others = parser.parse_known_args(words)
+    except argparse.ArgumentError as error:  # a switch with a value
+        raise InputError(f"{error.argument_name} takes no value.") from None
+    if others:
+        msg = f"Unexpected {others[0]!r}. Put prompts on the lines below, one per line."
+        raise InputError(msg)
+    values: dict[str, list[str | None]] = {}
+    for name, texts in vars(parsed).items():
+        if texts is not None:
+            parts = (
+                [part for text in texts for part in (text or [None])] if name in _AXES else texts
+            )
+            values[name] = parts
+    return values
 
 
-def _joined(pairs: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    """Join values of an axis that were given one by one, as in ``--seed 1 --seed 2``."""
-    joined: list[tuple[str, Any]] = []
-    for axis in ("seed", "aspect_ratio"):
-        values = [value for name, value in pairs if name == axis]
-        missing = any(value is None for value in values)
-        joined += [(axis, None if missing else ",".join(values))] if values else []
-    return joined + [pair for pair in pairs if pair[0] not in {"seed", "aspect_ratio"}]
+def _fields(
+    values: Mapping[str, list[str | None]], model: Model, wrong: list[str], *, unchecked: bool
+) -> dict[str, Any]:
+    """Return the model's fields, and note what is wrong with any of the options."""
+    fields: dict[str, Any] = {}
+    for name, texts in values.items():
+        field = model.fields.get(name)
+        is_list = field is not None and field.type == "array"
+        if len(texts) > 1 and not is_list and name not in _AXES:
+            wrong.append(f"--{_dashed(name)} is given twice.")
+        if name in _SWITCHES:
+            continue
+        if field is None and name not in _OPTIONS and model.known and not unchecked:
+            near = near_names(name, [*model.fields, *_OPTIONS])
+            meant = did_you_mean([f"--{_dashed(option)}" for option in near])
+            wrong.append(f"--{_dashed(name)}: {model.name} has no such field.{meant}")
+        elif field is not None and field.type == "boolean":
+            fields[name] = _switch(texts[-1])
+        elif not all(texts):
+            wrong.append(f"--{_dashed(name)} needs a value.")
+        elif name not in _OPTIONS:
+            fields[name] = _field_value(field, name, [text for text in texts if text])
+    return fields
+
+
+def _field_value(field: Field | None, name: str, texts: list[str]) -> Any:
+    """Return a field's value in its type; what does not fit is left to the catalogue's check."""
+    if name == "seed":
+        return ",".join(texts)
+    if name == "aspect_ratio":
+        return [part.strip() for part in ",".join(texts).split(",") if part.strip()]
+    if field is not None and field.type == "array":
+        return [_number(text, field.item_type) for text in texts]
+    kind = None if field is None else str(field.type)
+    choices = [type(choice) for choice in (field.choices if field is not None else ())]
+    return texts[-1] if str in choices else _number(texts[-1], kind)
+
+
+def _positive(
+    name: str, options: Mapping[str, str], most: float, wrong: list[str], *, least: float = 0.0
+) -> float | None:
+    """Return one of the magic's own options, all of which are above zero, as a number."""
+    text = options.get(name)
+    if not text:  # reported already, where it was given without a value
+        return None
+    value = _number(text, "number")
+    # A limit that is not a number holds nothing back: no sum is above it.
+    if isinstance(value, str) or not 0 < value < math.inf:
+        wrong.append(f"--{_dashed(name)} takes a number above 0, not {text!r}.")
+        return None
+    if not least <= value <= most:
+        wrong.append(f"--{_dashed(name)} {text} is out of range: {least:,} to {most:,}.")
+        return None
+    return float(value)
 
 
 def _dashed(name: str) -> str:
     return name.replace("_", "-")
 
 
-def _unknown(model: Model, name: str) -> str:
-    near = near_names(name, [*model.fields, *_OPTIONS])
-    meant = did_you_mean(f"--{_dashed(each)}" for each in near)
-    return f"--{_dashed(name)}: {model.name} has no such field.{meant}"
-
-
-def _switch(text: str) -> Any:
-    low = text.lower()
-    return True if low in _YES else False if low in _NO else text
+def _switch(text: str | None) -> Any:
+    if text is None or text.lower() in _YES:
+        return True
+    return False if text.lower() in _NO else text
 
 
 def _number(text: str, kind: str | None) -> Any:
-    """Read a number where the field takes one; text that is none is refused by the catalogue."""
+    """Read a number where the field takes one; other text is refused by the catalogue."""
     if kind not in {"integer", "number"}:
         return text
     try:
@@ -285,18 +288,18 @@ class PrunaMagics(Magics):
         from pruna_nb.frames import generate as verbs
 
         problems = Problems()
-        arguments = Arguments(line, problems)
+        arguments = read_options_line(line, problems)
         out = arguments.out
         shell: Any = self.shell
         options = read_options(
             problems,
             max_cost_usd=arguments.max_cost_usd,
-            progress="quiet" not in arguments.options,
+            progress=not arguments.quiet,
         )
         sweep = sweep_of(arguments, cell, shell.user_ns, problems)
         problems.check()
         tables = SweepTables(options=options, unchecked=arguments.unchecked)
-        if "estimate" in arguments.options:
+        if arguments.estimate:
             say(tables.estimate(sweep))
             return None
         try:
@@ -312,7 +315,7 @@ class PrunaMagics(Magics):
 
 
 def sweep_of(
-    arguments: Arguments, cell: str, variables: Mapping[str, Any], problems: Problems
+    arguments: _Options, cell: str, variables: Mapping[str, Any], problems: Problems
 ) -> Sweep:
     """Return the sweep of a cell; of use only if nothing was noted.
 
@@ -327,7 +330,7 @@ def sweep_of(
     model = arguments.model
     fields = dict(arguments.fields)
     if fields.pop("prompt", None) is not None:
-        msg = "--prompt is no option here: prompts stand below, one a line."
+        msg = "--prompt is not an option here. Put prompts on the lines below, one per line."
         problems.add(InputError(msg))
     if not cell.strip() and ("prompt" in model.required or not model.known):
         msg = f"{model.name} needs a prompt: write one a line below %%pruna."

@@ -13,8 +13,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from pruna_nb import settings
+from pruna_nb.arguments import Problems
 from pruna_nb.errors import AuthenticationError, BudgetError, InputError
-from pruna_nb.magics import Arguments, fill_prompt
+from pruna_nb.magics import fill_prompt, read_options_line
 
 
 @pytest.fixture
@@ -81,9 +82,9 @@ def test_a_prompt_that_cannot_be_filled_says_why(prompt, error):
         ("--aspect-ratio 17:9 --lora-scale 9", "'17:9' is not allowed"),
         ("--lora-scale", "--lora-scale needs a value"),
         ("--prompt-upsampling maybe", "give True or False"),
-        ("a fox", "'a' belongs to no option"),
+        ("a fox", "Unexpected 'a'"),
         ("--model p-imag", "Did you mean p-image"),
-        ("--out 1st", "is no variable's name"),
+        ("--out 1st", "is not a variable name"),
         ("--max-cost-usd much", "takes a number"),
         ("--lora-weights 'a", "cannot be read"),
         ("--max-cost-usd nan", "takes a number above 0, not 'nan'"),
@@ -96,8 +97,8 @@ def test_a_prompt_that_cannot_be_filled_says_why(prompt, error):
         ("--estimate=no", "--estimate takes no value"),
         ("--model p-image --model flux-dev", "--model is given twice"),
         ("--lora-scale 1 --lora-scale 2", "--lora-scale is given twice"),
-        ("--prompt 'an owl'", "prompts stand below"),
-        ("--out class", "is no variable's name"),
+        ("--prompt 'an owl'", "Put prompts on the lines below"),
+        ("--out class", "is not a variable name"),
     ],
 )
 def test_a_mistake_is_said_in_one_line_and_nothing_is_sent(pruna, service, line, error):
@@ -112,16 +113,23 @@ def test_without_a_prompt_the_model_says_that_it_needs_one(pruna):
         pruna("", " \n")
 
 
+def fields_of(line):
+    problems = Problems()
+    fields = read_options_line(line, problems).fields
+    problems.check()
+    return fields
+
+
 def test_fields_have_the_types_that_the_model_takes(tmp_path):
     line = (
         "--model p-image-edit --images a.png --images 'b c.png' --turbo no --seed 1 2 "
         "--reference-image 2"
     )
-    assert Arguments(line).fields == {
+    assert fields_of(line) == {
         "images": ["a.png", "b c.png"], "turbo": False, "seed": "1,2", "reference_image": "2",
     }  # fmt: skip
     line = "--model p-video --fps 48 --duration=10 --draft --resolution 1080p"
-    assert Arguments(line).fields == {
+    assert fields_of(line) == {
         "fps": 48, "duration": 10, "draft": True, "resolution": "1080p",
     }  # fmt: skip
 

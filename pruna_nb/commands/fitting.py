@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb.commands.out_folder import entries_of
 from pruna_nb.errors import InputError
 from pruna_nb.frames.columns import template_labels
-from pruna_nb.tables.cells import plain_cells
-from pruna_nb.tables.exact import cell_text, column_of_values, fit_text
+from pruna_nb.tables.cells import cell_text, column_of_values, fit_text, plain_cells
 from pruna_nb.tables.files import is_delimited
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ import pandas as pd
 from pruna_nb.arguments import Problems
 from pruna_nb.arguments import path as read_path
 from pruna_nb.batch import interrupts
-from pruna_nb.batch.options import read_options
 from pruna_nb.catalog import read_model
 from pruna_nb.commands.fitting import FittedTable, fit_columns
 from pruna_nb.commands.out_folder import OutFolder, is_escaped
@@ -96,7 +95,9 @@ def prepare(
         if out is not None:
             folder = _open_folder(out, path)
     if fitted is None or problems:  # the run, which finds the rest, is not reached
-        _check_arguments(frame if fitted is None else fitted.frame, call, options, problems)
+        _check_arguments(
+            frame if fitted is None else fitted.frame, call, options["prefix"], problems
+        )
     problems.check()
     assert fitted is not None  # noqa: S101 - else there was a problem
     return Command(frame, fitted, folder, dict(options))
@@ -121,20 +122,18 @@ def _open_folder(out: str, table: Path) -> OutFolder:
 
 
 def _check_arguments(
-    frame: pd.DataFrame, call: Mapping[str, Any], options: Mapping[str, Any], problems: Problems
+    frame: pd.DataFrame, call: Mapping[str, Any], prefix: str, problems: Problems
 ) -> None:
     """Note what is wrong with the arguments, and with the rows where there are some."""
     asked = ("prompt_col", "prompt", "samples", "unchecked")
     fields = {name: call[name] for name in call if name not in {*asked, "model", "cache"}}
-    how = {name: value for name, value in options.items() if name != "prefix"}
     read = read_call(
         call["model"],
         problems,
         **{name: call[name] for name in asked},
-        prefix=options["prefix"],
+        prefix=prefix,
         fields=fields,
     )
-    read_options(problems, cache=call["cache"], **how)
     if len(frame.columns) and read.samples == 1 and not read.drafts():  # else seeds are added
         make_requests(frame, read, current().service, problems)
 
@@ -152,7 +151,7 @@ def check_folder(out: str) -> None:
         with tempfile.NamedTemporaryFile(dir=out):
             pass
     except OSError as error:
-        msg = f"--out {out} is no folder that can be written: {error.strerror}. Nothing was sent; "
+        msg = f"--out {out} is not a writable folder: {error.strerror}. Nothing was sent; "
         raise InputError(msg + "choose another folder.") from None
 
 
@@ -184,7 +183,7 @@ def generate_table(command: Command, *, escape_formulas: bool = True) -> int:
         if part is not None:
             try:
                 results.hand_over(part)
-            except InputError as failure:  # both are told
+            except InputError as failure:  # both are reported
                 error.add_note(str(failure))
         raise
     results.hand_over(made)

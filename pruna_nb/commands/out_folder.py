@@ -190,7 +190,7 @@ def entries_of(folder: Path) -> dict[str, ManifestEntry]:
             "or choose another folder. Nothing was sent."
         )
         raise InputError(msg) from None
-    # A name from a file is no path.
+    # A name in the manifest must not lead out of the folder.
     return {name: each for name, each in found.items() if name == Path(name).name}
 
 

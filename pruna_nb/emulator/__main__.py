@@ -66,16 +66,15 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        msg = (
-            f"{text!r} is no number: --limit takes MODEL REQUESTS SECONDS, --fault NAME PROBABILITY"
-        )
+        usage = "--limit takes MODEL REQUESTS SECONDS, --fault NAME PROBABILITY"
+        msg = f"{text!r} is not a number: {usage}"
         raise ValueError(msg) from None
 
 
 def _port(text: str) -> int:
     port = int(text) if text.isdecimal() else -1
     if not 0 <= port < 2**16:
-        msg = f"{text!r} is no port; give a number from 0 (any that is free) to 65535"
+        msg = f"{text!r} is not a port; use a number from 0 (any that is free) to 65535"
         raise argparse.ArgumentTypeError(msg)
     return port
 

@@ -371,7 +371,7 @@ def _unauthorized() -> Response:
 
 
 def _expired() -> Response:
-    return error(410, "CONTENT_EXPIRED", "the content has lived its time")
+    return error(410, "CONTENT_EXPIRED", "the content has expired")
 
 
 async def _http_error(_: Request, problem: Exception) -> Response:

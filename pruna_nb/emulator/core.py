@@ -158,7 +158,7 @@ class Core:
         return self._by_token.get(token)
 
     def is_expired(self, prediction: AcceptedPrediction) -> bool:
-        """Whether an output has lived its time."""
+        """Whether an output has expired."""
         return self.clock() >= prediction.finish + self.options.output_ttl
 
     def output(self, prediction: AcceptedPrediction) -> bytes:
@@ -228,7 +228,7 @@ class Core:
         if isinstance(wanted, str) and "reference_image" in model.fields:
             count = sum(source.field == "images" for source in sources)
             if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= count):
-                problem = problem or f"reference_image {wanted!r} is none of the {count} images"
+                problem = problem or f"reference_image {wanted!r} is not one of the {count} images"
         return tuple(sources), problem
 
     def _source(self, name: str, media: tuple[str, ...], address: str) -> tuple[Source, str]:

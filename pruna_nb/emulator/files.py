@@ -21,7 +21,7 @@ _CHUNK: Final = 1 << 20
 
 
 class InvalidFileError(ValueError):
-    """The bytes are no picture, video, sound or zip archive."""
+    """The bytes are not a picture, video, sound or zip archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +164,13 @@ def inspect(path: Path) -> tuple[str, str, tuple[int, int] | None]:
     Raises
     ------
     InvalidFileError
-        If it is no picture, video, sound or zip archive, or is damaged.
+        If it is not a picture, video, sound or zip archive, or is damaged.
     """
     with path.open("rb") as file:
         found = sniff(file.read(HEAD_BYTES))
     if found is None or found.advice:
-        what = "is nothing that is known" if found is None else f"is {found.content_type}"
-        text = f"the file {what}: it is no picture, video, sound or zip archive that is taken"
+        what = "an unknown type" if found is None else found.content_type
+        text = f"the file has {what}; allowed are pictures, videos, sounds and zip archives"
         raise InvalidFileError(text)
     if found.kind == "zip" and zipfile.is_zipfile(path):
         return "zip", found.content_type, None
@@ -208,7 +208,7 @@ def _inspect_picture(path: Path) -> tuple[str, str, tuple[int, int]]:
     except PictureTooLargeError as error:
         raise InvalidFileError(str(error)) from error
     except Exception as error:  # decoders raise whatever damaged bytes lead them to
-        text = "the file is no picture, video, sound or zip archive, or it is damaged"
+        text = "the file is not a picture, video, sound or zip archive, or it is damaged"
         raise InvalidFileError(text) from error
     return "image", content_type, size
 

@@ -1,4 +1,4 @@
-"""What an emulator can be told, checked once and in one place."""
+"""The options of an emulator, checked once and in one place."""
 
 from __future__ import annotations
 

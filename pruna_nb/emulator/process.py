@@ -1,4 +1,4 @@
-"""An emulator in a process of its own, told what to do through its loopback port.
+"""An emulator in a process of its own, controlled through its loopback port.
 
 The parent writes one line of JSON to the child's standard input (options, port, ledger, and a
 random token that guards the control path) and keeps the pipe open: when the parent dies, the

@@ -33,7 +33,7 @@ def read_input(model: Model, body: bytes) -> dict[str, Any] | Response:
     try:
         content = json.loads(body)
     except ValueError:
-        return error(400, "BAD_REQUEST", "the body is no JSON")
+        return error(400, "BAD_REQUEST", "the body is not valid JSON")
     except RecursionError:
         return error(400, "BAD_REQUEST", "the body is nested too deeply")
     given = content.get("input") if isinstance(content, dict) else None
@@ -53,11 +53,11 @@ def _wire_problems(model: Model, given: Mapping[str, Any]) -> list[Problem]:
             continue
         if (field.type == "array") != isinstance(value, list):
             wanted = "a list of addresses" if field.type == "array" else "an address"
-            problems.append(Problem(field.name, f"give {wanted}.", "type"))
+            problems.append(Problem(field.name, f"must be {wanted}.", "type"))
             continue
         addresses = value if isinstance(value, list) else [value]
         if not all(isinstance(each, str) and _HTTP_ADDRESS.match(each) for each in addresses):
-            problems.append(Problem(field.name, "give http or https addresses.", "type"))
+            problems.append(Problem(field.name, "must be http or https addresses.", "type"))
     return problems
 
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pruna_nb.errors import InputError, MissingExtraError
-from pruna_nb.tables.cells import plain
-from pruna_nb.tables.exact import cell_text, column_names, column_of_values
+from pruna_nb.tables.cells import cell_text, column_names, column_of_values, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +44,11 @@ def read_workbook(content: bytes, name: str) -> pd.DataFrame:
     except Exception as error:  # noqa: BLE001 - openpyxl raises what its zip and XML readers do
         msg = f"{name} cannot be read as an Excel workbook: {str(error)[:200]}."
         raise InputError(msg) from None
-    filled = [sheet for sheet in book.worksheets if _has_cells(formulas[sheet.title])]
+    filled = [
+        sheet
+        for sheet in book.worksheets
+        if any(cell.value is not None for row in formulas[sheet.title] for cell in row)
+    ]
     if len(filled) != 1:
         titles = ", ".join(repr(sheet.title) for sheet in filled) or "none"
         msg = (
@@ -79,8 +82,8 @@ def write_workbook(frame: pd.DataFrame) -> bytes:
     sheet: Any = book.active
     columns = [frame.iloc[:, place].tolist() for place in range(frame.shape[1])]
     for row, values in enumerate([list(frame.columns), *zip(*columns, strict=True)], start=1):
-        for column, given in enumerate(values, start=1):
-            value = plain(given)
+        for column, cell_value in enumerate(values, start=1):
+            value = plain(cell_value)
             if value is None:
                 continue
             cell = sheet.cell(row, column)
@@ -92,10 +95,6 @@ def write_workbook(frame: pd.DataFrame) -> bytes:
     written = io.BytesIO()
     book.save(written)
     return written.getvalue()
-
-
-def _has_cells(sheet: Any) -> bool:
-    return any(cell.value is not None for row in sheet.iter_rows() for cell in row)
 
 
 def _unreadable(sheet: Any, formulas: Any) -> list[str]:
@@ -128,12 +127,14 @@ def _displayed(cell: Any) -> Any:
     return f"-{text}" if value < 0 else text
 
 
-def _date_text(value: dt.datetime | dt.date | dt.time, code: str) -> str:
-    codes = _DATE_CODE.findall(code)
-    plainly = "".join(codes) == code and not (isinstance(value, dt.time) and "y" in code)
+def _date_text(value: dt.datetime | dt.date | dt.time, number_format: str) -> str:
+    codes = _DATE_CODE.findall(number_format)
+    is_plain = "".join(codes) == number_format and not (
+        isinstance(value, dt.time) and "y" in number_format
+    )
     text, clock = "", False
-    for each in codes if plainly else ():
-        name = each.lower()
+    for code in codes if is_plain else ():
+        name = code.lower()
         clock = clock or name in {"hh", "h", "ss"}
         if name in {"m", "d", "h"}:
             number = {"m": "minute" if clock else "month", "d": "day", "h": "hour"}[name]
@@ -141,7 +142,7 @@ def _date_text(value: dt.datetime | dt.date | dt.time, code: str) -> str:
         elif name == "mm" and clock:
             text += value.strftime("%M")
         else:
-            text += value.strftime(_DATE_PARTS[name]) if name in _DATE_PARTS else each
+            text += value.strftime(_DATE_PARTS[name]) if name in _DATE_PARTS else code
     if text:
         return text
     if isinstance(value, dt.datetime) and value.time() == dt.time():

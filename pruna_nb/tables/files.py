@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import zlib
 from pathlib import Path
@@ -10,10 +11,16 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from pruna_nb.errors import InputError, MissingExtraError
-from pruna_nb.tables.delimited import read_delimited, write_delimited
 from pruna_nb.tables.excel import read_workbook, write_workbook
-from pruna_nb.tables.json_tables import read_json, read_json_lines, write_json, write_json_lines
-from pruna_nb.tables.text_files import decode, lines_of
+from pruna_nb.tables.text_tables import (
+    lines_of,
+    read_delimited,
+    read_json,
+    read_json_lines,
+    write_delimited,
+    write_json,
+    write_json_lines,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,6 +28,14 @@ if TYPE_CHECKING:
     _Reader = Callable[[str, str], pd.DataFrame]
     _Writer = Callable[[pd.DataFrame], str]
 
+# UTF-32's mark begins with UTF-16's.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 PACKED: Final = ".gz"
 _SEPARATORS: Final = {".csv": ",", ".tsv": "\t"}
 _JSON: Final[Mapping[str, tuple[_Reader, _Writer]]] = {
@@ -49,26 +64,27 @@ def read_table(path: str | Path, *, escaped: bool = False) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If there is no such file, or its suffix is none of these, or it cannot be read in one
-        way only; with the lines.
+        If there is no such file, or its suffix is not one of these, or it can be read in two
+        ways; with the lines.
     MissingExtraError
         If the library for Parquet or Excel is not installed.
     """
     file = Path(path)
-    suffix, _ = kind_of(file)
+    suffix, packed = kind_of(file)
     if not file.is_file():
         raise InputError(f"There is no file {str(file)!r}.")
     try:
         if suffix == ".parquet":
             return pd.read_parquet(file)
-        content = _content(file)
+        content = file.read_bytes()
+        content = gzip.decompress(content) if packed else content
     except ImportError:
         raise MissingExtraError("Reading Parquet", "parquet") from None
     except (ValueError, OSError, EOFError, zlib.error) as error:
         raise InputError(f"{file.name} cannot be read: {str(error)[:200].strip()}") from None
     if suffix == ".xlsx":
         return read_workbook(content, file.name)
-    text = decode(content, file.name)
+    text = _decode(content, file.name)
     if suffix in _SEPARATORS:
         return read_delimited(text, file.name, _SEPARATORS[suffix], escaped=escaped)
     if suffix in _JSON:
@@ -109,7 +125,7 @@ def kind_of(path: Path) -> tuple[str, bool]:
     Raises
     ------
     InputError
-        If it is none that can be read.
+        If no such file can be read.
 
     Examples
     --------
@@ -120,8 +136,8 @@ def kind_of(path: Path) -> tuple[str, bool]:
     suffix = (path.with_suffix("") if packed else path).suffix.lower()
     if suffix not in (_TEXT if packed else SUFFIXES):
         msg = (
-            f"{path.name} is none of {', '.join(SUFFIXES)} (text also as {'.csv' + PACKED}): save "
-            "it as CSV (UTF-8), or read it with pandas and use df.pruna.generate in Python."
+            f"{path.name} is not one of {', '.join(SUFFIXES)} (text also as {'.csv' + PACKED}): "
+            "save it as CSV (UTF-8), or read it with pandas and use df.pruna.generate in Python."
         )
         raise InputError(msg)
     return suffix, packed
@@ -132,11 +148,28 @@ def is_delimited(path: Path) -> bool:
     return kind_of(path)[0] in _SEPARATORS
 
 
-def _content(file: Path) -> bytes:
-    content = file.read_bytes()
-    return gzip.decompress(content) if file.suffix.lower() == PACKED else content
-
-
 def _bytes(text: str) -> bytes:
     # What cannot be UTF-8 (half a surrogate pair) is written as JSON writes it.
     return text.encode("utf-8", "backslashreplace")
+
+
+def _decode(content: bytes, name: str) -> str:
+    """Return a file's text: UTF-8, or what its byte order mark says."""
+    encoding = next((each for mark, each in _MARKS if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        msg = (
+            f"{name} is not valid {encoding.removesuffix('-sig').upper()} ({error.reason} at byte "
+            f"{error.start}, line {line}): save it as UTF-8."
+        )
+        raise InputError(msg) from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        msg = (
+            f"{name} holds a NUL character in line {line}, so it is not a text file, or UTF-16 "
+            "without its mark: save it as UTF-8."
+        )
+        raise InputError(msg)
+    return text

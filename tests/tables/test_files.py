@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pruna_nb.errors import InputError, MissingExtraError
-from pruna_nb.tables.delimited import read_delimited, write_delimited
 from pruna_nb.tables.files import read_table, write_table
+from pruna_nb.tables.text_tables import read_delimited, write_delimited
 
 TEXTS = [
     "007", "1.10", "+4930", "1E5", "1e5", "TRUE", "true", "2024-05-01", "NA", "null", "None", "nan",

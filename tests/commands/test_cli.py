@@ -228,7 +228,7 @@ def test_an_out_that_takes_no_files_is_told_before_anything_is_spent(
     out.touch()
     command = ["generate", str(prompts), "--prompt-col", "prompt", "--out", str(out / below)]
     assert cli.main(command) == 1
-    assert "is no folder that can be written" in capsys.readouterr().err
+    assert "is not a writable folder" in capsys.readouterr().err
     assert service.charged == 0
 
 
@@ -236,7 +236,7 @@ def test_a_demo_into_what_is_no_folder_says_so(tmp_path, capsys):
     (tmp_path / "demo").touch()
     assert cli.main(["demo", "--out", str(tmp_path / "demo")]) == 1
     said = capsys.readouterr()
-    assert "is no folder that can be written" in said.err
+    assert "is not a writable folder" in said.err
     assert said.out == ""
 
 
@@ -267,7 +267,7 @@ def test_an_out_that_goes_away_is_told_with_what_is_kept(service, prompts, capsy
         ("progress=false", "--quiet"),
         ("max_cost_usd=1", "--max-cost"),
         ("model=p-image", "--model"),
-        ("background=true", "no field"),
+        ("background=true", "not a model field"),
     ],
 )
 def test_a_set_of_what_has_an_option_names_the_option(service, prompts, capsys, text, instead):
@@ -279,7 +279,7 @@ def test_a_set_of_what_has_an_option_names_the_option(service, prompts, capsys, 
 
 def test_every_argument_of_generate_that_is_no_field_is_known():
     given = inspect.signature(pd.DataFrame.pruna.generate).parameters
-    assert set(cli._OPTIONS) == set(given) - {"self", "fields"}
+    assert set(cli.GENERATE_ARGUMENTS) == set(given) - {"self", "fields"}
 
 
 def test_a_refresh_pays_again(service, prompts, tmp_path):
@@ -368,7 +368,7 @@ def test_a_port_that_is_taken_is_named(service, capsys):
 
 def test_a_limit_that_is_no_number_is_no_traceback(capsys):
     assert cli.main(["emulator", "--limit", "p-image", "many", "60"]) == 1
-    assert "'many' is no number" in capsys.readouterr().err
+    assert "'many' is not a number" in capsys.readouterr().err
 
 
 def test_all_options_that_are_wrong_are_told_at_once(service, prompts, capsys):
@@ -383,3 +383,9 @@ def test_all_options_that_are_wrong_are_told_at_once(service, prompts, capsys):
                  "2.5 was given", "no model 'p-imag'", "'promt'", "--set takes FIELD"):  # fmt: skip
         assert part in told, part
     assert service.charged == 0
+
+
+def test_the_package_is_the_command_line_too():
+    command = [sys.executable, "-m", "pruna_nb", "--version"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert said.stdout.startswith("pruna-nb ")

@@ -433,7 +433,7 @@ def test_all_that_is_wrong_with_a_command_is_told_at_once(service, here, capsys)
         "--quiet",
         "x_token=env:",
         "line 2 has 2",
-        "no folder that can be",
+        "not a writable folder",
         "sed: p-image has no such field",
         "-3 was given",
         "0 was given",

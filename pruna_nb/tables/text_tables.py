@@ -1,21 +1,26 @@
-"""CSV and TSV, read strictly: what could be read in two ways is refused, with its lines."""
+"""CSV, TSV, JSON Lines and lists of JSON objects: what could be read in two ways is refused.
+
+Every message names the line.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import re
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from pruna_nb.errors import InputError
-from pruna_nb.tables.exact import cell_text, column_names, column_of_text
-from pruna_nb.tables.text_files import lines_of
+from pruna_nb.files import strict_json
+from pruna_nb.tables.cells import cell_text, column_names, column_of_text, column_of_values, plain
 from pruna_nb.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _LINES_SHOWN = 10
 _SEPARATORS = (";", "\t", "|", ",")
@@ -23,6 +28,19 @@ _SEPARATORS = (";", "\t", "|", ",")
 _LONGEST_CELL = 1 << 30  # pictures may stand in cells as data URIs; the csv module's is 131,072
 _BEGINS_FORMULA = re.compile(r"'*[=+\-@\t\r].", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_RECORDS = '[{"prompt": "a fox"}, {"prompt": "an owl"}]'
+
+
+def lines_of(text: str) -> list[str]:
+    r"""Return the lines, ended by LF, CRLF or CR alone; other separators stand inside a line.
+
+    Examples
+    --------
+    >>> lines_of("a\r\nb\u2028c\n")
+    ['a', 'b\u2028c']
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines[:-1] if not lines[-1] else lines
 
 
 def read_delimited(text: str, name: str, separator: str, *, escaped: bool) -> pd.DataFrame:
@@ -45,7 +63,7 @@ def read_delimited(text: str, name: str, separator: str, *, escaped: bool) -> pd
         If a row has more or fewer fields than the head, a quote is not closed, or two columns
         have one name; with the lines.
     """
-    records = list(_records(text, name, separator))
+    records = list(_read_records(text, name, separator))
     if not records:
         raise InputError(f"{name} is empty: its first line names the columns.")
     if escaped:
@@ -92,8 +110,8 @@ def write_delimited(frame: pd.DataFrame, separator: str, *, escape_formulas: boo
     return "".join((separator.join(line) or '""') + "\n" for line in lines)
 
 
-def _records(text: str, name: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record with the line that it begins in; an empty line is none."""
+def _read_records(text: str, name: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield each record with the line that it begins in; empty lines are skipped."""
     lines = lines_of(text)
     before = csv.field_size_limit(_LONGEST_CELL)
     end = 0
@@ -102,7 +120,7 @@ def _records(text: str, name: str, separator: str) -> Iterator[tuple[int, list[s
         for fields in reader:
             begin, end = end + 1, reader.line_num
             # Tabs seldom stand in a prompt: lines that are rows by themselves are rows, which
-            # two stray quotes would join. A comma tells nothing of the kind.
+            # two stray quotes would join. A comma proves nothing: prompts are full of them.
             is_joined = (
                 separator == "\t"
                 and begin < end
@@ -144,3 +162,74 @@ def _is_formula(cell: str) -> bool:
 
 def _unescaped(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _is_formula(cell[1:]) else cell
+
+
+def read_json_lines(text: str, name: str) -> pd.DataFrame:
+    """Return the rows of a file with an object a line; empty lines are skipped.
+
+    Raises
+    ------
+    InputError
+        If a line is not a JSON object, with its number.
+    """
+    rows = []
+    for number, line in enumerate(lines_of(text), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = strict_json.loads(line)
+        except ValueError as error:
+            msg = f"{name}, line {number}, is not valid JSON: {str(error)[:200]}."
+            raise InputError(msg) from None
+        if not isinstance(row, dict):
+            msg = (
+                f"{name}, line {number}, is not a JSON object: each line is a row, such as "
+                '{"prompt": "a fox"}. For a prompt a line, use a .txt file.'
+            )
+            raise InputError(msg)
+        rows.append(row)
+    return _frame_of(rows)
+
+
+def read_json(text: str, name: str) -> pd.DataFrame:
+    """Return the rows of a file that is a list of objects.
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
+    try:
+        content = strict_json.loads(text)
+    except ValueError as error:
+        msg = f"{name} is not valid JSON: {str(error)[:200]}. Is it JSON Lines? Call it .jsonl."
+        raise InputError(msg) from None
+    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
+        msg = f"{name} is not a list of objects, one for each row: {_RECORDS}."
+        raise InputError(msg)
+    return _frame_of(content)
+
+
+def write_json_lines(frame: pd.DataFrame) -> str:
+    """Return a frame with an object a line."""
+    return "".join(f"{row}\n" for row in _json_rows(frame))
+
+
+def write_json(frame: pd.DataFrame) -> str:
+    """Return a frame as a list of objects."""
+    return "[" + ",".join(f"\n {row}" for row in _json_rows(frame)) + "\n]\n"
+
+
+def _frame_of(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    names = list(dict.fromkeys(chain.from_iterable(rows)))
+    columns = {name: column_of_values([row.get(name) for row in rows]) for name in names}
+    return pd.DataFrame(columns, columns=names, index=range(len(rows)))
+
+
+def _json_rows(frame: pd.DataFrame) -> list[str]:
+    names = [str(label) for label in frame.columns]
+    columns = [map(plain, frame.iloc[:, place].tolist()) for place in range(len(names))]
+    return [
+        json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, default=str)
+        for row in zip(*columns, strict=True)
+    ]
