@@ -32,18 +32,18 @@ GENERATE_ARGUMENTS = (
     *OPTION_NAMES,
 )
 """What `df.pruna.generate` takes beside the model's fields."""
+# Those whose option has another name here, or that have none.
 _FLAGS = {"background": None, "max_cost_usd": "--max-cost", "progress": "--quiet"}
-"""Those whose option has another name here, or that have none."""
+# The exit code by Ctrl-C: 128 and the signal's number, as shells have it.
 _INTERRUPTED = 130
-"""The exit code by Ctrl-C: 128 and the signal's number, as shells have it."""
 # Names that are words too ("the model", "a prompt") are meant only where something is set.
 _NAMED = re.compile(
     rf"\b({'|'.join(name if '_' in name else f'{name}(?==)' for name in GENERATE_ARGUMENTS)})"
     r"(=?)([^\s,.;)]*(?:\.\d+)?)"
 )
 
+# Names of fields that are secrets, also where the catalogue does not know them.
 _SECRET = re.compile(r"(?:token|secret|password|passwd|api_?key)s?$", re.IGNORECASE)
-"""Names of fields that are secrets, also where the catalogue does not know them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

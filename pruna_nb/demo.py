@@ -20,8 +20,8 @@ from pruna_nb.tables.files import read_table
 if TYPE_CHECKING:
     from pruna_nb.emulator import Service
 
+# Twelve in two seconds: slow enough to see the throttle at work.
 _PICTURE_LIMIT = {"p-image": (12, 2.0)}
-"""Twelve in two seconds: slow enough to see the throttle at work."""
 
 
 def demo(out: str) -> int:

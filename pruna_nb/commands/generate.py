@@ -15,7 +15,7 @@ from pruna_nb.arguments import Problems
 from pruna_nb.arguments import path as read_path
 from pruna_nb.batch import interrupts
 from pruna_nb.catalog import read_model
-from pruna_nb.commands.fitting import FittedTable, fit_columns
+from pruna_nb.commands.columns import FittedTable, fit_columns
 from pruna_nb.commands.out_folder import OutFolder, is_escaped
 from pruna_nb.console import say
 from pruna_nb.errors import InputError, PrunaError
@@ -89,7 +89,13 @@ def prepare(
             call["prompt_col"] = "prompt"
         with problems.noted():
             frame = read_table(path)
-            if is_escaped(path, _some_outputs(frame)):
+            outputs = [  # an output of each column of outputs tells which command wrote it
+                cell
+                for name in map(str, frame.columns)
+                if name.endswith("output")
+                for cell in plain_cells(frame[name].dropna().head(1))
+            ]
+            if is_escaped(path, outputs):
                 frame = read_table(path, escaped=True)
             fitted = fit_columns(frame, model, call, path)
         if out is not None:
@@ -101,12 +107,6 @@ def prepare(
     problems.check()
     assert fitted is not None  # noqa: S101 - else there was a problem
     return Command(frame, fitted, folder, dict(options))
-
-
-def _some_outputs(frame: pd.DataFrame) -> list[Any]:
-    """Return an output of each column of outputs, if there are any."""
-    names = [name for name in map(str, frame.columns) if name.endswith("output")]
-    return [cell for name in names for cell in plain_cells(frame[name].dropna().head(1))]
 
 
 def _open_folder(out: str, table: Path) -> OutFolder:
@@ -187,7 +187,14 @@ def generate_table(command: Command, *, escape_formulas: bool = True) -> int:
                 error.add_note(str(failure))
         raise
     results.hand_over(made)
-    return _say_what_became(made, command.folder, prefix)
+    failed = made.pruna.failed(prefix=prefix)
+    folder, table = command.folder.folder, command.folder.table.name
+    say(f"{counted(len(made), 'row')}: files and table in {folder}, the table is {table}")
+    for _, row in failed.head(_FAILED_SHOWN).iterrows():
+        say(f"  {row[prefix + 'status']}: {row[prefix + 'error']}")
+    if len(failed) > _FAILED_SHOWN:
+        say(f"  and {len(failed) - _FAILED_SHOWN:,} more; see the table's column '{prefix}error'")
+    return int(len(failed) > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,14 +286,3 @@ def _flat(made: pd.DataFrame) -> pd.DataFrame:
         free = (wanted if number == 1 else f"{wanted}{number}" for number in count(1))
         names.append(next(each for each in free if each not in taken))
     return made.reset_index(names=names)
-
-
-def _say_what_became(made: pd.DataFrame, folder: OutFolder, prefix: str) -> int:
-    bad = made.pruna.failed(prefix=prefix)
-    rows = counted(len(made), "row")
-    say(f"{rows}: files and table in {folder.folder}, the table is {folder.table.name}")
-    for _, row in bad.head(_FAILED_SHOWN).iterrows():
-        say(f"  {row[prefix + 'status']}: {row[prefix + 'error']}")
-    if len(bad) > _FAILED_SHOWN:
-        say(f"  and {len(bad) - _FAILED_SHOWN:,} more; see the table's column '{prefix}error'")
-    return int(len(bad) > 0)

@@ -72,7 +72,10 @@ class OutFolder:
         # A way through a folder that may go away, such as a/../out, leads nowhere then.
         path = Path(folder)
         self.folder = path.resolve() if ".." in path.parts else path.absolute()
-        self._read = _way(self.folder, read)
+        try:  # relative, so that it stays true where both are moved
+            self._read = os.path.relpath(read.absolute(), self.folder)
+        except ValueError:  # Windows: on another drive
+            self._read = str(read.absolute())
         self._entries = entries_of(self.folder)
         self._made: dict[str, ManifestEntry] = {}
         suffix = suffixes_of(read)
@@ -128,7 +131,9 @@ class OutFolder:
             for key, entry in entries_of(self.folder).items()
             if entry.table != name and key not in self._made
         }
-        self._remove_left_over()
+        for key in self._entries.keys() - self._made.keys():
+            if self._is_replaceable(key, self._digest_here(key)):
+                (self.folder / key).unlink(missing_ok=True)
         content = json.dumps(
             {_FORMAT: {key: asdict(each) for key, each in (others | self._made).items()}}, indent=1
         )
@@ -155,11 +160,6 @@ class OutFolder:
             and entry.sha256 == here
             and Path(entry.source).is_file()  # in the cache, from which it was copied
         )
-
-    def _remove_left_over(self) -> None:
-        for name in self._entries.keys() - self._made.keys():
-            if self._is_replaceable(name, self._digest_here(name)):
-                (self.folder / name).unlink(missing_ok=True)
 
     def _digest_here(self, name: str) -> str | None:
         """Return the digest of a plain file in the folder; None for anything else, links too."""
@@ -213,14 +213,6 @@ def is_escaped(table: Path, outputs: Iterable[object]) -> bool:
                 written = entries.get(entry.table)
                 return written is not None and written.escaped
     return False
-
-
-def _way(folder: Path, table: Path) -> str:
-    """Return how a table is reached from a folder, which stays so where both are moved."""
-    try:
-        return os.path.relpath(table.absolute(), folder)
-    except ValueError:  # Windows: on another drive
-        return str(table.absolute())
 
 
 def suffixes_of(table: Path) -> str:

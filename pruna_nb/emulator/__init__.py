@@ -2,6 +2,11 @@
 
 `running` starts it, as a real HTTP server on 127.0.0.1; `FAULTS` names what it can break.
 It needs the extra ``emulator``.
+
+Read in this order: `running` and `service` (what a user holds), `process` and `server` (where it
+runs), `app` with `guard`, `request_reading` and `responses` (HTTP), `core` (what is accepted and
+how it ends) with `options`, `faults`, `limits` and `predictions`; then what comes out: `render`
+with `sources`, `sizes`, `drawing`, `shapes`, `caption`, `video` and `fast`.
 """
 
 from __future__ import annotations

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from pruna_nb.emulator.predictions import Outcome
 
 ENDPOINTS: Final = ("predictions", "status", "delivery", "files")
+# Outputs that are kept in memory; older ones are drawn again, to the same bytes.
 _KEPT_BYTES: Final = 64 << 20
+_ID_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _ADDRESS: Final = re.compile(
     r"/v1/(?:files/(?P<file>[^/?#]+)|predictions/delivery/xezq/(?P<token>[^/?#]+)/)"
 )
@@ -59,6 +61,8 @@ class Core:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.options = options
+        # Hosts with ports whose addresses are this service's own: the server knows its port.
+        self.own_hosts: frozenset[str] = frozenset()
         self.faults = Faults(options.faults, seed=options.seed)
         self.clock = clock
         self.accepted: list[AcceptedPrediction] = []
@@ -117,7 +121,9 @@ class Core:
     def accept(self, model: Model, given: Mapping[str, Any]) -> AcceptedPrediction:
         """Take a prediction on; from here on it is charged."""
         now = self.clock()
-        number = _new_id()
+        # As the service's: 26 letters and digits.
+        bits = secrets.randbits(130)
+        number = "".join(_ID_ALPHABET[bits >> shift & 31] for shift in range(0, 130, 5))
         seed = given.get("seed")
         if not isinstance(seed, int) or seed < 0:
             seed = self._rng.getrandbits(31)
@@ -232,7 +238,9 @@ class Core:
         return tuple(sources), problem
 
     def _source(self, name: str, media: tuple[str, ...], address: str) -> tuple[Source, str]:
-        found = _ADDRESS.search(address) if self._is_own(address) else None
+        host = re.match(r"https?://([^/?#@]+)/", address)
+        is_own = host is not None and host[1].lower() in self.own_hosts
+        found = _ADDRESS.search(address) if is_own else None
         if found is None:
             return Source(name, "elsewhere", address), ""
         if found["token"]:
@@ -248,20 +256,6 @@ class Core:
             return Source(name, "file", stored.id), f"{name}: the file {address} has expired"
         return Source(name, "file", stored.id), _unfit(name, stored.kind, media)
 
-    def _is_own(self, address: str) -> bool:
-        match = re.match(r"https?://([^/?#@]+)/", address)
-        return match is not None and match[1].lower() in self.own_hosts
-
-    own_hosts: frozenset[str] = frozenset()
-    """The hosts, with ports, whose addresses are this service's own; the server sets them."""
-
 
 def _unfit(name: str, kind: str, media: tuple[str, ...]) -> str:
     return "" if kind in media else f"{name}: takes {' or '.join(media)}, and the file is {kind}"
-
-
-def _new_id() -> str:
-    # As the service's: 26 letters and digits.
-    number = secrets.randbits(130)
-    alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
-    return "".join(alphabet[number >> shift & 31] for shift in range(0, 130, 5))

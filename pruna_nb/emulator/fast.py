@@ -29,9 +29,13 @@ def fast_image(prompt: str, seed: int, size: Size, suffix: str) -> bytes:
     plain = _plain(_COLOURS[mark[0] % len(_COLOURS)], size, suffix)
     note = mark.hex().encode()
     if suffix == "png":
-        return _with_png_text(plain, note)
+        chunk = b"tEXt" + b"Comment\x00" + note
+        packed = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        after_header = 8 + 25  # the signature, and the header's chunk
+        return plain[:after_header] + packed + plain[after_header:]
     if suffix == "webp":
-        return _with_webp_chunk(plain, note)
+        body = plain[8:] + b"note" + struct.pack("<I", len(note)) + note
+        return b"RIFF" + struct.pack("<I", len(body)) + body  # its length covers all chunks
     # After the two bytes that begin a JPEG: a comment segment, whose length counts itself.
     return plain[:2] + b"\xff\xfe" + struct.pack(">H", len(note) + 2) + note + plain[2:]
 
@@ -39,18 +43,6 @@ def fast_image(prompt: str, seed: int, size: Size, suffix: str) -> bytes:
 def with_mp4_note(video: bytes, note: bytes) -> bytes:
     """Add a box to an mp4 file that players pass over."""
     return video + struct.pack(">I", len(note) + 8) + b"free" + note
-
-
-def _with_png_text(png: bytes, note: bytes) -> bytes:
-    chunk = b"tEXt" + b"Comment\x00" + note
-    packed = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
-    after_header = 8 + 25
-    return png[:after_header] + packed + png[after_header:]
-
-
-def _with_webp_chunk(webp: bytes, note: bytes) -> bytes:
-    body = webp[8:] + b"note" + struct.pack("<I", len(note)) + note
-    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 @lru_cache(maxsize=512)

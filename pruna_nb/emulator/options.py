@@ -13,6 +13,7 @@ from pruna_nb.emulator.limits import WindowKind, make_window
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable
     from typing import Self
 
 Seconds = float | tuple[float, float]
@@ -103,28 +104,19 @@ class Options:
 
     def changed(self, given: Mapping[str, Any]) -> Self:
         """Return the same options with some of them changed."""
-        plain = dict(given)
-        for name in ("keys", "extra_models"):
-            if plain.get(name) is not None:
-                plain[name] = _names(name, plain[name])
-        for name in ("limits", "faults"):
-            if name in plain:
-                plain[name] = dict(plain[name] or {})
-        if "limits" in plain:
-            plain["limits"] = {name: _limit(name, pair) for name, pair in plain["limits"].items()}
-        if isinstance(plain.get("window"), list):
-            plain["window"] = tuple(plain["window"])
-        if "latency" in plain:
-            plain["latency"] = _latencies(plain["latency"])
+        plain = {
+            name: _READERS[name](name, value) if name in _READERS else value
+            for name, value in given.items()
+        }
         return dataclasses.replace(self, **plain)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values that `read` takes again."""
-        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        for name in ("keys", "extra_models"):
-            if plain[name] is not None:
-                plain[name] = sorted(plain[name])
-        return plain
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {
+            name: sorted(value) if isinstance(value, frozenset) else value
+            for name, value in values.items()
+        }
 
     def __post_init__(self) -> None:
         make_window(self.window, 1, 1.0)
@@ -157,32 +149,46 @@ class Options:
         return latency
 
 
-def _names(what: str, given: object) -> frozenset[str]:
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise TypeError(f"{what} are a set of names, not {type(given).__name__}")
-    return frozenset(str(name) for name in given)
+def _names(name: str, value: Any) -> frozenset[str] | None:
+    if value is None:
+        return None
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} are a set of names, not {type(value).__name__}")
+    return frozenset(str(item) for item in value)
 
 
-def _limit(name: str, pair: Any) -> tuple[int, float]:
-    try:
-        requests, seconds = pair
-    except (TypeError, ValueError):
-        raise ValueError(f"limit of {name}: requests and seconds, not {pair!r}") from None
-    make_window("fixed", requests, seconds)
-    return int(requests), float(seconds)
+def _limits(_: str, value: Any) -> dict[str, tuple[int, float]]:
+    limits = {}
+    for name, pair in dict(value or {}).items():
+        try:
+            requests, seconds = pair
+        except (TypeError, ValueError):
+            raise ValueError(f"limit of {name}: requests and seconds, not {pair!r}") from None
+        make_window("fixed", requests, seconds)
+        limits[name] = int(requests), float(seconds)
+    return limits
 
 
-def _latencies(given: Any) -> Any:
-    if isinstance(given, Mapping):
-        return {name: _seconds(value) for name, value in given.items()}
-    return None if given is None else _seconds(given)
+def _seconds(_: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return {name: _seconds(name, item) for name, item in value.items()}
+    pair = value if isinstance(value, (list, tuple)) else (value, value)
+    numbers = [
+        item for item in pair if isinstance(item, (int, float)) and not isinstance(item, bool)
+    ]
+    if len(numbers) != _PAIR or not 0 <= numbers[0] <= numbers[1]:
+        raise ValueError(f"latency: seconds, or the least and the most, not {value!r}")
+    return float(value) if pair is not value else (float(numbers[0]), float(numbers[1]))
 
 
-def _seconds(given: Any) -> Seconds:
-    if isinstance(given, (list, tuple)):
-        if len(given) != _PAIR or not 0 <= given[0] <= given[1]:
-            raise ValueError(f"latency: seconds, or the least and the most, not {given!r}")
-        return float(given[0]), float(given[1])
-    if isinstance(given, bool) or not isinstance(given, (int, float)) or not given >= 0:
-        raise ValueError(f"latency: seconds, or the least and the most, not {given!r}")
-    return float(given)
+# How plain values, as arguments or JSON have them, become those of the record.
+_READERS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
+    "extra_models": lambda name, value: _names(name, value) or frozenset(),
+    "faults": lambda _, value: dict(value or {}),
+    "keys": _names,
+    "latency": _seconds,
+    "limits": _limits,
+    "window": lambda _, value: tuple(value) if isinstance(value, list) else value,
+}

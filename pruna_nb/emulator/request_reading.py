@@ -84,16 +84,13 @@ async def upload_of(request: Request, most: int) -> AsyncIterator[UploadFile]:
 
     try:
         async with Request(request.scope, receive).form(max_files=1) as form:
-            yield _checked_upload(form.get("content"), most)
+            content = form.get("content")
+            if not isinstance(content, UploadFile):
+                raise InvalidFileError("the multipart field content is missing")
+            if (content.size or 0) > most:
+                raise BodyTooLargeError
+            yield content
     except HTTPException:
         if too_large:
             raise too_large[0] from None
         raise
-
-
-def _checked_upload(content: object, most: int) -> UploadFile:
-    if not isinstance(content, UploadFile):
-        raise InvalidFileError("the multipart field content is missing")
-    if (content.size or 0) > most:
-        raise BodyTooLargeError
-    return content

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _LINES_SHOWN = 10
+# What parts cells, in one country's spreadsheets or another's.
 _SEPARATORS = (";", "\t", "|", ",")
-"""What parts cells, in one country's spreadsheets or another's."""
 _LONGEST_CELL = 1 << 30  # pictures may stand in cells as data URIs; the csv module's is 131,072
 _BEGINS_FORMULA = re.compile(r"'*[=+\-@\t\r].", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
