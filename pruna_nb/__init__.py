@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from pruna_nb.comparison.compare import compare
     from pruna_nb.demo import use_emulator
     from pruna_nb.files.archive import folder_to_zip
+    from pruna_nb.files.provenance import read_provenance as provenance
     from pruna_nb.form.explore import explore
     from pruna_nb.frames.grids import sheet_frame as read_sheet
+    from pruna_nb.frames.saving import read_outputs
     from pruna_nb.frames.tables import journal, models
     from pruna_nb.show import show_images
     from pruna_nb.single import generate
@@ -47,6 +49,8 @@ _LATER = {
     "journal": ("pruna_nb.frames.tables", "journal"),
     "login": ("pruna_nb.widgets.login", "login"),
     "models": ("pruna_nb.frames.tables", "models"),
+    "provenance": ("pruna_nb.files.provenance", "read_provenance"),
+    "read_outputs": ("pruna_nb.frames.saving", "read_outputs"),
     "read_sheet": ("pruna_nb.frames.grids", "sheet_frame"),
     "show_images": ("pruna_nb.show", "show_images"),
     "use_emulator": ("pruna_nb.demo", "use_emulator"),
@@ -67,6 +71,8 @@ __all__ = [
     "journal",
     "login",
     "models",
+    "provenance",
+    "read_outputs",
     "read_sheet",
     "register_model",
     "settings",

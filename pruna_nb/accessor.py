@@ -19,6 +19,7 @@ from pruna_nb.batch.options import read_options
 from pruna_nb.frames.call import nothing, read_call, read_media_call, read_prefix
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Collection, Hashable, Sequence
     from pathlib import Path
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pruna_nb.frames.call import Call
     from pruna_nb.frames.generate import Estimate
     from pruna_nb.frames.grids import Table
+    from pruna_nb.frames.saving import Layout
     from pruna_nb.show import Grid
     from pruna_nb.store.cache import CacheMode
 
@@ -937,6 +939,76 @@ class PrunaFrame:
             output_col=output_col,
             title=title,
             live=live,
+        )
+
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        format: str | None = None,  # noqa: A002 - the word of Pillow and matplotlib
+        layout: Layout = "plain",
+        provenance: bool = True,
+        output_col: str = "output",
+    ) -> pd.DataFrame:
+        """Save the outputs as files of your own, named by the row.
+
+        Parameters
+        ----------
+        folder : path
+            Created where it is missing.
+        name : str, optional
+            A template over the row's columns, index levels and the fields that were sent, such as
+            ``"{sku}-{aspect_ratio}-{seed}"``; ``{row}`` is the row's number. A slash begins a
+            folder: ``"{category}/{sku}"``. Default: the row's number and the prompt's first words.
+            What a file name cannot hold becomes "_"; a name that is taken gets a number.
+        format : {"png", "jpg", "webp"}, optional
+            What pictures are converted to; None: as they are. Videos stay as they are.
+        layout : {"plain", "imagefolder"}
+            "imagefolder" writes a ``metadata.jsonl`` with the frame's columns beside the files, as
+            Hugging Face's ``datasets.load_dataset("imagefolder", data_dir=...)`` reads it.
+        provenance : bool
+            Whether each file carries its request: model, input without secrets, prediction id,
+            time, version. Pixels and frames stay the same; `pruna_nb.provenance` reads it back.
+            Without it, files that need no conversion are hard links where the disk allows them.
+        output_col : str
+            The column of outputs.
+
+        Returns
+        -------
+        DataFrame
+            A new frame with the column "file": the path of each row's file, None where there is
+            no output. The same call again finds its files and writes no second copy; a file of
+            another content is never overwritten.
+
+        Raises
+        ------
+        InputError, ColumnError, SettingsError
+            If an argument is wrong; nothing is written then.
+        OSError
+            If the folder cannot be written.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a lion", "a fox"], "sku": ["L-1", "F/2"]})
+        >>> out = df.pruna.generate("prompt", aspect_ratio="1:1", progress=False)
+        >>> saved = out.pruna.save("shop", name="{sku}-{aspect_ratio}")
+        Saved 2 files in shop.
+        >>> [file[5:] for file in saved["file"]]
+        ['L-1-1_1.jpg', 'F_2-1_1.jpg']
+        """
+        from pruna_nb.frames.saving import save_frame
+
+        return save_frame(
+            self._frame,
+            folder,
+            name=name,
+            format=format,
+            layout=layout,
+            provenance=provenance,
+            output_col=output_col,
         )
 
     def table(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb import errors
+from pruna_nb import arguments, errors
 from pruna_nb.api.client import checked
 from pruna_nb.api.replies import Prediction
 from pruna_nb.arguments import Problems, switch
@@ -14,6 +15,8 @@ from pruna_nb.batch import prepare
 from pruna_nb.batch.options import read_options, stranger
 from pruna_nb.batch.plan import Request
 from pruna_nb.catalog import read_model
+from pruna_nb.files.export import read_format, record_of, write_output
+from pruna_nb.redact import MASK
 from pruna_nb.settings import current
 from pruna_nb.store.keys import masked, request_key
 
@@ -71,6 +74,57 @@ class Output:
         except UnidentifiedImageError:
             msg = f"{self.path.name} is no picture; its file is .path."
             raise errors.InputError(msg) from None
+
+    def save(self, path: str | os.PathLike[str], *, provenance: bool = True) -> Path:
+        """Save the output as a file of your own.
+
+        Parameters
+        ----------
+        path : path
+            The file. A picture is converted where the suffix (``.png``, ``.jpg``, ``.webp``) is
+            of another format; a path without a suffix gets the output's own. An existing file is
+            replaced.
+        provenance : bool
+            Whether the file carries its request (model, input without secrets, prediction id,
+            time, version), which `pruna_nb.provenance` reads back. Its pixels stay the same.
+
+        Returns
+        -------
+        Path
+            The file written.
+
+        Raises
+        ------
+        InputError
+            If the suffix is neither the output's own nor a format of pictures.
+        OSError
+            If the file cannot be written.
+        """
+        problems = arguments.Problems()
+        target = problems.read(arguments.path, "path", path, instead=Path())
+        carry = problems.read(switch, "provenance", provenance, instead=True)
+        problems.check("This output cannot be saved")
+        if target.is_dir():
+            target /= self.path.stem
+        own = self.path.suffix
+        target = target if target.suffix else target.with_name(f"{target.name}{own}")
+        suffix = target.suffix.lower().replace(".jpeg", ".jpg")
+        other = None if suffix == own else read_format(suffix)
+        request = {
+            "model": self.prediction.model,
+            "input": {
+                name: value for name, value in self.prediction.input.items() if value != MASK
+            },
+            "prediction_id": self.prediction.id,
+        }
+        record = record_of(self.path, request) if carry else None
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            write_output(self.path, part, other, record)
+            return part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
 
     def __fspath__(self) -> str:
         """Give the file's path, so that `open` and the like take the output itself."""

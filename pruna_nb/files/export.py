@@ -1,0 +1,234 @@
+"""Outputs as files of one's own: safe names, no file of another overwritten, converted or as is."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import filecmp
+import io
+import os
+import re
+import shutil
+import unicodedata
+import uuid
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb.errors import InputError
+from pruna_nb.files.kinds import HEAD_BYTES, sniff
+from pruna_nb.files.provenance import append_to_video, with_provenance
+from pruna_nb.files.regular import open_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FORMATS = {"png": ".png", "jpg": ".jpg", "jpeg": ".jpg", "webp": ".webp"}
+"""What a picture can be converted to, with its suffix."""
+
+_BYTES_AT_MOST = 180  # of 255 that most systems take: room for a number, a suffix, a partial name
+# What Windows refuses in a name, and what ends or hides one elsewhere.
+_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]')
+_DEVICES = re.compile(
+    r"(con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])(\.|$)", re.IGNORECASE
+)
+
+
+def safe_name(text: str) -> str:
+    """Return a text as a file's name that Linux, macOS and Windows take; without its suffix.
+
+    Examples
+    --------
+    >>> safe_name('a "red" fox: 16:9?'), safe_name("con"), safe_name(" .. ")
+    ('a _red_ fox_ 16_9_', '_con', '_')
+    """
+    # One form of each letter: macOS and Linux take two spellings for two names or for one.
+    name = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
+    name = _UNSAFE.sub("_", " ".join(name.split()))
+    encoded = name.encode()
+    if len(encoded) > _BYTES_AT_MOST:
+        name = encoded[:_BYTES_AT_MOST].decode("utf-8", "ignore")
+    name = name.strip(" .") or "_"  # a dot in front hides it, one at the end is lost on Windows
+    return f"_{name}" if _DEVICES.match(name) else name
+
+
+def read_format(value: object) -> str | None:
+    """Return the suffix of a format by its name; None for None.
+
+    Raises
+    ------
+    InputError
+        If there is no such format.
+    """
+    if value is None:
+        return None
+    name = value.lower().removeprefix(".") if isinstance(value, str) else ""
+    if name not in FORMATS:
+        raise InputError(
+            f"format={value!r} is not a format. Allowed are 'png', 'jpg', 'webp', None."
+        )
+    return FORMATS[name]
+
+
+def record_of(path: Path, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an output's file says of itself: the same however often it is saved.
+
+    Parameters
+    ----------
+    path : Path
+        The output, whose time of change is the time of its delivery.
+    request : mapping
+        ``model``, ``input`` without secrets, and ``prediction_id``.
+    """
+    delivered = dt.datetime.fromtimestamp(int(path.stat().st_mtime), dt.UTC)
+    return {**request, "created_at": delivered.isoformat(), "version": version("pruna_nb")}
+
+
+class Exporter:
+    """Writes outputs to a folder, each under a name that no other file has.
+
+    Parameters
+    ----------
+    folder : Path
+        Created at the first file.
+    suffix : str, optional
+        What pictures are converted to, such as ``".png"``. Videos and archives stay as they are.
+    """
+
+    def __init__(self, folder: Path, suffix: str | None = None) -> None:
+        self._folder, self._suffix = folder, suffix
+        self._used: set[str] = set()
+
+    def export(self, source: Path, name: str, record: Mapping[str, Any] | None) -> Path:
+        """Write one output; return its path.
+
+        Parameters
+        ----------
+        source : Path
+            The output's file.
+        name : str
+            The new file's name below the folder, without suffix, with "/" between folders.
+        record : mapping, optional
+            What the file says of how it was made; None: nothing. The file is then a hard link to
+            the output where the disk allows that, so it takes no space.
+
+        Raises
+        ------
+        OSError
+            If the output cannot be read or the file cannot be written.
+        InputError
+            If the output is to be converted and is not a picture that can be decoded.
+        """
+        with open_regular(source) as file:
+            kind = sniff(file.read(HEAD_BYTES))
+        suffix = source.suffix if kind is None else kind.suffix
+        if self._suffix and kind is not None and kind.kind == "image":
+            suffix, convert = self._suffix, suffix != self._suffix
+        else:
+            convert = False
+        stem = self._folder.joinpath(*name.split("/"))
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        part = stem.parent / f".{uuid.uuid4().hex}.part"
+        try:
+            write_output(source, part, suffix if convert else None, record)
+            return self._placed(part, stem, suffix)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _placed(self, part: Path, stem: Path, suffix: str) -> Path:
+        """Give a written file the first name that is free, or that has the same bytes already."""
+        number = 1
+        while True:
+            number_text = "" if number == 1 else f"-{number}"
+            path = stem.with_name(f"{stem.name}{number_text}{suffix}")
+            # Windows and macOS take names that differ in case alone for the same file.
+            known = str(path).casefold()
+            if known not in self._used:
+                self._used.add(known)
+                # The same call again finds its own files, and writes no second copy.
+                if path.is_file() and filecmp.cmp(part, path, shallow=False):
+                    return path
+                if _take_name(part, path):
+                    return path
+            number += 1
+
+
+def _take_name(part: Path, path: Path) -> bool:
+    """Move a file to a name; False where another file has it."""
+    try:
+        os.link(part, path)  # fails where the name is taken, as `rename` does not on POSIX
+    except FileExistsError:
+        return False
+    except OSError:  # a disk without hard links, such as FAT
+        try:
+            with path.open("xb"):
+                part.replace(path)
+        except FileExistsError:
+            return False
+    return True
+
+
+def write_output(
+    source: Path, target: Path, suffix: str | None, record: Mapping[str, Any] | None
+) -> None:
+    """Write an output to a file that is not there yet: converted, with its record, or as it is.
+
+    Parameters
+    ----------
+    source, target : Path
+    suffix : str or None
+        The suffix of another format, to which a picture is converted; None: as it is.
+    record : mapping or None
+        What the file says of how it was made; None: nothing. A file that stays as it is becomes a
+        hard link then, where the disk allows that.
+    """
+    if suffix is not None:
+        data = _converted(source, suffix)
+        target.write_bytes(data if record is None else with_provenance(data, record))
+        return
+    if record is None:
+        with contextlib.suppress(OSError):  # another disk, or one without hard links
+            os.link(source, target)
+            return
+        shutil.copyfile(source, target)
+        return
+    with open_regular(source) as file:
+        kind = sniff(file.read(HEAD_BYTES))
+        if kind is not None and kind.kind == "image":
+            file.seek(0)
+            target.write_bytes(with_provenance(file.read(), record))
+            return
+    shutil.copyfile(source, target)
+    if kind is not None and kind.suffix == ".mp4":
+        with target.open("r+b") as video:
+            append_to_video(video, record)
+
+
+def _converted(source: Path, suffix: str) -> bytes:
+    """Return a picture in another format, with its colours' profile and the right way up."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    buffer = io.BytesIO()
+    try:
+        with Image.open(source) as image:
+            profile = image.info.get("icc_profile")
+            picture = ImageOps.exif_transpose(image)
+            if suffix == ".jpg" and (
+                picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info
+            ):
+                # JPEG has no transparency; white is what a page shows behind a picture.
+                clear = picture.convert("RGBA")
+                picture = Image.new("RGB", clear.size, "white")
+                picture.paste(clear, mask=clear.getchannel("A"))
+            elif picture.mode not in {"RGB", "RGBA", "L"}:
+                picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
+            options: dict[str, Any] = {
+                ".png": {},
+                ".jpg": {"quality": 95, "subsampling": 0},
+                ".webp": {"quality": 95, "method": 4},
+            }[suffix]
+            name = {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}[suffix]
+            picture.save(buffer, name, icc_profile=profile, **options)
+    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
+        raise InputError(f"{source.name} cannot be converted: {error}") from None
+    return buffer.getvalue()

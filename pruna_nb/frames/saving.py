@@ -1,0 +1,296 @@
+"""Outputs saved as files of one's own, and a folder of saved outputs read back as a frame."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+import pandas as pd
+
+from pruna_nb import arguments
+from pruna_nb.arguments import Problems
+from pruna_nb.catalog import find_model, secret_names
+from pruna_nb.console import LOG, say
+from pruna_nb.errors import InputError
+from pruna_nb.files import strict_json
+from pruna_nb.files.export import Exporter, read_format, record_of, safe_name
+from pruna_nb.files.provenance import SUFFIXES, read_provenance
+from pruna_nb.frames.columns import column, places_of, with_columns
+from pruna_nb.frames.grids import requests_of
+from pruna_nb.frames.records import records_of
+from pruna_nb.frames.results import beside
+from pruna_nb.redact import MASK
+from pruna_nb.tables.cells import plain_cells
+from pruna_nb.templates import is_missing, name_of, parse, value_text
+from pruna_nb.text import counted, cut
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Layout = Literal["plain", "imagefolder"]
+METADATA: Final = "metadata.jsonl"
+"""The file in which Hugging Face's ``imagefolder`` looks for what belongs to each picture."""
+
+_PROMPT_AT_MOST: Final = 60
+_OUTPUT_SUFFIXES: Final = SUFFIXES | {".jpeg", ".webm", ".gif"}
+
+
+def save_frame(
+    frame: pd.DataFrame,
+    folder: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    format: str | None = None,  # noqa: A002 - the word of Pillow and matplotlib
+    layout: Layout = "plain",
+    provenance: bool = True,
+    output_col: str = "output",
+) -> pd.DataFrame:
+    """Save a frame's outputs; see `PrunaFrame.save`."""
+    problems = Problems()
+    root = problems.read(arguments.path, "folder", folder, instead=Path())
+    suffix = problems.read(read_format, format, instead=None)
+    layout = problems.read(arguments.choice, "layout", layout, get_args(Layout), instead="plain")
+    carry = problems.read(arguments.switch, "provenance", provenance, instead=True)
+    if name is not None:
+        problems.read(arguments.text, "name", name, instead="")
+    paths: list[Any] = []
+    names: list[str] = []
+    requests: list[dict[str, Any]] = []
+    with problems.noted():
+        paths = column(frame, output_col, "save()")
+        requests = _requests(frame, output_col)
+        names = _file_names(frame, name if isinstance(name, str) else None, requests)
+    if root.exists() and not root.is_dir():
+        problems.add(InputError(f"folder={str(folder)!r} is a file, not a folder."))
+    if layout == "imagefolder" and not problems:
+        with problems.noted():
+            _read_metadata(root)
+    problems.check("These outputs cannot be saved; nothing was written")
+
+    exporter = Exporter(root, suffix)
+    files: list[str | None] = []
+    for path, file_name, request in zip(paths, names, requests, strict=True):
+        if not (isinstance(path, (str, os.PathLike)) and os.fspath(path)):
+            files.append(None)  # a row without an output
+            continue
+        try:
+            record = record_of(Path(path), request) if carry else None
+            files.append(str(exporter.export(Path(path), file_name, record)))
+        except (FileNotFoundError, InputError) as error:
+            # One file that is gone keeps no other from being saved; the summary counts it.
+            LOG.warning("%s was not saved: %s", path, error)
+            files.append(None)
+    if layout == "imagefolder":
+        _write_metadata(root, frame, output_col, files, requests)
+    say(_summary(frame, root, output_col, paths, files))
+    return with_columns(frame, {"file": files})
+
+
+def read_outputs(folder: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a folder of saved outputs back as a frame.
+
+    Parameters
+    ----------
+    folder : path
+        What `df.pruna.save` wrote, in either layout; pictures of other programs are read, too.
+
+    Returns
+    -------
+    DataFrame
+        A row for each picture and video in the folder and below it, by name: ``output`` (the
+        path), what a ``metadata.jsonl`` tells of it, and what the file itself carries: ``model``,
+        a column for each field of its input, ``prediction_id`` and ``created_at``. Where both
+        tell, the file's own record counts. A picture with the text of AUTOMATIC1111's web UI
+        gives ``prompt``, ``negative_prompt`` and ``seed``.
+
+    Raises
+    ------
+    InputError
+        If it is not a folder, or its ``metadata.jsonl`` is damaged.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import pruna_nb
+    >>> out = pd.DataFrame({"prompt": ["a lion"]}).pruna.generate("prompt", progress=False)
+    >>> saved = out.pruna.save("lions", name="{prompt}")
+    Saved 1 file in lions.
+    >>> pruna_nb.read_outputs("lions")[["model", "prompt"]].values.tolist()
+    [['p-image', 'a lion']]
+    """
+    root = arguments.path("folder", folder)
+    if not root.is_dir():
+        raise InputError(f"folder={str(folder)!r} is not a folder.")
+    told = _read_metadata(root)
+    rows = []
+    for file in sorted(root.rglob("*")):
+        if file.suffix.lower() not in _OUTPUT_SUFFIXES or not file.is_file():
+            continue
+        row: dict[str, Any] = {"output": str(file)}
+        row |= told.get(file.relative_to(root).as_posix(), {})
+        try:
+            row |= _told_by(file)
+        except InputError as error:
+            LOG.warning("%s", error)
+        rows.append(row)
+    return pd.DataFrame(rows, columns=None if rows else ["output"])
+
+
+def _told_by(file: Path) -> dict[str, Any]:
+    """Return the columns that a file's own record gives."""
+    record = read_provenance(file)
+    if record is None:
+        return {}
+    if "parameters" in record:
+        seed = record["settings"].get("Seed")
+        parts = {"prompt": record["prompt"], "negative_prompt": record["negative_prompt"]}
+        return {**parts, "seed": seed} if seed is not None else parts
+    names = ("prediction_id", "created_at")
+    return {
+        "model": record.get("model"),
+        **record["input"],
+        **{name: record[name] for name in names if record.get(name) is not None},
+    }
+
+
+def _file_names(
+    frame: pd.DataFrame, template: str | None, requests: list[dict[str, Any]]
+) -> list[str]:
+    """Return each row's file name, with "/" between folders, without a suffix."""
+    digits = len(str(len(frame)))
+    rows: list[dict[str, Any]] = [
+        {"row": f"{number:0{digits}}", "model": request["model"], **request["input"]}
+        for number, request in enumerate(requests, start=1)
+    ]
+    # What the table says counts before what was sent: a column may hold a nicer word for it.
+    columns = [
+        (label, frame.index.get_level_values(level).to_series())
+        for level, label in enumerate(frame.index.names)
+        if label is not None
+    ] + [(label, frame.iloc[:, place]) for place, label in enumerate(frame.columns)]
+    for label, cells in columns:
+        for row, cell in zip(rows, plain_cells(cells), strict=True):
+            row[name_of(label)] = cell
+    if template is None:
+        return [_default_name(row) for row in rows]
+    known = list(dict.fromkeys(name for row in rows for name in row))
+    read = parse(template, known)
+    if unknown := [name for name in read.names if name not in known]:
+        raise InputError(
+            f"name={template!r} asks for {', '.join(map(repr, unknown))}, which no row has. "
+            f"Available are: {', '.join(known[:40])}."
+        )
+    return [_filled(template, read.parts, row) for row in rows]
+
+
+def _default_name(row: Mapping[str, Any]) -> str:
+    prompt = row.get("prompt")
+    if not isinstance(prompt, str) or not prompt.strip():
+        return str(row["row"])
+    words = cut(" ".join(prompt.split()), _PROMPT_AT_MOST).rstrip("\u2026")
+    return safe_name(f"{row['row']} {words}".replace(" ", "-"))
+
+
+def _filled(template: str, parts: Sequence[Any], row: Mapping[str, Any]) -> str:
+    """Fill one row's name: a slash of the template begins a folder, one in a value does not."""
+    text = ""
+    for part in parts:
+        if isinstance(part, str):
+            text += part
+            continue
+        value = row.get(part.name)
+        shown = "none" if is_missing(value) else value_text(value, part.spec)
+        text += shown.replace("/", "_").replace("\\", "_")
+    levels = [level.strip() for level in text.split("/")]
+    if any(not level.strip(".") for level in levels):
+        raise InputError(f"name={template!r} makes {text!r}: give a name below the folder.")
+    return "/".join(safe_name(level) for level in levels)
+
+
+def _requests(frame: pd.DataFrame, output_col: str) -> list[dict[str, Any]]:
+    """Return each row's model, input without secrets, and id: as recorded, else as it is told."""
+    ids: list[Any] = [None] * len(frame)
+    id_label = beside(output_col, "prediction_id")
+    if len(places_of(frame, id_label)) == 1:
+        ids = column(frame, id_label, "save()")
+    requests = []
+    for told, record, prediction_id in zip(
+        requests_of(frame, output_col), records_of(frame, output_col), ids, strict=True
+    ):
+        model, values = told["model"], told["input"]
+        if record is not None:
+            model, values = record.model, record.input
+        secrets = secret_names(find_model(model, unchecked=True)) if model else frozenset()
+        values = {
+            key: value for key, value in values.items() if key not in secrets and value != MASK
+        }
+        requests.append({"model": model, "input": values, "prediction_id": prediction_id})
+    return requests
+
+
+def _read_metadata(root: Path) -> dict[str, dict[str, Any]]:
+    """Return the lines of a folder's ``metadata.jsonl``, by the file that each tells of."""
+    path = root / METADATA
+    if not path.is_file():
+        return {}
+    rows: dict[str, dict[str, Any]] = {}
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = strict_json.loads(line)
+        except ValueError as error:
+            raise InputError(f"{path}, line {number}: {error}") from None
+        if not isinstance(row, dict) or not isinstance(row.get("file_name"), str):
+            raise InputError(f"{path}, line {number}: there is no file_name.")
+        rows[row.pop("file_name")] = row
+    return rows
+
+
+def _write_metadata(
+    root: Path,
+    frame: pd.DataFrame,
+    output_col: str,
+    files: Sequence[str | None],
+    requests: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write a line for each file; lines of files that were there before stay."""
+    lines = _read_metadata(root)
+    results = {beside(output_col, name) for name in ("output", "status", "error", "cached")}
+    labels = [label for label in frame.columns if label not in results]
+    cells = [plain_cells(frame[label]) for label in labels]
+    for place, (file, request) in enumerate(zip(files, requests, strict=True)):
+        if file is None:
+            continue
+        row = {name_of(label): values[place] for label, values in zip(labels, cells, strict=True)}
+        row = {"model": request["model"], **request["input"], **row}
+        lines[Path(file).relative_to(root).as_posix()] = row
+    root.mkdir(parents=True, exist_ok=True)
+    text = "".join(
+        json.dumps({"file_name": name, **row}, default=str) + "\n" for name, row in lines.items()
+    )
+    part = root / f".{METADATA}.{os.getpid()}.part"
+    part.write_text(text, "utf-8")
+    part.replace(root / METADATA)
+
+
+def _summary(
+    frame: pd.DataFrame,
+    root: Path,
+    output_col: str,
+    paths: Sequence[Any],
+    files: Sequence[str | None],
+) -> str:
+    text = f"Saved {counted(sum(file is not None for file in files), 'file')} in {root}."
+    empty = [not isinstance(path, (str, os.PathLike)) for path in paths]
+    if any(empty):
+        status = beside(output_col, "status")
+        said = column(frame, status, "save()") if len(places_of(frame, status)) == 1 else []
+        counts = pd.Series([one for one, is_empty in zip(said, empty, strict=False) if is_empty])
+        why = ", ".join(f"{number:,} {word}" for word, number in counts.value_counts().items())
+        text += f" {counted(sum(empty), 'row')} without an output{f' ({why})' if why else ''}."
+    if lost := sum(file is None for file in files) - sum(empty):
+        text += f" {counted(lost, 'output')} could not be read: see the log's warnings."
+    return text

@@ -1,0 +1,222 @@
+"""Outputs saved under names of one's own, with their requests, and read back as a frame."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import pruna_nb
+from pruna_nb.errors import ColumnError, InputError, PrunaError
+from pruna_nb.files.export import safe_name
+
+FRAME = pd.DataFrame(
+    {
+        "prompt": ["a red fox", "a blue whale", "a grey cat"],
+        "sku": ["A-1", "B/2", "CON"],
+        "kind": ["land", "sea", "land"],
+    },
+    index=pd.Index(["x", "y", "z"], name="key"),
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "saved"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def out(generate):
+    return generate(FRAME, "prompt", seed=3, aspect_ratio="1:1")
+
+
+def below(folder):
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return sorted(file.relative_to(folder).as_posix() for file in files)
+
+
+def test_each_file_is_named_by_its_row(out, folder, capsys):
+    saved = out.pruna.save(folder / "shop", name="{kind}/{sku}-{aspect_ratio}-{seed}-{key}")
+    assert below(folder / "shop") == [
+        "land/A-1-1_1-3-x.jpg",
+        "land/CON-1_1-3-z.jpg",
+        "sea/B_2-1_1-3-y.jpg",
+    ]
+    assert [Path(file).read_bytes()[:3] for file in saved["file"]] == [b"\xff\xd8\xff"] * 3
+    assert saved.index.equals(FRAME.index)
+    assert "file" not in out.columns
+    assert capsys.readouterr().out == f"Saved 3 files in {folder / 'shop'}.\n"
+
+
+def test_without_a_name_it_is_the_row_and_the_first_words(out, folder):
+    out.pruna.save(folder)
+    assert below(folder) == ["1-a-red-fox.jpg", "2-a-blue-whale.jpg", "3-a-grey-cat.jpg"]
+
+
+def test_a_name_that_is_taken_gets_a_number_and_no_file_is_overwritten(out, folder):
+    (folder / "same.jpg").write_text("mine")
+    saved = out.pruna.save(folder, name="same")
+    assert (folder / "same.jpg").read_text() == "mine"
+    assert [Path(file).name for file in saved["file"]] == ["same-2.jpg", "same-3.jpg", "same-4.jpg"]
+    again = out.pruna.save(folder, name="same")
+    assert again["file"].tolist() == saved["file"].tolist()
+    assert len(below(folder)) == 4
+
+
+def test_names_that_differ_in_case_alone_are_two_files_on_every_system(out, folder):
+    names = ["Fox", "fox", "FOX"]
+    saved = out.assign(name=names).pruna.save(folder, name="{name}")
+    assert [Path(file).stem for file in saved["file"]] == ["Fox", "fox-2", "FOX-3"]
+
+
+def test_a_picture_keeps_its_pixels_and_carries_its_request(out, folder):
+    saved = out.pruna.save(folder)
+    for row in saved.itertuples():
+        with Image.open(row.output) as before, Image.open(row.file) as after:
+            assert before.tobytes() == after.tobytes()
+        record = pruna_nb.provenance(row.file)
+        assert record["model"] == "p-image"
+        assert record["input"] == {"prompt": row.prompt, "seed": 3, "aspect_ratio": "1:1"}
+        assert record["prediction_id"] == row.prediction_id
+        assert record["version"] == pruna_nb.__version__
+        assert pd.Timestamp(record["created_at"]).tz is not None
+
+
+def test_provenance_is_off_by_a_word_and_costs_no_space_then(out, folder):
+    saved = out.pruna.save(folder, provenance=False)
+    assert pruna_nb.provenance(saved["file"].iloc[0]) is None
+    assert Path(saved["file"].iloc[0]).samefile(saved["output"].iloc[0])
+
+
+@pytest.mark.parametrize("name", ["png", "webp", "jpg", "JPEG", ".png"])
+def test_pictures_are_converted(out, folder, name):
+    saved = out.pruna.save(folder, format=name)
+    kind = name.lower().strip(".").replace("jpg", "jpeg")
+    for file in saved["file"]:
+        with Image.open(file) as image:
+            assert image.format.lower() == kind
+        assert pruna_nb.provenance(file)["input"]["seed"] == 3
+
+
+def test_an_imagefolder_tells_of_each_picture(out, folder):
+    out.head(2).pruna.save(folder, layout="imagefolder", name="{kind}/{sku}")
+    out.tail(1).pruna.save(folder, layout="imagefolder", name="{kind}/{sku}")
+    lines = [json.loads(line) for line in (folder / "metadata.jsonl").read_text().splitlines()]
+    assert [line["file_name"] for line in lines] == ["land/A-1.jpg", "sea/B_2.jpg", "land/_CON.jpg"]
+    assert [line["prompt"] for line in lines] == FRAME["prompt"].tolist()
+    assert [line["seed"] for line in lines] == [3, 3, 3]
+    assert not any("output" in line or str(folder) in json.dumps(line) for line in lines)
+
+
+def test_a_folder_is_read_back_and_made_again_from_it_at_no_cost(out, folder, generate, service):
+    out.pruna.save(folder, layout="imagefolder", name="{sku}", format="png")
+    back = pruna_nb.read_outputs(folder)
+    assert back["prompt"].tolist() == FRAME["prompt"].tolist()
+    assert back["sku"].tolist() == FRAME["sku"].tolist()
+    assert set(back["model"]) == {"p-image"}
+    assert back["prediction_id"].tolist() == out["prediction_id"].tolist()
+    charged = service.charged
+    again = generate(back, "prompt", seed_col="seed", aspect_ratio_col="aspect_ratio")
+    assert again["output"].tolist() == out["output"].tolist()
+    assert service.charged == charged
+
+
+def test_a_folder_of_pictures_without_a_record_is_read_too(folder):
+    Image.new("RGB", (8, 8)).save(folder / "plain.png")
+    (folder / "notes.txt").write_text("hello")
+    back = pruna_nb.read_outputs(folder)
+    assert back["output"].tolist() == [str(folder / "plain.png")]
+    assert pruna_nb.read_outputs(folder / ".").columns.tolist() == ["output"]
+
+
+def test_rows_without_an_output_have_no_file_and_are_counted(generate, folder, capsys):
+    frame = pd.DataFrame({"prompt": ["a fox", None, "a cat"]})
+    out = generate(frame, "prompt")
+    Path(out["output"].iloc[2]).unlink()
+    capsys.readouterr()
+    saved = out.pruna.save(folder)
+    assert saved["file"].isna().tolist() == [False, True, True]
+    said = capsys.readouterr().out
+    assert "Saved 1 file in" in said
+    assert "1 row without an output (1 skipped)." in said
+    assert "1 output could not be read" in said
+
+
+def test_secrets_are_in_no_file(service, folder, generate):
+    frame = pd.DataFrame({"prompt": ["a fox"]})
+    out = generate(frame, "prompt", model="p-image-lora", hf_api_token="hf_secret_of_mine",
+                   lora_weights="huggingface.co/a/b")  # fmt: skip
+    saved = out.pruna.save(folder, layout="imagefolder")
+    assert saved["file"].notna().all()
+    for file in folder.iterdir():
+        assert b"hf_secret_of_mine" not in file.read_bytes()
+    assert "hf_api_token" not in pruna_nb.provenance(saved["file"].iloc[0])["input"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"name": "{nothing}"}, "'nothing'"),
+        ({"name": "../{sku}"}, "below the folder"),
+        ({"name": "/{sku}"}, "below the folder"),
+        ({"name": "{sku"}, "template"),
+        ({"name": 3}, "name"),
+        ({"format": "gif"}, "Allowed are 'png'"),
+        ({"format": 3}, "Allowed are 'png'"),
+        ({"layout": "folders"}, "imagefolder"),
+        ({"provenance": "no"}, "provenance"),
+        ({"output_col": "result"}, "result"),
+    ],
+)
+def test_a_wrong_argument_is_told_before_anything_is_written(out, folder, arguments, said):
+    with pytest.raises(PrunaError, match=said):
+        out.pruna.save(folder / "new", **arguments)
+    assert not (folder / "new").exists()
+
+
+def test_all_that_is_wrong_is_told_at_once(out, folder):
+    with pytest.raises((InputError, ColumnError)) as told:
+        out.pruna.save(folder / "new", format="gif", layout="x", name="{nothing}")
+    assert all(word in str(told.value) for word in ("gif", "layout", "nothing"))
+
+
+def test_a_metadata_file_that_is_not_ours_to_read_stops_it_before_anything_is_written(out, folder):
+    (folder / "metadata.jsonl").write_text("not JSON\n")
+    with pytest.raises(InputError, match=r"metadata\.jsonl, line 1"):
+        out.pruna.save(folder, layout="imagefolder")
+    assert below(folder) == ["metadata.jsonl"]
+
+
+@given(st.text(st.characters(codec=None), max_size=400))
+def test_a_safe_name_is_one_on_all_systems(text):
+    name = safe_name(text)
+    assert name
+    assert len(name.encode()) <= 200
+    assert not set(name) & set('<>:"/\\|?*\0\n')
+    assert name == name.strip(" .")
+    assert not any(unicodedata.category(sign) == "Cc" for sign in name)
+    assert name.split(".")[0].lower() not in {"con", "nul", "aux", "prn", "com1", "lpt9"}
+
+
+def test_one_output_is_saved_where_it_is_wanted(service, folder):
+    output = pruna_nb.generate("a lion", seed=5)
+    assert output.save(folder / "lion").name == "lion.jpg"
+    path = output.save(folder / "new" / "lion.png")
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+    record = pruna_nb.provenance(path)
+    assert record["input"] == {"prompt": "a lion", "seed": 5}
+    assert record["prediction_id"] == output.prediction.id
+    assert output.save(path, provenance=False) == path
+    assert pruna_nb.provenance(path) is None
+    with pytest.raises(InputError, match="Allowed are"):
+        output.save(folder / "lion.gif")
+    assert sorted(file.name for file in folder.iterdir()) == ["lion.jpg", "new"]
