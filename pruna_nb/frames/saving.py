@@ -11,7 +11,7 @@ import pandas as pd
 
 from pruna_nb import arguments
 from pruna_nb.arguments import Problems
-from pruna_nb.catalog import find_model, secret_names
+from pruna_nb.catalog import find_model
 from pruna_nb.console import LOG, say
 from pruna_nb.errors import InputError
 from pruna_nb.files import strict_json
@@ -222,7 +222,7 @@ def _requests(frame: pd.DataFrame, output_col: str) -> list[dict[str, Any]]:
         model, values = told["model"], told["input"]
         if record is not None:
             model, values = record.model, record.input
-        secrets = secret_names(find_model(model, unchecked=True)) if model else frozenset()
+        secrets = find_model(model, unchecked=True).secret_names if model else frozenset()
         values = {
             key: value for key, value in values.items() if key not in secrets and value != MASK
         }

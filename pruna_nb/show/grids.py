@@ -15,13 +15,15 @@ from pruna_nb.show.grid_html import Fitted, fitted_grid
 from pruna_nb.show.layout import Layout, arrange
 from pruna_nb.show.markup import note_line
 from pruna_nb.show.page import Full, save_page
-from pruna_nb.show.sheet import save_sheet
+from pruna_nb.show.sheet import draw_sheet, save_sheet
 from pruna_nb.show.thumbs import Thumbs
 from pruna_nb.text import NO_MATH, counted, isolated, megabytes, shown
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+
+    from PIL import Image
 
     from pruna_nb.show.cells import Cell, Status
 
@@ -192,6 +194,32 @@ class Grid:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         del include, exclude  # IPython picks from what it gets
         return {"text/html": self.html(), "text/plain": repr(self)}
+
+    def image(self, *, size: int = 256, dark: bool = False) -> Image.Image:
+        """Return the grid as one picture, for matplotlib, a report or an experiment's log.
+
+        Parameters
+        ----------
+        size : int
+            Side of the box that each picture fits into, in pixels.
+        dark : bool
+            Whether it is light on dark.
+
+        Returns
+        -------
+        PIL.Image.Image
+            In RGB.
+
+        Raises
+        ------
+        InputError
+            If it would have more than 89 million pixels, which Pillow warns of.
+        """
+        problems = Problems()
+        box = read_sizes(problems, size=size)["size"]
+        dark = problems.read(switch, "dark", dark, instead=False)
+        problems.check("This grid cannot be drawn")
+        return draw_sheet(self.layout(), title=self.title, size=box, dark=dark)
 
     def save(
         self,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pruna_nb.show.cells import Cell
     from pruna_nb.show.layout import Layout
 
+_PIXELS_AT_MOST = 89_000_000  # from there Pillow warns of a decompression bomb
 _LONGEST = {".png": 2**24, ".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
 _DESCRIPTION = 0x010E
 
@@ -86,6 +87,20 @@ def save_sheet(
             paths.append(target.with_name(f"{target.stem}{number}{target.suffix}"))
             stack.enter_context(replacing(paths[-1])).write(_page_file(page, target, pen))
     return paths
+
+
+def draw_sheet(layout: Layout, *, title: str | None, size: int, dark: bool) -> Image.Image:
+    """Draw a layout as one picture; see `Grid.image`."""
+    style = Style(size=size, dark=dark)
+    rows, columns = _rows(layout, style, _PIXELS_AT_MOST)
+    pen = Pen(style, style.width(columns, heads=bool(layout.heads)))
+    pages = list(_pages(rows, layout, pen, _PIXELS_AT_MOST // pen.width, title))
+    if len(pages) > 1:
+        raise InputError(
+            f"{len(layout.units):,} rows of pictures of {size} px are more than one picture holds: "
+            "give a smaller size=, show a .page() of the grid, or save() it as several sheets."
+        )
+    return pen.page(pages[0].strips)
 
 
 def _rows(layout: Layout, style: Style, max_pixels: int) -> tuple[list[_Row], int]:

@@ -335,3 +335,18 @@ def test_a_face_is_found_for_each_script():
     draw = ImageDraw.Draw(Image.new("RGB", (200, 40)))
     for text in ("a fox", "žluťoučký", "лиса", "狐", "🦊"):
         assert draw.textlength(text, font=face_for(text, 20)) > 0
+
+
+def test_a_grid_is_one_picture_for_other_libraries():
+    whole = grid(colours("red", "lime", "blue", "black"), columns=2)
+    picture = whole.image(size=100)
+    style = Style(100)
+    assert picture.mode == "RGB"
+    assert picture.width == style.width(2, heads=False)
+    assert picture.getpixel((style.margin + 50, style.margin + 25)) == (255, 0, 0)
+    assert whole.image(size=100, dark=True).getpixel((1, 1)) != picture.getpixel((1, 1))
+
+
+def test_a_grid_that_one_picture_cannot_hold_says_what_to_do():
+    with pytest.raises(InputError, match=r"smaller size="):
+        grid(colours("red") * 400, columns=1).image(size=2000)
