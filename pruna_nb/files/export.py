@@ -15,9 +15,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.errors import InputError
+from pruna_nb.files.disk import open_regular
 from pruna_nb.files.kinds import HEAD_BYTES, sniff
 from pruna_nb.files.provenance import append_to_video, with_provenance
-from pruna_nb.files.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,8 +16,8 @@ from xml.sax.saxutils import escape
 
 from pruna_nb.errors import InputError
 from pruna_nb.files import strict_json
+from pruna_nb.files.disk import open_regular
 from pruna_nb.files.kinds import sniff
-from pruna_nb.files.regular import open_regular
 
 if TYPE_CHECKING:
     import os

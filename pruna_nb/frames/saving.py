@@ -15,6 +15,7 @@ from pruna_nb.catalog import find_model
 from pruna_nb.console import LOG, say
 from pruna_nb.errors import InputError
 from pruna_nb.files import strict_json
+from pruna_nb.files.disk import replacing
 from pruna_nb.files.export import Exporter, read_format, record_of, safe_name
 from pruna_nb.files.provenance import SUFFIXES, read_provenance
 from pruna_nb.frames.columns import column, places_of, with_columns
@@ -271,9 +272,8 @@ def _write_metadata(
     text = "".join(
         json.dumps({"file_name": name, **row}, default=str) + "\n" for name, row in lines.items()
     )
-    part = root / f".{METADATA}.{os.getpid()}.part"
-    part.write_text(text, "utf-8")
-    part.replace(root / METADATA)
+    with replacing(root / METADATA) as metadata:
+        metadata.write(text.encode())
 
 
 def _summary(
