@@ -195,12 +195,13 @@ def _has(value: object, name: str) -> bool:
 def _from_object(value: Any) -> Media | str:
     if _has(value, "read"):
         return _from_file(value)
+    # Before pictures in memory: an `Output` is a path that can save itself, too.
+    if isinstance(value, os.PathLike):
+        return _from_path(Path(os.fsdecode(value)))
     if _has(value, "save") and isinstance(value, _Saves):
         return _from_image(value)
     if _has(value, "__array_interface__") or _has(value, "__array__"):
         return _from_array(value)
-    if isinstance(value, os.PathLike):
-        return _from_path(Path(os.fsdecode(value)))
     if is_dataset_cell(value):
         return _from_dataset(value)
     msg = f"{type(value).__name__} cannot be a file; give {_TAKEN}."
