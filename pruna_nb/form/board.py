@@ -37,7 +37,7 @@ class Board:
     retry : callable
         Called with the number of the point whose button was clicked.
     changed : callable
-        Called when the selection changes.
+        Called with the number of selected points when it changes.
     thumbs : Thumbs
         Makes the thumbnails.
 
@@ -53,7 +53,7 @@ class Board:
         self,
         *,
         retry: Callable[[int], object],
-        changed: Callable[[], object],
+        changed: Callable[[int], object],
         thumbs: Thumbs,
     ) -> None:
         self.selected: set[int] = set()
@@ -163,7 +163,7 @@ class Board:
 
     def _select(self, number: int, *, chosen: bool) -> None:
         (self.selected.add if chosen else self.selected.discard)(number)
-        self._changed()
+        self._changed(len(self.selected))
 
 
 def _is_small(path: str) -> bool:

@@ -74,12 +74,12 @@ class Form:
         self._shown: _Grid | None = None
         self._saved_at = 0.0
         self._saved = Saved()
+        self._quote = Quote(tables, controls.sweep)
         self._board = Board(
             retry=lambda number: self._make([number]),
-            changed=self._show_chosen,
+            changed=self._quote.show_chosen,
             thumbs=Thumbs(self._thumbs_dir()),
         )
-        self._quote = Quote(tables, controls.sweep)
         self._build()
         controls.on_change(self._quote.renew)
         self._quote.renew()
@@ -289,15 +289,16 @@ class Form:
                 kind = "" if isinstance(error, PrunaError) else f"{type(error).__name__}: "
                 self._status.value = note(f"{kind}{error}", ERROR)
             if isinstance(error, (MissingKeyError, AuthenticationError)):
-                self._login.children = [LoginBox(done=self._logged_in).box]
+
+                def logged_in(message: str) -> None:
+                    self._login.children = ()
+                    self._status.value = note(f"{message} Click Generate.")
+
+                self._login.children = [LoginBox(done=logged_in).box]
             self._quote.learn(runner.sweep.model.name, runner.outcomes().values())
             self._quote.renew()
         finally:
             self._set_buttons()
-
-    def _logged_in(self, message: str) -> None:
-        self._login.children = ()
-        self._status.value = note(f"{message} Click Generate.")
 
     def _set_buttons(self) -> None:
         """Enable the buttons that can be used now."""
@@ -331,10 +332,6 @@ class Form:
         made = saved_grid(grid.sweep, grid.points, outcomes, thumbs_dir=self._thumbs_dir())
         self._saved.update(made.html())
         self._saved_at = time.monotonic()
-
-    def _show_chosen(self) -> None:
-        count = len(self._board.selected)
-        self._quote.show_chosen(f"{count:,} selected: form.selected" if count else "")
 
     def _ipython_display_(self) -> None:
         display(bundle(self.box, _PLAIN))

@@ -75,8 +75,9 @@ class Quote:
         if took:
             _TOOK[model] = median(took)
 
-    def show_chosen(self, text: str) -> None:
-        """Show at the end of the line what is selected."""
+    def show_chosen(self, count: int) -> None:
+        """Show at the end of the line how many pictures are selected."""
+        text = f"{count:,} selected: form.selected" if count else ""
         self._chosen.value = note(text, FAINT) if text else ""
 
     def _work(self, turn: int) -> None:

@@ -1,4 +1,4 @@
-"""One place in a grid: a picture or the reason why there is none, with its words."""
+"""One cell of a grid: a picture or the reason why there is none, with its text."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["image", "video", "zip", "unknown"]
 Status = Literal["succeeded", "failed", "canceled", "skipped", "lost", "pending"]
-Source = str | bytes
-"""A file's path, or the bytes of one that is on no disk."""
+Source = str | bytes  # a file's path, or the bytes of one that is on no disk
 
 _SUFFIXES: dict[str, Kind] = {
     **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".avif"), "image"),
@@ -39,7 +38,7 @@ def _type_of(source: Source) -> MediaType | None:
 
 
 def content_type(source: Source) -> tuple[str, str] | None:
-    r"""Tell a file's media type and true suffix from its first bytes.
+    r"""Return a file's media type and true suffix, as its first bytes say.
 
     Parameters
     ----------
@@ -49,7 +48,7 @@ def content_type(source: Source) -> tuple[str, str] | None:
     Returns
     -------
     tuple of str, or None
-        Such as ``("image/jpeg", ".jpg")``; None if it is of no kind that is shown.
+        Such as ``("image/jpeg", ".jpg")``; None if it is not of a kind that is shown.
 
     Raises
     ------
@@ -71,7 +70,7 @@ _SHOWN: dict[str, Kind] = {"image": "image", "video": "video", "zip": "zip"}
 
 
 def kind_of(source: Source | None) -> Kind:
-    """Tell whether a file is a picture, a video or an archive.
+    """Return whether a file is a picture, a video or an archive.
 
     Parameters
     ----------
@@ -102,16 +101,16 @@ def kind_of(source: Source | None) -> Kind:
 
 @dataclass(frozen=True)
 class Cell:
-    """One place in a grid.
+    """One cell of a grid.
 
     Parameters
     ----------
     path : str or path, optional
         The file; None if there is none (yet).
     caption : str
-        What stands below the picture; long ones are cut.
+        The text below the picture; a long one is cut.
     alt : str
-        What is read in place of the picture; the caption if it is empty.
+        What a screen reader reads; the caption if it is empty.
     status : {"succeeded", "failed", "canceled", "skipped", "lost", "pending"}
         Whatever is not ``"succeeded"`` is shown as a box that says so.
     error : str, optional
@@ -119,9 +118,9 @@ class Cell:
     ratio_asked : str, optional
         The ``aspect_ratio`` of the request, such as ``"16:9"``.
     kind : {"image", "video", "zip", "unknown"}, optional
-        None: told from the file's suffix, or from its first bytes.
+        None: from the file's suffix, or from its first bytes.
     poster : str or path, optional
-        A picture that stands for a video; None: the video's first frame.
+        A picture shown for a video; None: the video's first frame.
     request : mapping
         Model and input, as JSON takes them; saved sheets carry it, without secrets.
     row_value, col_value : str, optional
@@ -129,7 +128,7 @@ class Cell:
     data : bytes, optional
         The file itself, if it is on no disk.
     note : str
-        What stands below the caption however long that is, such as the seed.
+        A line below the caption, however long that is, such as the seed.
 
     Raises
     ------
@@ -157,7 +156,7 @@ class Cell:
     note: str = ""
 
     def __post_init__(self) -> None:
-        """Take paths of every type, mask what is secret, refuse a status that nobody could show."""
+        """Accept paths of every type, mask what is secret, check the status."""
         object.__setattr__(self, "request", redact_values(dict(self.request)))
         for name in ("caption", "alt", "error", "note"):
             if getattr(self, name):
@@ -165,11 +164,13 @@ class Cell:
         for name in ("path", "poster"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, (str, bytes, os.PathLike)):
-                raise InputError(f"A picture's {name} is a file's; {described(value)} was given.")
+                raise InputError(
+                    f"A picture's {name} must be a path; {described(value)} was given."
+                )
             if value is not None:
                 object.__setattr__(self, name, os.fspath(value))
         if self.status not in get_args(Status):
-            message = f"{self.status!r} is no status; there are {', '.join(get_args(Status))}"
+            message = f"{self.status!r} is not a status; use one of {', '.join(get_args(Status))}"
             raise InputError(message)
 
     @property

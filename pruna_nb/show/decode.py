@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from pruna_nb.files.kinds import MediaType
     from pruna_nb.show.cells import Source
 
-_LYING = (5, 6, 7, 8)
-"""EXIF orientations by which width and height change places."""
+_LYING = (5, 6, 7, 8)  # EXIF orientations by which width and height change places
 
 
 class UnreadableError(Exception):

@@ -86,7 +86,7 @@ class Style:
         return (44, 44, 48) if self.dark else (243, 243, 245)
 
     def width(self, columns: int, *, heads: bool) -> int:
-        """Give the sheet's width in pixels."""
+        """Return the sheet's width in pixels."""
         side = self.head + self.gap if heads else 0
         return 2 * self.margin + side + columns * self.size + (columns - 1) * self.gap
 
@@ -170,12 +170,12 @@ class Pen:
         return strip
 
     def page(self, strips: list[Image.Image]) -> Image.Image:
-        """Put strips below each other, with margins; uses up the list."""
+        """Return strips below each other, with margins; empties the list."""
         margin = self.style.margin
         page = self._blank(sum(strip.height for strip in strips) + 2 * margin - self.style.gap)
         down = margin
         while strips:
-            # let go of each: together they are as large as the page
+            # each is freed once it is pasted: together they take as much memory as the page
             strip = strips.pop(0)
             page.paste(strip, (0, down))
             down += strip.height
@@ -281,7 +281,7 @@ class Pen:
 
 
 def _face(text: str, pixels: int) -> tuple[Any, int]:
-    """Give a face, and how many times too large it is.
+    """Return a face, and how many times too large it is.
 
     Small letters are set to whole pixels, which closes the gaps between words: they are drawn
     twice as large and reduced.

@@ -97,7 +97,7 @@ def wrap(text: str, face: Any, width: float, lines: int) -> list[str]:
 
 
 def fit_all(parts: Sequence[str], face: Any, width: float, lines: int) -> str:
-    """Put short texts side by side; where the room is not enough, shorten the longest first.
+    """Join short texts; where there is not enough room, the longest is shortened first.
 
     Parameters
     ----------

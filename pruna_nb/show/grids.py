@@ -1,4 +1,4 @@
-"""The grid: pictures with their words, as one frozen thing that shows and saves itself."""
+"""The grid: pictures with their text, as a frozen value that shows and saves itself."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ _OPTIONAL = ("columns", "max_bytes")
 class Grid:
     """Pictures in a grid; made by `grid`, whose parameters are its fields.
 
-    The last expression of a notebook's cell shows it. It does not change: its methods give new
-    grids or files.
+    The last expression of a notebook's cell shows it. It does not change: its methods return new
+    grids or write files.
     """
 
     cells: tuple[Cell, ...]
@@ -68,7 +68,7 @@ class Grid:
         return len(self.cells)
 
     def __repr__(self) -> str:
-        """Say in one line what is in the grid."""
+        """Return in one line what is in the grid."""
         head = f"{self.title}: " if self.title else ""
         return f"<Grid: {head}{self.summary()}>"
 
@@ -81,15 +81,15 @@ class Grid:
         >>> grid([Cell(status="pending"), Cell(status="failed")]).summary()
         '2 pictures: 1 failed, 1 pending'
         """
-        said = counted(len(self.cells), "picture")
+        text = counted(len(self.cells), "picture")
         if self.total is not None and self.total > len(self.cells):
             last = self.first + len(self.cells)
-            said = f"pictures {self.first + 1:,} to {last:,} of {self.total:,}"
+            text = f"pictures {self.first + 1:,} to {last:,} of {self.total:,}"
         number = Counter(cell.status for cell in self.cells)
         if number["succeeded"] == len(self.cells):
-            return said
+            return text
         parts = [f"{number[status]:,} {status}" for status in _ORDER if number[status]]
-        return f"{said}: {', '.join(parts)}"
+        return f"{text}: {', '.join(parts)}"
 
     @property
     def pages(self) -> int:
@@ -98,7 +98,7 @@ class Grid:
         return max(1, -(-len(layout.units) // layout.fold))
 
     def page(self, number: int) -> Grid:
-        """Give one page as a grid of its own, with the whole byte budget for itself.
+        """Return one page as a grid of its own, with the whole byte budget for itself.
 
         Parameters
         ----------
@@ -133,7 +133,7 @@ class Grid:
         )
 
     def layout(self) -> Layout:
-        """Give each cell its place."""
+        """Return the cells in their places."""
         names = [name for name in (self.row_name, self.col_name) if name]
         return arrange(
             self.cells,
@@ -145,7 +145,7 @@ class Grid:
         )
 
     def html(self) -> str:
-        """Give the grid as HTML that stands in a notebook's output, within ``max_bytes``."""
+        """Return the grid as HTML for a notebook's output, within ``max_bytes``."""
         head = f"<div class='{NO_MATH}'>"
         if self.title:
             style = "margin:0 0 10px;font-weight:600;font-size:1.1em;text-align:left"
@@ -159,13 +159,13 @@ class Grid:
         return f"{head}{fitted.html}{notes}</div>"
 
     def _notes(self, fitted: Fitted) -> list[str]:
-        """Say what a reader must know beyond the pictures; HTML."""
+        """Return what a reader must know beyond the pictures, as HTML."""
         notes = []
         if not self.cells:
             notes.append("No pictures: there are no rows to show.")
         elif self.total is not None or any(cell.status != "succeeded" for cell in self.cells):
-            said = self.summary()
-            notes.append(f"{said[0].upper()}{said[1:]}.")
+            summary = self.summary()
+            notes.append(f"{summary[0].upper()}{summary[1:]}.")
         if self.max_bytes is None:
             return notes
         limit = megabytes(self.max_bytes)
@@ -235,7 +235,7 @@ class Grid:
         Parameters
         ----------
         path : path
-            Its suffix says what is written: ``.png``, ``.jpg`` or ``.webp`` for a contact sheet,
+            Its suffix decides what is written: ``.png``, ``.jpg`` or ``.webp`` for a contact sheet,
             ``.html`` for a page with zoom (click, arrow keys, Esc).
         size : int, optional
             Side of the box that each picture fits into, in pixels; None: 512 on a sheet, 400 on
@@ -263,8 +263,8 @@ class Grid:
 
         Notes
         -----
-        Each file carries the requests of its pictures, without secrets: `read_sheet` gives them
-        back.
+        Each file carries the requests of its pictures, without secrets; `read_sheet` returns
+        them.
         """
         problems = Problems()
         target = problems.read(read_path, "path", path, instead=Path())
@@ -310,7 +310,7 @@ def grid(
     thumbs_dir: str | os.PathLike[str] | None = None,
     live: bool = False,
 ) -> Grid:
-    """Put pictures into a grid that shows itself.
+    """Return a grid of pictures that shows itself.
 
     Parameters
     ----------
@@ -328,10 +328,10 @@ def grid(
     row_name, col_name : str
         What the axes are called.
     page_size : int
-        Cells that are open; the rest is folded away, as many at a time.
+        Cells that are open; the rest is folded away in pages of as many.
     title : str, optional
     thumbs_dir : path, optional
-        Where thumbnails are kept; None: they are made anew each time.
+        Where thumbnails are kept; None: they are made again each time.
     live : bool
         Whether videos play: from a relative path if they lie below the working folder, else
         from within the notebook as far as `max_bytes` allows.
@@ -375,7 +375,7 @@ def grid(
 
 
 def read_sizes(problems: Problems, **given: Any) -> dict[str, Any]:
-    """Return sizes and counts of what is shown as whole numbers; what is wrong is noted."""
+    """Return sizes and counts of what is shown as whole numbers; mistakes are noted."""
     return {
         name: None
         if value is None and name in _OPTIONAL

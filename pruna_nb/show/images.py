@@ -1,4 +1,4 @@
-"""The door for whatever somebody has at hand: paths, bytes, PIL images, outputs, arrays of them."""
+"""`show_images`: a grid of paths, bytes, PIL images, outputs or arrays."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def show_images(
     Raises
     ------
     InputError
-        If something is no picture, or the captions are of another number.
+        If something is not a picture, or there is another number of captions.
 
     Examples
     --------
@@ -61,7 +61,8 @@ def show_images(
     if alone or is_scalar(images) or getattr(images, "ndim", 1) in _PICTURE_AXES:
         images = [images]
     found = list(images)
-    if captions is not None and (isinstance(captions, (str, bytes)) or not _has_length(captions)):
+    listed = isinstance(captions, Sized) and getattr(captions, "ndim", 1) == 1
+    if captions is not None and (isinstance(captions, (str, bytes)) or not listed):
         message = f"captions must be a list of texts; {described(captions)} was given"
         raise InputError(message)
     if captions is not None and len(captions) != len(found):
@@ -92,10 +93,6 @@ def _path_of(image: object) -> str | None:
     except Exception:  # noqa: BLE001 - a proxy of what is not there may raise anything
         return None
     return os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
-
-
-def _has_length(several: object) -> bool:
-    return isinstance(several, Sized) and getattr(several, "ndim", 1) == 1
 
 
 def _cell(image: Any, caption: str | None, at: int) -> Cell:

@@ -1,4 +1,4 @@
-"""Where cells stand: in reading order, or on two axes; and the HTML around them."""
+"""Where cells are: in reading order, or on two axes; and the HTML around them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from pruna_nb.show.cells import Cell
 
 GAP = 16
-SMALLEST = 96
-"""Pixels: below this a picture tells nothing, and columns stop getting narrower."""
+SMALLEST = 96  # pixels: a smaller picture shows nothing, so columns do not get narrower
 
 HEAD_LIMIT = 220
 _SIDE = 136  # pixels of the rows' heads
@@ -153,7 +152,7 @@ def arrange(
     corner: str,
     page_size: int,
 ) -> Layout:
-    """Give each cell its place.
+    """Return cells in their places.
 
     Parameters
     ----------
@@ -194,13 +193,13 @@ def arrange(
     return Layout(units, tuple(col_values), corner, columns, max(2, page_size // len(col_values)))
 
 
-def _axis(name: str, given: Sequence[str] | None, found: Iterable[str]) -> list[str]:
-    present = list(dict.fromkeys(found))
-    if given is None:
+def _axis(name: str, order: Sequence[str] | None, values: Iterable[str]) -> list[str]:
+    present = list(dict.fromkeys(values))
+    if order is None:
         return present
-    wanted = list(dict.fromkeys(str(value) for value in given))
-    strange = [plain(value, 60) for value in present if value not in wanted]
-    if strange:
-        message = f"{name}= lacks {counted(len(strange), 'value')} of the cells: {strange[:5]}"
+    wanted = list(dict.fromkeys(str(value) for value in order))
+    lacking = [plain(value, 60) for value in present if value not in wanted]
+    if lacking:
+        message = f"{name}= lacks {counted(len(lacking), 'value')} of the cells: {lacking[:5]}"
         raise InputError(message)
     return wanted

@@ -1,8 +1,8 @@
-"""A cell as HTML that says the same with all styling gone.
+"""A cell as HTML that says the same without any styles.
 
-JupyterLab strips scripts, style sheets and ids from a notebook that somebody else wrote, GitHub
-strips styles too. So: inline styles, alt texts, real words; colours only as tints that suit a
-light page and a dark one, never the text's own.
+JupyterLab strips scripts, style sheets and ids from a notebook that somebody else wrote; GitHub
+strips styles too. So: inline styles, alt texts, real words, and no colour of text, only tints
+that suit a light page and a dark one.
 """
 
 from __future__ import annotations

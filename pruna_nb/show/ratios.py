@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 
+# Models round to multiples of 16: 1344 x 768 for 16:9 is 1.6 % off, which is not a mistake.
 TOLERANCE = 0.03
-"""Models round to multiples of 16: 1344 x 768 for 16:9 is 1.6 % off, and no one's mistake."""
 
 _EXTREME = 100.0
 _RATIO = re.compile(r"\s*(\d+(?:\.\d+)?)\s*:\s*(\d+(?:\.\d+)?)\s*")
@@ -17,7 +17,7 @@ _KNOWN = (
 
 
 def parse_ratio(asked: str | None) -> float | None:
-    """Read a ratio such as ``"16:9"``.
+    """Return a ratio such as ``"16:9"`` as a number.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def parse_ratio(asked: str | None) -> float | None:
 
 
 def ratio_name(width: int, height: int) -> str:
-    """Name the ratio of a picture: a common one if it is near, else to two places.
+    """Return the ratio of a picture: a common one if it is near, else to two places.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def ratio_name(width: int, height: int) -> str:
 
 
 def mismatch(width: int, height: int, asked: str | None) -> str | None:
-    """Say where the pixels that came differ from the ratio that was asked for.
+    """Return how the pixels differ from the ratio that was asked for.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The requests that a saved sheet carries, without secrets, and the way to read them back."""
+"""The requests that a saved sheet carries, without secrets, and how they are read back."""
 
 from __future__ import annotations
 
@@ -20,11 +20,9 @@ if TYPE_CHECKING:
 
     from pruna_nb.show.cells import Cell
 
-KEY = "pruna_nb"
-"""The name of a PNG's text and the beginning of a JPEG's comments."""
-
+KEY = "pruna_nb"  # the name of a PNG's text and the beginning of a JPEG's comments
+# near the top of a page, before all pictures: only a page's first 64 MB are read
 PAGE_START = '<script type="application/json" id="pruna-requests">'
-"""What stands before the requests in a page; near its top, before all pictures."""
 
 _SECRET = re.compile(r"api_?key|token$|secret|passw|authorization|credential", re.IGNORECASE)
 _USER_INFO = re.compile(r"^(https?://)[^/?#@\s]*@", re.IGNORECASE)
@@ -35,7 +33,7 @@ _LIMIT = 64_000_000
 
 
 def request_of(value: object) -> Any:
-    """Make a request fit to be kept: plain JSON, no secret, no whole files.
+    """Return a request that can be kept: plain JSON, no secret, no whole files.
 
     Parameters
     ----------
@@ -62,7 +60,9 @@ def request_of(value: object) -> Any:
     if isinstance(value, (list, tuple)):
         return [request_of(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
-        return None  # Python would write NaN, which is no JSON: the page's script could not read it
+        return (
+            None  # Python would write NaN, which is not JSON: the page's script could not read it
+        )
     if value is None or isinstance(value, (bool, int, float)):
         return value
     return _text_of(value)
@@ -108,9 +108,9 @@ def record(cell: Cell, *, beside: Path, file: str | None = None) -> dict[str, An
 
 
 def _relative(path: str, folder: Path) -> str:
-    """Name a file from the sheet's folder; by its bare name if it lies elsewhere.
+    """Return a file's path from the sheet's folder; its bare name if it is elsewhere.
 
-    Where somebody keeps their files is nobody's business who is handed the sheet.
+    Whoever gets the sheet must not see where its author keeps files.
     """
     try:
         found = Path(os.path.relpath(path, folder)).as_posix()
@@ -120,7 +120,7 @@ def _relative(path: str, folder: Path) -> str:
 
 
 def file_hash(cell: Cell) -> str | None:
-    """Give the SHA-256 of a cell's file; None if it cannot be read."""
+    """Return the SHA-256 of a cell's file; None if it cannot be read."""
     if cell.data is not None:
         return hashlib.sha256(cell.data).hexdigest()
     if cell.path is None:
@@ -153,7 +153,9 @@ def decode(content: object, name: str) -> list[dict[str, Any]]:
         If it is anything else: with the file's name, and the cell's number.
     """
     if not isinstance(content, str) or len(content) > _LIMIT:
-        what = "are not a text" if not isinstance(content, str) else f"have over {_LIMIT:,} signs"
+        what = (
+            "are not a text" if not isinstance(content, str) else f"have over {_LIMIT:,} characters"
+        )
         raise InputError(f"{name}: its requests {what}, so they are not read")
     try:
         found = strict_json.loads(content)
@@ -175,13 +177,13 @@ def decode(content: object, name: str) -> list[dict[str, Any]]:
 
 _VERSION = 1
 _PARTS: dict[str, type] = {
-    "request": dict, "caption": str, "status": str, "error": str, "sha256": str, "file": str,
-    "row": str, "col": str,
-}  # fmt: skip
+    "request": dict,
+    **dict.fromkeys(("caption", "status", "error", "sha256", "file", "row", "col"), str),
+}
 
 
 def _wrong_part(cell: object) -> str | None:
-    """Name what is not of its type in a cell that was read; None if all is right."""
+    """Return which part of a cell that was read has a wrong type; None if all are right."""
     if not isinstance(cell, dict):
         return "the record"
     for name, kind in _PARTS.items():
@@ -203,7 +205,7 @@ def _inside(file: str) -> str:
 
 
 def with_comments(jpeg: bytes, content: str) -> bytes:
-    """Put text of any length into a JPEG, as comments after its first marker.
+    """Return a JPEG with text of any length, as comments after its first marker.
 
     EXIF, the usual place, ends at 64 kB: about a hundred requests.
     """
@@ -214,7 +216,7 @@ def with_comments(jpeg: bytes, content: str) -> bytes:
 
 
 def read_sheet(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """Give back the requests that a saved contact sheet or page carries.
+    """Return the requests that a saved contact sheet or page carries.
 
     Parameters
     ----------

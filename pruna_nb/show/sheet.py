@@ -85,7 +85,9 @@ def save_sheet(
         for page in [first] if second is None else itertools.chain((first, second), pages):
             number = "" if second is None else f"-{len(paths) + 1}"
             paths.append(target.with_name(f"{target.stem}{number}{target.suffix}"))
-            stack.enter_context(replacing(paths[-1])).write(_page_file(page, target, pen))
+            requests = encode([record(cell, beside=target.parent) for cell in page.cells])
+            content = _encoded(pen.page(page.strips), target.suffix.lower(), requests)
+            stack.enter_context(replacing(paths[-1])).write(content)
     return paths
 
 
@@ -138,11 +140,6 @@ def _pages(
             page.strips.append(strip)
             page.cells += row.cells
     yield page
-
-
-def _page_file(page: _Page, target: Path, pen: Pen) -> bytes:
-    content = encode([record(cell, beside=target.parent) for cell in page.cells])
-    return _encoded(pen.page(page.strips), target.suffix.lower(), content)
 
 
 def _encoded(image: Image.Image, suffix: str, content: str) -> bytes:

@@ -126,7 +126,13 @@ def _rows(
     thumbs: Thumbs,
 ) -> list[str]:
     shown = [i for i, name in enumerate(columns) if name in image_columns]
-    cells = {(number, i): _as_cell(row[i]) for number, row in enumerate(rows) for i in shown}
+    cells: dict[tuple[int, int], Cell | None] = {}
+    for number, row in enumerate(rows):
+        for i in shown:
+            value = row[i]
+            if not isinstance(value, Cell):
+                value = None if missing(value) or not str(value) else Cell(path=str(value))
+            cells[number, i] = value
     made = thumbs.of_cells(filter(None, cells.values()), size)
     drawn = []
     for number, row in enumerate(rows):
@@ -152,12 +158,6 @@ def _picture(cell: Cell, thumb: Thumb | None, size: int) -> str:
     return f"<div style='min-width:{width}px'>{image(cell, thumb, size, squeezed=True)}{said}</div>"
 
 
-def _as_cell(value: Any) -> Cell | None:
-    if isinstance(value, Cell):
-        return value
-    return None if missing(value) or not str(value) else Cell(path=str(value))
-
-
 def _text(value: object) -> str:
     if missing(value):
         return f"<td style='{_CELL}'></td>"
@@ -169,7 +169,7 @@ def _text(value: object) -> str:
 
 
 def _room(value: object) -> str:
-    """Keep a word whole and a column of prompts wider than a word: else others squeeze them."""
+    # a browser squeezes a column of prompts to one word a line if other columns are wide
     if len(str(value)) > _SHORT:
         return "min-width:200px;max-width:380px;"
     return "white-space:nowrap;"

@@ -1,4 +1,4 @@
-"""Thumbnails: small WebP files, made by several threads and kept from one look to the next."""
+"""Thumbnails: small WebP files, made by several threads and kept for the next time."""
 
 from __future__ import annotations
 
@@ -23,12 +23,10 @@ if TYPE_CHECKING:
 
     from pruna_nb.show.cells import Cell, Source
 
-QUALITY = 75
-"""WebP quality: about 9 kB for a photo of 256 pixels."""
-
+QUALITY = 75  # of WebP: about 9 kB for a photo of 256 pixels
 _EFFORT = 1  # libwebp's `method`: 2 makes a first look 15 % slower for 9 % fewer bytes
+# a thumbnail of 256 pixels that takes more is written again at a lower quality: foliage, noise
 _MOST_BYTES = 10_500
-"""A thumbnail of 256 pixels that takes more is written again in fewer: foliage, crowds, noise."""
 _USUAL_SIZE = 256
 _LOWEST_QUALITY = 20
 
@@ -83,7 +81,9 @@ class Thumbs:
     ) -> None:
         self.folder = None if folder is None else Path(folder)
         self.quality = quality
-        self.workers = workers or _cores()
+        # a container may have fewer cores than its machine; macOS and Windows do not say
+        affinity = getattr(os, "sched_getaffinity", None)
+        self.workers = workers or (len(affinity(0)) if affinity else os.cpu_count() or 1)
         self._made: dict[str, Thumb] = {}
         self._folders: set[Path] = set()
 
@@ -154,7 +154,7 @@ class Thumbs:
         return thumb, None
 
     def _key(self, source: Source, size: int) -> str:
-        """Name a thumbnail; an empty name if there is no file."""
+        """Return the name of a thumbnail; empty if there is no file."""
         if isinstance(source, bytes):
             identity = f"{hashlib.sha256(source).hexdigest()}"
         else:
@@ -192,7 +192,7 @@ class Thumbs:
 
 
 def most_bytes(size: int) -> int:
-    """Give what a thumbnail may take: few photographs at quality 75 take more.
+    """Return the bytes that a thumbnail may take: few photographs at quality 75 take more.
 
     Examples
     --------
@@ -229,9 +229,3 @@ def _unpack(content: bytes) -> Thumb | None:
     if mark != THUMB_MARK:
         return None
     return Thumb(content[:end], (width, height), seconds or None)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

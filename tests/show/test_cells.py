@@ -57,7 +57,7 @@ def test_a_path_object_is_taken():
 
 
 def test_a_status_that_is_none_is_refused_and_the_others_are_named():
-    with pytest.raises(InputError, match="'done' is no status; there are succeeded, failed"):
+    with pytest.raises(InputError, match="'done' is not a status; use one of succeeded, failed"):
         Cell(status="done")
 
 
