@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
 import io
 import json
@@ -271,22 +272,15 @@ def _field(text: str, model: str = "p-image") -> tuple[str, Any]:
         raise InputError(f"{name} is not a model field{instead}")
     if name.endswith("_col"):
         return name, value
-    if _is_secret(name, model):
+    field = None
+    with contextlib.suppress(UnknownModelError):
+        field = find_model(model).fields.get(name)
+    if _SECRET.search(name) or (field is not None and field.secret):
         return name, _secret(name, value)
     try:
         return name, json.loads(value)
     except ValueError:
         return name, value
-
-
-def _is_secret(name: str, model: str) -> bool:
-    if _SECRET.search(name):
-        return True
-    try:
-        field = find_model(model).fields.get(name)
-    except UnknownModelError:
-        return False
-    return field is not None and field.secret
 
 
 def _secret(name: str, value: str) -> str:

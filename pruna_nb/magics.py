@@ -191,7 +191,8 @@ def _fields(
             meant = did_you_mean([f"--{_dashed(option)}" for option in near])
             wrong.append(f"--{_dashed(name)}: {model.name} has no such field.{meant}")
         elif field is not None and field.type == "boolean":
-            fields[name] = _switch(texts[-1])
+            word = "yes" if texts[-1] is None else texts[-1].lower()
+            fields[name] = True if word in _YES else False if word in _NO else texts[-1]
         elif not all(texts):
             wrong.append(f"--{_dashed(name)} needs a value.")
         elif name not in _OPTIONS:
@@ -232,12 +233,6 @@ def _positive(
 
 def _dashed(name: str) -> str:
     return name.replace("_", "-")
-
-
-def _switch(text: str | None) -> Any:
-    if text is None or text.lower() in _YES:
-        return True
-    return False if text.lower() in _NO else text
 
 
 def _number(text: str, kind: str | None) -> Any:

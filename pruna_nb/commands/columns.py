@@ -124,18 +124,7 @@ def _as_written(frame: pd.DataFrame, labels: Iterable[Any], changed: list[str]) 
 
 
 class _Files:
-    """Finds the files that a column names: beside the table, before the working folder.
-
-    Parameters
-    ----------
-    frame : DataFrame
-    label : str
-        The column.
-    table : Path
-        Where the frame was read from.
-    problems : list of str
-        Gets what is wrong.
-    """
+    """Finds the files that a column names: beside the table, before the working folder."""
 
     def __init__(self, frame: pd.DataFrame, label: str, table: Path, problems: list[str]) -> None:
         self._folder = table.absolute().parent

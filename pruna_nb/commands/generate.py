@@ -199,23 +199,9 @@ def generate_table(command: Command, *, escape_formulas: bool = True) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Results:
-    """Puts outputs and their table into the folder.
+    """Puts outputs and their table into the folder."""
 
-    Attributes
-    ----------
-    read : DataFrame
-        The table as it was read.
-    fitted : FittedTable
-        As it was run.
-    folder : OutFolder
-    escape_formulas : bool
-    prefix : str
-        What the results' columns begin with.
-    kept : bool
-        Whether the cache keeps the outputs for another run.
-    """
-
-    read: pd.DataFrame
+    read: pd.DataFrame  # as it stands in the file; `fitted` is as it was run
     fitted: FittedTable
     folder: OutFolder
     escape_formulas: bool

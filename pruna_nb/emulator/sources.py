@@ -44,14 +44,15 @@ class SourceLoader:
 
     def picture(self, source: Source) -> Image.Image | None:
         """Return a source as a picture, a video's first frame included; None if elsewhere."""
+        from pruna_nb.emulator.video import first_frame
+
         if source.kind == "file":
             stored = self._files.get(source.ref)
             if stored is None:
                 return None
             path = self._files.path(stored)
-            return (
-                _first_frame(path, stored.content_type) if stored.kind == "video" else _open(path)
-            )
+            is_video = stored.kind == "video"
+            return first_frame(path, stored.content_type) if is_video else _open(path)
         made = self._get(source.ref) if source.kind == "output" else None
         if made is None:
             return None
@@ -61,7 +62,7 @@ class SourceLoader:
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder, "output.mp4")
             copy.write_bytes(content)
-            return _first_frame(copy, "video/mp4")
+            return first_frame(copy)
 
     def clip(self, source: Source) -> ClipInfo | None:
         """Return what an uploaded video or sound is like; None for anything else."""
@@ -71,12 +72,6 @@ class SourceLoader:
         from pruna_nb.emulator.video import probe
 
         return probe(self._files.path(stored), stored.content_type)
-
-
-def _first_frame(path: Path, content_type: str) -> Image.Image:
-    from pruna_nb.emulator.video import first_frame
-
-    return first_frame(path, content_type)
 
 
 def _open(file: Path | BytesIO) -> Image.Image:
