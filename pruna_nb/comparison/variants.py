@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -141,14 +142,7 @@ def _make_names(settings: Sequence[Mapping[str, Any]]) -> list[str]:
             names.append(", ".join(f"{key}={value}" for key, value in shown_values))
     if len(set(names)) == len(names) and all(len(name) <= _NAME_LENGTH for name in names):
         return names
-    return [_letters(number) for number in range(len(settings))]
-
-
-def _letters(number: int) -> str:
-    """Count as a spreadsheet counts its columns: A, B, ..., Z, AA, AB."""
-    text = ""
-    number += 1
-    while number:
-        number, rest = divmod(number - 1, len(ascii_uppercase))
-        text = ascii_uppercase[rest] + text
-    return text
+    # A, B, ..., Z, AA, AB, as a spreadsheet names its columns.
+    words = (itertools.product(ascii_uppercase, repeat=length) for length in itertools.count(1))
+    letters = map("".join, itertools.chain.from_iterable(words))
+    return list(itertools.islice(letters, len(settings)))
