@@ -14,7 +14,7 @@ THREADS = 40
 
 def ours(where: Place) -> tuple[float, int, int, int]:
     """Give seconds, rows done, the most threads, and the most in flight."""
-    from pruna_nb.batch import run as runs
+    from pruna_nb.batch import interrupts
 
     most = {"threads": 0, "in flight": 0}
     over = threading.Event()
@@ -22,7 +22,7 @@ def ours(where: Place) -> tuple[float, int, int, int]:
     def watch() -> None:
         while not over.wait(0.05):
             most["threads"] = max(most["threads"], threading.active_count() - 1)
-            flying = max((run.in_flight for run in list(runs._RUNNING)), default=0)  # noqa: SLF001
+            flying = max((run.in_flight for run in list(interrupts.ACTIVE_RUNS)), default=0)
             most["in flight"] = max(most["in flight"], flying)
 
     watcher = threading.Thread(target=watch)

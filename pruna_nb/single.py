@@ -11,9 +11,8 @@ from pruna_nb import arguments, errors
 from pruna_nb.api.client import checked
 from pruna_nb.api.replies import Prediction
 from pruna_nb.arguments import Problems, switch
-from pruna_nb.batch import prepare
 from pruna_nb.batch.options import read_options, stranger
-from pruna_nb.batch.plan import Request
+from pruna_nb.batch.plan import Request, make_plan
 from pruna_nb.catalog import read_model
 from pruna_nb.files.export import read_format, record_of, write_output
 from pruna_nb.redact import MASK
@@ -218,7 +217,7 @@ def generate(
     problems.check()
     settings = current()
     request = Request(request_key(settings.service, known, given), given)
-    plan = prepare.prepare(known, [request], settings, options.cache)
+    plan = make_plan(known, [request], settings, options.cache)
     # Not with Try-Sync: its answer comes at the end and without an id, so that a process which
     # is killed meanwhile could not fetch what it paid for.
     run = Run(plan, settings, options)
@@ -227,7 +226,7 @@ def generate(
     error = run.crash or run.error
     if error is not None:
         raise error
-    (outcome,) = prepare.outcomes(plan, run)
+    (outcome,) = run.row_outcomes()
     if outcome.output is None:
         raise outcome.cause or errors.PrunaError(f"{outcome.status}: {outcome.error}")
     ratio = given.get("aspect_ratio")

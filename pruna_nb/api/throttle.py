@@ -7,6 +7,7 @@ address and key.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -20,7 +21,7 @@ from pruna_nb import errors
 from pruna_nb.api.shared_slots import CommonLedger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pruna_nb.api.slots import Ledger
@@ -146,6 +147,16 @@ class Throttle:
             self.release(slot)
         else:
             self.answered(slot)
+
+    @contextlib.contextmanager
+    def giving_back(self, slot: Slot) -> Iterator[None]:
+        """Give a slot back when the request that is made meanwhile has ended."""
+        try:
+            yield
+        except BaseException as error:
+            self.give_back(slot, error)
+            raise
+        self.give_back(slot)
 
     def answered(self, slot: Slot) -> None:
         """Say that the answer arrived, or that none will: the slot is free one window later."""

@@ -1,312 +1,253 @@
-"""The steps of a prediction that was sent: poll, deliver; each short, each leads to the next."""
+"""What follows a POST that was accepted: ask where the prediction stands, fetch it, store it.
+
+Each step is short and schedules the next one, so that no thread waits for a picture.
+"""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 from pruna_nb import errors
 from pruna_nb.api import replies, retry
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.throttle import throttle_for
-from pruna_nb.batch.adopt import Following
-from pruna_nb.batch.job import Job, Outcome
+from pruna_nb.batch.health import OUTAGE_SECONDS
+from pruna_nb.batch.job import Outcome
 from pruna_nb.batch.polling import Polling
-from pruna_nb.batch.refusals import Refusals
-from pruna_nb.batch.send import OUTAGE_SECONDS, Sending
-from pruna_nb.catalog import ENDPOINT_LIMITS, cost_usd, limit_for
+from pruna_nb.catalog import ENDPOINT_LIMITS, cost_usd
 from pruna_nb.files.clips import video_seconds
 from pruna_nb.files.kinds import MP4
 from pruna_nb.redact import hide_in_error
 from pruna_nb.store.entries import OUTPUT_LIFE_SECONDS
-from pruna_nb.text import brief, one_line
+from pruna_nb.text import brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pruna_nb.api.throttle import Slot, Throttle
-    from pruna_nb.batch.run import Run
-    from pruna_nb.files.media_store import Stored
+    from pruna_nb.api.throttle import Slot
+    from pruna_nb.batch.job import Job
+    from pruna_nb.batch.state import RunState
     from pruna_nb.store.entries import Entry
 
-_DELIVERIES_AT_MOST = 8
 MISSING_SECONDS = 180.0
 """How long a prediction that the service does not find is asked for before it counts as gone."""
-T = TypeVar("T")
+_DELIVERIES_AT_MOST = 8
 
 
-class Steps:
-    """The steps of a run's predictions.
+class Fetcher:
+    """Fetches the outputs of a run's predictions.
 
     Parameters
     ----------
-    run : Run
-        Whose outcomes they settle.
+    run : RunState
+        Whose requests are settled.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: RunState) -> None:
         self.run = run
-        settings, model = run.settings, run.plan.model
-        self.throttle = throttle_for(settings, model.name, limit_for(model))
         self.throttles = {
-            name: throttle_for(settings, name, limit) for name, limit in ENDPOINT_LIMITS.items()
+            name: throttle_for(run.settings, name, limit) for name, limit in ENDPOINT_LIMITS.items()
         }
-        self.polling = Polling(model.output, alone=run.total == 1)
-        self.following = Following(run, self)
-        self.sending = Sending(self)
-        self.refusals = Refusals(run)
-        self.reached_at: float | None = None
-        self.outages = 0
+        self.polling = Polling(run.plan.model.output, alone=len(run.jobs) == 1)
 
-    def guarded(self, job: Job, step: Callable[[], T]) -> T | None:
-        """Run a step of a row; what nobody foresaw stays with the row."""
-        try:
-            return step()
-        except errors.PrunaError:  # the disk's or the account's
-            raise
-        except Exception as error:  # noqa: BLE001 - it is told, in the row and in the log
-            self.run.stumble(job, error)
-            return None
-
-    # ---------------------------------------------------------------- accepted
-
-    def accepted(self, job: Job, entry: Entry, prediction: Prediction) -> bool:
-        """Note the id of an accepted prediction, before anything else that could fail.
-
-        Returns
-        -------
-        bool
-            Whether it is this request's; one that is known for another is nobody's.
-
-        Raises
-        ------
-        CacheError
-            If the disk does not take it: the journal keeps it in memory.
-        """
-        job.prediction = replace(prediction, input={})
-        self.run.count_in_flight(1)
-        # An output that was finished in the first answer may have no id: its address is all.
-        noted = self.run.journal.accept(
-            entry, prediction.id, prediction.generation_url, self.run.calls.clock.now()
-        )
-        if noted is None:
-            job.prediction = None
-            self.run.count_in_flight(-1)
-            return False
-        job.entry = noted
-        return True
-
-    def proceed(self, job: Job) -> None:
+    def follow(self, job: Job) -> None:
         """Wait for a prediction that was just accepted, or fetch its output."""
-        job.deadline = job.sent_at + self.run.time_out
+        job.deadline = job.sent_at + self.run.timeout
         if _known(job).finished:
             self._ended(job)
         else:
-            self.later(self.polling.first(), job, self.poll)
+            self.run.later(self.polling.first_pause(), job, self.poll)
 
-    # -------------------------------------------------------------------- poll
+    def resume(self, job: Job, entry: Entry) -> None:
+        """Wait for a prediction that an earlier run sent, or fetch its output."""
+        job.entry = entry
+        url = entry.generation_url
+        status = "starting" if url is None else "succeeded"
+        job.prediction = Prediction(entry.model, {}, entry.prediction_id, status, url)
+        job.sent_at, job.resumed = time.monotonic(), True
+        job.deadline = job.sent_at + self.run.timeout
+        self.run.count_in_flight(1)
+        if job.prediction.finished:
+            self.deliver(job)
+        else:
+            self.poll(job)
 
     def poll(self, job: Job) -> None:
         """Ask where a prediction stands, when it is its turn."""
-        wait = self.polling.leave(time.monotonic())
+        wait = self.polling.next_turn(time.monotonic())
         if wait > 0:
-            self.later(wait, job, self._ask)
+            self.run.later(wait, job, self._ask)
         else:
             self._ask(job)
 
     def _ask(self, job: Job) -> None:
-        slot = self._leave("status", job, self._ask)
+        run, slot = self.run, self._slot("status", job, self._ask)
         if slot is None:
             return
-        throttle = self.throttles["status"]
         asked_at = job.age
         try:
-            now = self.run.calls.status(_known(job))
+            with self.throttles["status"].giving_back(slot):
+                job_now = run.calls.status(_known(job))
         except errors.ApiError as error:
-            self._read_failed(throttle, slot, job, error, self.poll)
+            self._read_failed(job, error, self.poll)
             return
-        throttle.give_back(slot)
-        self.reached()
-        self.refusals.allowed("read")
+        run.health.answered()
+        run.health.accepted("read")
         self._is_found(job)
-        job.prediction, job.tries = now, 0
-        if now.finished:
-            if not job.resumed:  # when that one was done, nobody saw
+        job.prediction, job.tries = job_now, 0
+        if job_now.finished:
+            if not job.resumed:  # of a resumed one, nobody saw when it was finished
                 self.polling.learn(job.unfinished_at, job.age)
             self._ended(job)
             return
         job.unfinished_at = asked_at
         if time.monotonic() > job.deadline:
-            self._timed_out(job)
+            text = f"Still {job_now.status} after {run.timeout:g} s"
+            self._finish(job, job.outcome("pending", errors.PredictionTimeoutError(text)))
             return
-        self.later(self.polling.again(job.age), job, self.poll)
+        run.later(self.polling.next_pause(job.age), job, self.poll)
 
     def _ended(self, job: Job) -> None:
-        prediction = _known(job)
+        """Fetch the output of a prediction that is finished, or settle one that has none."""
+        run, prediction = self.run, _known(job)
         if prediction.status == "succeeded":
             self.deliver(job)
             return
-        secrets = self.run.plan.model.secrets_in(job.input)
+        secrets = run.plan.model.secrets_in(job.input)
         error = hide_in_error(replies.ended_badly(prediction, job.input), secrets)
-        state: Literal["canceled", "failed"] = (
-            "canceled" if prediction.status == "canceled" else "failed"
-        )
+        status: Literal["canceled", "failed"] = "failed"
+        if prediction.status == "canceled":
+            status = "canceled"
         cost = {"cost_usd": 0.0} if error.charged == "no" else {}
-        self.run.journal.update(_entry(job), state, error=error.message, **cost)
+        run.journal.update(_entry(job), status, error=error.message, **cost)
         if error.account_wide:
-            self.run.stop_sending(error)
-        self._landed(job, _bad(state, error, job, charged=error.charged))
-
-    def _timed_out(self, job: Job) -> None:
-        error = errors.PredictionTimeoutError(
-            f"Still {_known(job).status} after {self.run.time_out:g} s"
-        )
-        self._still_open(job, error)
-
-    # ----------------------------------------------------------------- deliver
+            run.stop_sending(error)
+        self._finish(job, job.outcome(status, error, charged=error.charged))
 
     def deliver(self, job: Job) -> None:
-        """Fetch the output, check it and keep it."""
-        slot = self._leave("delivery", job, self.deliver)
+        """Fetch the output, check it and store it."""
+        run, slot = self.run, self._slot("delivery", job, self.deliver)
         if slot is None:
             return
-        run, throttle = self.run, self.throttles["delivery"]
-        run.cache.warm_up()
+        model = run.plan.model
         try:
-            stored = run.calls.deliver(_known(job), run.cache.store, run.plan.model.output)
+            with self.throttles["delivery"].giving_back(slot):
+                run.cache.warm_up()
+                stored = run.calls.deliver(_known(job), run.cache.store, model.output)
         except errors.ApiError as error:
-            self._read_failed(throttle, slot, job, error, self.deliver)
+            self._read_failed(job, error, self.deliver)
             return
-        except BaseException as error:
-            throttle.give_back(slot, error)
-            raise
-        throttle.give_back(slot)
-        self.reached()
-        seconds, cost = job.age, self._cost_of(job, stored)
+        run.health.answered()
+        entry, seconds, cost = _entry(job), job.age, job.cost_usd
+        if job.resumed and entry.cost_usd is not None:
+            cost = entry.cost_usd
+        elif cost is None and stored.type is MP4:
+            # Where a video or audio input sets the length, the output's length gives the price.
+            cost = cost_usd(model, job.input, seconds=video_seconds(stored.path))
 
-        def keep() -> None:
+        def store() -> None:
             if run.options.cache != "off":
-                run.cache.put(job.key, stored, {
-                    "model": run.plan.model.name, "input": run.request_of(job),
-                    "prediction_id": job.prediction_id, "seconds": seconds,
-                    "cost_usd": cost, "origin": run.journal.origin,
-                    "account": run.journal.account, "entry": _entry(job).entry,
-                })  # fmt: skip
-            run.journal.update(
-                _entry(job), "delivered", media=run.cache.name_of(stored), cost_usd=cost
-            )
+                record = {
+                    "model": model.name,
+                    "input": run.request_of(job),
+                    "prediction_id": job.prediction_id,
+                    "seconds": seconds,
+                    "cost_usd": cost,
+                    "origin": run.journal.origin,
+                    "account": run.journal.account,
+                    "entry": entry.entry,
+                }
+                run.cache.put(job.key, stored, record)
+            run.journal.update(entry, "delivered", media=run.cache.name_of(stored), cost_usd=cost)
 
         # Both or none: a kill between the two must not leave an output that seems not fetched.
-        run.cache.database.together(keep)
+        run.cache.database.together(store)
         job.cost_usd = cost
-        self._landed(job, Outcome(
-            "succeeded", str(stored.path), seconds=seconds, cost_usd=job.cost_if("yes"),
-            cached=job.resumed, prediction_id=job.prediction_id,
-        ))  # fmt: skip
+        done = Outcome(
+            "succeeded",
+            str(stored.path),
+            seconds=seconds,
+            cost_usd=job.cost_if("yes"),
+            cached=job.resumed,
+            prediction_id=job.prediction_id,
+        )
+        self._finish(job, done)
 
-    def _cost_of(self, job: Job, stored: Stored) -> float | None:
-        """Give a prediction's price; of a video whose length another input set, by its length."""
-        if job.resumed and (paid := _entry(job).cost_usd) is not None:
-            return paid
-        if job.cost_usd is not None or stored.type is not MP4:
-            return job.cost_usd
-        seconds = video_seconds(stored.path)
-        return cost_usd(self.run.plan.model, job.input, seconds=seconds)
-
-    def _read_failed(
-        self,
-        throttle: Throttle,
-        slot: Slot,
-        job: Job,
-        error: errors.ApiError,
-        step: Callable[[Job], None],
-    ) -> None:
-        throttle.give_back(slot, error)
-        tries = self._count_try(job, step)
+    def _read_failed(self, job: Job, error: errors.ApiError, step: Callable[[Job], None]) -> None:
+        """Ask or fetch again after an error, or settle the request by it."""
+        run, delivering = self.run, step == self.deliver
+        if delivering:
+            job.fetches += 1
+        else:
+            job.tries += 1
+        tries = job.fetches if delivering else job.tries
+        if delivering and job.prediction_id is not None and tries % 3 == 0:
+            step = self.poll  # the output's address may be what is wrong: ask for it again
         if error.account_wide:
-            self.run.stop_sending(error)
+            run.stop_sending(error)
             why = f"sent, and not fetched, since the run was stopped: {brief(error)}"
-            self._landed(job, replace(_bad("pending", error, job), error=why))
+            self._finish(job, replace(job.outcome("pending", error), error=why))
         elif isinstance(error, errors.ExpiredError):
-            self._expired(job, error)
+            if job.prediction_id is not None and not job.asked_again:
+                job.asked_again = True  # an address may be older than the output
+                run.later(0.0, job, self.poll)
+            else:
+                self._gone(job, error)
         elif isinstance(error, errors.NotFoundError):
-            self._missing(job, error, step, tries)
-        elif not retry.may_read_again(error, tries) or self._too_often(job, error, step):
+            self._not_found(job, error, step, tries)
+        elif not retry.may_read_again(error, tries) or self._too_often(
+            job, error, delivering=delivering
+        ):
             if isinstance(error, errors.AuthenticationError):
-                self.refusals.forbidden("read", error)
-            self._still_open(job, error)
+                run.forbidden("read", error)
+            self._finish(job, job.outcome("pending", error))
         else:
             left = job.deadline - time.monotonic()
             wait = min(retry.backoff(tries), left) if left > 0 else retry.backoff(tries)
-            self.later(wait, job, self._next_try(job, step, tries))
+            run.later(wait, job, step)
 
-    def _count_try(self, job: Job, step: Callable[[Job], None]) -> int:
-        if step == self.deliver:
-            job.fetches += 1
-            return job.fetches
-        job.tries += 1
-        return job.tries
-
-    def _next_try(self, job: Job, step: Callable[[Job], None], tries: int) -> Callable[[Job], None]:
-        """Ask for the output's address anew now and then: it may be what is wrong."""
-        if step == self.deliver and job.prediction_id is not None and tries % 3 == 0:
-            return self.poll
-        return step
-
-    def _too_often(self, job: Job, error: errors.ApiError, step: Callable[[Job], None]) -> bool:
-        now = time.monotonic()
+    def _too_often(self, job: Job, error: errors.ApiError, *, delivering: bool) -> bool:
         if isinstance(error, errors.ConnectionFailedError):
             # That the service answers others does not help an output whose own host does not.
-            since = self.reached_at or self.run.started_at
-            return now - since > OUTAGE_SECONDS or now > job.deadline
-        if step == self.deliver:
+            is_out = self.run.health.silent_seconds(self.run.started_at) > OUTAGE_SECONDS
+            return is_out or time.monotonic() > job.deadline
+        if delivering:
             return job.fetches >= _DELIVERIES_AT_MOST
-        return now > job.deadline
+        return time.monotonic() > job.deadline
 
-    def _missing(
+    def _not_found(
         self, job: Job, error: errors.ApiError, step: Callable[[Job], None], tries: int
     ) -> None:
-        """Ask again for what the service does not find: it may not know of it everywhere yet.
-
-        Meanwhile it does not count as in flight, so that it keeps no other row from being sent.
-        """
+        """Ask again for what the service does not find: it may not know of it everywhere yet."""
         now = time.monotonic()
         if job.missing_since is None:
             job.missing_since = now
+            # Meanwhile it is not in flight, so that it keeps no other row from being sent.
             self.run.count_in_flight(-1)
-        if self._has_lived(job) or now - job.missing_since > MISSING_SECONDS:
+        # Its 24 hours are compared by the service's own clock, since ours may be wrong.
+        sent, date = _entry(job).service_date, self.run.calls.clock.now()
+        expired = sent is not None and date is not None and date - sent > OUTPUT_LIFE_SECONDS
+        if expired or now - job.missing_since > MISSING_SECONDS:
             self._gone(job, error)
         elif now > job.deadline:
-            self._still_open(job, error)
+            self._finish(job, job.outcome("pending", error))
         else:
-            self.later(retry.backoff(tries), job, self._next_try(job, step, tries))
+            self.run.later(retry.backoff(tries), job, step)
 
     def _is_found(self, job: Job) -> None:
         if job.missing_since is not None:
             job.missing_since = None
             self.run.count_in_flight(1)
 
-    def _has_lived(self, job: Job) -> bool:
-        """Whether a prediction's 24 hours are over by the service's own clock; ours may be off."""
-        sent, now = _entry(job).service_date, self.run.calls.clock.now()
-        return sent is not None and now is not None and now - sent > OUTPUT_LIFE_SECONDS
-
-    def _expired(self, job: Job, error: errors.ApiError) -> None:
-        """Ask once more where the output is; an address may be older than the output."""
-        if job.prediction_id is not None and not job.asked_again:
-            job.asked_again = True
-            self.later(0.0, job, self.poll)
-            return
-        self._gone(job, error)
-
     def _gone(self, job: Job, error: errors.ApiError) -> None:
-        """Settle what the service no longer has; what was announced before is sent anew."""
+        """Settle what the service no longer has, or send again what was announced to be."""
         run = self.run
-        error.advice = errors.ExpiredError.default_advice  # of a 404, too
+        error.advice = errors.ExpiredError.default_advice  # also of a 404
         run.journal.update(_entry(job), "expired", error=error.message)
-        if not job.may_buy or run.error or run.canceled or run.crash:
-            self._landed(job, _bad("failed", error, job))
+        if not job.may_buy or run.is_stopping:
+            self._finish(job, job.outcome("failed", error))
             return
         self._is_found(job)
         run.count_in_flight(-1)
@@ -314,58 +255,20 @@ class Steps:
         job.tries = job.fetches = 0
         run.schedule.queue(job)
 
-    def _still_open(self, job: Job, error: errors.ApiError) -> None:
-        """Leave a prediction that a later run takes up."""
-        self._landed(job, _bad("pending", error, job))
-
-    # ------------------------------------------------------------------- parts
-
-    def take_up(self, job: Job, entry: Entry) -> None:
-        """Go on with what an earlier run sent, or watch what another run is doing."""
-        self.guarded(job, lambda: self.following.take_up(job, entry))
-
-    def resume(self, job: Job, entry: Entry) -> None:
-        """Wait for and deliver a prediction that was sent before."""
-        job.entry = entry
-        url = entry.generation_url
-        status = "starting" if url is None else "succeeded"
-        job.prediction = Prediction(entry.model, {}, entry.prediction_id, status, url)
-        job.sent_at, job.resumed = time.monotonic(), True
-        job.deadline = job.sent_at + self.run.time_out
-        self.run.count_in_flight(1)
-        if job.prediction.finished:
-            self.deliver(job)
-        else:
-            self.poll(job)
-
-    def _landed(self, job: Job, outcome: Outcome) -> None:
+    def _finish(self, job: Job, outcome: Outcome) -> None:
         self._is_found(job)
         self.run.count_in_flight(-1)
         self.run.settle(job, outcome)
-        # What is settled is kept as long as the run: no more of it than may be of use.
+        # Settled jobs live as long as the run: drop what is large and of no more use.
         job.prediction, job.entry = None, replace(_entry(job), request=None)
 
-    def fail(self, job: Job, error: errors.PrunaError) -> None:
-        """Settle a row that the service does not take, and that was not charged."""
-        self.run.settle(job, Outcome("failed", error=one_line(error), seconds=job.age, cause=error))
-
-    def later(self, seconds: float, job: Job, step: Callable[[Job], None]) -> None:
-        """Have a step run after so many seconds."""
-        moment = time.monotonic() + seconds
-        self.run.schedule.at(moment, lambda: self.guarded(job, lambda: step(job)))
-
-    def _leave(self, endpoint: str, job: Job, step: Callable[[Job], None]) -> Slot | None:
+    def _slot(self, endpoint: str, job: Job, step: Callable[[Job], None]) -> Slot | None:
+        """Return leave for a call; if there is none yet, schedule the step for when there is."""
         taken = self.throttles[endpoint].take()
         if isinstance(taken, float):
-            self.later(taken, job, step)
+            self.run.later(taken, job, step)
             return None
         return taken
-
-    def reached(self) -> None:
-        """Note that the service answered."""
-        self.reached_at = time.monotonic()
-        self.outages = 0
-        self.refusals.answered()
 
 
 def _known(job: Job) -> Prediction:
@@ -380,13 +283,3 @@ def _entry(job: Job) -> Entry:
         msg = f"{job!r} is not in the journal"
         raise RuntimeError(msg)
     return job.entry
-
-
-def _bad(
-    status: Any, error: errors.ApiError, job: Job, *, charged: errors.Charged = "yes"
-) -> Outcome:
-    """Return what became of a prediction that was accepted, and has no output here."""
-    return Outcome(
-        status, error=one_line(error), seconds=job.age, cost_usd=job.cost_if(charged),
-        prediction_id=job.prediction_id, cause=error,
-    )  # fmt: skip

@@ -6,32 +6,49 @@ waits for ever; in the middle of a run's start, it leaves a run that nobody stop
 
 SIGTERM (`kill`, a container that is stopped, a batch system's time limit) and SIGHUP (a terminal
 that is closed) end a process at once, by default: with POSTs on the wire whose ids nobody reads.
-Here they stop a run as Ctrl-C does, and end the process after that.
+Here they stop a run as Ctrl-C does, and end the process after that. `ACTIVE_RUNS` are also prepared
+for the two other things that may happen to them at any time: a fork, and Python's own end.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+import time
+import weakref
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
 _ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-_is_under_way: Callable[[], bool] = bool
+# A shell reports a process that was ended by a signal as this and the signal's number.
 _EXIT_CODE = 128
-"""A shell reports a process that was ended by a signal as this and the signal's number."""
+# How long Python's end waits for the answers to POSTs.
+_EXIT_SECONDS = 5.0
+
+
+class _Run(Protocol):
+    on_the_wire: int
+
+    def cancel(self) -> None: ...
+
+    def leave_to_parent(self) -> None: ...
+
+
+ACTIVE_RUNS: weakref.WeakSet[_Run] = weakref.WeakSet()
+"""Each run of this process from its start to its end."""
 
 
 class StoppedError(KeyboardInterrupt, SystemExit):
     """SIGTERM or SIGHUP: what stops a run as Ctrl-C does, and then ends the process.
 
-    Whoever takes `KeyboardInterrupt` to keep what is done gets this too. What nobody takes ends
+    Code that catches `KeyboardInterrupt` to keep what is done catches this too. Uncaught, it ends
     Python as `sys.exit` does: quietly, after each ``finally`` and what is registered for the exit.
 
     Attributes
@@ -64,14 +81,14 @@ class Interrupt:
         self.number: int | None = None
 
     @property
-    def came(self) -> bool:
-        """Whether one came: what is under way should come to its end."""
+    def pressed(self) -> bool:
+        """Whether one came: what is under way should end."""
         return self.number is not None
 
-    def note(self, number: int, frame: FrameType | None) -> None:
-        """Take the signal."""
+    def keep(self, number: int, frame: FrameType | None) -> None:
+        """Keep the signal; the second one is raised."""
         del frame
-        if self.came:
+        if self.pressed:
             raise error_of(number)
         self.number = number
 
@@ -86,11 +103,11 @@ def error_of(number: int) -> KeyboardInterrupt:
 
 
 @contextlib.contextmanager
-def noted() -> Iterator[Interrupt]:
-    """Have Ctrl-C, SIGTERM and SIGHUP noted, and raised at the end.
+def deferred_interrupt() -> Iterator[Interrupt]:
+    """Keep Ctrl-C, SIGTERM and SIGHUP back, and raise them at the end.
 
-    Whoever has set a way of their own with one of them keeps that, and threads beside the main
-    one are never interrupted: nothing is noted then.
+    A handler that somebody else has set for one of them stays, and threads beside the main one
+    are never interrupted: nothing is kept back then.
 
     Raises
     ------
@@ -99,13 +116,13 @@ def noted() -> Iterator[Interrupt]:
         SIGHUP it is a `StoppedError`.
     """
     interrupt = Interrupt()
-    before = _take_over(interrupt.note, (signal.SIGINT, *_ENDING))
+    before = _take_over(interrupt.keep, (signal.SIGINT, *_ENDING))
     try:
         yield interrupt
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        if interrupt.came:
+        if interrupt.pressed:
             raise interrupt.error() from error
         raise
     finally:
@@ -113,34 +130,37 @@ def noted() -> Iterator[Interrupt]:
             signal.signal(number, handler)
         if interrupt.number in _ENDING:
             _end_shell()
-    if interrupt.came:
+    if interrupt.pressed:
         raise interrupt.error()
 
 
-def end_well(is_under_way: Callable[[], bool]) -> None:
-    """Have SIGTERM and SIGHUP end the process as an exit does while work goes on in threads.
+def exit_cleanly_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end the process as an exit does while runs are active.
 
-    The exit waits for the POSTs on the wire. Whoever has set a way of their own with a signal keeps
-    that, and once the work is done each does what it did before. Python lets the main thread alone
-    set this: from another one, nothing is changed.
-
-    Parameters
-    ----------
-    is_under_way : callable
-        Whether there is such work in this process.
+    The exit waits for the POSTs on the wire. A handler that somebody else has set stays, and
+    without an active run each signal does what it did before. Python lets the main thread alone
+    set handlers: from another one, nothing is changed.
     """
-    global _is_under_way  # noqa: PLW0603 - as the system has one handler for each signal
-    _is_under_way = is_under_way
-    _take_over(_end, _ENDING)
+    _take_over(_exit_cleanly, _ENDING)
 
 
-def _end(number: int, frame: FrameType | None) -> None:
+def _exit_cleanly(number: int, frame: FrameType | None) -> None:
     del frame
-    if _is_under_way():
+    if ACTIVE_RUNS:
         _end_shell()
         raise StoppedError(number)
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
+
+
+@atexit.register
+def _wait_for_answers() -> None:
+    """Wait a moment for the POSTs on the wire when Python ends: their ids are worth money."""
+    end = time.monotonic() + _EXIT_SECONDS
+    for run in list(ACTIVE_RUNS):
+        run.cancel()
+    while any(run.on_the_wire for run in list(ACTIVE_RUNS)) and time.monotonic() < end:
+        time.sleep(0.02)
 
 
 def _take_over(handle: Callable[[int, Any], None], numbers: Iterable[int]) -> dict[int, Any]:
@@ -150,7 +170,7 @@ def _take_over(handle: Callable[[int, Any], None], numbers: Iterable[int]) -> di
     before: dict[int, Any] = {}
     for number in numbers:
         handler = signal.getsignal(number)
-        if handler not in {signal.SIG_DFL, signal.default_int_handler, _end} or (
+        if handler not in {signal.SIG_DFL, signal.default_int_handler, _exit_cleanly} or (
             number == signal.SIGINT and handler is signal.SIG_DFL
         ):
             continue
@@ -163,7 +183,7 @@ def _take_over(handle: Callable[[int, Any], None], numbers: Iterable[int]) -> di
 
 
 def _end_shell() -> None:
-    """Have IPython end once the cell is over: it would take the error for its cell's alone."""
+    """Let IPython end once the cell is over: it would take the error for its cell's alone."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     if shell is not None:
@@ -171,10 +191,6 @@ def _end_shell() -> None:
 
 
 _MASK = threading.local()
-
-
-def _is_ours(handler: object) -> bool:
-    return handler is _end or isinstance(getattr(handler, "__self__", None), Interrupt)
 
 
 def _before_fork() -> None:
@@ -186,10 +202,15 @@ def _after_fork_in_parent() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, _MASK.before)
 
 
-def _after_fork() -> None:
-    """Let signals end a child as ever: whoever would have read what was noted is not in it."""
+def _after_fork_in_child() -> None:
+    """Leave the runs to the parent, and let signals end the child as if there were none."""
+    for run in list(ACTIVE_RUNS):
+        run.leave_to_parent()
+    ACTIVE_RUNS.clear()
     for number in (signal.SIGINT, *_ENDING):
-        if _is_ours(signal.getsignal(number)):
+        handler = signal.getsignal(number)
+        # Whoever would have read the signal that an `Interrupt` keeps is not in the child.
+        if handler is _exit_cleanly or isinstance(getattr(handler, "__self__", None), Interrupt):
             default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
             signal.signal(number, default)
     signal.pthread_sigmask(signal.SIG_SETMASK, _MASK.before)
@@ -197,5 +218,7 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
     )

@@ -7,9 +7,11 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from pruna_nb.text import one_line
+
 if TYPE_CHECKING:
     from pruna_nb.api.replies import Prediction
-    from pruna_nb.errors import Charged, PrunaError
+    from pruna_nb.errors import ApiError, Charged, PrunaError
     from pruna_nb.store.entries import Entry
 
 Status = Literal["succeeded", "failed", "canceled", "skipped", "lost", "pending"]
@@ -114,11 +116,8 @@ class Job:
         return self.prediction.id if self.prediction else None
 
     def cost_if(self, charged: Charged) -> float:
-        """Return what this run spent on it in USD, as far as that is known; NaN where it is not.
-
-        An earlier run paid for what is taken up.
-        """
-        if self.resumed or charged == "no":
+        """Return what this run spent on it in USD, as far as that is known; NaN where it is not."""
+        if self.resumed or charged == "no":  # an earlier run paid for what is resumed
             return 0.0
         return math.nan if charged == "unknown" or self.cost_usd is None else self.cost_usd
 
@@ -126,3 +125,27 @@ class Job:
     def age(self) -> float:
         """Seconds since it was sent."""
         return time.monotonic() - self.sent_at
+
+    def outcome(self, status: Status, error: ApiError, *, charged: Charged = "yes") -> Outcome:
+        """Return what became of it where it was accepted, and has no output here."""
+        return Outcome(
+            status,
+            error=one_line(error),
+            seconds=self.age,
+            cost_usd=self.cost_if(charged),
+            prediction_id=self.prediction_id,
+            cause=error,
+        )
+
+    def unsettled(self) -> Outcome:
+        """Return what is known of it as long as it is not settled."""
+        if self.lost is not None and not self.prediction:
+            return self.lost
+        why, cost = "not sent", 0.0
+        if self.prediction:
+            why = "sent, and not delivered yet: run again to fetch it"
+            cost = self.cost_if("yes")
+        elif self.on_the_wire:
+            why = "its answer had not come when the run was stopped: run again to see"
+            cost = math.nan
+        return Outcome("pending", error=why, cost_usd=cost, prediction_id=self.prediction_id)

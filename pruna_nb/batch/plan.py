@@ -1,21 +1,24 @@
-"""What a run would do, decided before anything is spent."""
+"""What a run would do, decided before anything is spent; the same for an estimate and a run."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pruna_nb.catalog import cost_usd, limit_for, total_usd
+from pruna_nb.catalog import at_most_text, cost_usd, limit_for, total_usd
+from pruna_nb.store.cache import Cache
+from pruna_nb.store.database import DamagedError
+from pruna_nb.store.journal import Journal
+from pruna_nb.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
     from pruna_nb.catalog import Model
     from pruna_nb.settings import Settings
-    from pruna_nb.store.cache import Hit
+    from pruna_nb.store.cache import CacheMode, Hit
     from pruna_nb.store.entries import Entry
 
 T = TypeVar("T")
@@ -66,15 +69,15 @@ class Plan:
     elsewhere: Mapping[str, Entry] = field(default_factory=dict)
 
     def count(self, action: Action) -> int:
-        """Give how many rows have an action."""
+        """Return how many rows have an action."""
         return self.actions.count(action)
 
     def firsts(self) -> list[int]:
-        """Give the rows that are to be worked on: one for each request that is not there."""
+        """Return the rows that are to be worked on: one for each request without an output."""
         return [row for row, action in enumerate(self.actions) if action in {"new", "resume"}]
 
     def cost_usd(self) -> float | None:
-        """Give what the new rows cost; None if the model's price is not published."""
+        """Return what the new rows cost; None if the model's price is not published."""
         if self.model.price is None and self.count("new"):
             return None
         costs: list[float] = []
@@ -96,12 +99,54 @@ class Plan:
         return frozenset(key for key in self.open_work if key in new)
 
     def seconds_at_limit(self, settings: Settings) -> float:
-        """Give the seconds that the limit alone takes for the new rows."""
+        """Return the seconds that the limit alone takes for the new rows."""
         requests, seconds = settings.limits.get(self.model.name, limit_for(self.model))
         return max(0, math.ceil(self.count("new") / requests) - 1) * seconds
 
 
 def make_plan(
+    model: Model, requests: Sequence[Request], settings: Settings, cache: CacheMode
+) -> Plan:
+    """Look up what is there and what is under way, and decide what becomes of each row.
+
+    Raises
+    ------
+    CacheError
+        If the cache folder cannot be used.
+    """
+    try:
+        return _make_plan(model, requests, settings, cache)
+    except DamagedError:  # the database is set aside at its next use, and made again
+        return _make_plan(model, requests, settings, cache)
+
+
+def _make_plan(
+    model: Model, requests: Sequence[Request], settings: Settings, cache: CacheMode
+) -> Plan:
+    keys = list(dict.fromkeys(request.key for request in requests if request.key is not None))
+    hits = Cache(settings.cache_dir).find(keys) if cache == "use" else {}
+    journal = Journal.of(settings)
+    wanted = set(keys).difference(hits)
+
+    def among_wanted(by_key: Mapping[str, T]) -> dict[str, T]:
+        return {key: it for key, it in by_key.items() if key in wanted}
+
+    open_work = among_wanted(journal.open_entries())
+    if cache == "use":  # delivered once, and not here: its file was deleted, or is damaged
+        open_work = journal.delivered(wanted.difference(open_work)) | open_work
+    return decide(
+        model,
+        requests,
+        hits=hits,
+        open_work=open_work,
+        lost=among_wanted(journal.lost()),
+        expired=among_wanted(journal.expired()),
+        elsewhere=among_wanted(journal.elsewhere()),
+        stale=frozenset(key for key, entry in open_work.items() if entry.seems_old),
+    )
+
+
+def decide(
     model: Model,
     requests: Sequence[Request],
     *,
@@ -112,7 +157,7 @@ def make_plan(
     elsewhere: Mapping[str, Entry] = MappingProxyType({}),
     stale: Container[str] = (),
 ) -> Plan:
-    """Decide what becomes of each row: a pure function of what is known.
+    """Decide what becomes of each row: a pure function of what the cache and the journal hold.
 
     Parameters
     ----------
@@ -133,8 +178,8 @@ def make_plan(
             seen.add(key)
             actions.append("resume" if key in open_work and key not in stale else "new")
 
-    def sent_now(found: Mapping[str, T]) -> dict[str, T]:
-        return {key: it for key, it in found.items() if key in seen and key not in open_work}
+    def sent_now(by_key: Mapping[str, T]) -> dict[str, T]:
+        return {key: it for key, it in by_key.items() if key in seen and key not in open_work}
 
     return Plan(
         model,
@@ -148,6 +193,44 @@ def make_plan(
     )
 
 
-def summary(plan: Plan) -> Counter[str]:
-    """Count the rows by what becomes of them."""
-    return Counter(plan.actions)
+def announcements(plan: Plan) -> list[str]:
+    """Return what a run resumes of earlier ones, and what it sends again at what cost, as lines."""
+    asked_first = plan.asked_first()
+    here = [key for key, entry in plan.open_work.items() if key not in asked_first]
+    deleted = sum(plan.open_work[key].state == "delivered" for key in here)
+    lost = [entry for entries in plan.lost.values() for entry in entries]
+    expired = [entry for entries in plan.expired.values() for entry in entries]
+    lines = []
+    if len(here) > deleted:
+        what = counted(len(here) - deleted, "prediction")
+        lines.append(f"Resuming {what} of an earlier run (not sent again).")
+    if deleted:
+        what = counted(deleted, "output")
+        lines.append(f"{what} no longer on the disk: fetched again by id, at no cost.")
+    if asked_first:
+        what = counted(len(asked_first), "prediction")
+        cost = at_most_text([plan.open_work[key].cost_usd for key in asked_first])
+        lines.append(
+            f"{what} of more than 24 hours ago: the service is asked first, and what it no longer "
+            f"has is made anew (cost: {cost})."
+        )
+    if lost:
+        cost = at_most_text([entry.cost_usd for entry in lost])
+        lines.append(
+            f"{counted(len(lost), 'prediction')} lost on the way before (possible cost: {cost}), "
+            "sent again now."
+        )
+    if expired:
+        cost = at_most_text([entry.cost_usd for entry in expired])
+        lines.append(
+            f"{counted(len(expired), 'prediction')} expired before the output was fetched, sent "
+            f"again now: charged once more (cost: {cost})."
+        )
+    if plan.elsewhere:
+        cost = at_most_text([entry.cost_usd for entry in plan.elsewhere.values()])
+        lines.append(
+            f"{counted(len(plan.elsewhere), 'prediction')} of these rows sent with another API "
+            "key and not fetched yet, which a run with that key does at no cost: sent again now "
+            f"with this key (cost: {cost})."
+        )
+    return lines

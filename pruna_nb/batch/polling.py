@@ -1,4 +1,4 @@
-"""When to ask again whether a prediction is finished, learnt from those that were."""
+"""When to ask whether a prediction is finished, learnt from those that were."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from bisect import insort
 
 _FIRST = {"image": 0.3, "video": 3.0, "zip": 5.0, "unknown": 0.5}
 _LONGEST = {"image": 3.0, "video": 10.0, "zip": 30.0, "unknown": 5.0}
-_ASKED_A_SECOND = 250.0
-"""Answers that are asked for in all, in a second: half of the status limit (500)."""
-_AT_ONCE = 300
-"""How many more may be asked for in a burst: the limit is one of a minute, and so are bursts."""
+# Questions a second in all: half of the limit for status (500).
+_PER_SECOND = 250.0
+# Further questions in a burst: the limit counts a minute, and so may bursts.
+_BURST = 300
 _SAMPLES = 64
+# Fewer finished predictions do not tell how long one takes.
 _ENOUGH = 4
-"""Fewer finished predictions don't tell how long one takes."""
+# The shortest pause between two questions, as a part of the one before the first.
 _STEP = 1 / 3
-"""The shortest pause between two askings, as a part of the time before the first."""
+# The pause as a part of the prediction's age: what is done is found at most so much later.
 _GROWTH = 0.1
-"""The pause as a part of the prediction's age: what is done is found at most so much later."""
+# The pause between two questions where the predictions all took equally long.
 _SHORTEST_SECONDS = 0.1
-"""The pause between two askings where the predictions were all alike."""
+# Each pause is multiplied by this while few predictions are asked for.
 _FEW = 0.5
-"""What each pause is multiplied by while few are asked for."""
+# The part of the pause before the first question that a single prediction waits.
 _ALONE = 1 / 6
-"""The part of the time before the first asking that is waited for a prediction alone."""
+# They are few as long as the burst that they made up is over within so many seconds.
 _FEW_SECONDS = 0.05
-"""They are few as long as the burst that they made up is over within so many seconds."""
 
 
 class Polling:
-    """Decides the moments at which predictions of one model are asked for.
+    """Decides when it is asked where the predictions of one model stand.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Polling:
         What the model makes; a picture is asked for sooner than a video.
     alone : bool
         Whether there is one prediction in all: then somebody waits for it, and it is asked for
-        at once.
+        sooner.
     """
 
     def __init__(self, kind: str, *, alone: bool = False) -> None:
@@ -55,18 +55,18 @@ class Polling:
         if len(self._recent) > _SAMPLES:
             self._sorted.remove(self._recent.pop(0))
 
-    def usual(self) -> float | None:
-        """Give the seconds that a prediction takes, sooner or later; None before any is known."""
+    def usual_seconds(self) -> float | None:
+        """Return the seconds that a prediction takes, as a median; None before any is known."""
         return self._at(0.5) if self._sorted else None
 
-    def first(self) -> float:
-        """Give the seconds after sending at which to ask first."""
+    def first_pause(self) -> float:
+        """Return the seconds after sending at which to ask first."""
         if len(self._sorted) < _ENOUGH:
             return self._soonest
         return max(0.05, self._at(0.1) * 0.95)
 
-    def again(self, age: float) -> float:
-        """Give the seconds to the next asking, for a prediction of some age."""
+    def next_pause(self, age: float) -> float:
+        """Return the seconds to the next question, for a prediction of some age."""
         step = max(_STEP * self._first, _GROWTH * age)
         if len(self._sorted) >= _ENOUGH:
             spread = self._at(0.9) - self._at(0.1)
@@ -74,15 +74,14 @@ class Polling:
                 step = min(step, max(_SHORTEST_SECONDS, spread / 4))
         return min(self._longest, step * _FEW if self._few else step)
 
-    def leave(self, now: float) -> float:
-        """Give the seconds after which one may be asked for, so that all together stay moderate.
+    def next_turn(self, now: float) -> float:
+        """Return the seconds after which one may be asked for, so that all stay below the limit.
 
-        Whoever is told to wait has a place, and need not ask for leave again: those that were
-        found done meanwhile make the round shorter for the others.
+        The turn is reserved: after the wait, there is no need to ask for another one.
         """
         self._few = self._full_at - now < _FEW_SECONDS
-        at = max(now, self._full_at - _AT_ONCE / _ASKED_A_SECOND)
-        self._full_at = max(self._full_at, at) + 1 / _ASKED_A_SECOND
+        at = max(now, self._full_at - _BURST / _PER_SECOND)
+        self._full_at = max(self._full_at, at) + 1 / _PER_SECOND
         return at - now
 
     def _at(self, part: float) -> float:

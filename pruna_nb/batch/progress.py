@@ -1,16 +1,14 @@
-"""A run, watched: a bar while it goes, one line when it is over."""
+"""A run in a terminal or cell: a bar while it goes on, one line when it is over."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import sys
-import time
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.batch import interrupts
-from pruna_nb.batch.prepare import announcements
+from pruna_nb.batch.plan import announcements
 from pruna_nb.catalog import price_text, usd_text
 from pruna_nb.console import LOG, say
 from pruna_nb.text import counted
@@ -19,14 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pruna_nb.batch.interrupts import Interrupt
-    from pruna_nb.batch.run import Run
-
-_LOOK_SECONDS = 0.2
-_NAMES = {"failed": "failed", "canceled": "failed", "lost": "lost", "pending": "pending"}
+    from pruna_nb.batch.run import Facts, Run
 
 
 def wait(run: Run, *, progress: bool) -> None:
-    """Wait for a run's end, with a bar if asked; an interrupt stops it and keeps what is done.
+    """Start a run and wait for its end; an interrupt stops it and keeps what is done.
 
     Raises
     ------
@@ -35,62 +30,55 @@ def wait(run: Run, *, progress: bool) -> None:
     """
     announce(run, shown=progress)
     with stopping(run) as interrupt:
-        _watch(run, interrupt, shown=progress)
+        run.start()
+        with contextlib.closing(Bar(run, shown=progress and not interrupt.pressed)) as bar:
+            for _ in run.watch():
+                if interrupt.pressed:
+                    run.interrupt()
+                    break
+                bar.update()
+            bar.update()
     if progress:
         say(closing_line(run))
 
 
 def announce(run: Run, *, shown: bool) -> None:
-    """Say what of earlier runs it goes on with; even without a bar, what those spent is told."""
+    """Print what a run resumes of earlier ones; without a bar it is logged, since it cost money."""
     for line in announcements(run.plan):
         say(line) if shown else LOG.log(logging.WARNING, line)
 
 
 @contextlib.contextmanager
 def stopping(run: Run) -> Iterator[Interrupt]:
-    """Have Ctrl-C noted while a run is begun or watched, and leave none that nobody stops."""
-    with interrupts.noted() as interrupt:
+    """Defer Ctrl-C while a run is started or watched; cancel a run that nobody would stop."""
+    with interrupts.deferred_interrupt() as interrupt:
         try:
             yield interrupt
-        except BaseException:  # a second Ctrl-C, another one's way with it, a bar that cannot be
+        except BaseException:  # a second Ctrl-C, somebody else's handler, a bar that fails
             run.cancel()
             raise
 
 
-def _watch(run: Run, interrupt: Interrupt, *, shown: bool) -> None:
-    run.start()
-    with contextlib.closing(Bar(run, shown=shown and not interrupt.came)) as bar:
-        while not interrupt.came and not run.join(_LOOK_SECONDS):
-            bar.update()
-        if interrupt.came:
-            run.interrupt()
-        bar.update()
-
-
 def closing_line(run: Run) -> str:
-    """Say what a run did, in one line.
+    """Return what a run did, in one line.
 
     Such as "1,632 rows: 1,600 new, 20 cached, 12 failed; 8.00 USD; 6 min 31 s".
     """
-    counts = row_counts(run)
-    named = [f"{counts[name]:,} {name}" for name in ("new", "cached", "failed")]
-    named += [f"{counts[name]:,} {name}" for name in ("pending", "lost", "skipped") if counts[name]]
-    end = run.ended_at or run.started_at
-    rows = len(run.plan.requests)
+    facts, extra = run.facts(), run.possible_extra_usd()
+    counts = facts.counts
+    names = ["new", "cached", "failed"]
+    names += [name for name in ("pending", "lost", "skipped") if counts[name]]
+    said = ", ".join(f"{counts[name]:,} {name}" for name in names)
+    perhaps = f" (up to {usd_text(extra)} more for what failed or was lost)" if extra else ""
     line = (
-        f"{counted(rows, 'row')}: {', '.join(named)}; {cost_text(run)}{_perhaps(run)}; "
-        f"{duration(end - run.started_at)}"
+        f"{counted(facts.rows, 'row')}: {said}; {cost_text(facts)}{perhaps}; "
+        f"{duration(facts.seconds)}"
     )
     return ". ".join(filter(None, [line, undelivered_text(run)]))
 
 
-def _perhaps(run: Run) -> str:
-    usd = run.perhaps_usd()
-    return f" (up to {usd_text(usd)} more for what failed or was lost)" if usd else ""
-
-
 def undelivered_text(run: Run) -> str:
-    """Say what a run sent and has not delivered, and what that costs; "" if there is nothing."""
+    """Return what a run sent and has not delivered, and what that costs; "" if there is none."""
     prices = run.undelivered()
     if not prices:
         return ""
@@ -98,32 +86,17 @@ def undelivered_text(run: Run) -> str:
     return f"{what} ({price_text(prices)} of it): run again to fetch them at no new cost"
 
 
-def cost_text(run: Run) -> str:
-    """Give what a run has cost so far; says so where the price is not published."""
-    if not run.unpriced:
-        return usd_text(run.cost_usd)
-    if not run.cost_usd:
+def cost_text(facts: Facts) -> str:
+    """Return what a run has cost so far; also where the price is not published."""
+    if not facts.unpriced:
+        return usd_text(facts.cost_usd)
+    if not facts.cost_usd:
         return "price not published"
-    return f"{usd_text(run.cost_usd)} and {run.unpriced:,} of a price that is not published"
-
-
-def row_counts(run: Run) -> Counter[str]:
-    """Count a run's rows so far: new, cached, failed, lost, pending, skipped; the rest waits."""
-    counts = Counter(cached=run.plan.count("hit"), skipped=run.plan.count("skip"))
-    for key, outcome in list(run.outcomes.items()):
-        rows = run.rows_of(key)
-        if outcome.status == "succeeded":
-            counts["cached" if outcome.cached else "new"] += 1
-            counts["cached"] += rows - 1
-        else:
-            counts[_NAMES[outcome.status]] += rows
-    if run.done:
-        counts["pending"] += len(run.plan.requests) - counts.total()
-    return counts
+    return f"{usd_text(facts.cost_usd)} and {facts.unpriced:,} of a price that is not published"
 
 
 def duration(seconds: float) -> str:
-    """Give a length of time as people say it.
+    """Return a length of time as people say it.
 
     Examples
     --------
@@ -141,7 +114,7 @@ def duration(seconds: float) -> str:
 
 
 def wait_text(seconds: float) -> str:
-    """Say how long the limit alone makes one wait.
+    """Return how long the limit alone makes one wait.
 
     Examples
     --------
@@ -151,26 +124,11 @@ def wait_text(seconds: float) -> str:
     return f"at least {duration(seconds)} at the limit" if seconds else "no wait at the limit"
 
 
-def seconds_left(run: Run) -> float:
-    """Estimate the seconds that are left: what the limit takes, and a prediction's usual time.
-
-    0 while nothing is known: neither the limit makes it wait, nor was a prediction finished.
-    """
-    waiting = max(0, run.total - len(run.outcomes) - run.in_flight)
-    usual = run.steps.polling.usual() or 0.0
-    if waiting:
-        return run.steps.throttle.seconds_until(waiting) + usual
-    if not usual:
-        return 0.0
-    # The last one may take longer than most.
-    return max(usual / 10, run.last_sent_at + usual - time.monotonic())
-
-
 class Bar:
-    """A run's bar. One that cannot be drawn is left out: what it tells of was paid for.
+    """A run's bar. One that cannot be drawn is left out: what it shows was paid for.
 
     It cannot where there is no stderr (pythonw, a service), where that was closed, and where the
-    notebook's widgets are not whole.
+    notebook's widgets are incomplete.
     """
 
     def __init__(self, run: Run, *, shown: bool) -> None:
@@ -210,15 +168,12 @@ class Bar:
         )
 
     def _show(self) -> None:
-        run, counts = self._run, row_counts(self._run)
-        text = (
-            f"{counts['new']:,} new, {counts['cached']:,} cached, {counts['failed']:,} failed, "
-            f"{cost_text(run)}"
-        )
-        if run.refusals:
-            text += f", {run.refusals} refused"
-        left = 0.0 if run.done else seconds_left(run)
-        if left:  # nothing is known of it before the first output
-            text += f", {duration(left)} left"
-        self.drawn.set_postfix_str(text, refresh=False)
-        self.drawn.update(counts.total() - counts["pending"] - self.drawn.n)
+        facts = self._run.facts()
+        parts = [f"{facts.counts[name]:,} {name}" for name in ("new", "cached", "failed")]
+        parts.append(cost_text(facts))
+        if facts.refusals:
+            parts.append(f"{facts.refusals} refused")
+        if facts.seconds_left:  # nothing is known of it before the first output
+            parts.append(f"{duration(facts.seconds_left)} left")
+        self.drawn.set_postfix_str(", ".join(parts), refresh=False)
+        self.drawn.update(facts.counts.total() - facts.counts["pending"] - self.drawn.n)

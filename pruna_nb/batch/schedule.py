@@ -1,7 +1,7 @@
 """One schedule of short steps, taken by a few threads: nobody waits for a picture.
 
-A step is a function and the moment from which it may run. New predictions wait in a lane of
-their own, whose head moves when the throttle gives leave; the lane is asked by one thread at a
+A step is a function and the moment from which it may run. New predictions wait in a queue of
+their own, whose head moves when the throttle gives leave; the queue is asked by one thread at a
 time, so that the others poll and deliver meanwhile.
 
 Whoever finishes a step takes the next one that is due. A thread that sleeps joins in only if what
@@ -17,72 +17,117 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from pruna_nb.batch.load import Load
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 T = TypeVar("T")
-_LOOK_SECONDS = 0.5
-"""A waiting thread looks up at least so often."""
+Submit = Callable[[T, Callable[[], None]], float | None]
+# A waiting thread looks up at least so often.
+_CHECK_SECONDS = 0.5
+# How long what is due is left to the threads at work, before another one joins them.
 _PATIENCE_SECONDS = 0.003
 _BUSY_PATIENCE_SECONDS = 0.02
-"""How long what is due is left to the threads at work, before another one joins them."""
+# The load from which patience is longer, and that from which threads go to sleep.
 _BUSY, _FULL = 0.7, 0.9
-"""The load from which patience is longer, and that from which threads go to sleep."""
+_LOAD_WINDOW_SECONDS = 0.02
+# Steps of this part of a circle never meet the same place twice, and leave no large gap.
 _GOLDEN = 0.382
-"""Steps of this part of a circle never meet the same place twice, and leave no large gap."""
 
 
-class Schedule(Generic[T]):
-    """Steps and a lane, run by threads until both are empty.
+class Load:
+    """The part of one processor that this process used lately.
+
+    Python runs one thread at a time. A process that fills a processor is not any quicker with one
+    more thread: all of them only change places more often, which costs time of its own.
 
     Parameters
     ----------
-    lane : iterable
-        What is to be submitted, in order.
-    submit : callable
-        Takes the head of the lane. It gives the seconds after which the lane may be asked
-        again (the head goes back), or None once it has leave; it then calls the function that
-        it is given as its second argument, to let the next one have its turn, and submits.
-    workers : int
-        Threads at most.
-    room : callable
-        Tells whether one more may be submitted now.
-    crashed : callable
-        Told of an error that no step foresaw.
+    clock, cpu : callable
+        Return the seconds that passed, and those that the process's threads ran.
+
+    Attributes
+    ----------
+    share : float
+        Of the last window: 0 where all threads waited, 1 where one ran all the time; more where
+        what needs no Python ran beside.
     """
 
     def __init__(
         self,
-        lane: Iterable[T],
-        submit: Callable[[T, Callable[[], None]], float | None],
+        clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.process_time,
+    ) -> None:
+        self._clock, self._cpu = clock, cpu
+        self._since, self._ran = clock(), cpu()
+        self.share = 0.0
+
+    def renew(self) -> bool:
+        """Measure again if the window is over; return whether it was."""
+        now = self._clock()
+        passed = now - self._since
+        if passed < _LOAD_WINDOW_SECONDS:
+            return False
+        ran = self._cpu()
+        self.share = (ran - self._ran) / passed
+        self._since, self._ran = now, ran
+        return True
+
+
+class Schedule(Generic[T]):
+    """Steps and a queue, worked on by threads until both are empty.
+
+    Parameters
+    ----------
+    items : iterable
+        What is to be submitted, in order.
+    workers : int
+        Threads at most.
+    has_capacity : callable
+        Whether one more may be submitted now.
+    on_crash : callable
+        Called with an error that no step expected.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[T],
         *,
         workers: int,
-        room: Callable[[], bool],
-        crashed: Callable[[BaseException], None],
+        has_capacity: Callable[[], bool],
+        on_crash: Callable[[BaseException], None],
     ) -> None:
-        self._lane: deque[T] = deque(lane)
-        self._submit, self._room, self._crashed = submit, room, crashed
+        self._queue: deque[T] = deque(items)
+        self._submit: Submit[T] = lambda _item, _let_next: None
+        self._has_capacity, self._on_crash = has_capacity, on_crash
         self._workers = workers
         self._changed = threading.Condition()
-        self._steps: list[tuple[float, int, Callable[[], None]]] = []
+        self._steps: list[tuple[float, int, Callable[[], object]]] = []
         self._order = itertools.count()
-        self._lane_at = 0.0
+        self._queue_at = 0.0
         self._watched_until: float | None = None
         self._taken_at = 0.0
         self._load = Load()
-        self._lane_taken = False
+        self._head_taken = False
         self._under_way = 0
         self._stopped = False
         self._threads: list[threading.Thread] = []
 
-    def start(self) -> None:
-        """Start the threads."""
+    def start(self, submit: Submit[T]) -> None:
+        """Start the threads.
+
+        Parameters
+        ----------
+        submit : callable
+            Takes the head of the queue. It returns the seconds after which the queue may be asked
+            again (the head goes back), or None once it has leave; it then calls the function that
+            it is given as its second argument, to let the next one have its turn, and submits.
+        """
+        self._submit = submit
         with self._changed:
-            count = min(self._workers, max(1, len(self._lane) + len(self._steps)))
+            count = min(self._workers, max(1, len(self._queue) + len(self._steps)))
         self._threads = [
             threading.Thread(target=self._work, name=f"pruna_nb-{number}", daemon=True)
             for number in range(count)
@@ -96,35 +141,35 @@ class Schedule(Generic[T]):
                 self._threads = self._threads[:number]
                 break
 
-    def at(self, moment: float, step: Callable[[], None]) -> None:
-        """Have a step run at a moment (`time.monotonic`) or soon after."""
+    def at(self, moment: float, step: Callable[[], object]) -> None:
+        """Run a step at a moment (`time.monotonic`) or soon after."""
         with self._changed:
             heapq.heappush(self._steps, (moment, next(self._order), step))
-            self._tell()
+            self._notify()
 
     def queue(self, item: T) -> None:
-        """Put something at the end of the lane."""
+        """Append something to the queue."""
         with self._changed:
-            self._lane.append(item)
-            self._tell()
+            self._queue.append(item)
+            self._notify()
 
-    def put_back(self, item: T, moment: float = 0.0) -> None:
-        """Put something at the lane's head again; the lane rests until a moment."""
+    def requeue(self, item: T, moment: float = 0.0) -> None:
+        """Return something to the queue's head; the queue rests until a moment."""
         with self._changed:
-            self._lane.appendleft(item)
-            self._lane_at = max(self._lane_at, moment)
-            self._tell()
+            self._queue.appendleft(item)
+            self._queue_at = max(self._queue_at, moment)
+            self._notify()
 
-    def go_on_elsewhere(self) -> None:
-        """Take the lane's next item from elsewhere in it; repeated, this samples all of it."""
+    def continue_elsewhere(self) -> None:
+        """Take the next item from elsewhere in the queue; repeated, this samples all of it."""
         with self._changed:
-            self._lane.rotate(-int(len(self._lane) * _GOLDEN))
+            self._queue.rotate(-int(len(self._queue) * _GOLDEN))
 
-    def clear_lane(self) -> list[T]:
-        """Take everything out of the lane: nothing more is submitted."""
+    def clear_queue(self) -> list[T]:
+        """Take everything out of the queue: nothing more is submitted."""
         with self._changed:
-            rest = list(self._lane)
-            self._lane.clear()
+            rest = list(self._queue)
+            self._queue.clear()
             self._changed.notify_all()
             return rest
 
@@ -135,13 +180,13 @@ class Schedule(Generic[T]):
             self._changed.notify_all()
 
     def leave_to_parent(self) -> None:
-        """Be over in a forked child, which has none of the threads, and perhaps a closed lock."""
+        """End in a forked child, which has none of the threads, and perhaps a locked lock."""
         self._changed = threading.Condition()
-        self._lane.clear()
+        self._queue.clear()
         self._threads, self._stopped = [], True
 
     def join(self, seconds: float) -> bool:
-        """Wait for all to be done, for so many seconds; tell whether it is."""
+        """Wait for all to be done, for so many seconds; return whether it is."""
         end = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
@@ -152,8 +197,8 @@ class Schedule(Generic[T]):
         while task is not None:
             try:
                 task()
-            except BaseException as error:  # noqa: BLE001 - told to the run, which ends by it
-                self._crashed(error)
+            except BaseException as error:  # noqa: BLE001 - the run is told, and ends by it
+                self._on_crash(error)
             finally:
                 with self._changed:
                     self._under_way -= 1
@@ -161,7 +206,7 @@ class Schedule(Generic[T]):
                         self._changed.notify_all()
             task = self._next(at_work=True)
 
-    def _next(self, *, at_work: bool) -> Callable[[], None] | None:
+    def _next(self, *, at_work: bool) -> Callable[[], object] | None:
         """Wait for the next task; None at the end."""
         with self._changed:
             while not self._stopped:
@@ -172,7 +217,7 @@ class Schedule(Generic[T]):
                 if task is not None:
                     self._under_way += 1
                     self._taken_at = now
-                    self._tell()
+                    self._notify()
                     return task
                 if self._is_done():
                     self._changed.notify_all()
@@ -181,33 +226,33 @@ class Schedule(Generic[T]):
                 self._wait(now)
             return None
 
-    def _due_task(self, now: float) -> Callable[[], None] | None:
+    def _due_task(self, now: float) -> Callable[[], object] | None:
         """Take what may be submitted first: each moment that it waits, the limit is not used.
 
-        The other steps do not starve by it: one thread at a time asks the lane, for as long as
+        The other steps do not starve by it: one thread at a time asks the queue, for as long as
         its head may not go.
         """
-        step_at, lane_at = self._moments()
-        if lane_at <= now:
-            return self._lane_task()
+        step_at, queue_at = self._moments()
+        if queue_at <= now:
+            return self._queue_task()
         if step_at <= now:
             return heapq.heappop(self._steps)[2]
         return None
 
     def _moments(self) -> tuple[float, float]:
-        """Give when the next step and the lane's head are due; never, where there is none."""
+        """Return when the next step and the queue's head are due; inf where there is none."""
         step_at = self._steps[0][0] if self._steps else math.inf
-        return step_at, self._lane_at if self._lane_open() else math.inf
+        return step_at, self._queue_at if self._queue_is_open() else math.inf
 
     def _needed_at(self) -> float:
-        """Give the moment at which a thread that sleeps takes the next task; inf for none."""
+        """Return the moment at which a thread that sleeps takes the next task; inf for none."""
         due = min(self._moments())
         if not self._under_way:
             return due
         busy = self._load.share > _BUSY
         return max(due, self._taken_at + (_BUSY_PATIENCE_SECONDS if busy else _PATIENCE_SECONDS))
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         """Wake one thread if one is needed before a thread wakes by the clock."""
         due = self._needed_at()
         if due < math.inf and (self._watched_until is None or due < self._watched_until):
@@ -217,22 +262,22 @@ class Schedule(Generic[T]):
         """Sleep until one is needed: one thread by the clock, the others until told."""
         due = self._needed_at()
         if due == math.inf or (self._watched_until is not None and self._watched_until <= due):
-            self._changed.wait(_LOOK_SECONDS)
+            self._changed.wait(_CHECK_SECONDS)
             return
         self._watched_until = due
-        self._changed.wait(min(max(0.0, due - now), _LOOK_SECONDS))
+        self._changed.wait(min(max(0.0, due - now), _CHECK_SECONDS))
         if self._watched_until == due:
             self._watched_until = None
 
-    def _lane_open(self) -> bool:
-        return bool(self._lane) and not self._lane_taken and self._room()
+    def _queue_is_open(self) -> bool:
+        return bool(self._queue) and not self._head_taken and self._has_capacity()
 
     def _is_done(self) -> bool:
-        return not self._lane and not self._steps and not self._under_way
+        return not self._queue and not self._steps and not self._under_way
 
-    def _lane_task(self) -> Callable[[], None]:
-        item = self._lane.popleft()
-        self._lane_taken = True
+    def _queue_task(self) -> Callable[[], None]:
+        item = self._queue.popleft()
+        self._head_taken = True
 
         def task() -> None:
             released = False
@@ -241,13 +286,13 @@ class Schedule(Generic[T]):
                 nonlocal released
                 released = True
                 with self._changed:
-                    self._lane_taken = False
-                    self._tell()
+                    self._head_taken = False
+                    self._notify()
 
             try:
                 wait = self._submit(item, let_next)
                 if wait is not None:
-                    self.put_back(item, time.monotonic() + wait)
+                    self.requeue(item, time.monotonic() + wait)
             finally:
                 if not released:
                     let_next()

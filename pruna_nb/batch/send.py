@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb import errors
 from pruna_nb.api import retry
+from pruna_nb.api.throttle import throttle_for
 from pruna_nb.api.upload import Uploader
 from pruna_nb.batch.job import Job, Outcome
-from pruna_nb.catalog import usd_text
+from pruna_nb.catalog import limit_for, usd_text
 from pruna_nb.files import inputs
 from pruna_nb.text import brief, one_line
 
@@ -19,45 +20,48 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pruna_nb.api import replies
-    from pruna_nb.api.throttle import Slot, Throttle
-    from pruna_nb.batch.fetch import Steps
+    from pruna_nb.api.throttle import Slot
+    from pruna_nb.batch.adopt import Adopter
+    from pruna_nb.batch.fetch import Fetcher
+    from pruna_nb.batch.state import RunState
     from pruna_nb.store.entries import Entry
 
-OUTAGE_SECONDS = 180.0
-"""How long the service may take nothing, or be out of reach in mid-run, before the run gives up."""
-_FIRST_OUTAGE_SECONDS = 12.0
-"""How long no connection is made at all before it does: a wrong address should be told soon."""
 _UPLOADS_AT_MOST = 8
 _RESENDS_AT_MOST = 3
-_LOOK_SECONDS = 0.2
-_ACCEPTED_OR_NOT = (errors.LostAnswerError, errors.ServerError, errors.ReplyError)
+_CHECK_SECONDS = 0.2
+_MAYBE_ACCEPTED = (errors.LostAnswerError, errors.ServerError, errors.ReplyError)
 
 
-class Sending:
-    """Takes requests from the lane and sends them, as the throttle gives leave.
+class Sender:
+    """Sends a run's requests, as the throttle gives leave.
 
     Parameters
     ----------
-    steps : Steps
+    run : RunState
+        Whose requests are sent.
+    fetch : Fetcher
         What goes on with a prediction that was accepted.
+    adopt : Adopter
+        What goes on with a request that another run has sent.
     """
 
-    def __init__(self, steps: Steps) -> None:
-        self.steps, self.run, self.throttle = steps, steps.run, steps.throttle
+    def __init__(self, run: RunState, fetch: Fetcher, adopt: Adopter) -> None:
+        self.run, self.fetch, self.adopt = run, fetch, adopt
+        model = run.plan.model
+        self.throttle = throttle_for(run.settings, model.name, limit_for(model))
         self.uploader = Uploader(self._upload)
 
     def submit(self, job: Job, let_next: Callable[[], None]) -> float | None:
-        """Send a prediction if the throttle gives leave; else give the seconds to wait."""
-        return self.steps.guarded(job, lambda: self._submit(job, let_next))
+        """Send a request if the throttle gives leave; else return the seconds to wait."""
+        return self.run.guard(job, lambda: self._submit(job, let_next))
 
     def _submit(self, job: Job, let_next: Callable[[], None]) -> float | None:
         run = self.run
-        if run.error or run.canceled or run.crash or not run.check_folder():
-            stopped = Outcome("pending", error="not sent, since the run was stopped")
-            run.settle(job, job.lost or stopped)
+        if run.is_stopping or not run.check_folder():
+            run.leave_unsent(job, "not sent, since the run was stopped")
             return None
-        wire = self._uploaded(job, let_next)
-        if wire is None:
+        fields = self._with_uploads(job, let_next)
+        if fields is None:
             return None
         slot = self.throttle.take()
         if isinstance(slot, float):
@@ -65,12 +69,7 @@ class Sending:
         let_next()  # the next one's intent then reaches the disk together with this one
         entry = None
         try:
-            if run.budget.reserve(job.cost_usd):
-                entry = self._claimed(job)
-                if entry is None:
-                    run.budget.release(job.cost_usd)
-            else:
-                self._above_budget(job)
+            entry = self._claim(job)
         finally:
             if entry is None:
                 self.throttle.release(slot)
@@ -79,70 +78,16 @@ class Sending:
         job.entry, job.on_the_wire, job.sent_at = entry, True, time.monotonic()
         run.count_on_the_wire(1)
         try:
-            self._post(job, entry, wire, slot)
+            self._post(job, entry, fields, slot)
         finally:
             job.on_the_wire = False
             run.count_on_the_wire(-1)
         return None
 
-    def _claimed(self, job: Job) -> Entry | None:
-        """Note the intent to send a request; None if another run sent it, and it is followed."""
-        following = self.steps.following
-        if self.run.options.cache == "use":
-            entry = self._intend(job, unless_kept=True)
-            if entry is not None:
-                return entry
-            if following.is_done(job):
-                return None
-        # It is open elsewhere, or its entry's file is gone, or outputs are not shared.
-        entry = self._intend(job)
-        if entry is None:
-            following.follow(job)
-            return None
-        # Looked at after the claim: what another run delivers from now on cannot be missed.
-        if following.is_done(job):
-            self.run.journal.discard(entry)
-            return None
-        return entry
+    def _with_uploads(self, job: Job, let_next: Callable[[], None]) -> dict[str, Any] | None:
+        """Return the input with the addresses of its files; None if they had to be uploaded.
 
-    def _void(self, job: Job, entry: Entry) -> None:
-        """Take back an intent whose POST was not accepted, and what was reserved for it."""
-        self.run.journal.discard(entry)
-        self.run.budget.release(job.cost_usd)
-
-    def _above_budget(self, job: Job) -> None:
-        """Leave a request unsent: lost ones that were sent again have used up the budget."""
-        most = self.run.budget.most
-        why = f"not sent: it would go above max_cost_usd={most}, with what may have been charged"
-        if job.lost is None:
-            self.run.settle(job, Outcome("pending", error=why))
-        else:
-            self.run.settle(
-                job, replace(job.lost, error=f"{job.lost.error} {why[:1].upper()}{why[1:]}.")
-            )
-
-    def _intend(self, job: Job, *, unless_kept: bool = False) -> Entry | None:
-        run = self.run
-        owner = run.owner.name if run.owner else ""
-        model, request = run.plan.model.name, run.request_of(job)
-        entry = run.journal.begin(
-            job.key,
-            model,
-            request,
-            owner,
-            job.cost_usd,
-            unless_kept=unless_kept,
-            reusable=run.options.cache != "off",
-        )
-        announced = job.may_buy or job.key in run.plan.lost or job.key in run.plan.expired
-        if entry is not None and (job.resends or announced):
-            run.journal.resent(job.key)
-        return entry
-
-    def _uploaded(self, job: Job, let_next: Callable[[], None]) -> dict[str, Any] | None:
-        """Give the input with files' addresses; None if the upload failed, or took its time.
-
-        What has to be uploaded is uploaded while others submit, and the job then comes back.
+        That is done while others submit, and the job then comes back.
         """
         if not any(isinstance(value, (inputs.Media, list)) for value in job.input.values()):
             return job.input
@@ -154,14 +99,15 @@ class Sending:
                 missing.append(media)
             return known or ""
 
-        wire = inputs.replace_media(job.input, address)
+        fields = inputs.replace_media(job.input, address)
         if not missing:
-            return wire
+            return fields
         let_next()
         self._send_files(job, missing)
         return None
 
     def _send_files(self, job: Job, missing: list[inputs.Media]) -> None:
+        run = self.run
         try:
             for media in missing:
                 self.uploader.url(media)
@@ -169,45 +115,97 @@ class Sending:
             if error.account_wide:
                 self._stopped_by(job, error)
             else:
-                self._not_sent(job, error)
-        except errors.InputError as error:  # it has changed since it was looked at
-            self.steps.fail(job, error)
+                self._not_accepted(job, error)
+        except errors.InputError as error:  # it has changed since it was checked
+            run.fail(job, error)
         except OSError as error:
-            self.steps.fail(job, errors.InputError(f"A file of the row cannot be read: {error}"))
+            run.fail(job, errors.InputError(f"A file of the row cannot be read: {error}"))
         else:
-            self.run.schedule.put_back(job)
+            run.schedule.requeue(job)
 
-    def _post(self, job: Job, entry: Entry, wire: dict[str, Any], slot: Slot) -> None:
+    def _claim(self, job: Job) -> Entry | None:
+        """Reserve the price and journal the intent; None if the request is not to be sent."""
+        run, budget = self.run, self.run.budget
+        if not budget.reserve(job.cost_usd):  # lost ones that were sent again used it up
+            most = f"max_cost_usd={budget.most}"
+            why = f"not sent: it would go above {most}, with what may have been charged"
+            if job.lost is not None:
+                text = f"{job.lost.error} {why[:1].upper()}{why[1:]}."
+                job.lost = replace(job.lost, error=text)
+            run.leave_unsent(job, why)
+            return None
+        entry = self._intend(job, unless_kept=True) if run.options.cache == "use" else None
+        if entry is not None:
+            return entry
+        if not self.adopt.is_done(job):
+            # It is open elsewhere, or its entry's file is gone, or outputs are not shared.
+            entry = self._intend(job)
+            if entry is None:
+                self.adopt.follow(job)
+            elif not self.adopt.is_done(job):
+                return entry
+            else:  # checked after the claim: what another run delivers cannot be missed from now on
+                run.journal.discard(entry)
+        budget.release(job.cost_usd)
+        return None
+
+    def _intend(self, job: Job, *, unless_kept: bool = False) -> Entry | None:
+        run = self.run
+        entry = run.journal.begin(
+            job.key,
+            run.plan.model.name,
+            run.request_of(job),
+            run.owner.name if run.owner else "",
+            job.cost_usd,
+            unless_kept=unless_kept,
+            reusable=run.options.cache != "off",
+        )
+        announced = job.may_buy or job.key in run.plan.lost or job.key in run.plan.expired
+        if entry is not None and (job.resends or announced):
+            run.journal.resent(job.key)
+        return entry
+
+    def _void(self, job: Job, entry: Entry) -> None:
+        """Take back an intent whose POST was not accepted, and what was reserved for it."""
+        self.run.journal.discard(entry)
+        self.run.budget.release(job.cost_usd)
+
+    def _post(self, job: Job, entry: Entry, fields: dict[str, Any], slot: Slot) -> None:
+        """Send a request whose intent is in the journal, and journal what came of it."""
         run = self.run
         try:
-            prediction = run.calls.create(run.plan.model.name, wire)
-        except errors.RateLimitError as error:
-            self.throttle.give_back(slot, error)
+            prediction = run.calls.create(run.plan.model.name, fields)
+        except errors.InputError as error:  # it cannot be written as JSON: nothing was sent
+            self.throttle.release(slot)
             self._void(job, entry)
-            self._refused(job, error)
+            run.fail(job, error)
             return
         except errors.ApiError as error:
             self.throttle.give_back(slot, error)
             self._post_failed(job, entry, error)
             return
-        except errors.InputError as error:  # it is no JSON: nothing was sent
-            self.throttle.release(slot)
-            self._void(job, entry)
-            self.steps.fail(job, error)
-            return
         except BaseException as error:
             self.throttle.give_back(slot, error)
             run.journal.update(entry, "lost", error=type(error).__name__)
             raise
+        job.prediction = replace(prediction, input={})
+        run.count_in_flight(1)
         try:
-            ours = self.steps.accepted(job, entry, prediction)
+            # The id is worth money: it is in the journal before anything else that could fail.
+            # An output that came with the first answer may have no id: its address is all.
+            accepted = run.journal.accept(
+                entry, prediction.id, prediction.generation_url, run.calls.clock.now()
+            )
         finally:
             self.throttle.give_back(slot)
-        self.steps.reached()
-        self.steps.refusals.allowed("create")
-        if ours:
-            self.steps.proceed(job)
+        run.health.answered()
+        run.health.accepted("create")
+        if accepted is not None:
+            job.entry = accepted
+            self.fetch.follow(job)
             return
+        job.prediction = None
+        run.count_in_flight(-1)
         foreign = errors.ReplyError(
             f"The answer names the prediction {prediction.id}, which is another request's"
         )
@@ -215,101 +213,85 @@ class Sending:
         self._lost(job, foreign)
 
     def _post_failed(self, job: Job, entry: Entry, error: errors.ApiError) -> None:
+        """Take back the intent of a POST that was surely not accepted; else it counts as lost."""
         run = self.run
-        if retry.may_create_again(error):
+        if isinstance(error, errors.RateLimitError):
             self._void(job, entry)
-            self._not_sent(job, error)
-        elif error.account_wide or self._is_no_model(error):
+            run.refusals += 1
+            if run.health.is_limited_for_good(error):
+                run.stop_sending(error)
+            if run.is_stopping:
+                run.leave_unsent(job, f"not accepted: {brief(error)}")
+            else:
+                run.schedule.requeue(job)
+        elif retry.may_create_again(error):
+            self._void(job, entry)
+            self._not_accepted(job, error)
+        elif error.account_wide or (
+            # A model that neither the service nor the catalogue knows is missing for all rows.
+            isinstance(error, errors.NotFoundError) and not run.plan.model.known
+        ):
             self._void(job, entry)
             self._stopped_by(job, error)
-        elif isinstance(error, _ACCEPTED_OR_NOT):
-            self.steps.reached()
+        elif isinstance(error, _MAYBE_ACCEPTED):
+            run.health.answered()
             run.journal.update(entry, "lost", error=error.message)
             self._lost(job, error)
         else:
-            self.steps.reached()
+            run.health.answered()
             self._void(job, entry)
-            self.steps.fail(job, error)
+            run.fail(job, error)
             if isinstance(error, errors.AuthenticationError):
-                self.steps.refusals.forbidden("create", error)
-
-    def _is_no_model(self, error: errors.ApiError) -> bool:
-        """Tell whether the service knows the model as little as the catalogue: so for all rows."""
-        return isinstance(error, errors.NotFoundError) and not self.run.plan.model.known
+                run.forbidden("create", error)
 
     def _stopped_by(self, job: Job, error: errors.ApiError) -> None:
         """Stop sending, since the account's trouble is every row's."""
         self.run.stop_sending(error)
-        refused = Outcome("pending", error=f"not accepted: {brief(error)}")
-        self.run.settle(job, job.lost or refused)
+        self.run.leave_unsent(job, f"not accepted: {brief(error)}")
 
     def _lost(self, job: Job, error: errors.ApiError) -> None:
+        """Send again what may have been charged, if that was asked for; else report it."""
         run = self.run
         price = "" if job.cost_usd is None else f" Its price is {usd_text(job.cost_usd)}."
         text = f"{one_line(error)}{price}"
         job.lost = Outcome("lost", error=text, seconds=job.age, cost_usd=math.nan, cause=error)
         again = run.options.on_lost == "resend" and job.resends < _RESENDS_AT_MOST
-        if again and not (run.error or run.canceled):
+        if again and not run.is_stopping:
             job.resends += 1
             run.schedule.queue(job)
         else:
             run.settle(job, job.lost)
 
-    def _refused(self, job: Job, error: errors.RateLimitError) -> None:
-        run = self.run
-        run.refusals += 1
-        self.steps.refusals.limited(error)
-        if run.error or run.canceled:
-            refused = Outcome("pending", error=f"not accepted: {brief(error)}")
-            run.settle(job, job.lost or refused)
-        else:
-            run.schedule.put_back(job)
-
-    def _not_sent(self, job: Job, error: errors.ApiError) -> None:
-        """Put a job back that surely was not accepted, unless the outage lasts too long."""
+    def _not_accepted(self, job: Job, error: errors.ApiError) -> None:
+        """Queue a job again that surely was not accepted, unless the outage lasts too long."""
         run = self.run
         if not retry.may_create_again(error):
-            self.steps.fail(job, error)
+            run.fail(job, error)
             return
-        self.steps.outages += 1
-        never_there = self.steps.reached_at is None and isinstance(
-            error, errors.ConnectionFailedError
-        )
-        patience = _FIRST_OUTAGE_SECONDS if never_there else OUTAGE_SECONDS
-        if time.monotonic() - (self.steps.reached_at or run.started_at) > patience:
+        if run.health.is_gone(error, run.started_at):
             run.stop_sending(error)
-        if run.error or run.canceled:
-            run.settle(job, job.lost or Outcome("pending", error=f"not sent: {brief(error)}"))
+        if run.is_stopping:
+            run.leave_unsent(job, f"not sent: {brief(error)}")
             return
-        rounds = 1 + self.steps.outages // run.settings.workers
-        run.schedule.put_back(job, time.monotonic() + retry.backoff(rounds))
+        # In an outage each worker fails once before anything is learnt: that is one round.
+        rounds = 1 + run.health.outages // run.settings.workers
+        run.schedule.requeue(job, time.monotonic() + retry.backoff(rounds))
 
     def _upload(self, media: inputs.Media) -> replies.Upload:
-        throttle = self.steps.throttles["files"]
-        tries = 0
+        """Upload a file, and again where that failed, as long as the run goes on."""
+        run, throttle, tries = self.run, self.fetch.throttles["files"], 0
         while True:
-            slot = self._waited_for(throttle)
+            while isinstance(slot := throttle.take(), float):
+                if run.is_stopping:
+                    text = "The run was stopped before the file was sent"
+                    raise errors.ConnectionFailedError(text)
+                time.sleep(min(max(slot, 0.001), _CHECK_SECONDS))
             try:
-                with media.open() as file:
-                    upload = self.run.calls.upload(file, media.size, media.type, media.sha256[:16])
+                with throttle.giving_back(slot), media.open() as file:
+                    return run.calls.upload(file, media.size, media.type, media.sha256[:16])
             except errors.ApiError as error:
-                throttle.give_back(slot, error)
                 tries += 1
                 again = tries < _UPLOADS_AT_MOST and retry.may_read_again(error, tries)
-                if not again or self.run.error or self.run.canceled:
+                if not again or run.is_stopping:
                     raise
                 time.sleep(retry.backoff(tries))
-                continue
-            except BaseException as error:
-                throttle.give_back(slot, error)
-                raise
-            throttle.give_back(slot)
-            return upload
-
-    def _waited_for(self, throttle: Throttle) -> Slot:
-        """Wait for leave to upload, as long as the run goes on."""
-        while isinstance(taken := throttle.take(), float):
-            if self.run.error or self.run.canceled:
-                raise errors.ConnectionFailedError("The run was stopped before the file was sent")
-            time.sleep(min(max(taken, 0.001), _LOOK_SECONDS))
-        return taken

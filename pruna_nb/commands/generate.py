@@ -217,7 +217,7 @@ class _Results:
             If the folder takes it no more; what was to be kept is in the cache.
         """
         escape = self.escape_formulas
-        with interrupts.noted():
+        with interrupts.deferred_interrupt():
             try:
                 out = self._with_files(self._as_it_stood(made))
                 self.folder.put_table(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as w
 
 from pruna_nb.batch.job import Outcome
-from pruna_nb.batch.prepare import announcements
+from pruna_nb.batch.plan import announcements
 from pruna_nb.batch.progress import closing_line
 from pruna_nb.errors import AuthenticationError, MissingKeyError, PrunaError
 from pruna_nb.form.board import SIZES, Board

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from pruna_nb.batch.progress import cost_text, duration, row_counts, seconds_left, wait_text
+from pruna_nb.batch.progress import cost_text, duration, wait_text
 from pruna_nb.catalog import limit_for, usd_text
 from pruna_nb.show.tints import GREY, rgba
 from pruna_nb.text import NO_MATH, counted
@@ -98,22 +98,21 @@ def model_line(model: Model) -> str:
 
 def progress_line(run: Run) -> str:
     """Return the progress of a run: counts, refusals, cost, time left."""
-    counts = row_counts(run)
-    done = counts["new"] + counts["cached"]
-    parts = [f"{done:,} of {counted(len(run.plan.requests), 'row')}"]
+    facts = run.facts()
+    counts = facts.counts
+    parts = [f"{counts['new'] + counts['cached']:,} of {counted(facts.rows, 'row')}"]
     parts += [
         f"{counts[name]:,} {name}"
         for name in ("new", "cached", "failed", "lost", "skipped", "pending")
         if counts[name]
     ]
-    if run.in_flight and not run.done:
-        parts.append(f"{run.in_flight:,} under way")
-    if run.refusals:
-        parts.append(f"{run.refusals:,} refused, sent again")
-    parts.append(cost_text(run))
-    left = 0.0 if run.done else seconds_left(run)
-    if left:
-        parts.append(f"{duration(left)} left")
+    if facts.in_flight and not facts.over:
+        parts.append(f"{facts.in_flight:,} under way")
+    if facts.refusals:
+        parts.append(f"{facts.refusals:,} refused, sent again")
+    parts.append(cost_text(facts))
+    if facts.seconds_left:
+        parts.append(f"{duration(facts.seconds_left)} left")
     return " · ".join(parts)
 
 

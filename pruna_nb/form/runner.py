@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pruna_nb.batch import interrupts, prepare
-from pruna_nb.batch.active_runs import is_any_under_way
+from pruna_nb.batch import interrupts
 from pruna_nb.batch.job import Outcome
 from pruna_nb.console import LOG
 
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     Look = Callable[["Runner", dict[int, Outcome]], object]
     Over = Callable[["Runner", BaseException | None], object]
 
-_LOOK_SECONDS = 0.25
 _END_SECONDS = 5.0
 
 
@@ -74,7 +71,7 @@ class Runner:
     def start(self) -> None:
         """Begin; returns at once."""
         self._thread.start()
-        interrupts.end_well(is_any_under_way)
+        interrupts.exit_cleanly_on_signals()
 
     def cancel(self) -> None:
         """Stop as soon as the steps under way end."""
@@ -92,7 +89,7 @@ class Runner:
         """Return what became of the points so far, by their numbers."""
         if self.run is None:
             return {number: Outcome("pending") for number in self.numbers}
-        outcomes = prepare.outcomes(self.run.plan, self.run)
+        outcomes = self.run.row_outcomes()
         if not self.run.done:
             outcomes = [
                 replace(outcome, error="under way" if outcome.prediction_id else None)
@@ -112,9 +109,10 @@ class Runner:
                     run.cancel()
             run.start()
             self.started = True
-            self._show_news()
-            while self._watchers and not run.join(_LOOK_SECONDS):
-                self._show_news()
+            for _ in run.watch():
+                self._tell()
+                if not self._watchers:
+                    break
             error = run.crash or run.error
         except BaseException as trouble:  # noqa: BLE001 - a thread's error is shown in the form
             error = trouble
@@ -154,9 +152,3 @@ class Runner:
             watcher[1](self, error)
         except Exception:  # noqa: BLE001
             LOG.exception("A form failed to show how its run ended")
-
-    def _show_news(self) -> None:
-        # drawing a thousand pictures must leave the interpreter to the run half of the time
-        before = time.monotonic()
-        self._tell()
-        time.sleep(min(2.0, time.monotonic() - before))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pruna_nb import arguments
 from pruna_nb.batch import interrupts, progress
-from pruna_nb.batch.active_runs import is_any_under_way
 from pruna_nb.frames.generate import finish, partial_frame, prepare_run
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from pruna_nb.batch.run import Run
     from pruna_nb.frames.call import Call
     from pruna_nb.widgets.panel import Panel
-
-_LOOK_SECONDS = 0.2
 
 
 class BackgroundRun:
@@ -49,7 +46,8 @@ class BackgroundRun:
     @property
     def progress(self) -> Panel:
         """What the run is doing, live: counts, rate, refusals, cost, time left, new pictures."""
-        with interrupts.noted():  # an import cut short would stop those of the run's threads
+        # An import that Ctrl-C cuts short would block those of the run's threads for ever.
+        with interrupts.deferred_interrupt():
             from pruna_nb.widgets.panel import Panel
 
         return Panel(self._run)
@@ -85,8 +83,10 @@ class BackgroundRun:
         """
         seconds = arguments.seconds("timeout", timeout, zero=True)
         end = None if seconds is None else time.monotonic() + seconds
-        with interrupts.noted() as interrupt:
-            while not interrupt.came and not self._run.join(_LOOK_SECONDS):
+        with interrupts.deferred_interrupt() as interrupt:
+            for _ in self._run.watch():
+                if interrupt.pressed:
+                    break
                 if end is not None and time.monotonic() > end:
                     msg = f"The run is not over after {seconds:g} s; it goes on. {self!r}"
                     raise TimeoutError(msg)
@@ -120,7 +120,7 @@ def generate_in_background(
     progress.announce(run, shown=options.progress)
     with progress.stopping(run) as interrupt:
         run.start()
-        if interrupt.came:
+        if interrupt.pressed:
             run.interrupt()
-    interrupts.end_well(is_any_under_way)
+    interrupts.exit_cleanly_on_signals()
     return BackgroundRun(grown, call, run, keep=keep)

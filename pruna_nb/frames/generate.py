@@ -12,7 +12,8 @@ import pandas as pd
 
 from pruna_nb import tracebacks
 from pruna_nb.arguments import MISTAKES, Problems
-from pruna_nb.batch import interrupts, prepare, progress
+from pruna_nb.batch import interrupts, progress
+from pruna_nb.batch.plan import make_plan
 from pruna_nb.catalog import usd_text
 from pruna_nb.console import LOG
 from pruna_nb.frames.call import Call
@@ -143,7 +144,8 @@ def prepare_run(
     run : Run
         To be started.
     """
-    with interrupts.noted():  # an import cut short would stop those of a run in the background
+    # An import that Ctrl-C cuts short would block those of a run in the background for ever.
+    with interrupts.deferred_interrupt():
         from pruna_nb.batch.run import Run
 
     settings = current()
@@ -208,7 +210,7 @@ def generate(
 def partial_frame(grown: pd.DataFrame, call: Call, run: Run, keep: Collection[str]) -> pd.DataFrame:
     """Give the frame as it is now: rows that are not there yet are "pending"."""
     with gc_paused():
-        return with_results(grown, prepare.outcomes(run.plan, run), call, keep=keep)
+        return with_results(grown, run.row_outcomes(), call, keep=keep)
 
 
 def finish(
@@ -230,7 +232,7 @@ def _carry(
         frame = partial_frame(grown, call, run, keep)
     except Exception as failure:  # noqa: BLE001 - what was paid for comes first
         LOG.error("The error's .frame has the results alone", exc_info=failure)
-        frame = with_results(grown[[]], prepare.outcomes(run.plan, run), Call(call.model))
+        frame = with_results(grown[[]], run.row_outcomes(), Call(call.model))
     error.frame = frame  # type: ignore[attr-defined]
     if isinstance(error, KeyboardInterrupt):
         tracebacks.shorten(error)
@@ -239,7 +241,7 @@ def _carry(
 
 
 def _kept(run: Run) -> str:
-    done = sum(outcome.output is not None for outcome in prepare.outcomes(run.plan, run))
+    done = sum(outcome.output is not None for outcome in run.row_outcomes())
     return f"{done:,} of {len(run.plan.requests):,} rows are done and kept; run again to go on."
 
 
@@ -254,7 +256,7 @@ def _planned(
         frame = with_columns(frame, {"seed": 1})
     requests = make_requests(frame, call, settings.service, problems)
     problems.check()
-    return frame, prepare.prepare(call.known_model(), requests, settings, options.cache)
+    return frame, make_plan(call.known_model(), requests, settings, options.cache)
 
 
 @contextlib.contextmanager

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.batch.progress import (
-    closing_line,
-    cost_text,
-    duration,
-    row_counts,
-    seconds_left,
-)
+from pruna_nb.batch.progress import closing_line, cost_text, duration
 from pruna_nb.catalog import price_text
 from pruna_nb.show.markup import data_uri
 from pruna_nb.show.notebook import display, html_data
@@ -25,7 +18,6 @@ from pruna_nb.widgets.notes import ERROR
 if TYPE_CHECKING:
     from pruna_nb.batch.run import Run
 
-_LOOK_SECONDS = 0.25
 _LATEST = 7
 _THUMB = 96
 _TRACK = f"height:6px;border-radius:3px;background:{rgba(GREY, 0.25)};overflow:hidden"
@@ -40,45 +32,32 @@ _BARS = (
 
 def facts(run: Run) -> list[tuple[str, str]]:
     """Return the progress of a run, as pairs of a name and a value."""
-    counts = row_counts(run)
-    total = len(run.plan.requests)
-    done = counts.total() - (counts["pending"] if run.done else 0)
-    pairs = [("done", f"{done:,} of {total:,}")]
+    now = run.facts()
+    counts = now.counts
+    pairs = [("done", f"{now.rows_done:,} of {now.rows:,}")]
     pairs += [(name, f"{counts[name]:,}") for name in ("new", "cached", "failed")]
     pairs += [
         (name, f"{counts[name]:,}") for name in ("lost", "skipped", "pending") if counts[name]
     ]
-    if not run.done and run.in_flight:
-        pairs.append(("under way", f"{run.in_flight:,}"))
-    pairs.append(("cost", cost_text(run)))
-    if run.done and (prices := run.undelivered()):
+    if not now.over and now.in_flight:
+        pairs.append(("under way", f"{now.in_flight:,}"))
+    pairs.append(("cost", cost_text(now)))
+    if now.over and (prices := run.undelivered()):
         pairs.append(("not delivered", f"{len(prices):,}, {price_text(prices)}"))
-    elapsed = (run.ended_at or time.monotonic()) - run.started_at
-    ended = len(run.outcomes) - run.counts["pending"]
-    pairs.append(("rate", f"{ended / max(elapsed, 0.001) * 60.0:,.0f} a minute"))
-    if run.refusals:
-        pairs.append(("refused", f"{run.refusals:,}, sent again"))
-    pairs.append(("time", duration(elapsed)))
-    left = 0.0 if run.done else seconds_left(run)
-    if left:  # nothing is known of it before the first output
-        pairs.append(("left", duration(left)))
+    pairs.append(("rate", f"{now.per_minute:,.0f} a minute"))
+    if now.refusals:
+        pairs.append(("refused", f"{now.refusals:,}, sent again"))
+    pairs.append(("time", duration(now.seconds)))
+    if now.seconds_left:  # nothing is known of it before the first output
+        pairs.append(("left", duration(now.seconds_left)))
     return pairs
-
-
-def state_of(run: Run) -> str:
-    """Return in a word or two whether a run goes on."""
-    if not run.done:
-        return "stopping" if run.canceled else "running"
-    if run.crash or run.error:
-        return "stopped by an error"
-    return "canceled" if run.canceled else "done"
 
 
 def line_of(run: Run) -> str:
     """Return the progress of a run, in one line."""
     if run.done:
-        return f"{state_of(run)}: {closing_line(run)}"
-    return f"{state_of(run)}: " + "; ".join(f"{name} {value}" for name, value in facts(run))
+        return f"{run.facts().state}: {closing_line(run)}"
+    return f"{run.facts().state}: " + "; ".join(f"{name} {value}" for name, value in facts(run))
 
 
 def panel_html(run: Run, latest: list[str]) -> str:
@@ -90,7 +69,7 @@ def panel_html(run: Run, latest: list[str]) -> str:
     latest : list of str
         The newest pictures, as HTML.
     """
-    counts, total = row_counts(run), max(1, len(run.plan.requests))
+    counts, total = run.facts().counts, max(1, len(run.plan.requests))
     bars = "".join(
         f"<div style='float:left;height:6px;width:{100 * counts[name] / total:.4g}%;"
         f"background:{color}'></div>"
@@ -113,7 +92,7 @@ def panel_html(run: Run, latest: list[str]) -> str:
     return (
         f"<div class='{NO_MATH}' style='line-height:1.4;max-width:880px'>"
         f"<div style='margin-bottom:6px'><strong>{head}</strong> "
-        f"<span style='opacity:.7'>{state_of(run)}</span></div>"
+        f"<span style='opacity:.7'>{run.facts().state}</span></div>"
         f"<div style='{_TRACK}'>{bars}</div>"
         f"<div style='{row};margin-top:8px'>{cells}</div>{trouble}"
         f"{pictures if latest else ''}</div>"
@@ -179,12 +158,9 @@ class Panel:
         shown = display(bundle(w.VBox([panel, stop]), repr(self)))
 
         def watch() -> None:
-            while not self._run.join(_LOOK_SECONDS):
-                before = time.monotonic()
+            for _ in self._run.watch():
                 panel.value = self.html()
                 stop.disabled = self._run.canceled
-                # drawing leaves the interpreter to the run at least half of the time
-                time.sleep(min(2.0, time.monotonic() - before))
             panel.value = self.html()
             shown.update(self._data())
 

@@ -9,9 +9,9 @@ import pytest
 
 from pruna_nb import settings
 from pruna_nb.batch import fetch
-from pruna_nb.batch.prepare import announcements
+from pruna_nb.batch.plan import announcements
 from pruna_nb.store.journal import Journal
-from tests.helpers.runs import planned, prompts, work
+from tests.helpers.runs import at_each_outcome, planned, prompts, work
 from tests.helpers.service import Service
 
 pytestmark = pytest.mark.usefixtures("quickly")
@@ -110,9 +110,9 @@ def test_a_404_that_passes_costs_nothing_and_holds_up_no_other_row(service, monk
     sent_and_left(service, rows=4)
     others_done = []
     service.finds = lambda name: name not in {f"id-{n}" for n in range(4)} or bool(others_done)
-    monkeypatch.setattr("pruna_nb.batch.run._IN_FLIGHT_AT_MOST", 2)
+    monkeypatch.setattr("pruna_nb.batch.state._IN_FLIGHT_AT_MOST", 2)
     run = planned(prompts(8))
-    run.listen(lambda *_: others_done.append(1) if run.counts["succeeded"] == 4 else None)
+    at_each_outcome(run, lambda: run.counts["succeeded"] == 4 and others_done.append(1))
     run.start()
     assert run.join(60)
     assert run.counts == {"succeeded": 8}

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pruna_nb import errors
-from pruna_nb.batch import prepare
 from pruna_nb.batch.budget import Budget
-from pruna_nb.batch.plan import Request, make_plan
+from pruna_nb.batch.plan import Request, announcements, decide
 from pruna_nb.catalog import get_model
 from pruna_nb.settings import current
 from pruna_nb.store.cache import Hit
@@ -32,7 +31,7 @@ def entry(key, state="sent", cost=0.005):
 
 
 def plan(keys, hits=(), open_work=(), lost=()):
-    return make_plan(
+    return decide(
         MODEL,
         [request(key) for key in keys],
         hits={key: Hit(f"/media/{key}", "id", 1.0) for key in hits},
@@ -107,7 +106,7 @@ def test_a_budget_that_is_partly_spent_says_so_when_the_rest_is_too_little():
 
 
 def test_a_budget_cannot_be_kept_where_no_price_is_published():
-    unknown = make_plan(
+    unknown = decide(
         get_model("p-image").__class__(**{**_fields(MODEL), "price": None}),
         [request("a")],
         hits={},
@@ -125,9 +124,9 @@ def _fields(model):
 
 def test_what_earlier_runs_left_is_told_in_so_many_words():
     made = plan(["a", "b", "c"], open_work=["a"], lost=["b"])
-    resumed, lost = prepare.announcements(made)
-    assert "1 prediction of an earlier run taken up" in resumed
+    resumed, lost = announcements(made)
+    assert resumed == "Resuming 1 prediction of an earlier run (not sent again)."
     assert "1 prediction lost on the way" in lost
     assert "0.005 USD" in lost
     assert "sent again now" in lost
-    assert prepare.announcements(plan(["a"])) == []
+    assert announcements(plan(["a"])) == []

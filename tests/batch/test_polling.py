@@ -11,9 +11,9 @@ from pruna_nb.batch.polling import Polling
 
 def asked_until(polling, done_at):
     """Give the moments at which a prediction is asked for, up to the one that finds it done."""
-    moments = [polling.first()]
+    moments = [polling.first_pause()]
     while moments[-1] < done_at:
-        moments.append(moments[-1] + polling.again(moments[-1]))
+        moments.append(moments[-1] + polling.next_pause(moments[-1]))
     return moments
 
 
@@ -44,12 +44,12 @@ def asked_by(count, usual, *, done_at=None, seconds=60.0):
     for sample in range(64):
         polling.learn(usual - 0.5 + sample / 64, usual - 0.5 + sample / 64)
     latency = usual if done_at is None else done_at
-    due = [(polling.first(), number, False) for number in range(count)]
+    due = [(polling.first_pause(), number, False) for number in range(count)]
     heapq.heapify(due)
     asked, found = [], []
     while due and due[0][0] < seconds:
         now, number, has_place = heapq.heappop(due)
-        wait = 0 if has_place else polling.leave(now)
+        wait = 0 if has_place else polling.next_turn(now)
         if wait > 0:
             heapq.heappush(due, (now + wait, number, True))
             continue
@@ -57,7 +57,7 @@ def asked_by(count, usual, *, done_at=None, seconds=60.0):
         if now >= latency:
             found.append(now)
         else:
-            heapq.heappush(due, (now + polling.again(now), number, False))
+            heapq.heappush(due, (now + polling.next_pause(now), number, False))
     return asked, found
 
 
@@ -85,8 +85,8 @@ def test_few_in_flight_wait_for_no_turn():
 def test_few_in_flight_are_asked_for_twice_as_often(in_flight, pause):
     polling = Polling("image")
     for number in range(in_flight):
-        polling.leave(number / 10_000)
-    assert polling.again(0.8) == pytest.approx(pause)
+        polling.next_turn(number / 10_000)
+    assert polling.next_pause(0.8) == pytest.approx(pause)
 
 
 def test_a_prediction_that_somebody_waits_for_alone_is_asked_for_at_once():
@@ -102,5 +102,5 @@ def test_old_lessons_are_forgotten():
         polling.learn(0.1, 0.2)
     for _ in range(64):
         polling.learn(9.0, 9.4)
-    assert polling.first() == pytest.approx(9.2 * 0.95)
+    assert polling.first_pause() == pytest.approx(9.2 * 0.95)
     assert len(polling._sorted) == 64

@@ -199,12 +199,10 @@ def test_an_output_whose_host_refuses_connections_is_pending_at_its_deadline():
     assert "Nothing was charged" not in told.error
 
 
-def test_going_on_elsewhere_samples_the_whole_lane():
-    schedule = Schedule(
-        range(1000), lambda *_: None, workers=1, room=lambda: True, crashed=lambda _: None
-    )
+def test_going_on_elsewhere_samples_the_whole_queue():
+    schedule = Schedule(range(1000), workers=1, has_capacity=lambda: True, on_crash=print)
     seen = []
     for _ in range(20):
-        seen.append(schedule._lane.popleft())
-        schedule.go_on_elsewhere()
+        seen.append(schedule._queue.popleft())
+        schedule.continue_elsewhere()
     assert {number // 100 for number in seen} == set(range(10))

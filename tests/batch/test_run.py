@@ -16,12 +16,20 @@ import pytest
 from PIL import Image
 
 from pruna_nb import emulator, errors, settings
-from pruna_nb.batch import fetch, prepare, progress, send
+from pruna_nb.batch import fetch, health, progress, send
+from pruna_nb.batch.plan import announcements, make_plan
 from pruna_nb.files.inputs import Media
 from pruna_nb.store.journal import Journal
 from tests.faults.servers import Server, reply
 from tests.helpers.media import picture
-from tests.helpers.runs import end_predictions, planned, prompts, requests_of, work
+from tests.helpers.runs import (
+    at_each_outcome,
+    end_predictions,
+    planned,
+    prompts,
+    requests_of,
+    work,
+)
 
 pytestmark = pytest.mark.usefixtures("quickly")
 
@@ -102,7 +110,7 @@ def test_a_failed_prediction_says_what_the_service_said(service):
 def test_nothing_to_do_is_over_at_once(service):
     work(prompts(3))
     run, outcomes = work(prompts(3))
-    assert run.total == 0
+    assert run.jobs == {}
     assert all(outcome.cached for outcome in outcomes)
     assert not any(thread.name.startswith("pruna_nb-") for thread in threading.enumerate())
 
@@ -128,7 +136,7 @@ def test_the_time_left_is_told_by_the_limit_all_along(own_files):
         settings.configure(api_key="k", base_url=service.url, limits=limits),
     ):
         run = planned(prompts(35))
-        run.listen(lambda key, outcome: told.append((time.monotonic(), progress.seconds_left(run))))
+        at_each_outcome(run, lambda: told.append((time.monotonic(), run.seconds_left())))
         run.start()
         assert run.join(60)
     # Four windows: no row ends before the fourth begins, however fast the first ones were.
@@ -191,24 +199,8 @@ def test_no_thread_and_no_connection_is_left_behind(service):
     assert left() == ([], [])
 
 
-def test_a_watcher_that_fails_does_not_take_the_run_with_it(service, caplog):
-    seen = []
-
-    def bad(key, outcome):
-        raise ZeroDivisionError
-
-    run = planned(prompts(10))
-    run.listen(bad)
-    run.listen(lambda key, outcome: seen.append(outcome.status))
-    run.start()
-    assert run.join(60)
-    assert seen == ["succeeded"] * 10
-    assert run.crash is None
-    assert "listener" in caplog.text
-
-
 def test_an_error_that_nobody_foresaw_stays_with_its_row_and_is_told(service, monkeypatch, caplog):
-    keep = fetch.Steps.deliver
+    keep = fetch.Fetcher.deliver
 
     def stumble(self, job):
         if job.input["prompt"] == "thing 3":
@@ -216,7 +208,7 @@ def test_an_error_that_nobody_foresaw_stays_with_its_row_and_is_told(service, mo
         keep(self, job)
 
     with monkeypatch.context() as patch:
-        patch.setattr(fetch.Steps, "deliver", stumble)
+        patch.setattr(fetch.Fetcher, "deliver", stumble)
         run, outcomes = work(prompts(10))
     assert Counter(outcome.status for outcome in outcomes) == {"succeeded": 9, "pending": 1}
     assert "KeyError" in outcomes[3].error
@@ -233,7 +225,7 @@ def test_an_error_in_every_row_ends_the_run_before_all_is_paid(service, monkeypa
         raise KeyError("in every row")
 
     with monkeypatch.context() as patch:
-        patch.setattr(fetch.Steps, "deliver", stumble)
+        patch.setattr(fetch.Fetcher, "deliver", stumble)
         with settings.configure(limits={"p-image": (10, 0.5)}):
             run, _ = work(prompts(100))
     assert isinstance(run.crash, KeyError)
@@ -263,14 +255,14 @@ def test_a_later_run_sends_the_lost_ones_again_and_says_so(service):
     service.configure(faults={"reset_after": {"first": 2}})
     work(prompts(5))
     run = planned(prompts(5))
-    (line,) = prepare.announcements(run.plan)
+    (line,) = announcements(run.plan)
     assert "2 predictions lost on the way before" in line
     assert "0.01 USD at most" in line
     _, outcomes = work(prompts(5))
     assert {outcome.status for outcome in outcomes} == {"succeeded"}
     assert service.charged == 7
     assert states() == {"delivered": 5, "resent": 2}
-    assert prepare.announcements(planned(prompts(5)).plan) == []
+    assert announcements(planned(prompts(5)).plan) == []
 
 
 def test_on_lost_resend_sends_them_again_at_once_and_says_what_it_did(service):
@@ -322,7 +314,7 @@ def test_a_lost_row_that_was_not_sent_again_after_all_is_still_told_as_lost(serv
     run.calls.transport.ask = watched
     run.start()
     assert run.join(60)
-    (outcome,) = prepare.outcomes(run.plan, run)
+    (outcome,) = run.row_outcomes()
     assert len(posts) == 2
     assert outcome.status == "lost"
     assert isinstance(run.error, errors.AuthenticationError)
@@ -341,12 +333,12 @@ def test_a_cancelled_run_is_taken_up_and_nothing_is_paid_twice(service):
     assert run.join(30)
     service.configure(latency=0)
     end_predictions(service)
-    outcomes = prepare.outcomes(run.plan, run)
+    outcomes = run.row_outcomes()
     assert all(outcome.status in {"succeeded", "pending"} for outcome in outcomes)
     again = planned(prompts(40))
     resumed = again.plan.count("resume")
     assert resumed > 0
-    assert any(f"{resumed:,} predictions" in line for line in prepare.announcements(again.plan))
+    assert any(f"{resumed:,} predictions" in line for line in announcements(again.plan))
     _, outcomes = work(prompts(40))
     assert {outcome.status for outcome in outcomes} == {"succeeded"}
     assert service.charged == 40
@@ -379,7 +371,7 @@ def test_a_row_whose_post_is_on_the_wire_is_not_said_to_be_unsent():
         while not server.asked:
             time.sleep(0.005)
         run.cancel()
-        (outcome,) = prepare.outcomes(run.plan, run)
+        (outcome,) = run.row_outcomes()
         assert outcome.status == "pending"
         assert "answer had not come" in outcome.error
         assert math.isnan(outcome.cost_usd)
@@ -396,7 +388,7 @@ def test_two_runs_of_one_process_over_the_same_rows_pay_once(service):
         run.start()
     assert all(run.join(60) for run in runs)
     for run in runs:
-        found = prepare.outcomes(run.plan, run)
+        found = run.row_outcomes()
         assert {outcome.status for outcome in found} == {"succeeded"}
         assert all(Path(outcome.output).exists() for outcome in found)
     assert service.charged == 20
@@ -516,7 +508,7 @@ def test_polling_learns_nothing_from_what_it_took_up(service):
     run.join(30)
     end_predictions(service)
     again, _ = work(prompts(6))
-    assert again.steps.polling._sorted == []
+    assert again.fetch.polling._sorted == []
 
 
 # -------------------------------------------------------------------- account, uploads
@@ -533,7 +525,7 @@ def test_a_key_that_fails_in_mid_run_stops_the_sending_and_keeps_what_is_done(se
         service.configure(keys=["another-key"])
         assert run.join(60)
     assert isinstance(run.error, errors.AuthenticationError)
-    outcomes = prepare.outcomes(run.plan, run)
+    outcomes = run.row_outcomes()
     counts = Counter(outcome.status for outcome in outcomes)
     assert counts["succeeded"] >= 5
     assert counts["succeeded"] + counts["pending"] == 100
@@ -608,11 +600,11 @@ def test_a_file_that_changes_before_its_turn_fails_its_row_alone(service, tmp_pa
     from pruna_nb.batch.run import Run
     from pruna_nb.catalog import get_model
 
-    plan = prepare.prepare(get_model("p-image-edit"), requests, settings.current(), "use")
+    plan = make_plan(get_model("p-image-edit"), requests, settings.current(), "use")
     run = Run(plan, settings.current(), RunOptions())
     run.start()
     assert run.join(60)
-    good, bad = prepare.outcomes(run.plan, run)
+    good, bad = run.row_outcomes()
     assert (good.status, bad.status) == ("succeeded", "failed")
     assert "has changed" in bad.error
     assert service.charged == 1
@@ -633,7 +625,7 @@ def test_an_upload_that_fails_says_that_nothing_was_charged(service):
 def test_an_address_where_nobody_listens_is_told_soon(monkeypatch):
     from tests.faults.servers import free_port
 
-    monkeypatch.setattr(send, "_FIRST_OUTAGE_SECONDS", 0.5)
+    monkeypatch.setattr(health, "_FIRST_OUTAGE_SECONDS", 0.5)
     with settings.configure(api_key="k", base_url=f"http://127.0.0.1:{free_port()}"):
         run, outcomes = work(prompts(50))
         assert isinstance(run.error, errors.ConnectionFailedError)
@@ -642,7 +634,7 @@ def test_an_address_where_nobody_listens_is_told_soon(monkeypatch):
 
 
 def test_a_service_that_says_503_is_waited_for_longer_than_one_that_is_not_there(monkeypatch):
-    monkeypatch.setattr(send, "_FIRST_OUTAGE_SECONDS", 0.0)
+    monkeypatch.setattr(health, "_FIRST_OUTAGE_SECONDS", 0.0)
     with (
         emulator.running(fast=True, latency=0, faults={"html_503": {"first": 40}}) as service,
         settings.configure(api_key="k", base_url=service.url),
@@ -663,7 +655,7 @@ def test_the_closing_line_counts_every_row_once(service, capsys):
     progress.wait(run, progress=True)
     line = capsys.readouterr().out.strip().splitlines()[-1]
     assert line.startswith("9 rows: ")
-    counts = progress.row_counts(run)
+    counts = run.facts().counts
     assert counts.total() == 9
     assert (counts["failed"], counts["lost"], counts["skipped"]) in {(1, 1, 1), (2, 1, 1)}
 

@@ -5,26 +5,26 @@ from __future__ import annotations
 import threading
 import time
 
-from pruna_nb.batch.schedule import Schedule
+import pytest
+
+from pruna_nb.batch.schedule import Load, Schedule
 
 
-def make(lane=(), submit=None, *, workers=4, room=lambda: True, crashed=None):
+def make(items=(), *, workers=4, has_capacity=lambda: True):
     errors = []
-    schedule = Schedule(
-        lane,
-        submit or (lambda item, let_next: None),
-        workers=workers,
-        room=room,
-        crashed=crashed or errors.append,
-    )
+    schedule = Schedule(items, workers=workers, has_capacity=has_capacity, on_crash=errors.append)
     schedule.errors = errors
     return schedule
 
 
+def skip(item, let_next):
+    """Submit nothing."""
+
+
 def test_everything_in_the_lane_is_submitted_once_and_in_order():
     seen = []
-    schedule = make(range(100), lambda item, let_next: seen.append(item), workers=1)
-    schedule.start()
+    schedule = make(range(100), workers=1)
+    schedule.start(lambda item, let_next: seen.append(item))
     assert schedule.join(30)
     assert seen == list(range(100))
 
@@ -39,8 +39,8 @@ def test_a_head_that_has_to_wait_comes_again_and_nobody_overtakes_it():
         seen.append(item)
         return None
 
-    schedule = make(range(30), submit)
-    schedule.start()
+    schedule = make(range(30))
+    schedule.start(submit)
     assert schedule.join(30)
     assert seen == list(range(30))
 
@@ -64,8 +64,8 @@ def test_the_lane_is_asked_by_one_thread_at_a_time_until_it_lets_the_next_one_go
             sending.remove(item)
 
     together = []
-    schedule = make(range(40), submit, workers=8)
-    schedule.start()
+    schedule = make(range(40), workers=8)
+    schedule.start(submit)
     assert schedule.join(30)
     assert max(most) == 1
     assert max(together) > 1
@@ -82,7 +82,7 @@ def test_steps_run_at_their_moment_and_lead_to_others():
     schedule = make()
     began = time.monotonic()
     schedule.at(began + 0.05, lambda: step(0))
-    schedule.start()
+    schedule.start(skip)
     assert schedule.join(30)
     assert [number for number, _ in ran] == [0, 1, 2, 3, 4, 5]
     assert ran[0][1] >= began + 0.05
@@ -90,19 +90,19 @@ def test_steps_run_at_their_moment_and_lead_to_others():
 
 def test_steps_go_on_while_the_lane_waits_and_the_other_way_round():
     seen = []
-    schedule = make(["new"], lambda item, let_next: seen.append(item) or None)
-    schedule.put_back("first", time.monotonic() + 0.3)
+    schedule = make(["new"])
+    schedule.requeue("first", time.monotonic() + 0.3)
     schedule.at(0.0, lambda: seen.append("step"))
-    schedule.start()
+    schedule.start(lambda item, let_next: seen.append(item) or None)
     assert schedule.join(30)
     assert seen == ["step", "first", "new"]
 
 
 def test_nothing_is_submitted_while_there_is_no_room():
     room, seen = [], []
-    schedule = make([1, 2], lambda item, let_next: seen.append(item), room=lambda: bool(room))
+    schedule = make([1, 2], has_capacity=lambda: bool(room))
     schedule.at(time.monotonic() + 0.1, lambda: (seen.append("poll"), room.append(1)))
-    schedule.start()
+    schedule.start(lambda item, let_next: seen.append(item))
     assert schedule.join(30)
     assert seen[0] == "poll"
     assert sorted(seen[1:]) == [1, 2]
@@ -115,9 +115,9 @@ def test_what_fails_is_told_and_the_rest_goes_on():
         seen.append(item)
 
     seen = []
-    schedule = make(range(6), submit, workers=2)
+    schedule = make(range(6), workers=2)
     schedule.at(0.0, lambda: 1 / 0)
-    schedule.start()
+    schedule.start(submit)
     assert schedule.join(30)
     assert sorted(seen) == [0, 1, 2, 4, 5]
     assert {type(error) for error in schedule.errors} == {KeyError, ZeroDivisionError}
@@ -134,7 +134,7 @@ def test_a_stopped_schedule_ends_its_steps_and_begins_none():
     schedule = make()
     schedule.at(0.0, first)
     schedule.at(time.monotonic() + 30, lambda: seen.append("later"))
-    schedule.start()
+    schedule.start(skip)
     began.wait(10)
     schedule.stop()
     go_on.set()
@@ -144,8 +144,8 @@ def test_a_stopped_schedule_ends_its_steps_and_begins_none():
 
 def test_what_is_taken_out_of_the_lane_is_given_back():
     schedule = make([1, 2, 3])
-    assert schedule.clear_lane() == [1, 2, 3]
-    schedule.start()
+    assert schedule.clear_queue() == [1, 2, 3]
+    schedule.start(skip)
     assert schedule.join(30)
 
 
@@ -157,8 +157,8 @@ def test_what_comes_during_the_run_is_done_too():
         if item < 20:
             schedule.queue(item + 1)
 
-    schedule = make([0], submit, workers=3)
-    schedule.start()
+    schedule = make([0], workers=3)
+    schedule.start(submit)
     assert schedule.join(30)
     assert seen == list(range(21))
 
@@ -169,7 +169,7 @@ def test_four_hundred_waiting_predictions_need_no_more_threads_than_workers():
     for _ in range(400):
         schedule.at(time.monotonic() + 0.2, lambda: done.append(1))
     before = threading.active_count()
-    schedule.start()
+    schedule.start(skip)
     assert threading.active_count() - before <= 4
     assert schedule.join(30)
     assert len(done) == 400
@@ -186,9 +186,9 @@ def test_a_system_without_more_threads_is_worked_with_those_that_it_gives(monkey
         start(thread)
 
     seen = []
-    schedule = make(range(10), lambda item, let_next: seen.append(item), workers=8)
+    schedule = make(range(10), workers=8)
     monkeypatch.setattr(threading.Thread, "start", few)
-    schedule.start()
+    schedule.start(lambda item, let_next: seen.append(item))
     monkeypatch.undo()
     assert schedule.join(30)
     assert len(started) == 2
@@ -214,9 +214,9 @@ def threads_at_work(share, task, count=40):
         task()
         seen.append(threading.get_ident())
 
-    schedule = make(range(count), submit, workers=8)
+    schedule = make(range(count), workers=8)
     schedule._load = SteadyLoad(share)
-    schedule.start()
+    schedule.start(submit)
     assert schedule.join(30)
     assert schedule.errors == []
     assert len(seen) == count
@@ -237,3 +237,33 @@ def test_threads_that_seem_to_fill_it_are_still_joined_where_each_step_takes_lon
     # What is due is left for 20 ms at most, so that at least four come together.
     four_at_once = threading.Barrier(4, timeout=30)
     assert len(threads_at_work(1.0, four_at_once.wait)) > 3
+
+
+# ------------------------------------------------------------------------ the load
+
+
+def test_a_window_tells_how_much_of_it_the_process_ran():
+    now, ran = [100.0], [7.0]
+    load = Load(lambda: now[0], lambda: ran[0])
+    assert load.share == 0
+    now[0], ran[0] = 100.01, 7.01
+    assert not load.renew()  # half a window tells nothing yet
+    assert load.share == 0
+    now[0], ran[0] = 100.04, 7.03
+    assert load.renew()
+    assert load.share == pytest.approx(0.75)
+    now[0] = 100.08
+    assert load.renew()
+    assert load.share == 0
+
+
+def test_a_process_that_waits_is_told_from_one_that_works():
+    load = Load()
+    time.sleep(0.3)
+    assert load.renew()
+    assert load.share < 0.5
+    end = time.process_time() + 0.1
+    while time.process_time() < end:
+        pass
+    assert load.renew()
+    assert load.share > 0

@@ -129,7 +129,7 @@ def test_an_interrupted_cell_ends_soon_and_the_next_one_goes_on_at_no_double_cos
         )
         lost = int(notebook.outputs[-1]["text"])
         assert service.charged <= 60 + lost
-        assert "taken up: not sent again" in notebook.text
+        assert "of an earlier run (not sent again)" in notebook.text
         assert KEY not in notebook.text
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pruna_nb import errors, settings
-from pruna_nb.batch import prepare
+from pruna_nb.batch.plan import announcements
 from tests.faults import processes
 from tests.faults.cases import generate, prompts
 from tests.helpers.runs import planned, work
@@ -243,7 +243,7 @@ def test_a_python_that_ends_in_mid_run_waits_for_the_ids_that_are_on_the_wire(se
         timeout=120,
     )
     with settings.configure(cache_dir=folders[0], state_dir=folders[1]):
-        assert prepare.announcements(planned(some(50)).plan)
+        assert announcements(planned(some(50)).plan)
         run, outcomes = work(some(50))
     assert {outcome.status for outcome in outcomes} == {"succeeded"}
     assert run.plan.lost == {}

@@ -518,7 +518,7 @@ def test_a_form_that_fails_to_show_takes_no_other_with_it(explore, service, unti
 def test_a_form_whose_run_breaks_in_an_unforeseen_way_says_so_and_can_be_used(explore, monkeypatch):
     form = explore(prompt="a fox", seed="1")
     with monkeypatch.context() as patched:
-        patched.setattr("pruna_nb.form.runner.prepare.outcomes", lambda *_: 1 / 0, raising=True)
+        patched.setattr("pruna_nb.batch.run.Run.row_outcomes", lambda _: 1 / 0)
         part(form, "go").click()
         assert form.wait(30)
     assert "ZeroDivisionError" in status(form)

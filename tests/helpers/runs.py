@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 
 from pruna_nb.api import retry
-from pruna_nb.batch import prepare
 from pruna_nb.batch.options import RunOptions
-from pruna_nb.batch.plan import Request
+from pruna_nb.batch.plan import Request, make_plan
 from pruna_nb.batch.run import Run
 from pruna_nb.catalog import find_model
 from pruna_nb.settings import current
@@ -35,7 +34,7 @@ def requests_of(rows, model="p-image"):
 def planned(rows, *, model="p-image", cache="use", **options):
     """Plan rows and make the run, which is not started."""
     known = find_model(model, unchecked=True)
-    plan = prepare.prepare(known, requests_of(rows, model), current(), cache)
+    plan = make_plan(known, requests_of(rows, model), current(), cache)
     return Run(plan, current(), RunOptions(cache, **options))
 
 
@@ -44,7 +43,18 @@ def work(rows, *, seconds=60.0, **options):
     run = planned(rows, **options)
     run.start()
     assert run.join(seconds), f"not over after {seconds:g} s: {run.counts}, {run.schedule.__dict__}"
-    return run, prepare.outcomes(run.plan, run)
+    return run, run.row_outcomes()
+
+
+def at_each_outcome(run, listener):
+    """Call a function after each request of a run that is settled."""
+    settle = run.settle
+
+    def listened(job, outcome):
+        settle(job, outcome)
+        listener()
+
+    run.settle = listened
 
 
 def end_predictions(service):
