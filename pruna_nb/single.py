@@ -1,4 +1,4 @@
-"""One call, one output: the way of a batch of one, cached and journaled like any row."""
+"""One call, one output: a batch of one row, cached and journaled like any."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from pruna_nb.arguments import Amount, Seconds
-    from pruna_nb.batch.job import Outcome
     from pruna_nb.batch.options import OnLost
     from pruna_nb.store.cache import CacheMode
 
@@ -57,12 +56,12 @@ class Output:
 
     @property
     def image(self) -> Image.Image:
-        """The picture, opened with Pillow.
+        """The image, opened with Pillow.
 
         Raises
         ------
         InputError
-            If the output is no picture.
+            If the output is not an image.
         """
         from PIL import Image, UnidentifiedImageError
 
@@ -71,7 +70,7 @@ class Output:
                 picture.load()  # the file is closed again, and may be moved
                 return picture
         except UnidentifiedImageError:
-            msg = f"{self.path.name} is no picture; its file is .path."
+            msg = f"{self.path.name} is not an image; the file is at .path."
             raise errors.InputError(msg) from None
 
     def save(self, path: str | os.PathLike[str], *, provenance: bool = True) -> Path:
@@ -126,7 +125,7 @@ class Output:
             part.unlink(missing_ok=True)
 
     def __fspath__(self) -> str:
-        """Give the file's path, so that `open` and the like take the output itself."""
+        """Return the file's path, so that `open` and the like accept the output itself."""
         return str(self.path)
 
     def _repr_html_(self) -> str:
@@ -165,10 +164,10 @@ def generate(
     model : str
         Any model of `pruna_nb.models`; default "p-image".
     cache : {"use", "refresh", "off"}
-        Whether an output that is there is taken, made anew and kept, or made anew and not
-        kept for later calls.
+        "use" takes an output that is in the cache; "refresh" generates it again and stores it;
+        "off" generates it again and does not store it for later calls.
     on_lost : {"report", "resend"}
-        What to do if the answer was lost, which may have been charged.
+        What to do if the answer was lost: the prediction may have been charged.
     max_cost_usd : float, optional
         Refuse to start if it would cost more.
     timeout : float, optional
@@ -218,8 +217,8 @@ def generate(
     settings = current()
     request = Request(request_key(settings.service, known, given), given)
     plan = make_plan(known, [request], settings, options.cache)
-    # Not with Try-Sync: its answer comes at the end and without an id, so that a process which
-    # is killed meanwhile could not fetch what it paid for.
+    # Not with the header Try-Sync: its answer comes at the end and without an id, so that a process
+    # which is killed meanwhile could not fetch what it paid for.
     run = Run(plan, settings, options)
     run.budget.check(plan)
     progress.wait(run, progress=False)
@@ -232,13 +231,9 @@ def generate(
     ratio = given.get("aspect_ratio")
     return Output(
         Path(outcome.output),
-        _prediction(known.name, masked(known, given), outcome),
+        Prediction(known.name, masked(known, given), outcome.prediction_id, "succeeded"),
         outcome.cached,
         outcome.seconds,
         outcome.cost_usd,
         ratio if isinstance(ratio, str) else None,
     )
-
-
-def _prediction(model: str, given: dict[str, Any], outcome: Outcome) -> Prediction:
-    return Prediction(model, given, outcome.prediction_id, "succeeded")

@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from pruna_nb.settings import Settings
 
 T = TypeVar("T")
+# Larger limits are kept in slots of several requests, which a process takes together.
 _SLOTS_AT_MOST = 1000
-"""Larger limits are kept in slots of several requests, which a process takes together."""
+# Limits that a process keeps at hand; each holds a file open.
 _OPEN_AT_MOST = 64
-"""Limits that a process keeps at hand; each holds a file open."""
+# Seconds by which an answer may be later than its time-out: a synchronous request is held for
+# 60 s, and a connection takes some to be made.
 _SLACK = 75.0
-"""Seconds by which an answer may be later than its time-out: a synchronous request is held for
-60 s, and a connection takes some to be made."""
 
 
 @dataclass(slots=True)
 class Slot:
-    """Leave to send one request; give it back with the throttle's own methods."""
+    """Leave to send one request, to be given back to its throttle."""
 
     number: int
     sent_at: float
@@ -59,28 +59,10 @@ class _Share:
 
 
 class Throttle:
-    """Leave to send, for one limit.
+    """Leave to send `requests` in any window of `seconds`, to a model or another endpoint.
 
-    Parameters
-    ----------
-    name : str
-        A model, or "status", "delivery", "files".
-    requests : int
-        Requests that a window holds.
-    seconds : float
-        The window.
-    folder : Path or None
-        Where the common file is; None keeps the limit in this process alone.
-    ledger : CommonLedger, optional
-        The common file itself, where this process has it at hand.
-    answer_within : float
-        Seconds after which a request without an answer is taken to have ended.
-    clock, wall, sleep : callable
-        Taken as arguments so that a test can set the time.
-
-    Notes
-    -----
-    `take` never sleeps; `wait` does.
+    The common file is in `folder`; None keeps the limit in this process alone. A request without
+    an answer counts as ended after `answer_within` seconds. `take` never sleeps; `wait` does.
     """
 
     def __init__(
@@ -108,14 +90,7 @@ class Throttle:
         self._ledger = ledger or CommonLedger(folder / _file_name(name) if folder else None)
 
     def take(self) -> Slot | float:
-        """Take leave to send one request.
-
-        Returns
-        -------
-        Slot or float
-            The slot, to be given back with `answered`, `refuse` or `release`; or the seconds
-            after which to ask again.
-        """
+        """Return leave to send one request, or the seconds after which to ask again."""
         with self._lock:
             share = self._share
             fresh = share is not None and self._clock() - share.sent_at < self.seconds
@@ -133,7 +108,7 @@ class Throttle:
             return Slot(taken, now, until, self._share)
 
     def wait(self) -> Slot:
-        """Take leave to send one request, sleeping until there is some."""
+        """Return leave to send one request, sleeping until there is some."""
         while isinstance(taken := self.take(), float):
             self._sleep(max(taken, 0.001))
         return taken
@@ -150,7 +125,7 @@ class Throttle:
 
     @contextlib.contextmanager
     def giving_back(self, slot: Slot) -> Iterator[None]:
-        """Give a slot back when the request that is made meanwhile has ended."""
+        """Return a slot when the request that is made meanwhile has ended."""
         try:
             yield
         except BaseException as error:
@@ -159,13 +134,13 @@ class Throttle:
         self.give_back(slot)
 
     def answered(self, slot: Slot) -> None:
-        """Say that the answer arrived, or that none will: the slot is free one window later."""
+        """Free a slot one window later: its answer arrived, or none will."""
         with self._lock:
             if self._last_of_share(slot):
                 self._change(lambda ledger: ledger.answered(slot.number, self._clock(), slot.until))
 
     def release(self, slot: Slot) -> None:
-        """Say that the request never reached the service: the slot is free at once."""
+        """Free a slot at once: its request never reached the service."""
         with self._lock:
             if slot.share is not None:
                 slot.share.left += 1
@@ -174,15 +149,7 @@ class Throttle:
                 self._change(lambda ledger: ledger.release(slot.number, slot.until))
 
     def refuse(self, slot: Slot, retry_after: float | None) -> None:
-        """Say that the service refused (429): everybody waits, then goes on evenly paced.
-
-        Parameters
-        ----------
-        slot : Slot
-            The slot of the refused request.
-        retry_after : float or None
-            Seconds to wait, as the service says; None if it does not say.
-        """
+        """Record a refusal (429): everybody waits for `retry_after`, then sends evenly paced."""
         self.refusals += 1
         with self._lock:
             self._last_of_share(slot)
@@ -200,7 +167,7 @@ class Throttle:
             )
 
     def seconds_until(self, count: int) -> float:
-        """Give the seconds after which so many more requests have left, if nobody else sends."""
+        """Return the seconds after which so many more requests have left, if nobody else sends."""
         slots = math.ceil(count / self._weight)
         with self._lock:
             seconds: float = self._change(lambda ledger: ledger.seconds_until(slots, self._clock()))
@@ -211,7 +178,7 @@ class Throttle:
         self._ledger.rest()
 
     def forked(self) -> None:
-        """Begin anew in a forked child, which must not share its parent's file and locks."""
+        """Start afresh in a forked child, which must not share its parent's file and locks."""
         self._lock = threading.Lock()
         self._share = None
         self._ledger.forked()
@@ -242,13 +209,13 @@ class Throttle:
 
 
 def _is_running(pid: int) -> bool:
-    if os.name == "nt":  # there, the probe would end the process: its slots run out by time
+    if os.name == "nt":  # there, os.kill(pid, 0) would end the process: slots run out by time
         return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:
+    except OSError:  # it is another user's
         return True
     return True
 
@@ -263,16 +230,9 @@ def _file_name(name: str) -> str:
 
 
 def throttle_for(settings: Settings, name: str, limit: tuple[int, float]) -> Throttle:
-    """Give the process's one throttle for a key and a model or endpoint.
+    """Return the process's one throttle for a key and a model or endpoint.
 
-    Parameters
-    ----------
-    settings : Settings
-        Whose key, address and limits are in force.
-    name : str
-        A model, or "status", "delivery", "files".
-    limit : (int, float)
-        Requests and seconds, where the settings have none for this name.
+    `limit` is (requests, seconds), for a name of which the settings have none.
     """
     requests, seconds = settings.limits.get(name, limit)
     folder = settings.limits_dir

@@ -1,3 +1,8 @@
-"""Many predictions, none paid for twice: keys, cache, journal, plan, run."""
+"""Many predictions, none paid for twice.
 
-from __future__ import annotations
+Read in this order: `plan` decides what becomes of each row before anything is spent (`job`,
+`options`, `budget`). `run` starts the threads of a `schedule`. `send` sends a request as the
+throttle gives leave, with its intent and its id in the journal. `fetch` asks where it stands
+(`polling`) and stores its output. `adopt` resumes or watches what another run sent. All share
+`state`; `health` says when refusals end a run. `progress` shows it; `interrupts` stops it safely.
+"""

@@ -24,15 +24,7 @@ _STOPPED_SECONDS = 2.0
 
 
 class Adopter:
-    """Keeps two runs from paying for one request.
-
-    Parameters
-    ----------
-    run : RunState
-        The run that has the request too.
-    fetch : Fetcher
-        What goes on with an adopted prediction.
-    """
+    """Keeps two runs from paying for one request."""
 
     def __init__(self, run: RunState, fetch: Fetcher) -> None:
         self.run, self.fetch = run, fetch
@@ -41,12 +33,11 @@ class Adopter:
     def adopt(self, job: Job, entry: Entry) -> None:
         """Resume an open request whose run is gone, or watch the run that is at work on it."""
         run = self.run
-        owner = run.owner.name if run.owner else ""
         if entry.state == "delivered" or (
             entry.state == "sent" and not is_at_work(run.settings.cache_dir, entry.run)
         ):
             # Of several runs that see this at the same time, the journal gives it to one.
-            ours = run.journal.claim(entry, owner)
+            ours = run.journal.claim(entry, run.lock_name)
             if ours is not None:
                 self.fetch.resume(job, ours)
                 return

@@ -17,15 +17,8 @@ if TYPE_CHECKING:
 
 
 class Budget:
-    """A sum of money that one call may spend, in all of its runs together.
+    """A sum in USD that one call may spend, in all of its runs together; None is no limit.
 
-    Parameters
-    ----------
-    most : Decimal or None
-        USD; None: no limit.
-
-    Notes
-    -----
     A prediction's price is reserved before its POST goes out, and released only where the
     service surely did not accept it. What was lost may have been charged: it stays reserved, so
     that sending it again counts a second time.
@@ -50,16 +43,9 @@ class Budget:
             )
 
     def check_costs(self, costs: Sequence[float | None], what: str, model: str = "a model") -> None:
-        """Refuse what costs more than is left, or of which one part's cost is not known.
+        """Refuse what costs more than is left, or of which one part's cost is not known (None).
 
-        Parameters
-        ----------
-        costs : sequence of float or None
-            USD; None where the price is not published.
-        what : str
-            What would cost that, for the error.
-        model : str
-            Whose price may be missing.
+        The error says `what` costs that, and which `model` has no price.
 
         Raises
         ------
@@ -87,7 +73,7 @@ class Budget:
             raise BudgetError(msg)
 
     def reserve(self, cost_usd: float | None) -> bool:
-        """Set a price aside before its POST goes out; False if that is more than is left."""
+        """Reserve a price before its POST goes out; False if that is more than is left."""
         cost = exact(cost_usd or 0.0)
         with self._lock:
             if self.most is not None and self._reserved + cost > self.most:
@@ -96,6 +82,6 @@ class Budget:
         return True
 
     def release(self, cost_usd: float | None) -> None:
-        """Give back what was set aside for a POST that was not accepted, or never went out."""
+        """Release what was reserved for a POST that was not accepted, or never went out."""
         with self._lock:
             self._reserved -= exact(cost_usd or 0.0)

@@ -37,13 +37,7 @@ _DELIVERIES_AT_MOST = 8
 
 
 class Fetcher:
-    """Fetches the outputs of a run's predictions.
-
-    Parameters
-    ----------
-    run : RunState
-        Whose requests are settled.
-    """
+    """Fetches the outputs of a run's predictions."""
 
     def __init__(self, run: RunState) -> None:
         self.run = run

@@ -19,25 +19,12 @@ _FORBIDDEN = range(10, 200)
 
 
 class Health:
-    """Counts what the service refuses and when it answered.
-
-    Parameters
-    ----------
-    workers : int
-        Threads of the run: each may meet a refusal that the others have met already.
-
-    Attributes
-    ----------
-    reached_at : float or None
-        When the service answered last (`time.monotonic`).
-    outages : int
-        Tries in a row that the service surely did not accept.
-    """
+    """Counts what the service refuses, and since when it has not answered."""
 
     def __init__(self, workers: int) -> None:
         self.reached_at: float | None = None
-        self.outages = 0
-        self._workers = workers
+        self.outages = 0  # tries in a row that the service surely did not accept
+        self._workers = workers  # each may meet a refusal that the others have met already
         self._lock = threading.Lock()
         self._limited = 0
         self._forbidden: Counter[str] = Counter()
@@ -76,10 +63,7 @@ class Health:
     ) -> errors.AuthenticationError | None:
         """Count a 403 that does not say whether it is about the account or about one request.
 
-        Returns
-        -------
-        AuthenticationError or None
-            What the run should end by, if so many in a row can be no single request's doing.
+        The error that is returned should end the run: so many in a row are no single row's doing.
         """
         with self._lock:
             self._forbidden[endpoint] += 1

@@ -14,101 +14,50 @@ if TYPE_CHECKING:
     from pruna_nb.errors import ApiError, Charged, PrunaError
     from pruna_nb.store.entries import Entry
 
+# The service's own words, and: "skipped" (not asked for), "lost" (sent, and nobody knows what
+# became of it), "pending" (not sent yet, or not delivered yet).
 Status = Literal["succeeded", "failed", "canceled", "skipped", "lost", "pending"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a row.
-
-    Parameters
-    ----------
-    status : str
-        "succeeded", "failed" or "canceled" as the service says; "skipped" (not asked for),
-        "lost" (sent, and nobody knows) or "pending" (not sent yet, or not delivered yet).
-    output : str or None
-        The media file's path.
-    error : str or None
-        Why there is no output.
-    seconds : float
-        From sending to the file on disk.
-    cost_usd : float
-        What this run spent on it, as far as that is known: its price once it was accepted, also
-        where its output is not here yet or expired; NaN where nobody knows.
-    cached : bool
-        Whether no new prediction was made for the row.
-    prediction_id : str or None
-        The service's name for it, where it gave one.
-    cause : PrunaError or None
-        The error itself, for a single call to raise.
-    """
+    """What became of a row."""
 
     status: Status
-    output: str | None = None
-    error: str | None = None
-    seconds: float = 0.0
+    output: str | None = None  # the media file's path
+    error: str | None = None  # why there is no output
+    seconds: float = 0.0  # from sending to the file on disk
+    # What this run spent on it, as far as that is known: its price once it was accepted, also
+    # where its output is not here yet or expired; NaN where nobody knows.
     cost_usd: float = 0.0
-    cached: bool = False
+    cached: bool = False  # no new prediction was made for the row
     prediction_id: str | None = None
     cause: PrunaError | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(slots=True)
 class Job:
-    """One request on its way to its output; several rows may share it.
-
-    Parameters
-    ----------
-    key : str
-        As `request_key` gives it.
-    input : dict
-        Its fields.
-    rows : int
-        How many rows share it.
-    cost_usd : float or None
-        Its price; None if that is not published.
-    entry : Entry or None
-        Its line in the journal, as it stood when it was last of use.
-    prediction : Prediction or None
-        As the service last told it.
-    sent_at, unfinished_at, deadline : float
-        When it was sent, was last seen unfinished (seconds after that), and is given up
-        waiting for (`time.monotonic`).
-    tries, fetches, resends : int
-        Failed questions for its status, failed fetches of its output, and POSTs after one that
-        was lost.
-    asked_again : bool
-        Whether its output was gone once, and its status was asked for again.
-    missing_since : float or None
-        Since when the service does not find it (`time.monotonic`); None while it does.
-    may_buy : bool
-        Whether it is sent anew if the service no longer has it, which the plan counted as a cost.
-    on_the_wire : bool
-        Whether its POST is out, and the answer is not there.
-    resumed : bool
-        Whether an earlier run sent it, and paid for it.
-    lost : Outcome or None
-        What to say of it if it is not sent again after all.
-    """
+    """One request on its way to its output."""
 
     key: str
     input: dict[str, Any] = field(repr=False)
-    rows: int
-    cost_usd: float | None
-    entry: Entry | None = None
-    prediction: Prediction | None = None
+    rows: int  # that share it
+    cost_usd: float | None  # its price; None if that is not published
+    entry: Entry | None = None  # in the journal, as it stood when it was last of use
+    prediction: Prediction | None = None  # as the service described it last
+    # All by `time.monotonic`, as the system's clock may be set meanwhile.
     sent_at: float = field(default_factory=time.monotonic)
-    unfinished_at: float = 0.0
-    deadline: float = 0.0
-    tries: int = 0
-    fetches: int = 0
-    resends: int = 0
-    asked_again: bool = False
-    missing_since: float | None = None
-    may_buy: bool = False
-    on_the_wire: bool = False
-    resumed: bool = False
-    lost: Outcome | None = None
+    deadline: float = 0.0  # when it is given up waiting for; a later run resumes it
+    missing_since: float | None = None  # since when the service does not find it
+    unfinished_at: float = 0.0  # seconds after sending at which it was last seen unfinished
+    tries: int = 0  # failed questions where it stands, since the last answer
+    fetches: int = 0  # failed downloads of its output
+    resends: int = 0  # POSTs after one that was lost
+    asked_again: bool = False  # its output was gone once, and its address was asked for again
+    may_buy: bool = False  # sent again if the service no longer has it: the plan counts that cost
+    on_the_wire: bool = False  # its POST is out, and the answer is not there
+    resumed: bool = False  # an earlier run sent it, and paid for it
+    lost: Outcome | None = None  # what is reported if it is not sent again after all
 
     @property
     def prediction_id(self) -> str | None:

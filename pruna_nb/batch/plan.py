@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from pruna_nb.store.entries import Entry
 
 T = TypeVar("T")
+# "hit": there already; "new": sent and paid for; "duplicate": equal to a row above, whose output it
+# shares; "resume": sent before and not delivered, or its file is gone. What was sent so long ago
+# that its output has probably expired is "new": it is asked for first, and its cost is counted.
 Action = Literal["hit", "new", "duplicate", "resume", "skip"]
 
 
@@ -36,36 +39,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What becomes of each row.
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-    requests : sequence of Request
-        The rows, in their order.
-    actions : list of str
-        For each row: "hit" (there already), "new" (sent and paid), "duplicate" (equal to a
-        row above, whose output it shares), "resume" (sent before, not yet delivered, or its file
-        is gone) or "skip". What was sent so long ago that its output has probably expired is
-        "new": it is asked for first, and its cost is counted.
-    hits : mapping of str to Hit
-        By key.
-    open_work : mapping of str to Entry
-        What is to be taken up, by key.
-    lost, expired : mapping of str to list of Entry
-        What was lost on the way before, or expired unfetched, and is sent again now, by key.
-    elsewhere : mapping of str to Entry
-        What another account has open and this one sends for itself, by key.
-    """
+    """What becomes of each row."""
 
     model: Model
     requests: Sequence[Request]
-    actions: list[Action]
-    hits: Mapping[str, Hit]
-    open_work: Mapping[str, Entry]
-    lost: Mapping[str, list[Entry]]
-    expired: Mapping[str, list[Entry]] = field(default_factory=dict)
+    actions: list[Action]  # of each row
+    hits: Mapping[str, Hit]  # by key, as all below
+    open_work: Mapping[str, Entry]  # what is resumed, or watched
+    lost: Mapping[str, list[Entry]]  # what was lost before, and is sent again now
+    expired: Mapping[str, list[Entry]] = field(default_factory=dict)  # the same, expired unfetched
+    # What another account has open, and this one sends for itself.
     elsewhere: Mapping[str, Entry] = field(default_factory=dict)
 
     def count(self, action: Action) -> int:
@@ -159,10 +142,7 @@ def decide(
 ) -> Plan:
     """Decide what becomes of each row: a pure function of what the cache and the journal hold.
 
-    Parameters
-    ----------
-    stale : container of str
-        The keys of open work that the service has probably no more.
+    `stale` has the keys of open work that the service has probably deleted.
     """
     actions: list[Action] = []
     seen: set[str] = set()

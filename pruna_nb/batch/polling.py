@@ -28,19 +28,11 @@ _FEW_SECONDS = 0.05
 
 
 class Polling:
-    """Decides when it is asked where the predictions of one model stand.
-
-    Parameters
-    ----------
-    kind : str
-        What the model makes; a picture is asked for sooner than a video.
-    alone : bool
-        Whether there is one prediction in all: then somebody waits for it, and it is asked for
-        sooner.
-    """
+    """Decides when it is asked where the predictions of one model stand."""
 
     def __init__(self, kind: str, *, alone: bool = False) -> None:
         self._first, self._longest = _FIRST[kind], _LONGEST[kind]
+        # For a single prediction somebody waits.
         self._soonest = self._first * _ALONE if alone else self._first
         self._full_at = 0.0
         self._few = True

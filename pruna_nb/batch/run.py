@@ -49,38 +49,18 @@ _COUNTED_AS = {"failed": "failed", "canceled": "failed", "lost": "lost", "pendin
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Where a run stands at one moment.
+    """Where a run stands at one moment."""
 
-    Parameters
-    ----------
-    state : str
-        "running", "stopping", "done", "canceled" or "stopped by an error".
-    rows : int
-        Rows of the table.
-    counts : Counter
-        Rows by what became of them: new, cached, failed, lost, skipped, pending.
-    in_flight, refusals : int
-        Predictions under way; POSTs that were refused, and sent again.
-    cost_usd : float
-        What was certainly spent.
-    unpriced : int
-        Outputs whose price is not published, which are not in it.
-    per_minute : float
-        Predictions that ended a minute, since the start.
-    seconds, seconds_left : float
-        Since the start, and to the end; 0 where nothing is known of that.
-    """
-
-    state: str
+    state: str  # "running", "stopping", "done", "canceled" or "stopped by an error"
     rows: int
-    counts: Counter[str]
+    counts: Counter[str]  # rows that are new, cached, failed, lost, skipped or pending
     in_flight: int
-    refusals: int
-    cost_usd: float
-    unpriced: int
-    per_minute: float
+    refusals: int  # POSTs that were refused with 429, and sent again
+    cost_usd: float  # what was certainly spent
+    unpriced: int  # outputs whose price is not published, which are not in it
+    per_minute: float  # predictions that ended, since the start
     seconds: float
-    seconds_left: float
+    seconds_left: float  # 0 where nothing is known of that
 
     @property
     def over(self) -> bool:
@@ -138,11 +118,11 @@ class Run(RunState):
         self.settings.require_key()
         check_authorities(self.settings.base_url)
         # While this process holds the lock, other runs leave alone what this one sends.
-        self.owner = RunLock(self.settings.cache_dir)
+        self.lock = RunLock(self.settings.cache_dir)
         try:
             self.journal.forget_old()
         except errors.CacheError:
-            self.owner.release()
+            self.lock.release()
             raise
         self.cache.store.sweep()
         interrupts.ACTIVE_RUNS.add(self)
@@ -151,7 +131,7 @@ class Run(RunState):
                 self.later(0.0, self.jobs[key], partial(self.adopt.adopt, entry=entry))
         # Once there is nothing to do but wait, what the first output needs is imported.
         self.schedule.at(self.started_at + _WARM_UP_SECONDS, self.cache.warm_up)
-        self.schedule.start(self.send.submit)
+        self.schedule.start(partial(self.guard, self.send.submit))
         threading.Thread(target=self._close, name="pruna_nb-close", daemon=True).start()
 
     @property
@@ -259,13 +239,13 @@ class Run(RunState):
             if isinstance(self.error, errors.CacheError):
                 parts = (str(self.error), rescue.told(self.journal.folder))
                 self.error = errors.CacheError(" ".join(filter(None, parts)))
-            if self.owner is not None:
+            if self.lock is not None:
                 with contextlib.suppress(OSError):  # the folder may be gone
-                    self.owner.release()
+                    self.lock.release()
             self.calls.transport.close()
         finally:
             left = [job.unsettled() for key, job in self.jobs.items() if key not in self.outcomes]
-            with self._lock:  # sent and not waited for, since the run was stopped
+            with self._mutex:  # sent and not waited for, since the run was stopped
                 self._spent += total_usd(x.cost_usd for x in left if not math.isnan(x.cost_usd))
             self.ended_at = time.monotonic()
             interrupts.ACTIVE_RUNS.discard(self)
@@ -291,7 +271,7 @@ class Run(RunState):
 
     def leave_to_parent(self) -> None:
         """End in a forked child: the run's threads are its parent's, where it goes on."""
-        self._lock = threading.Lock()  # the parent's may have been locked at the fork
+        self._mutex = threading.Lock()  # the parent's may have been locked at the fork
         self.schedule.leave_to_parent()
         self.error = errors.PrunaError(
             f"This run is at work in process {os.getppid()}, from which this one was forked. "

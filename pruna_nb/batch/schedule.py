@@ -42,17 +42,6 @@ class Load:
 
     Python runs one thread at a time. A process that fills a processor is not any quicker with one
     more thread: all of them only change places more often, which costs time of its own.
-
-    Parameters
-    ----------
-    clock, cpu : callable
-        Return the seconds that passed, and those that the process's threads ran.
-
-    Attributes
-    ----------
-    share : float
-        Of the last window: 0 where all threads waited, 1 where one ran all the time; more where
-        what needs no Python ran beside.
     """
 
     def __init__(
@@ -62,6 +51,8 @@ class Load:
     ) -> None:
         self._clock, self._cpu = clock, cpu
         self._since, self._ran = clock(), cpu()
+        # Of the last window: 0 where all threads waited, 1 where one ran all the time; more where
+        # code that needs no Python ran beside it.
         self.share = 0.0
 
     def renew(self) -> bool:
@@ -77,18 +68,10 @@ class Load:
 
 
 class Schedule(Generic[T]):
-    """Steps and a queue, worked on by threads until both are empty.
+    """Steps and a queue, worked on by at most `workers` threads until both are empty.
 
-    Parameters
-    ----------
-    items : iterable
-        What is to be submitted, in order.
-    workers : int
-        Threads at most.
-    has_capacity : callable
-        Whether one more may be submitted now.
-    on_crash : callable
-        Called with an error that no step expected.
+    Nothing is submitted while `has_capacity` returns False. `on_crash` is called with an error
+    that a step raised.
     """
 
     def __init__(
@@ -118,12 +101,9 @@ class Schedule(Generic[T]):
     def start(self, submit: Submit[T]) -> None:
         """Start the threads.
 
-        Parameters
-        ----------
-        submit : callable
-            Takes the head of the queue. It returns the seconds after which the queue may be asked
-            again (the head goes back), or None once it has leave; it then calls the function that
-            it is given as its second argument, to let the next one have its turn, and submits.
+        `submit` takes the head of the queue, and a function. It returns the seconds after which it
+        is to be called again (the head goes back); or it calls the function once it has leave, to
+        let the next one have its turn, submits, and returns None.
         """
         self._submit = submit
         with self._changed:

@@ -33,17 +33,7 @@ _MAYBE_ACCEPTED = (errors.LostAnswerError, errors.ServerError, errors.ReplyError
 
 
 class Sender:
-    """Sends a run's requests, as the throttle gives leave.
-
-    Parameters
-    ----------
-    run : RunState
-        Whose requests are sent.
-    fetch : Fetcher
-        What goes on with a prediction that was accepted.
-    adopt : Adopter
-        What goes on with a request that another run has sent.
-    """
+    """Sends a run's requests, as the throttle gives leave."""
 
     def __init__(self, run: RunState, fetch: Fetcher, adopt: Adopter) -> None:
         self.run, self.fetch, self.adopt = run, fetch, adopt
@@ -52,10 +42,10 @@ class Sender:
         self.uploader = Uploader(self._upload)
 
     def submit(self, job: Job, let_next: Callable[[], None]) -> float | None:
-        """Send a request if the throttle gives leave; else return the seconds to wait."""
-        return self.run.guard(job, lambda: self._submit(job, let_next))
+        """Send a request if the throttle gives leave; else return the seconds to wait.
 
-    def _submit(self, job: Job, let_next: Callable[[], None]) -> float | None:
+        `let_next` is called once it has leave, so that the next one may ask for it.
+        """
         run = self.run
         if run.is_stopping or not run.check_folder():
             run.leave_unsent(job, "not sent, since the run was stopped")
@@ -155,7 +145,7 @@ class Sender:
             job.key,
             run.plan.model.name,
             run.request_of(job),
-            run.owner.name if run.owner else "",
+            run.lock_name,
             job.cost_usd,
             unless_kept=unless_kept,
             reusable=run.options.cache != "off",

@@ -40,36 +40,7 @@ T = TypeVar("T")
 
 
 class RunState:
-    """What sending and fetching have in common; any thread may read it at any time.
-
-    Parameters
-    ----------
-    plan : Plan
-        What is to be done.
-    settings : Settings
-        Whose key, address, folders and limits are in force.
-    options : RunOptions
-        How.
-    budget : Budget, optional
-        One that several runs share; by default its own, of the options' `max_cost_usd`.
-
-    Attributes
-    ----------
-    outcomes : dict of str to Outcome
-        By key, what is settled.
-    counts : Counter
-        Settled requests by status.
-    in_flight, on_the_wire : int
-        Predictions that were accepted and are not over; POSTs whose answer is not there.
-    refusals : int
-        POSTs that were refused with 429.
-    latest : list of str
-        The newest outputs.
-    error : PrunaError or None
-        What stopped the run: the account's or the disk's trouble.
-    crash : BaseException or None
-        An error in this package that ended it.
-    """
+    """What sending and fetching have in common; any thread may read it at any time."""
 
     def __init__(
         self, plan: Plan, settings: Settings, options: RunOptions, budget: Budget | None = None
@@ -81,18 +52,21 @@ class RunState:
         self.budget = budget or Budget(options.max_cost_usd)
         self.health = Health(settings.workers)
         self.timeout = options.timeout or TIME_OUT_SECONDS[plan.model.output]
-        self.owner: RunLock | None = None
-        self.outcomes: dict[str, Outcome] = {}
-        self.counts: Counter[str] = Counter()
-        self.unpriced = self.in_flight = self.on_the_wire = self.refusals = 0
-        self.last_sent_at = 0.0
-        self.latest: list[str] = []
-        self.error: errors.PrunaError | None = None
-        self.crash: BaseException | None = None
+        self.lock: RunLock | None = None  # from the start of the run
+        self.outcomes: dict[str, Outcome] = {}  # by key, what is settled
+        self.counts: Counter[str] = Counter()  # of these, by status
+        self.latest: list[str] = []  # the newest outputs
+        self.in_flight = 0  # predictions that were accepted and are not over
+        self.on_the_wire = 0  # POSTs whose answer is not there
+        self.refusals = 0  # POSTs that were refused with 429
+        self.unpriced = 0  # outputs whose price is not published
+        self.error: errors.PrunaError | None = None  # the account's or the disk's trouble
+        self.crash: BaseException | None = None  # an error in this package
         self.canceled = False
+        self.last_sent_at = 0.0
         self.started_at = time.monotonic()
         self._spent = Decimal(0)
-        self._lock = threading.Lock()
+        self._mutex = threading.Lock()
         self._unexpected = 0
         self.jobs: dict[str, Job] = {}
         rows, asked_first = Counter(request.key for request in plan.requests), plan.asked_first()
@@ -112,8 +86,8 @@ class RunState:
 
     def settle(self, job: Job, outcome: Outcome) -> None:
         """Record what became of a request; a second word on it changes nothing."""
-        with self._lock:
-            if job.key in self.outcomes:
+        with self._mutex:
+            if job.key in self.outcomes:  # as after an error in a step that had settled it
                 return
             if outcome.cause is not None:  # its traceback would hold on to the whole step
                 outcome.cause.__traceback__ = outcome.cause.__context__ = None
@@ -138,18 +112,23 @@ class RunState:
         """Return what became of a request so far."""
         return self.outcomes.get(key) or self.jobs[key].unsettled()
 
+    @property
+    def lock_name(self) -> str:
+        """The run's name in the journal."""
+        return self.lock.name if self.lock else ""
+
     def request_of(self, job: Job) -> dict[str, Any]:
         """Return a request as it may be stored: secrets masked."""
         return masked(self.plan.model, job.input)
 
     def count_in_flight(self, change: int) -> None:
         """Count a prediction that was accepted (1), or that needs no more waiting for (-1)."""
-        with self._lock:
+        with self._mutex:
             self.in_flight += change
 
     def count_on_the_wire(self, change: int) -> None:
         """Count a POST that goes out (1), or whose answer is there (-1)."""
-        with self._lock:
+        with self._mutex:
             self.on_the_wire += change
             if change > 0:
                 self.last_sent_at = time.monotonic()
@@ -181,12 +160,12 @@ class RunState:
     def later(self, seconds: float, job: Job, step: Callable[[Job], object]) -> None:
         """Run a step of a request after so many seconds."""
         moment = time.monotonic() + seconds
-        self.schedule.at(moment, lambda: self.guard(job, lambda: step(job)))
+        self.schedule.at(moment, lambda: self.guard(step, job))
 
-    def guard(self, job: Job, step: Callable[[], T]) -> T | None:
+    def guard(self, step: Callable[..., T], job: Job, *more: object) -> T | None:
         """Run a step of a request; an error that nobody expected stays with the request."""
         try:
-            return step()
+            return step(job, *more)
         except errors.PrunaError:  # the disk's or the account's
             raise
         except Exception as error:  # noqa: BLE001 - it is reported, in the row and in the log
@@ -200,7 +179,7 @@ class RunState:
             self.count_in_flight(-1)
         status: Status = "failed" if job.entry is None else "pending"
         self.settle(job, replace(job.unsettled(), status=status, error=one_line(text)))
-        with self._lock:
+        with self._mutex:
             self._unexpected += 1
             count = self._unexpected
         if count <= _UNEXPECTED_AT_MOST:
@@ -218,7 +197,7 @@ class RunState:
 
     def stop_sending(self, error: errors.PrunaError) -> None:
         """Send nothing more, since it would only fail too; what is in flight is delivered."""
-        with self._lock:
+        with self._mutex:
             if self.error is None:
                 self.error = error
         self._drop_queue(f"not sent, since the run was stopped: {brief(error)}")
@@ -246,7 +225,7 @@ class RunState:
         return False
 
     def _is_removed(self) -> bool:
-        return self.owner is not None and not self.owner.is_alive()
+        return self.lock is not None and not self.lock.is_alive()
 
     def _removal(self) -> errors.CacheError:
         return errors.CacheError(
