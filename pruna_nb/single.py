@@ -11,7 +11,7 @@ from pruna_nb import arguments, errors
 from pruna_nb.api.client import checked
 from pruna_nb.api.replies import Prediction
 from pruna_nb.arguments import Problems, switch
-from pruna_nb.batch.options import read_options, stranger
+from pruna_nb.batch.options import read_options, unknown_name
 from pruna_nb.batch.plan import Request, make_plan
 from pruna_nb.catalog import read_model
 from pruna_nb.files.export import read_format, record_of, write_output
@@ -209,7 +209,7 @@ def generate(
     asked = fields if prompt is None else {"prompt": prompt, **fields}
     if not anyhow:
         for name in [name for name in fields if name not in known.fields]:
-            if (told := stranger(known, name, _OPTIONS)) is not None:
+            if (told := unknown_name(known, name, _OPTIONS)) is not None:
                 problems.add(errors.InputError(told))
                 del asked[name]
     given: dict[str, Any] = problems.read(checked, known, asked, instead={})

@@ -91,7 +91,7 @@ class Adopter:
             self._lost(job, entry)
 
     def _lost(self, job: Job, entry: Entry) -> None:
-        why = f"{entry.state} in another run ({entry.error}): run again to send it anew"
+        why = f"{entry.state} in another run ({entry.error}): run again to send it once more"
         self.run.settle(job, Outcome("lost", error=why, cost_usd=math.nan))
 
     def _warn_if_stopped(self, owner: str) -> None:

@@ -80,27 +80,14 @@ def read_options(problems: Problems, **given: object) -> RunOptions:
     return RunOptions(**options)
 
 
-def stranger(
+def unknown_name(
     model: Model, name: str, options: Sequence[str], *, columns: bool = False
 ) -> str | None:
-    """Return what is wrong with a name that is no field of a model.
+    """Return what is wrong with a name that is not a field of a model, or None.
 
-    Parameters
-    ----------
-    model : Model
-        The model; of one that is not known, any field may be one.
-    name : str
-        What was given.
-    options : sequence of str
-        What the verb takes beside fields: what the name may be a slip of the pen for.
-    columns : bool
-        Whether ``<field>_col`` is taken too.
-
-    Returns
-    -------
-    str or None
-        None for a field of a model that is not known, unless it is very near to an option: a
-        budget that goes to the service as a field would hold nothing back.
+    Any name may be a field of a model that the catalogue does not know, unless it is very near to
+    an option: a budget that goes to the service as a field would hold nothing back. `options` are
+    those that the call takes beside fields; `columns` says that it takes ``<field>_col`` too.
     """
     also = [f"{field}_col" for field in model.fields] if columns else []
     near = near_names(name, [*model.fields, *also, *options])
@@ -110,7 +97,7 @@ def stranger(
         return None
     instead = did_you_mean(near)
     if not model.known:
-        return f"{name} is no option.{instead} As a field, it is sent with unchecked=True."
+        return f"{name} is not an option.{instead} As a field, it is sent with unchecked=True."
     each = " (each also as <field>_col=)" if columns else ""
     return (
         f"{name}: {model.name} has no such field.{instead} Its fields are: "

@@ -186,31 +186,31 @@ def announcements(plan: Plan) -> list[str]:
         lines.append(f"Resuming {what} of an earlier run (not sent again).")
     if deleted:
         what = counted(deleted, "output")
-        lines.append(f"{what} no longer on the disk: fetched again by id, at no cost.")
+        lines.append(f"{what} no longer on disk: fetched again by id, at no cost.")
     if asked_first:
         what = counted(len(asked_first), "prediction")
         cost = at_most_text([plan.open_work[key].cost_usd for key in asked_first])
         lines.append(
-            f"{what} of more than 24 hours ago: the service is asked first, and what it no longer "
-            f"has is made anew (cost: {cost})."
+            f"{what} older than 24 hours: the service is asked first, and what it no longer "
+            f"has is generated again (cost: {cost})."
         )
     if lost:
         cost = at_most_text([entry.cost_usd for entry in lost])
         lines.append(
-            f"{counted(len(lost), 'prediction')} lost on the way before (possible cost: {cost}), "
-            "sent again now."
+            f"Resending {counted(len(lost), 'prediction')} whose answer was lost earlier (may have "
+            f"cost: {cost})."
         )
     if expired:
         cost = at_most_text([entry.cost_usd for entry in expired])
         lines.append(
-            f"{counted(len(expired), 'prediction')} expired before the output was fetched, sent "
-            f"again now: charged once more (cost: {cost})."
+            f"Resending {counted(len(expired), 'prediction')} that expired before the output was "
+            f"fetched: charged once more (cost: {cost})."
         )
     if plan.elsewhere:
         cost = at_most_text([entry.cost_usd for entry in plan.elsewhere.values()])
         lines.append(
-            f"{counted(len(plan.elsewhere), 'prediction')} of these rows sent with another API "
-            "key and not fetched yet, which a run with that key does at no cost: sent again now "
-            f"with this key (cost: {cost})."
+            f"Resending {counted(len(plan.elsewhere), 'prediction')} with this API key (cost: "
+            f"{cost}): sent with another key before and not fetched yet, which a run with that key "
+            "does at no cost."
         )
     return lines

@@ -222,7 +222,8 @@ class Schedule(Generic[T]):
     def _moments(self) -> tuple[float, float]:
         """Return when the next step and the queue's head are due; inf where there is none."""
         step_at = self._steps[0][0] if self._steps else math.inf
-        return step_at, self._queue_at if self._queue_is_open() else math.inf
+        is_open = self._queue and not self._head_taken and self._has_capacity()
+        return step_at, self._queue_at if is_open else math.inf
 
     def _needed_at(self) -> float:
         """Return the moment at which a thread that sleeps takes the next task; inf for none."""
@@ -248,9 +249,6 @@ class Schedule(Generic[T]):
         self._changed.wait(min(max(0.0, due - now), _CHECK_SECONDS))
         if self._watched_until == due:
             self._watched_until = None
-
-    def _queue_is_open(self) -> bool:
-        return bool(self._queue) and not self._head_taken and self._has_capacity()
 
     def _is_done(self) -> bool:
         return not self._queue and not self._steps and not self._under_way

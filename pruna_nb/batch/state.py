@@ -169,24 +169,20 @@ class RunState:
         except errors.PrunaError:  # the disk's or the account's
             raise
         except Exception as error:  # noqa: BLE001 - it is reported, in the row and in the log
-            self._record_unexpected_error(job, error)
+            text = f"an error in pruna_nb itself, please report it: {type(error).__name__}: {error}"
+            if job.prediction is not None:
+                self.count_in_flight(-1)
+            status: Status = "failed" if job.entry is None else "pending"
+            self.settle(job, replace(job.unsettled(), status=status, error=one_line(text)))
+            with self._mutex:
+                self._unexpected += 1
+                count = self._unexpected
+            if count <= _UNEXPECTED_AT_MOST:
+                LOG.error("An unexpected error in a row", exc_info=error)
+            if count >= _UNEXPECTED_AT_MOST:  # it is every row's: what is not sent costs nothing
+                self.crash = self.crash or error
+                self._drop_queue("not sent: the run crashed")
             return None
-
-    def _record_unexpected_error(self, job: Job, error: Exception) -> None:
-        """Settle a request by an error in this package; too many of them end the run."""
-        text = f"an error in pruna_nb itself, please report it: {type(error).__name__}: {error}"
-        if job.prediction is not None:
-            self.count_in_flight(-1)
-        status: Status = "failed" if job.entry is None else "pending"
-        self.settle(job, replace(job.unsettled(), status=status, error=one_line(text)))
-        with self._mutex:
-            self._unexpected += 1
-            count = self._unexpected
-        if count <= _UNEXPECTED_AT_MOST:
-            LOG.error("An unexpected error in a row", exc_info=error)
-        if count >= _UNEXPECTED_AT_MOST:
-            self.crash = self.crash or error
-            self._drop_queue("not sent: the run crashed")
 
     # ----------------------------------------------------------------- why it ends
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pruna_nb.arguments import Problems
 from pruna_nb.batch.budget import Budget
-from pruna_nb.batch.options import RunOptions, read_options, stranger
+from pruna_nb.batch.options import RunOptions, read_options, unknown_name
 from pruna_nb.catalog import lookup_model, read_model
 from pruna_nb.comparison.comparison import Comparison
 from pruna_nb.comparison.pairs import NOT_COMPARED, make_rows, not_compared
@@ -184,7 +184,7 @@ def _check_fields(fields_of: Mapping[str, Sequence[str]]) -> None:
         for field in fields:
             if field == "model" or field in model.fields:
                 continue
-            problem = stranger(model, field, _OPTIONS)
+            problem = unknown_name(model, field, _OPTIONS)
             if problem is not None and model.known:
                 problem = f"{name} takes no {field}: {_advice(field, model, fields_of)}"
             if problem is not None:

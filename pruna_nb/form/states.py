@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.batch.options import stranger
+from pruna_nb.batch.options import unknown_name
 from pruna_nb.catalog import check_input
 from pruna_nb.errors import InputError
 from pruna_nb.form.sweep import parse_seeds, prompts_text, seeds_text
@@ -35,7 +35,7 @@ def states_of(
         if value is None:
             continue
         unknown = name not in known.fields and not unchecked
-        if unknown and (message := stranger(known, name, _OPTIONS)) is not None:
+        if unknown and (message := unknown_name(known, name, _OPTIONS)) is not None:
             wrong.append(message)
             continue
         try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pruna_nb.arguments import listed, switch, text, whole
-from pruna_nb.batch.options import OPTION_NAMES, stranger
+from pruna_nb.batch.options import OPTION_NAMES, unknown_name
 from pruna_nb.catalog import NO_MODEL, find_model, lookup_model, read_model
 from pruna_nb.errors import InputError, UnknownModelError
 from pruna_nb.frames.columns import plain_label
@@ -299,7 +299,7 @@ def _read_fields(
         if value is None:
             continue
         strange = not unchecked and (base if is_column else name) not in model.fields
-        told = stranger(model, name, _names_of_options(), columns=True) if strange else None
+        told = unknown_name(model, name, _names_of_options(), columns=True) if strange else None
         if told is not None:
             wrong.append(told)
         elif is_column:

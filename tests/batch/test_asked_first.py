@@ -65,8 +65,8 @@ def test_what_seems_old_is_announced_with_its_cost_before_it_is_asked_for(servic
     run = planned(prompts(ROWS))
     (line,) = announcements(run.plan)
     assert line == (
-        "6 predictions of more than 24 hours ago: the service is asked first, and what it no "
-        "longer has is made anew (cost: 0.03 USD at most)."
+        "6 predictions older than 24 hours: the service is asked first, and what it no longer "
+        "has is generated again (cost: 0.03 USD at most)."
     )
     assert run.plan.cost_usd() == pytest.approx(0.03)
 
@@ -99,7 +99,7 @@ def test_a_404_is_gone_at_once_where_the_services_own_clock_says_that_a_day_is_o
     assert states() == ["expired"] * ROWS
     (line,) = announcements(planned(prompts(ROWS)).plan)
     assert line == (
-        "6 predictions expired before the output was fetched, sent again now: charged once more "
+        "Resending 6 predictions that expired before the output was fetched: charged once more "
         "(cost: 0.03 USD at most)."
     )
 
@@ -146,8 +146,8 @@ def test_a_run_with_another_key_in_between_throws_nothing_away_and_says_what_it_
     with settings.configure(api_key="key-two"):
         run = planned(prompts(ROWS))
         (line,) = announcements(run.plan)
-        assert "6 predictions of these rows sent with another API key" in line
-        assert "sent again now with this key (cost: 0.03 USD at most)" in line
+        assert "sent with another key before" in line
+        assert "Resending 6 predictions with this API key (cost: 0.03 USD at most)" in line
         asked_before = service.questions.total()
         work(prompts(ROWS), cache="off")
         theirs = {f"id-{number}" for number in range(ROWS)}
@@ -172,7 +172,7 @@ def test_files_that_vanished_are_fetched_again_at_no_cost(service, how):
     run = planned(prompts(ROWS))
     assert run.plan.cost_usd() == 0.0
     assert announcements(run.plan) == [
-        "6 outputs no longer on the disk: fetched again by id, at no cost."
+        "6 outputs no longer on disk: fetched again by id, at no cost."
     ]
     run, outcomes = work(prompts(ROWS))
     assert len(service.posts) == ROWS
@@ -209,7 +209,7 @@ def test_files_that_vanished_and_are_gone_at_the_service_are_told_before_they_ar
     service.delivers = True
     run = planned(prompts(ROWS))
     (line,) = announcements(run.plan)
-    assert line.startswith("6 predictions expired")
+    assert line.startswith("Resending 6 predictions that expired")
 
 
 def test_what_was_not_to_be_kept_is_not_fetched_again_for_a_later_run(service):

@@ -126,7 +126,6 @@ def test_what_earlier_runs_left_is_told_in_so_many_words():
     made = plan(["a", "b", "c"], open_work=["a"], lost=["b"])
     resumed, lost = announcements(made)
     assert resumed == "Resuming 1 prediction of an earlier run (not sent again)."
-    assert "1 prediction lost on the way" in lost
+    assert "Resending 1 prediction whose answer was lost" in lost
     assert "0.005 USD" in lost
-    assert "sent again now" in lost
     assert announcements(plan(["a"])) == []

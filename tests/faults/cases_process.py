@@ -129,9 +129,9 @@ def ended_by(number, code=FRAME, rows=40, at=8):
         done = out.count("succeeded") if code is ONE_BY_ONE else _statuses(out)["succeeded"]
         told = told_lost(folder, proxy.url)
         last = said.strip().splitlines()[-1:] or [f"exit code {child.returncode}, nothing lost"]
-        assert not problem or "lost on the way" in problem or "of an earlier run" in problem, (
-            problem
-        )
+        assert (
+            not problem or "whose answer was lost" in problem or "of an earlier run" in problem
+        ), problem
         found = Result(rows, rows - done, max(0, service.charged - rows), told, last[0])
         return found, child.returncode
 

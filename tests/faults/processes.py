@@ -93,8 +93,8 @@ def announced(orders):
     """Count the predictions that the runs announced as lost before them."""
     path = Path(orders["told"])
     said = path.read_text().splitlines() if path.exists() else []
-    lines = [line for line in said if "lost on the way" in line]
-    return sum(int(line.split()[0].replace(",", "")) for line in lines)
+    lines = [line for line in said if "whose answer was lost" in line]
+    return sum(int(line.split()[1].replace(",", "")) for line in lines)
 
 
 def course_of(service, orders, last, kills, **more):

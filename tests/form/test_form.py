@@ -381,7 +381,7 @@ def test_what_was_lost_before_is_sent_again_and_said(explore, service):
     assert form.frame["status"].tolist() == ["lost"]
     tiles(form)[0].retry.click()
     assert form.wait(30)
-    assert "1 prediction lost on the way before" in status(form)
+    assert "Resending 1 prediction whose answer was lost earlier" in status(form)
     assert form.frame["status"].tolist() == ["succeeded"]
 
 

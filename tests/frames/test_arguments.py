@@ -100,8 +100,8 @@ def test_a_model_that_there_is_not_hides_no_other_mistake(frame):
 def test_a_budget_that_is_misspelt_does_not_go_to_a_new_model_as_a_field(frame):
     with pytest.warns(UserWarning, match="does not know the model"), pytest.raises(InputError) as r:
         frame.pruna.generate("prompt", model="sketch-77", max_cost=1, timeuot=3)
-    assert "max_cost is no option. Did you mean max_cost_usd?" in str(r.value)
-    assert "timeuot is no option. Did you mean timeout?" in str(r.value)
+    assert "max_cost is not an option. Did you mean max_cost_usd?" in str(r.value)
+    assert "timeuot is not an option. Did you mean timeout?" in str(r.value)
 
 
 @pytest.mark.usefixtures("nothing_is_sent")

@@ -164,7 +164,7 @@ def test_a_wait_of_hours_is_told_and_not_sat_through(headers, words, where):
     run, outcomes, _ = worked(lambda text: refused if where in text else None, prompts(6))
     assert isinstance(run.error, errors.RateLimitError)
     assert words in str(run.error)
-    assert "Run again then" in str(run.error)
+    assert "Run again after that time" in str(run.error)
     assert {outcome.status for outcome in outcomes} == {"pending"}
     assert all(words in outcome.error for outcome in outcomes if "not sent" not in outcome.error)
     assert time.monotonic() - began < 30
