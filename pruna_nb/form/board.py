@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PAGE = 48  # tiles that are shown before a button asks for more: each is several widgets
 SIZES = {"small": 192, "medium": 320, "large": 640}  # pixels of the box that each picture fits into
 _NOT_DONE = frozenset({"failed", "canceled", "lost", "pending"})
+# a longer video is shown as a still: the whole file is sent to the browser within the widget
 _VIDEO_BYTES_AT_MOST = 12_000_000
 _RETRY = ("Retry", "refresh")
 # what was sent and not delivered is fetched: it is not paid again

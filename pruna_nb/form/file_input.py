@@ -204,14 +204,14 @@ class MediaInput(Control):
         """Return one file with a button that removes it."""
         thumb = None if is_address(name) else self._thumbs.make([name], _THUMB)[0]
         called = name if is_address(name) else _CALLED.get(name, Path(name).name)
-        said = escaped(called, 28)
+        text = escaped(called, 28)
         full = html.escape(name[:300], quote=True)
         picture = ""
         if thumb is not None and thumb.webp:
             data = base64.b64encode(thumb.webp).decode()
-            picture = f"<img src='data:image/webp;base64,{data}' alt='{said}' style='height:40px'>"
+            picture = f"<img src='data:image/webp;base64,{data}' alt='{text}' style='height:40px'>"
         elif thumb is not None and not Path(name).expanduser().is_file():
-            said += " (no such file)"
+            text += " (no such file)"
         shown = f"<span title='{full}' style='display:flex;align-items:center;gap:6px'>{picture}"
         button = w.Button(
             icon="times", tooltip=f"Remove {called[:60]}", layout=w.Layout(width="32px")
@@ -223,7 +223,7 @@ class MediaInput(Control):
             self._changed()
 
         button.on_click(remove)
-        chip = w.HBox([w.HTML(f"{shown}<span>{said}</span></span>"), button])
+        chip = w.HBox([w.HTML(f"{shown}<span>{text}</span></span>"), button])
         chip.layout.align_items = "center"
         chip.layout.margin = "0 14px 0 0"
         return chip

@@ -67,7 +67,7 @@ class Form:
 
     def __init__(self, controls: Controls, tables: SweepTables) -> None:
         self._controls, self._tables = controls, tables
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # methods that hold it call each other
         self._runners: list[Runner] = []  # those that are not over
         self._threads: list[Runner] = []  # those whose threads may still work
         self._grid: _Grid | None = None

@@ -147,7 +147,7 @@ def quote_line(estimate: Estimate, *, output: str, took: float | None = None) ->
     Examples
     --------
     >>> from pruna_nb.frames.generate import Estimate
-    >>> quote_line(Estimate(12, 4, 8, 0, 0.04, 0.0), output="image")
+    >>> quote_line(Estimate(12, 4, 8, 0, 0, 0, 0.04, 0.0), output="image")
     '12 pictures: 4 cached, 8 new · 0.04 USD · no wait at the limit'
     """
     rows, hits, new, resumed = estimate.rows, estimate.hits, estimate.new, estimate.resumed

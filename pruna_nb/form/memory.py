@@ -7,6 +7,7 @@ from typing import Any
 
 _KEPT: dict[object, tuple[dict[str, Any], dict[str, Any]]] = {}
 _CALLS: dict[object, tuple[object, int]] = {}
+# a form that nobody uses any more must not live on because its cell is remembered
 _FORMS: weakref.WeakValueDictionary[object, Any] = weakref.WeakValueDictionary()
 _NOTHING = object()
 # begins a place that no other form can have: where a front end names no cell, two may be alike

@@ -60,7 +60,7 @@ class Quote:
                 self._timer.cancel()
             if REST_SECONDS:
                 self._timer = threading.Timer(REST_SECONDS, self._work, [turn])
-                self._timer.daemon = True
+                self._timer.daemon = True  # a timer must not keep a process from ending
                 self._timer.start()
         if not REST_SECONDS:
             self._work(turn)

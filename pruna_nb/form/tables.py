@@ -58,6 +58,7 @@ class SweepTables:
         unchecked: bool = False,
     ) -> None:
         self._frame = None if frame is None else generate.snapshot(frame)
+        # only to find its name: a form must not keep a large frame alive
         self._original = None if frame is None else weakref.ref(frame)
         self._base = base
         self._options = replace(options or RunOptions(), progress=False)

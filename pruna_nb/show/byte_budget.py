@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+# the HTML of each unit, which is shown or left out as one: a picture, a row of a grid or a table
 Pieces = list[list[str]]
-"""HTML that is shown or left out as one, by unit: a picture, a row of a grid, a row of a table."""
 
 _SIZES = (768, 640, 512, 448, 384, 320, 288, 256, 224, 192, 160, 128, 112, 96, 64)
 _SAMPLE = 24

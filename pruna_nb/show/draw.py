@@ -216,13 +216,13 @@ class Pen:
             self._block(said_all, style.small, style.faint, style.size, lines=_NOTE_LINES),
             self._block(odd, style.small, AMBER, style.size, lines=2),
         ]
-        said = [part for part in parts if part.height > 1]
+        words = [part for part in parts if part.height > 1]
         space = round(style.type * 0.6)
-        height = top.height + sum(part.height for part in said) + (space if said else 0)
+        height = top.height + sum(part.height for part in words) + (space if words else 0)
         tile = self._blank(height, style.size)
         tile.paste(top, (0, 0))
         down = top.height + space
-        for part in said:
+        for part in words:
             tile.paste(part, (0, down))
             down += part.height
         return tile

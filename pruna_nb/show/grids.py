@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from pruna_nb.show.cells import Cell, Status
 
-_NOTES_BYTES = 900
+_NOTES_BYTES = 900  # kept free for the lines below the grid, which are written last
 _ORDER: tuple[Status, ...] = ("succeeded", "failed", "lost", "canceled", "skipped", "pending")
 
 SIZE_AT_LEAST, SIZE_AT_MOST = 16, 4096  # pixels of the box that each picture fits into

@@ -107,11 +107,11 @@ def box(cell: Cell, thumb: Thumb | None, size: int, *, fluid: bool = False) -> s
     if fluid:
         share = min(100, 100 * width / size)
         wide = f"width:{share:.4g}%;max-width:{width}px;min-width:min(100%,110px)"
-    said = f"<br><span style='{FAINT}'>{isolated(more, ERROR_LIMIT)}</span>" if more else ""
+    detail = f"<br><span style='{FAINT}'>{isolated(more, ERROR_LIMIT)}</span>" if more else ""
     return (
         f"<div style='{_BOX}{SMALL}{wide};"
         f"border-left:3px solid {rgba(TINTS[cell.status], 0.9)}'><span style='{spacer}'></span>"
-        f"<strong>{escaped(head, 40)}</strong>{said}</div>"
+        f"<strong>{escaped(head, 40)}</strong>{detail}</div>"
     )
 
 
@@ -139,6 +139,7 @@ def image(
 
 def webp_size(content: bytes) -> tuple[int, int]:
     """Read width and height of a lossy WebP file, which all thumbnails are."""
+    # VP8X, with transparency, has the sides less one in 24 bits each; the plain form has 14 bits
     if content[12:16] == b"VP8X":
         return (
             int.from_bytes(content[24:27], "little") + 1,

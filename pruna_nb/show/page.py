@@ -202,6 +202,7 @@ def _shape(entry: _Entry, size: int) -> tuple[int, int]:
 
 
 def _allowed(content: str) -> str:
+    # the policy names the hash of the exact text: this script or style runs, and no other
     digest = hashlib.sha256(content.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
@@ -250,10 +251,10 @@ def _asked(cell: Cell) -> Mapping[str, object]:
 def _beyond(cell: Cell, notes: Sequence[str]) -> list[str]:
     """Leave out what the zoom says anyhow, since it shows the whole request."""
     asked = _asked(cell)
-    told = {plain_axis(str(value)) for value in asked.values()}
+    shown = {plain_axis(str(value)) for value in asked.values()}
     if asked:
-        told.add(cell.note)
-    return [note for note in notes if note not in told]
+        shown.add(cell.note)
+    return [note for note in notes if note not in shown]
 
 
 def _media(entry: _Entry, notes: str, odd: str, size: int) -> str:
@@ -276,11 +277,11 @@ def _media(entry: _Entry, notes: str, odd: str, size: int) -> str:
     # a data URI cannot be opened as a page, so without the script its link leads nowhere
     link = f'href="{address}"' if entry.file else f'href="#" data-full="{address}"'
     # an alt text repeats the fields, which stand below as the request
-    said = escaped(cell.caption or _asked(cell).get("prompt") or cell.alt, ALT_LIMIT)
+    text = escaped(cell.caption or _asked(cell).get("prompt") or cell.alt, ALT_LIMIT)
     width, height = _shape(entry, size)
     return (
         f'<a class="zoom s{width}-{height}" {link} data-at="{entry.at}" data-kind="{kind}" '
-        f'data-text="{said}" data-notes="{escaped(notes, 200)}" '
+        f'data-text="{text}" data-notes="{escaped(notes, 200)}" '
         f'data-odd="{escaped(odd, 100)}">{inner}</a>'
     )
 
@@ -288,8 +289,8 @@ def _media(entry: _Entry, notes: str, odd: str, size: int) -> str:
 def _box(entry: _Entry, size: int) -> str:
     width, height = _shape(entry, size)
     head, more = reason(entry.cell, entry.thumb)
-    said = f"<span>{isolated(more, ERROR_LIMIT)}</span>" if more else ""
+    detail = f"<span>{isolated(more, ERROR_LIMIT)}</span>" if more else ""
     return (
         f'<div class="box {entry.cell.status} s{width}-{height}">'
-        f"<strong>{escaped(head, 40)}</strong>{said}</div>"
+        f"<strong>{escaped(head, 40)}</strong>{detail}</div>"
     )

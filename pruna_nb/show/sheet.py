@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pruna_nb.show.layout import Layout
 
 _PIXELS_AT_MOST = 89_000_000  # from there Pillow warns of a decompression bomb
+# pixels of a side: libjpeg and libwebp encode no more
 _LONGEST = {".png": 2**24, ".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
 _DESCRIPTION = 0x010E
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _TEXT_LIMIT = 200
 _SHORT = 30
-_NOTES_BYTES = 700
+_NOTES_BYTES = 700  # kept free for the line below the table, which is written last
 _SMALLEST = 64
 _LINE = f"border-bottom:1px solid {rgba(GREY, 0.3)}"
 _BARE = f"padding:8px 16px 8px 0;vertical-align:top;{BREAK}{_LINE};"
@@ -154,16 +154,18 @@ def _picture(cell: Cell, thumb: Thumb | None, size: int) -> str:
     # narrower than the column would make it: a table with much text squeezes its pictures
     width, _ = webp_size(thumb.webp)
     odd = mismatch(thumb.size[0], thumb.size[1], cell.ratio_asked)
-    said = f"<span style='{SMALL}{FAINT}'>⚠ {escaped(odd, 100)}</span>" if odd else ""
-    return f"<div style='min-width:{width}px'>{image(cell, thumb, size, squeezed=True)}{said}</div>"
+    warning = f"<span style='{SMALL}{FAINT}'>⚠ {escaped(odd, 100)}</span>" if odd else ""
+    return (
+        f"<div style='min-width:{width}px'>{image(cell, thumb, size, squeezed=True)}{warning}</div>"
+    )
 
 
 def _text(value: object) -> str:
     if missing(value):
         return f"<td style='{_CELL}'></td>"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        said = f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
-        return f"<td style='{_CELL}text-align:right;white-space:nowrap'>{said}</td>"
+        text = f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+        return f"<td style='{_CELL}text-align:right;white-space:nowrap'>{text}</td>"
     style = f"{_CELL}{_room(value)}text-align:left"
     return f"<td style='{style}'>{isolated(value, _TEXT_LIMIT)}</td>"
 
