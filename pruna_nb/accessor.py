@@ -212,11 +212,11 @@ class PrunaFrame:
         background: bool = False,
         **fields: Any,
     ) -> Estimate:
-        """Say what `generate` would run and cost with the same arguments; sends nothing.
+        """Return what `generate` would run and cost with the same arguments; send nothing.
 
-        All arguments of `generate` are taken and checked as there; those that change nothing of
-        the price, such as `timeout`, change nothing here. That it costs more than `max_cost_usd`
-        is no error: the price is what was asked for.
+        All arguments of `generate` are accepted and checked as there; those that do not affect the
+        price, such as `timeout`, have no effect. A cost above `max_cost_usd` is not
+        an error here: the price is the answer.
 
         Returns
         -------
@@ -313,32 +313,32 @@ class PrunaFrame:
         background: bool = False,
         **fields: Any,
     ) -> pd.DataFrame | BackgroundRun:
-        """Edit pictures as a prompt says.
+        """Edit images as a prompt describes.
 
         Parameters
         ----------
         prompt_col : str, optional
             The column of prompts; or ``prompt=``, a template over the row's columns.
         images_col : str or list of str, optional
-            The column of pictures, by default "output", that of the step before: paths, bytes,
+            The column of images, by default "output", that of the step before: paths, bytes,
             PIL images, numpy arrays, data URIs, http(s) addresses, or lists of them. Several
-            columns give each row's pictures in their order.
+            columns form each row's list of images, in their order.
         model : str
-            p-image-edit (1 to 5 pictures; default), p-image-edit-lora, qwen-image-edit-plus,
-            or any other model that takes a prompt and pictures.
+            p-image-edit (1 to 5 images; default), p-image-edit-lora, qwen-image-edit-plus,
+            or any other model that takes a prompt and images.
         prompt, samples, unchecked, prefix
             As for `generate`.
         cache, on_lost, max_cost_usd, progress, timeout, background
             As for `generate`.
         **fields
-            Any field of the model, as for `generate`; such as ``reference_image=2``, the picture
-            whose look and size lead, ``aspect_ratio="1:1"``, ``seed_col="seed"``.
+            Any field of the model, as for `generate`; such as ``reference_image=2``, the image
+            that sets look and size, ``aspect_ratio="1:1"``, ``seed_col="seed"``.
 
         Returns
         -------
         DataFrame
-            As `generate` gives it. What went in stays, as ``step1_output``, ``step2_output``
-            and so on. A row without a picture is skipped, and says which step failed.
+            As `generate` returns it. The inputs stay, as ``step1_output``, ``step2_output`` and so
+            on. A row without an image is skipped, and its error names the step that failed.
 
         Examples
         --------
@@ -430,12 +430,12 @@ class PrunaFrame:
         background: bool = False,
         **fields: Any,
     ) -> pd.DataFrame | BackgroundRun:
-        """Make pictures larger.
+        """Upscale images.
 
         Parameters
         ----------
         image_col : str, optional
-            The column of pictures, by default "output", that of the step before.
+            The column of images, by default "output", that of the step before.
         target : int
             How large: 1 to 8 megapixels. Or ``target_col=``, a column.
         model : str
@@ -451,7 +451,7 @@ class PrunaFrame:
         Returns
         -------
         DataFrame
-            As `generate` gives it; what went in stays, as ``step1_output`` and so on.
+            As `generate` returns it; the inputs stay, as ``step1_output`` and so on.
 
         Examples
         --------
@@ -546,16 +546,16 @@ class PrunaFrame:
         background: bool = False,
         **fields: Any,
     ) -> pd.DataFrame | BackgroundRun:
-        """Make a video that begins with a picture.
+        """Generate a video that begins with an image.
 
         Parameters
         ----------
         image_col : str, optional
-            The column of pictures, by default "output", that of the step before.
+            The column of images, by default "output", that of the step before.
         prompt_col : str, optional
-            The column of prompts that say what moves; or ``prompt=``, a template.
+            The column of prompts that describe what moves; or ``prompt=``, a template.
         model : str
-            p-video (default), or any other that makes a video of a picture, such as wan-i2v.
+            p-video (default), or any other that makes a video from an image, such as wan-i2v.
         prompt, samples, unchecked, prefix
             As for `generate`.
         cache, on_lost, max_cost_usd, progress, timeout, background
@@ -563,13 +563,13 @@ class PrunaFrame:
         **fields
             Any field of the model, as for `generate`; such as ``duration=5`` (seconds),
             ``resolution="1080p"``, ``draft=True`` for a cheap first pass, which `finalize` then
-            makes in full.
+            makes in full quality.
 
         Returns
         -------
         DataFrame
-            As `generate` gives it; what went in stays, as ``step1_output`` and so on. A row
-            without a picture is skipped.
+            As `generate` returns it; the inputs stay, as ``step1_output`` and so on. A row
+            without an image is skipped.
 
         Examples
         --------
@@ -649,7 +649,7 @@ class PrunaFrame:
         background: bool = False,
         **changes: Any,
     ) -> pd.DataFrame | BackgroundRun:
-        """Make the final videos of drafts: the same requests, the same seeds, in full quality.
+        """Generate the final videos of drafts: the same requests and seeds, in full quality.
 
         Parameters
         ----------
@@ -659,12 +659,12 @@ class PrunaFrame:
             left out and not paid for. ``drafts[mask].pruna.finalize()`` does the same as
             ``drafts.pruna.finalize(mask)``.
         prefix : str
-            That of the drafts' columns.
+            The prefix of the drafts' columns.
         cache, on_lost, max_cost_usd, progress, timeout, background
             As for `generate`.
         **changes
             Changes to the drafts' request, such as ``resolution="1080p"``. If the frame does not
-            say how its drafts were made, as after reading it from CSV, all arguments that made
+            record how its drafts were made, as after reading it from CSV, all arguments that made
             them are needed, ``prompt_col=`` and ``model=`` too.
 
         Returns
@@ -703,11 +703,11 @@ class PrunaFrame:
         return _run(drafts, call, options, problems, keep=[begin + "output"])
 
     def failed(self, *, prefix: str = "") -> pd.DataFrame:
-        """Return the rows that were asked for and have no output, with their errors.
+        """Return the rows that were requested and have no output, with their errors.
 
         These are the rows whose status is "failed", "canceled", "lost" or "pending"; in a chain,
         also those that were skipped since an earlier step failed. A row that succeeded, and whose
-        output you took out of the table, is none of them.
+        output you removed from the table, is not one of them.
         """
         from pruna_nb.frames.retry import failed
 
@@ -732,32 +732,32 @@ class PrunaFrame:
         prefix: str = "",
         **fields: Any,
     ) -> pd.DataFrame:
-        """Run the rows again that failed, were lost or are pending; the others stay.
+        """Run the rows again that failed, were lost or are pending; the others stay as they are.
 
-        Without arguments, a row is asked for again as it was, by the record of its prediction's
-        id: whatever its cells say by now, and whatever was done to the frame since (a merge, a
-        concat of several models, CSV). A row that got no id, or whose files are not in the cache,
-        is asked for by the call that the frame's attrs tell, with its cells as they are.
-        In a chain, a row goes on from the step that failed, with all steps after it.
+        Without arguments, a row's original request is sent again, from the record of its
+        prediction's id: whatever its cells hold now, and whatever was done to the frame since (a
+        merge, a concat of several models, CSV). A row without an id, or whose files are not in the
+        cache, is requested by the call in the frame's attrs, with its current cells.
+        In a chain, a row continues from the step that failed, with all steps after it.
 
         Parameters
         ----------
         prompt_col : str, optional
-            As given to `generate`: asks for what the cells say now. Needed where neither the
-            record nor the frame tells what was asked for; then all arguments of `generate` are.
+            As passed to `generate`: requests what the cells hold now. Needed if neither the record
+            nor the frame has the request; then all arguments of `generate` are.
         model, prompt, samples, unchecked
-            As given to `generate`, where they are needed.
+            As passed to `generate`, where they are needed.
         cache, on_lost, max_cost_usd, progress, timeout
             As for `generate`.
         prefix : str
-            That of the results' columns.
+            The prefix of the result columns.
         **fields
-            As given to `generate`, where they are needed.
+            As passed to `generate`, where they are needed.
 
         Returns
         -------
         DataFrame
-            A new frame, the same rows, with what they have now.
+            A new frame of the same rows, with their new results.
         """
         from pruna_nb.frames.retry import retry
 
@@ -796,33 +796,33 @@ class PrunaFrame:
         caption_col: str | None = None,
         start_col: str | list[str] | None = None,
     ) -> Path:
-        """Write pictures and captions into a zip archive for the trainers.
+        """Write images and captions into a zip archive for the trainers.
 
         Parameters
         ----------
         path : path
-            The archive, which is replaced if it is there.
+            The archive; an existing file is replaced.
         image_col : str
-            The column of pictures, by default "output": paths, bytes, PIL images, numpy arrays
-            or data URIs. Rows without one are left out.
+            The column of images, by default "output": paths, bytes, PIL images, numpy arrays
+            or data URIs. Rows without one are skipped.
         caption_col : str, optional
             The column of captions. Without them the trainer needs ``default_caption=``.
         start_col : str or list of str, optional
-            For p-image-edit-trainer: the column (or columns) of pictures before the edit;
+            For p-image-edit-trainer: the column (or columns) of images before the edit;
             `image_col` holds those after it.
 
         Returns
         -------
         Path
             The archive: ``0001.jpg`` and ``0001.txt``, or ``0001_start.jpg``, ``0001_end.jpg``
-            and ``0001.txt``. Equal pictures and captions give equal bytes.
+            and ``0001.txt``. Equal images and captions give equal bytes.
 
         Raises
         ------
         InputError
-            If a row's picture cannot be read; all of them, by label.
+            If a row's image cannot be read; all of them, by label.
         TooLargeError
-            If it would be larger than the 100 MB that the service takes.
+            If it would be larger than the 100 MB that the service accepts.
 
         Examples
         --------
@@ -856,22 +856,22 @@ class PrunaFrame:
         prompt_col : str, optional
             The column of prompts. Without it, prompts are written in the form, for each row.
         model : str
-            The model that the form begins with.
+            The model that the form starts with.
         prompt : str, optional
             In place of `prompt_col`: a template over the row's columns.
         max_cost_usd : float, optional
-            A click that would cost more is refused.
+            Refuse a click that would cost more.
         unchecked : bool
-            Take a model that the catalogue does not know.
+            Accept a model that the catalogue does not know.
         **fields
-            Any field of the model as the form is to begin with, or as a column
+            A starting value of any field of the model, or a column
             (``images_col="photo"``); see `pruna_nb.explore`.
 
         Returns
         -------
         Form
-            Its ``frame`` has the rows chosen, with their labels; ``selected`` those whose
-            pictures are selected, so that ``df.loc[form.selected.index]`` gives the rows.
+            Its ``frame`` has the chosen rows, with their labels; ``selected`` those whose
+            images are selected, so that ``df.loc[form.selected.index]`` gives the rows.
         """
         from pruna_nb.form.explore import explore_frame
 
@@ -903,16 +903,16 @@ class PrunaFrame:
         Parameters
         ----------
         columns : int, optional
-            Pictures side by side; by default as many as there is room for.
+            Images side by side; by default as many as fit.
         caption_col : str, optional
             The column of captions; by default prompt, aspect ratio and seed.
         rows, cols : str, optional
             The grid's axes: a column, an index level (such as "sample"), or a field of the
             requests (such as "aspect_ratio").
         size : int
-            Side of the box that each picture fits into, in pixels.
+            Side of the box that each image fits into, in pixels.
         max_bytes : int, optional
-            What the grid may take in the notebook's file; pictures get smaller to fit, and a
+            Size limit of the grid in the notebook's file; images are made smaller to fit, and a
             line says so. None: no limit.
         output_col : str
             The column of outputs, for results with a prefix.
@@ -1026,11 +1026,11 @@ class PrunaFrame:
         columns : sequence of str, optional
             Which columns; by default all.
         size : int
-            Side of the box that each picture fits into, in pixels.
+            Side of the box that each image fits into, in pixels.
         max_bytes : int, optional
-            What the table may take in the notebook's file. None: no limit.
+            Size limit of the table in the notebook's file. None: no limit.
         output_col : str
-            The columns whose names end with this are shown as pictures.
+            The columns whose names end with this are shown as images.
         """
         from pruna_nb.frames.grids import frame_table
 

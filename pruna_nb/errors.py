@@ -93,6 +93,16 @@ class PrunaError(Exception):
         return _remade, (type(self), args), state
 
 
+def attach_frame(error: BaseException, frame: Any) -> None:
+    """Let what ended a run carry the frame of what is done, a `KeyboardInterrupt` too."""
+    vars(error)["frame"] = frame
+
+
+def attached_frame(error: BaseException) -> Any:
+    """Return the frame that an error carries; None if it carries none."""
+    return vars(error).get("frame")
+
+
 def _can_be_pickled(value: object) -> bool:
     try:
         pickle.dumps(value)

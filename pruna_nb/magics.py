@@ -27,7 +27,7 @@ from pruna_nb.arguments import Problems, listed
 from pruna_nb.batch.options import read_options
 from pruna_nb.catalog import read_model
 from pruna_nb.console import say
-from pruna_nb.errors import InputError, UnknownModelError
+from pruna_nb.errors import InputError, UnknownModelError, attached_frame
 from pruna_nb.form.sweep import Sweep, parse_prompts
 from pruna_nb.show.grids import SIZE_AT_LEAST, SIZE_AT_MOST
 from pruna_nb.templates import BRACES, is_empty, parse
@@ -300,7 +300,7 @@ class PrunaMagics(Magics):
         try:
             frame = verbs.generate(tables.table(sweep), tables.call(sweep), options)
         except BaseException as error:
-            part = getattr(error, "frame", None)
+            part = attached_frame(error)
             if part is not None:
                 shell.user_ns[out] = part
             raise

@@ -18,7 +18,7 @@ from pruna_nb.catalog import read_model
 from pruna_nb.commands.columns import FittedTable, fit_columns
 from pruna_nb.commands.out_folder import OutFolder, is_escaped
 from pruna_nb.console import say
-from pruna_nb.errors import InputError, PrunaError
+from pruna_nb.errors import InputError, PrunaError, attached_frame
 from pruna_nb.frames.call import read_call
 from pruna_nb.frames.requests import make_requests
 from pruna_nb.settings import current
@@ -179,7 +179,7 @@ def generate_table(command: Command, *, escape_formulas: bool = True) -> int:
         with rescue.also_in(command.folder.folder.absolute()):
             made = frame.pruna.generate(**call, **command.options)
     except (PrunaError, KeyboardInterrupt) as error:
-        part = getattr(error, "frame", None)
+        part = attached_frame(error)
         if part is not None:
             try:
                 results.hand_over(part)

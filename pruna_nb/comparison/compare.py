@@ -14,6 +14,7 @@ from pruna_nb.comparison.comparison import Comparison
 from pruna_nb.comparison.pairs import NOT_COMPARED, make_rows, not_compared
 from pruna_nb.comparison.scores import mean_scores, read_score, score_rows
 from pruna_nb.comparison.variants import read_variants
+from pruna_nb.errors import attach_frame, attached_frame
 from pruna_nb.frames.call import is_several, read_call, several
 from pruna_nb.frames.generate import estimate, generate
 from pruna_nb.frames.requests import make_requests
@@ -133,10 +134,10 @@ def compare(
     except BaseException as error:
         # An interrupt is not a PrunaError, yet what was paid for must not be lost with it. The
         # run that ended by it has left its own part as a frame.
-        if (part := getattr(error, "frame", None)) is not None:
+        if (part := attached_frame(error)) is not None:
             _fill_in(outcomes, part)
         done = Comparison(read, rows, outcomes, model=default)
-        error.frame = done.frame  # type: ignore[attr-defined]
+        attach_frame(error, done.frame)
         raise
     means = mean_scores([row.variant for row in rows], scores)
     scored = [{**each, **more} for each, more in zip(outcomes, scores, strict=True)]

@@ -40,7 +40,7 @@ def code_of(sweep: Sweep, call: Call, *, frame: pd.DataFrame | None, name: str) 
     """
     secrets = sweep.model.secret_names & call.constants.keys()
     arguments = [literal(call.columns["prompt"])] if "prompt" in call.columns else []
-    arguments.append(f"model={literal(call.model)}")
+    arguments.append(f"model={literal(call.model.name)}")
     if call.template is not None:
         arguments.append(f"prompt={literal(call.template)}")
     for field, label in call.columns.items():
@@ -49,7 +49,7 @@ def code_of(sweep: Sweep, call: Call, *, frame: pd.DataFrame | None, name: str) 
     for field, value in call.constants.items():
         text = f'getpass("{field}: ")' if field in secrets else literal(value)
         arguments.append(f"{field}={text}")
-    if call.unchecked:
+    if call.model.unchecked:
         arguments.append("unchecked=True")
     points = sweep.points()
     rows = "rows"

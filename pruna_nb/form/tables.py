@@ -119,13 +119,12 @@ class SweepTables:
         varying = (
             dict.fromkeys(sweep.points()[0].fields) if len(sweep) else dict.fromkeys(sweep.axes)
         )
-        base = self._base or Call(sweep.model.name)
+        base = self._base or Call(sweep.model)
         return replace(
             base,
-            model=sweep.model.name,
+            model=replace(sweep.model, unchecked=self._unchecked or base.model.unchecked),
             constants=sweep.constants(),
             columns={**base.columns, **{name: self._label(name) for name in varying}},
-            unchecked=self._unchecked or base.unchecked,
         )
 
 

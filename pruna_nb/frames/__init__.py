@@ -1,3 +1,10 @@
-"""The doors for tables: ``df.pruna`` for pandas."""
+"""A verb of ``df.pruna``, from a frame's cells to the result columns; pandas lives here.
+
+Read in this order: ``call`` (what a verb requests) and ``columns`` (cells by name, templates);
+``requests`` (one request for each row: every mistake is found here, before anything is sent), with
+``media`` for files, ``chains`` for earlier steps and ``samples`` for seeds; ``generate`` (check,
+plan, run) and ``background``; ``results`` (outcomes as columns, the call in the frame's attrs).
+Then what uses them: ``records``, ``retry``, ``finals``, ``grids``, ``training``, ``tables``.
+"""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A run that goes on while the notebook is used: watched, stopped, and waited for."""
+"""A run in the background while the notebook stays usable: watched, stopped, and waited for."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class BackgroundRun:
-    """A run under way; ``df.pruna.generate(..., background=True)`` gives it.
+    """A run in progress, as ``df.pruna.generate(..., background=True)`` returns it.
 
-    Several may go on at once: they share the service's limits. It goes on if nobody keeps it,
-    and ends with the notebook's kernel; the next run of the same rows takes up what was sent.
+    Several can run at once and share the service's limits. A run continues even if no variable
+    holds it, and ends with the notebook's kernel; the next run of the same rows resumes it.
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class BackgroundRun:
 
     @property
     def done(self) -> bool:
-        """Whether the run is over."""
+        """Whether the run is finished."""
         return self._run.done
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The frame as it is now: rows that are not there yet are "pending"."""
+        """The frame so far: rows without an output yet are "pending"."""
         return partial_frame(self._grown, self._call, self._run, self._keep)
 
     @property
@@ -53,15 +53,15 @@ class BackgroundRun:
         return Panel(self._run)
 
     def cancel(self) -> None:
-        """Stop as soon as what is on the wire is answered; what was made is kept.
+        """Stop once the open requests are answered; finished outputs are kept.
 
-        Rows that were sent and not delivered are taken up by the next run of the same rows,
-        without being paid for again.
+        The next run of the same rows resumes those that were sent and not delivered, without
+        paying for them again.
         """
         self._run.cancel()
 
     def result(self, timeout: float | None = None) -> pd.DataFrame:
-        """Wait for the end and give the frame, as ``df.pruna.generate`` does.
+        """Wait for the end and return the frame, as ``df.pruna.generate`` does.
 
         Parameters
         ----------
@@ -75,11 +75,11 @@ class BackgroundRun:
         Raises
         ------
         TimeoutError
-            If it is not over by then; it goes on.
+            If the run is not finished by then; it continues.
         PrunaError
-            What stopped the run; its ``frame`` holds what is done.
+            What stopped the run; its ``frame`` holds the finished rows.
         KeyboardInterrupt
-            If the cell was interrupted: the waiting ends, the run goes on.
+            If the cell was interrupted: the waiting ends, the run continues.
         """
         seconds = arguments.seconds("timeout", timeout, zero=True)
         end = None if seconds is None else time.monotonic() + seconds
@@ -88,12 +88,12 @@ class BackgroundRun:
                 if interrupt.pressed:
                     break
                 if end is not None and time.monotonic() > end:
-                    msg = f"The run is not over after {seconds:g} s; it goes on. {self!r}"
+                    msg = f"The run is not finished after {seconds:g} s; it continues. {self!r}"
                     raise TimeoutError(msg)
         return finish(self._grown, self._call, self._run, keep=self._keep)
 
     def __repr__(self) -> str:
-        from pruna_nb.widgets.panel import line_of
+        from pruna_nb.widgets.panel import line_of  # loads ipywidgets, which scripts can do without
 
         return f"<BackgroundRun {line_of(self._run)}>"
 
@@ -109,7 +109,7 @@ def generate_in_background(
     *,
     keep: Collection[str] = (),
 ) -> BackgroundRun:
-    """Check everything, start the run and give it at once.
+    """Check everything, start the run and return it at once.
 
     Raises
     ------
@@ -118,6 +118,7 @@ def generate_in_background(
     """
     grown, run = prepare_run(frame, call, options, problems, keep=keep)
     progress.announce(run, shown=options.progress)
+    # An interrupt while the run's threads start has to stop those that run already.
     with progress.stopping(run) as interrupt:
         run.start()
         if interrupt.pressed:

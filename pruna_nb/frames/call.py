@@ -1,4 +1,4 @@
-"""What a call on a frame asks for, read once: constants, columns, template, samples."""
+"""What a verb requests of a frame, read once: constants, columns, template, samples."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pruna_nb.catalog import Model
 
 ATTRS = "pruna_nb"
-"""Where a frame's attrs say how each of its columns of outputs was made: a call for each."""
+"""The key of a frame's attrs with the call that made each of its output columns."""
 _SUFFIX = "_col"
 _SHOWN_AT_MOST = 60
 _SAMPLES_AT_MOST = 100_000
@@ -40,48 +40,51 @@ class Call:
 
     Parameters
     ----------
-    model : str
-        The model's name.
+    model : Model
+        Found once, with whether its inputs are checked.
     constants : dict
         Fields with one value for all rows.
     columns : dict
         Fields whose values are a column's, by field; a list of columns for a field that
         takes a list of files.
     template : str or None
-        What prompts are made of, in place of a column.
+        A template of prompts, in place of a column.
     samples : int
         Outputs for each row.
-    unchecked : bool
-        Whether fields that the catalogue does not know are sent.
     prefix : str
-        What the result's columns begin with.
+        The prefix of the result columns' names.
     needs : tuple of str
         Fields without which a row is skipped, beside those that the model requires.
     recorded : frozenset of str
-        Fields that were read from a table's own record, not given by who calls: files that they
+        Fields that were read from a table's own record, not from arguments: the files that they
         name are uploaded only if this session named them too.
     """
 
-    model: str
+    model: Model
     constants: dict[str, Any] = field(default_factory=dict, repr=False)
     columns: dict[str, Any] = field(default_factory=dict)
     template: str | None = None
     samples: int = 1
-    unchecked: bool = False
     prefix: str = ""
     needs: tuple[str, ...] = ()
     recorded: frozenset[str] = frozenset()
 
-    def known_model(self) -> Model:
-        """Give the catalogue's model, or raise `UnknownModelError`."""
-        return find_model(self.model, unchecked=self.unchecked)
+    def resolved(self) -> Call:
+        """Return a call of a table's record for a run: its model is found as one just asked for.
+
+        Raises
+        ------
+        UnknownModelError
+            If the catalogue of this session does not know it, and it looks misspelt.
+        """
+        return replace(self, model=find_model(self.model.name, unchecked=self.model.unchecked))
 
     def labels(self) -> list[Any]:
-        """Give the columns that fields are read from, each of a list of columns too."""
+        """Return the labels of all columns that fields are read from."""
         return [label for given in self.columns.values() for label in _listed(given)]
 
     def drafts(self) -> bool:
-        """Tell whether it makes drafts, whose final pass needs their seeds."""
+        """Whether it makes drafts, whose final pass needs their seeds."""
         return self.constants.get("draft") is True or "draft" in self.columns
 
     def chooses_seeds(self) -> bool:
@@ -92,7 +95,7 @@ class Call:
         return self.samples > 1 or (self.drafts() and "seed" not in self.constants)
 
     def settled(self) -> Call:
-        """Give the call as it is on the frame that `with_samples` made: seeds are in a column."""
+        """Return the call for the frame that `with_samples` made: seeds are in a column."""
         if not self._needs_seeds():
             return self
         constants = {name: value for name, value in self.constants.items() if name != "seed"}
@@ -101,13 +104,13 @@ class Call:
         )
 
     def as_attrs(self) -> dict[str, Any] | None:
-        """Give the call as JSON, for a frame's attrs; None if a constant is no JSON or secret."""
-        model = lookup_model(self.model)  # a later release's, perhaps
-        if not model.secret_names.isdisjoint(self.constants):
+        """Return the call as JSON for a frame's attrs; None if a constant is secret or not JSON."""
+        if not self.model.secret_names.isdisjoint(self.constants):
             return None
         if redact_values(self.constants) != self.constants:
             return None
-        values = {name: getattr(self, name) for name in _TYPES}
+        named = {"model": self.model.name, "unchecked": self.model.unchecked}
+        values = {name: getattr(self, name) for name in _TYPES if name not in named} | named
         # A label that is a tuple would come back from JSON as a list of labels.
         values["columns"] = _labels_by_field(self.columns, _packed)
         try:
@@ -120,7 +123,7 @@ class Call:
     def from_attrs(cls, spec: object) -> Call | None:
         """Return the call that `as_attrs` wrote; None if it is damaged.
 
-        Attrs survive Parquet, so they may be anybody's. What a later release added is left out.
+        Attrs survive Parquet, so a stranger may have written them. Keys of later releases are left.
         """
         if not isinstance(spec, dict) or "model" not in spec:
             return None
@@ -135,18 +138,19 @@ class Call:
         if not all(isinstance(name, str) for name in needs) or known.get("samples", 1) < 1:
             return None
         try:
-            lookup_model(known["model"])
+            model = lookup_model(known["model"])  # a later release's, perhaps
         except UnknownModelError:
             return None
-        call = cls(**{**known, "needs": tuple(needs)})
+        model = replace(model, unchecked=known.pop("unchecked", False))
+        call = cls(**{**known, "model": model, "needs": tuple(needs)})
         return replace(call, recorded=frozenset((*call.constants, *call.columns)))
 
 
+# What the fields of a call are in a frame's attrs.
 _TYPES: dict[str, tuple[type, ...]] = {
     "model": (str,), "constants": (dict,), "columns": (dict,), "template": (str, type(None)),
     "samples": (int,), "unchecked": (bool,), "prefix": (str,), "needs": (list, tuple),
 }  # fmt: skip
-"""What the fields of a call are in a frame's attrs."""
 
 
 def _listed(given: Any) -> list[Any]:
@@ -177,18 +181,18 @@ def _unpacked(label: Any) -> Any:
     return label
 
 
+# What a label of several levels is in a frame's attrs: an object with a list of them.
 _LEVELS = "levels"
-"""What a label of several levels is in a frame's attrs: an object with a list of them."""
 
 
 def read_prefix(prefix: object, problems: Problems) -> str:
-    """Return what the results' columns begin with; None is nothing."""
+    """Return the prefix of the result columns; None is no prefix."""
     return "" if prefix is None else problems.read(text, "prefix", prefix, instead="")
 
 
 def nothing(prefix: str = "") -> Call:
     """Return a call that stands for one that could not be read."""
-    return Call(NO_MODEL, unchecked=True, prefix=prefix)
+    return Call(find_model(NO_MODEL, unchecked=True), prefix=prefix)
 
 
 def read_call(
@@ -203,19 +207,22 @@ def read_call(
     needs: tuple[str, ...] = (),
     fields: Mapping[str, Any],
 ) -> Call:
-    """Read what a verb is asked for; what is wrong with it is noted, and left out of the call."""
+    """Read the arguments of a verb; mistakes are noted, and left out of the call."""
     anyhow = problems.read(switch, "unchecked", unchecked, instead=False)
     known = read_model(model, problems, unchecked=anyhow)
-    anyhow = anyhow or known.name == NO_MODEL  # nothing is known of its fields
     wrong: list[str] = []
-    constants, columns = _read_fields(known, fields, wrong, unchecked=anyhow)
+    constants, columns = _read_fields(known, fields, wrong)
     if prompt_col is not None:
         columns = {"prompt": _plain_labels(prompt_col), **columns}
     columns = _one_column_each(known, columns, wrong)
-    if not anyhow:
+    if not known.unchecked:
         constants = _one_value_each(known, constants, wrong)
-    if (prompt is not None or prompt_col is not None) and known.known and not anyhow:
-        wrong += _no_prompt(known)
+    is_prompted = prompt is not None or prompt_col is not None
+    if is_prompted and known.checked and "prompt" not in known.fields:
+        strings = [each.name for each in known.fields.values() if each.type == "string"]
+        texts = [name for name in strings if name.endswith(("prompt", "script", "caption"))]
+        instead = f" Its text fields are: {', '.join(texts)}." if texts else ""
+        wrong.append(f"{known.name} takes no prompt.{instead}")
     if prompt is not None and prompt_col is not None:
         wrong.append("prompt= and prompt_col= are both given; give one of them.")
     wrong += [
@@ -223,7 +230,14 @@ def read_call(
         for name in constants
         if name in columns
     ]
-    template = None if prompt is None else _template(prompt, wrong)
+    template = None
+    if isinstance(prompt, str):
+        template = str.__str__(prompt)  # of a member of an enum its value, which str() is not
+    elif prompt is not None:
+        wrong.append(
+            "prompt= takes one text, which may name columns in braces; "
+            f"{described(prompt)} was given. If prompts differ by row, use a column: prompt_col=."
+        )
     if wrong:
         problems.add(wrong_call(known, wrong))
     many = problems.read(whole, "samples", samples, most=_SAMPLES_AT_MOST, instead=1)
@@ -231,7 +245,7 @@ def read_call(
         msg = f"samples: {known.name} takes no seed, so its outputs would be equal."
         problems.add(InputError(msg))
     begin = read_prefix(prefix, problems)
-    return Call(known.name, constants, columns, template, many, anyhow, begin, needs)
+    return Call(known, constants, columns, template, many, begin, needs)
 
 
 def read_media_call(
@@ -252,6 +266,7 @@ def read_media_call(
         lead = _lead_field(known, verb)
     if media_col is not None:
         fields[f"{lead}_col"] = media_col
+    # images=None is not given; images="photo.png" replaces the step before.
     elif fields.get(lead) is None and "output" in frame.columns:
         fields.setdefault(f"{lead}_col", "output")
     return read_call(
@@ -280,7 +295,7 @@ def _lead_field(model: Model, verb: str) -> str:
 
 
 def wrong_call(model: Model, wrong: list[str]) -> InputError:
-    """Return the error that tells what a model does not take of a call."""
+    """Return the error for what a model does not accept of a call."""
     head = f"{model.name} does not take this call"
     if len(wrong) == 1:
         return InputError(f"{head}: {wrong[0]}", wrong)
@@ -288,18 +303,21 @@ def wrong_call(model: Model, wrong: list[str]) -> InputError:
 
 
 def _read_fields(
-    model: Model, fields: Mapping[str, Any], wrong: list[str], *, unchecked: bool
+    model: Model, fields: Mapping[str, Any], wrong: list[str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Tell constants from columns, by field; None is a field that was not given."""
+    """Return the constants and the columns, by field; a field that is None was not given."""
     constants: dict[str, Any] = {}
     columns: dict[str, Any] = {}
+    # From the signature: a new argument is suggested for a slip of it without a second list.
+    own = signature(read_call).parameters.keys() - {"problems", "needs", "fields"}
+    options = [*sorted(own), *OPTION_NAMES]
     for name, value in fields.items():
         base = name.removesuffix(_SUFFIX)
         is_column = name.endswith(_SUFFIX) and name not in model.fields
         if value is None:
             continue
-        strange = not unchecked and (base if is_column else name) not in model.fields
-        told = unknown_name(model, name, _names_of_options(), columns=True) if strange else None
+        strange = not model.unchecked and (base if is_column else name) not in model.fields
+        told = unknown_name(model, name, options, columns=True) if strange else None
         if told is not None:
             wrong.append(told)
         elif is_column:
@@ -309,14 +327,8 @@ def _read_fields(
     return constants, columns
 
 
-def _names_of_options() -> list[str]:
-    """Return what a verb takes beside a model's fields: a misspelt field may be one of them."""
-    keywords = signature(read_call).parameters.keys() - {"problems", "needs", "fields"}
-    return [*sorted(keywords), *OPTION_NAMES]
-
-
 def _plain_constant(model: Model, name: str, value: Any) -> Any:
-    """Give a value as it can stand in a frame's attrs, where that is possible."""
+    """Return a constant in plain types, which a frame's attrs can hold, where that is possible."""
     field = model.fields.get(name)
     if field is not None and isinstance(value, os.PathLike):
         return os.fspath(value)
@@ -338,27 +350,8 @@ def several(value: Any) -> list[Any]:
     return [plain(item) for item in (value.tolist() if hasattr(value, "tolist") else value)]
 
 
-def _template(prompt: object, wrong: list[str]) -> str | None:
-    if isinstance(prompt, str):
-        return str.__str__(prompt)
-    wrong.append(
-        "prompt= takes one text, which may name columns in braces; "
-        f"{described(prompt)} was given. Prompts that differ by row stand in a column: prompt_col=."
-    )
-    return None
-
-
-def _no_prompt(model: Model) -> list[str]:
-    if "prompt" in model.fields:
-        return []
-    words = [each.name for each in model.fields.values() if each.type == "string"]
-    texts = [name for name in words if name.endswith(("prompt", "script", "caption"))]
-    instead = f" Its fields for words are: {', '.join(texts)}." if texts else ""
-    return [f"{model.name} takes no prompt.{instead}"]
-
-
 def _one_column_each(model: Model, columns: Mapping[str, Any], wrong: list[str]) -> dict[str, Any]:
-    """Return the fields' columns; what is no label of a column is told, and left out."""
+    """Return the fields' columns; what cannot be a column's label is noted, and left out."""
     right: dict[str, Any] = {}
     for name, label in columns.items():
         field = model.fields.get(name)
@@ -375,7 +368,7 @@ def _one_column_each(model: Model, columns: Mapping[str, Any], wrong: list[str])
 
 
 def _one_value_each(model: Model, constants: Mapping[str, Any], wrong: list[str]) -> dict[str, Any]:
-    """Return constants; several values for a field of one, as a grid's axis is, are told."""
+    """Return constants; a list of values for a field that takes one is noted, and left out."""
     right: dict[str, Any] = {}
     for name, value in constants.items():
         field = model.fields.get(name)

@@ -1,7 +1,7 @@
 """Chains: what an earlier step left for the next, and why where it left nothing.
 
-That a step failed is read from its status, never guessed from an empty output: a picture that the
-user took out of the table stays out, in all steps after it.
+That a step failed is read from its status, never guessed from an empty output: an image that the
+user removed from the table stays out, in all later steps.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
 
 
 STEP_FAILED = "an earlier step failed"
-"""What the error of a row says that was not asked for since an earlier step failed. It stands
+"""The error of a row that was not requested since an earlier step failed. It stands
 in the text since that alone survives CSV, Parquet and SQL."""
 _SKIPPED = "an earlier step skipped it"
 _NOTHING = "an earlier step left no output"
 REMOVED = "its output was taken out of the table"
-"""What is said of a row that succeeded, and whose output the user removed."""
+"""The reason of a row that succeeded, and whose output the user removed."""
 _INNER = re.compile(rf"(?:{STEP_FAILED}|{_SKIPPED})(?: \((.*)\))?$", re.DOTALL)
 _KEPT = re.compile(r"step\d+_(.*output)")
 _SHOWN = 200
 
 
 def failed_before(error: object) -> bool:
-    """Tell whether a row's error says that an earlier step failed."""
+    """Whether a row's error says that an earlier step failed."""
     return isinstance(error, str) and STEP_FAILED in error
 
 
 def is_failure(status: object, error: object) -> bool:
-    """Whether a row was asked for and has no output, as its status says.
+    """Whether a row was requested and has no output, as its status says.
 
     A row that was skipped since an earlier step failed is one too.
     """
@@ -54,27 +54,29 @@ def is_failure(status: object, error: object) -> bool:
 
 
 def is_output(frame: pd.DataFrame, label: object) -> bool:
-    """Tell whether a column holds the outputs of an earlier step."""
+    """Whether a column holds the outputs of an earlier step."""
     if not isinstance(label, str):
         return False
     return label in steps_of(frame) or (
-        label.endswith("output") and bool(places_of(frame, told_by(frame, label)[0]))
+        label.endswith("output") and bool(places_of(frame, status_columns(frame, label)[0]))
     )
 
 
 def missing_outputs(frame: pd.DataFrame, call: Call) -> list[str | None]:
-    """Return why rows have no output of an earlier step that the call reads; None where they have.
-
-    A row whose status the user changed to a word of their own, such as "rejected", has none.
-    """
+    """Return why rows have no output of an earlier step that the call reads; None if they do."""
     found: list[str | None] = [None] * len(frame)
     for name, given in call.columns.items():
         for label in given if isinstance(given, list) else [given]:
             if not is_output(frame, label):
                 continue
             cells = column(frame, label, f"{name}_col")
-            statuses, errors = (optional_column(frame, each) for each in told_by(frame, label))
-            rejected = _rejected(frame, label, statuses)
+            statuses, errors = (
+                optional_column(frame, each) for each in status_columns(frame, label)
+            )
+            # A word of the user's own in a step's status, such as "rejected", takes the row out.
+            rejected = [status is not None and str(status) not in STATUSES for status in statuses]
+            if any(rejected) and not is_step(frame, label):
+                rejected = [False] * len(frame)
             rows = zip(cells, statuses, errors, rejected, strict=True)
             for place, (cell, status, error, is_rejected) in enumerate(rows):
                 if found[place] is not None:
@@ -86,16 +88,8 @@ def missing_outputs(frame: pd.DataFrame, call: Call) -> list[str | None]:
     return found
 
 
-def _rejected(frame: pd.DataFrame, label: str, statuses: list[Any]) -> list[bool]:
-    """Return which rows of a step have a status that no step leaves."""
-    words = [status is not None and str(status) not in STATUSES for status in statuses]
-    if any(words) and is_step(frame, label):
-        return words
-    return [False] * len(frame)
-
-
-def told_by(frame: pd.DataFrame, label: str) -> tuple[str, str]:
-    """Name the columns of the status and the error that tell of a column of outputs."""
+def status_columns(frame: pd.DataFrame, label: str) -> tuple[str, str]:
+    """Return the names of the status and the error columns that belong to a column of outputs."""
     kept = _KEPT.fullmatch(label)
     if kept and not places_of(frame, beside(label, "status")):
         # A frame of an earlier release: of a step that was replaced it has no status, but the
@@ -115,30 +109,21 @@ def _why(status: object, error: object) -> str:
     return f"{word} ({text[:_SHOWN]})" if text else word
 
 
+# One that the record knows proves a step; there may be a hundred thousand.
 _IDS_ASKED = 500
-"""One that the record knows proves a step; there may be a hundred thousand."""
 
 
 def own_columns(frame: pd.DataFrame, call: Call, keep: Collection[str] = ()) -> list[str]:
-    """Name the columns of the user's own that a call's results would replace.
+    """Return the names of the user's own columns that a call's results would replace.
 
     Columns of a result's name are an earlier step's if the cache or the journal knows one of their
     predictions' ids, if their outputs are the cache's files, or if the frame's attrs tell of the
     step and all its columns are there; and if they hold what a step leaves. All others are the
-    user's, unless they are empty.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The rows.
-    call : Call
-        Whose results will have their names.
-    keep : collection of str
-        Columns of an earlier step that stay, under other names.
+    user's, unless they are empty. Those in `keep` stay, under other names.
     """
     read = {*keep, *(label for label in call.labels() if isinstance(label, str))}
     if call.template is not None:
-        with contextlib.suppress(InputError):  # it is told when it is filled
+        with contextlib.suppress(InputError):  # reported when the template is filled
             read.update(template_labels(call.template, frame))
     names = [call.prefix + name for name in RESULT_COLUMNS]
     own = _own_results(frame, call.prefix, stay=not read.isdisjoint(names))
@@ -153,7 +138,7 @@ def check_own_columns(
     *,
     takes_prefix: bool = True,
 ) -> None:
-    """Note it if a call's results would replace columns of the user's own, with the ways out."""
+    """Note if a call's results would replace the user's own columns, with what to do instead."""
     names: list[str] = []
     with problems.noted():
         names = own_columns(frame, call, keep)
@@ -175,17 +160,10 @@ def is_step(frame: pd.DataFrame, output: str) -> bool:
 
 
 def _own_results(frame: pd.DataFrame, prefix: str, *, stay: bool) -> list[str]:
-    """Name the columns of a prefix that are the user's.
+    """Return the result columns of a prefix that are the user's own.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        The rows.
-    prefix : str
-        What the results' columns begin with.
-    stay : bool
-        Whether the step's columns stay under other names: what the user wrote into their cells
-        is kept then. Where they are replaced, each cell has to be what a step leaves.
+    Where the step's columns stay under other names (`stay`), what the user wrote into their cells
+    is kept. Where they are replaced, each cell has to be what a step leaves.
     """
     cells = _cells(frame, prefix.__add__)
     filled = [name for name, values in cells.items() if any(each is not None for each in values)]
@@ -219,7 +197,7 @@ def _cells(frame: pd.DataFrame, label_of: Callable[[str], Any]) -> dict[str, lis
 def _left_by_a_step(
     frame: pd.DataFrame, output: str, cells: dict[str, list[Any]]
 ) -> frozenset[str]:
-    """Name the results whose columns are known to be a step's; their cells may be edited since."""
+    """Return the results whose columns are known to be a step's; cells may be edited."""
     ids = [each for each in cells.get("prediction_id", ()) if isinstance(each, str)]
     if requests_by_id(ids[:_IDS_ASKED]):
         return frozenset(RESULT_COLUMNS)
@@ -230,7 +208,7 @@ def _left_by_a_step(
         return frozenset(RESULT_COLUMNS)
     media = f"{current().media_dir}{os.sep}"
     if any(isinstance(each, str) and each.startswith(media) for each in outputs):
-        return _TOLD_BY_FILES
+        return _KNOWN_BY_FILES
     return frozenset()
 
 
@@ -239,8 +217,9 @@ def _is_number(value: object) -> bool:
 
 
 _FILE = re.compile(r".*\.[A-Za-z0-9]{2,4}", re.DOTALL)
-_TOLD_BY_FILES = frozenset({"output", "status", "error"})
-"""What may stand without the ids: numbers beside outputs alone may be anything of the user's."""
+# What may stand without the ids: numbers beside outputs alone may be anything of the user's.
+_KNOWN_BY_FILES = frozenset({"output", "status", "error"})
+# By column: whether a step may have left a cell, given its row's status.
 _LEAVES: dict[str, Callable[[Any, Any], bool]] = {
     "output": lambda cell, _: isinstance(cell, str) and bool(_FILE.fullmatch(cell)),
     "status": lambda cell, _: isinstance(cell, str) and cell in STATUSES,
@@ -250,7 +229,6 @@ _LEAVES: dict[str, Callable[[Any, Any], bool]] = {
     "cached": lambda cell, _: str(cell) in {"True", "False", "0", "1", "0.0", "1.0"},
     "prediction_id": lambda cell, _: isinstance(cell, str),
 }
-"""By column: whether a step may have left a cell, given its row's status."""
 
 
 def _is_own_seed(frame: pd.DataFrame) -> bool:

@@ -1,4 +1,4 @@
-"""A frame's columns, found by name, with an error that helps where there is none."""
+"""A frame's columns by name, and its prompt templates; what is missing is named with near names."""
 
 from __future__ import annotations
 
@@ -19,22 +19,10 @@ if TYPE_CHECKING:
 def column(
     frame: pd.DataFrame, name: object, what_for: str, *, as_shown: bool = False
 ) -> list[Any]:
-    """Return a column's plain cells.
+    """Return a column's plain cells; `ColumnError` if there is no such column, or more than one.
 
-    Parameters
-    ----------
-    frame : DataFrame
-    name : label
-        The column's, as `plain_label` compares labels.
-    what_for : str
-        The argument or the part that needs it, for the error.
-    as_shown : bool
-        As for `plain_cells`.
-
-    Raises
-    ------
-    ColumnError
-        If there is no such column, or more than one.
+    `what_for` is the argument or the part that needs it, for the error; `as_shown` as for
+    `plain_cells`.
     """
     found = places_of(frame, name)
     if len(found) == 1:

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from pruna_nb.arguments import listed
+from pruna_nb.catalog import find_model
 from pruna_nb.errors import ColumnError, InputError
-from pruna_nb.frames.asked import call_of
 from pruna_nb.frames.call import Call, read_call
 from pruna_nb.frames.columns import column, fill_template, places_of
 from pruna_nb.frames.records import records_of
 from pruna_nb.frames.requests import row_name
-from pruna_nb.frames.results import steps_of
+from pruna_nb.frames.results import call_of, steps_of
 from pruna_nb.redact import MASK
 from pruna_nb.tables.cells import fit_cell
 from pruna_nb.templates import is_missing
@@ -28,26 +28,10 @@ if TYPE_CHECKING:
 
 
 def chosen(frame: pd.DataFrame, rows: Any, prefix: str) -> pd.DataFrame:
-    """Return the rows that were chosen and whose draft is there, as ``frame.loc[rows]`` has them.
+    """Return the chosen rows that have a draft, as ``frame.loc[rows]`` returns them.
 
-    A draft that failed is left out, chosen or not: its final would be a video that nobody saw.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        With drafts.
-    rows : mask, labels, slice, callable or None
-        As `DataFrame.loc` takes them; a Series of booleans is aligned by its labels, and a
-        missing value of a mask is False. None: all.
-    prefix : str
-        That of the drafts' columns.
-
-    Raises
-    ------
-    ColumnError
-        If the frame has no drafts.
-    InputError
-        If a label is not in the index, or a mask does not fit the frame.
+    A draft that failed is left out, chosen or not: its final would be a video that nobody saw. A
+    Series of booleans is aligned by its labels, and a missing value of a mask is False.
     """
     status = column(frame, prefix + "status", "finalize()")
     there = [value == "succeeded" for value in status]
@@ -75,7 +59,12 @@ def _places(frame: pd.DataFrame, rows: Any) -> list[int]:
     rows = rows.item() if is_scalar(rows) else rows
     if isinstance(rows, slice):
         return _loc(numbers, rows)
-    if _is_one_label(rows, index):
+    # A tuple is one label where the index has several levels.
+    if isinstance(rows, tuple):
+        is_label = index.nlevels > 1 and not any(isinstance(part, tuple) for part in rows)
+    else:
+        is_label = isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable)
+    if is_label:
         rows = [rows]
     if isinstance(rows, pd.Series) and _is_mask(rows.tolist(), rows.dtype):
         return _aligned(rows, index)
@@ -87,13 +76,6 @@ def _places(frame: pd.DataFrame, rows: Any) -> list[int]:
         msg = f"rows is a mask of {len(labels)} values, and the frame has {len(frame)} rows."
         raise InputError(msg)
     return [place for place, value in enumerate(labels) if not is_missing(value) and value]
-
-
-def _is_one_label(rows: Any, index: pd.Index[Any]) -> bool:
-    """Whether rows are one label alone, which a tuple is where the index has several levels."""
-    if isinstance(rows, tuple):
-        return index.nlevels > 1 and not any(isinstance(part, tuple) for part in rows)
-    return isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable)
 
 
 def _is_mask(values: list[Any], dtype: Any) -> bool:
@@ -123,56 +105,48 @@ def _loc(numbers: pd.Series[Any], labels: Any) -> list[int]:
         found: list[int] = numbers.loc[labels].tolist()
     except Exception as error:  # noqa: BLE001 - of pandas, which has one of its own for each kind
         known = numbers.index
-        strange = [] if isinstance(labels, slice) else [x for x in labels if not _holds(known, x)]
+        strange = []
+        for label in [] if isinstance(labels, slice) else labels:
+            # What cannot be hashed or compared is no label either, whatever it raises.
+            with contextlib.suppress(Exception):
+                if label in known:
+                    continue
+            strange.append(label)
         what = ", ".join(map(shown, strange[:10])) or f"{type(error).__name__}: {error}"[:300]
         msg = f"rows: no such label in the frame's index: {what}."
         raise InputError(msg) from None
     return found
 
 
-def _holds(index: pd.Index[Any], label: Any) -> bool:
-    try:
-        return label in index
-    except Exception:  # noqa: BLE001 - it cannot be hashed, or compared
-        return False
-
-
 def final_call(
     frame: pd.DataFrame, prefix: str, changes: dict[str, Any], problems: Problems
 ) -> Call:
-    """Give the call of the final pass: that of the drafts, but in full.
+    """Return the call of the final pass: that of the drafts, in full quality.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        The drafts that were chosen.
-    prefix : str
-        That of their columns.
-    changes : dict
-        What is to be another than for the drafts; all arguments that made them, if the
-        frame does not say.
-    problems : Problems
-        Where it is noted what is wrong with the changes.
-
-    Raises
-    ------
-    InputError
-        If the frame does not say how its drafts were made and the changes don't either, if
-        they were no drafts, or if rows have no seed or cells that are not what their drafts were
-        made of: a final would be another video then.
+    `changes` holds what differs from the drafts; all arguments that made them, if the frame does
+    not know them. Raises `InputError` for what would be a different video: no drafts, rows without
+    a seed, or cells that are not what their drafts were made of.
     """
     call = _draft_call(frame, prefix, changes, problems)
-    model = call.known_model()
+    model = call.model
     if not call.drafts() or (model.known and "draft" not in model.fields):
-        msg = f"{prefix}output holds no drafts: they are made with draft=True, by p-video."
+        msg = f"{prefix}output has no drafts. Make them with draft=True, by p-video."
         raise InputError(msg)
-    # A row that was no draft among drafts is the request that it was: its output is there.
+    # A row that was not a draft among drafts stays the same request: its output is in the cache.
     final = {"draft": False} if "draft" in call.columns else {}
     constants = {name: value for name, value in call.constants.items() if name != "draft"}
     columns = {name: label for name, label in call.columns.items() if name != "draft"}
     if "seed" not in constants:
         columns.setdefault("seed", "seed")
-        _check_seeds(frame, columns["seed"])
+        label = columns["seed"]
+        seeds = column(frame, label, "finalize(), which needs the seeds of the drafts")
+        missing = [row_name(frame.index, place) for place, seed in enumerate(seeds) if seed is None]
+        if missing:
+            msg = (
+                f"{', '.join(missing[:10])}: no seed in column {label!r}. A final needs the seed "
+                "of its draft, otherwise it is a different video."
+            )
+            raise InputError(msg, [msg])
     _check_as_drafted(frame, prefix, call, {name.removesuffix("_col") for name in changes})
     return replace(call, columns=columns, constants={**constants, **final})
 
@@ -184,17 +158,16 @@ def _draft_call(
     known = steps_of(frame).get(prefix + "output")
     if known is None and not given:
         return call_of(frame, prefix + "output")
-    base = Call("p-video") if known is None else known
-    model = given.pop("model", base.model)
+    base = Call(find_model("p-video")) if known is None else known
+    model = given.pop("model", base.model.name)
     options = {name: given.pop(name) for name in ("prompt_col", "prompt") if name in given}
-    unchecked = given.pop("unchecked", base.unchecked)
+    unchecked = given.pop("unchecked", base.model.unchecked)
     new = read_call(model, problems, unchecked=unchecked, fields=given, **options)
     changed = {*new.constants, *new.columns, *(["prompt"] if new.template is not None else [])}
     return replace(
         base,
         model=new.model,
         prefix=prefix,
-        unchecked=new.unchecked,
         template=new.template or (None if "prompt" in changed else base.template),
         constants={**_without(base.constants, changed), **new.constants},
         columns={**_without(base.columns, changed), **new.columns},
@@ -206,20 +179,9 @@ def _without(values: dict[str, Any], names: set[str]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in names}
 
 
-def _check_seeds(frame: pd.DataFrame, label: Any) -> None:
-    seeds = column(frame, label, "finalize(), which needs the seeds of the drafts")
-    missing = [row_name(frame.index, place) for place, seed in enumerate(seeds) if seed is None]
-    if missing:
-        msg = (
-            f"{', '.join(missing[:10])}: no seed in column {label!r}, and without the seed of its "
-            "draft a final is another video."
-        )
-        raise InputError(msg, [msg])
-
-
 def _check_as_drafted(frame: pd.DataFrame, prefix: str, call: Call, changed: set[str]) -> None:
     """Refuse cells that were edited since the drafts were made, unless a change names them."""
-    fields = call.known_model().fields
+    fields = call.model.fields
     now: dict[str, list[Any]] = {}
     with contextlib.suppress(ColumnError, InputError):  # the run tells which column is missing
         for name, label in call.columns.items():
@@ -240,8 +202,8 @@ def _check_as_drafted(frame: pd.DataFrame, prefix: str, call: Call, changed: set
     ]
     if wrong:
         head = (
-            "The frame was edited since its drafts were made, so these finals would be other "
-            "videos. Undo that, or name the column to send what it says now, such as "
+            "The frame was edited since its drafts were made, so these finals would be different "
+            "videos. Undo that, or name the column to send its current values, such as "
             'finalize(prompt_col="prompt"). Nothing was sent:'
         )
         raise InputError(listed(head, wrong), wrong)

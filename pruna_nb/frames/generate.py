@@ -16,6 +16,7 @@ from pruna_nb.batch import interrupts, progress
 from pruna_nb.batch.plan import make_plan
 from pruna_nb.catalog import usd_text
 from pruna_nb.console import LOG
+from pruna_nb.errors import attach_frame, attached_frame
 from pruna_nb.frames.call import Call
 from pruna_nb.frames.chains import check_own_columns
 from pruna_nb.frames.columns import with_columns
@@ -45,19 +46,19 @@ class Estimate:
     rows : int
         Rows in all, samples included.
     hits : int
-        Rows whose output is there already.
+        Rows whose output is in the cache.
     new : int
         Predictions that would be sent and paid for.
     duplicates : int
         Rows that would share the output of an equal row.
     resumed : int
-        Predictions that were sent before and would be taken up, not sent again.
+        Predictions that were sent before and would be resumed, not sent again.
     skipped : int
-        Rows with nothing to ask for.
+        Rows with nothing to request.
     cost_usd : float or None
         What the new predictions cost; None if the price is not published.
     minutes : float
-        What the limit alone takes for them, in minutes.
+        Minutes that the rate limit alone takes for them.
     """
 
     rows: int
@@ -70,7 +71,7 @@ class Estimate:
     minutes: float
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return it in one line."""
         cost = "price not published" if self.cost_usd is None else usd_text(self.cost_usd)
         parts = [
             f"{self.new:,} new",
@@ -118,31 +119,11 @@ def prepare_run(
     refill: bool = False,
     budget: Budget | None = None,
 ) -> tuple[pd.DataFrame, Run]:
-    """Check everything, plan, and make the run, which is not started yet.
+    """Check everything, plan, and return the frame with its samples and the run, not started yet.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        The rows.
-    call : Call
-        What is asked for.
-    options : RunOptions
-        How to go about it.
-    problems : Problems, optional
-        What was found wrong with the arguments before; told with what is wrong with the rows.
-    keep : collection of str
-        Columns of an earlier step's results that stay, under another name.
-    refill : bool
-        Whether the results' columns are known to be a step's, which this call fills again.
-    budget : Budget, optional
-        One that several calls share; by default the options' own.
-
-    Returns
-    -------
-    frame : DataFrame
-        As it was at the call, with a row for each sample.
-    run : Run
-        To be started.
+    Mistakes noted in `problems` before are raised together with those of the rows. `keep` names
+    columns of an earlier step that stay, under other names; `refill` says that the result columns
+    are a step's, which this call fills again; a `budget` may be shared by several calls.
     """
     # An import that Ctrl-C cuts short would block those of a run in the background for ever.
     with interrupts.deferred_interrupt():
@@ -151,6 +132,7 @@ def prepare_run(
     settings = current()
     with gc_paused():
         now, problems = snapshot(frame), problems or Problems()
+        # retry() fills the columns of the step that it repeats: these are not the user's.
         if not refill:
             check_own_columns(now, call, problems, keep)
         grown, plan = _planned(now, call, options, settings, problems)
@@ -169,31 +151,10 @@ def generate(
     refill: bool = False,
     budget: Budget | None = None,
 ) -> pd.DataFrame:
-    """Run a call on a frame and give the new frame.
+    """Run a call on a frame and return the new frame; arguments as for `prepare_run`.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        The rows.
-    call : Call
-        What is asked for.
-    options : RunOptions
-        How to go about it.
-    problems : Problems, optional
-        What was found wrong with the arguments before.
-    keep : collection of str
-        Columns of an earlier step's results that stay, under another name.
-    refill, budget
-        As for `prepare_run`.
-
-    Raises
-    ------
-    PrunaError
-        Of the account or the disk, which stops the run; what is done is kept, and the
-        error's ``frame`` holds it.
-    BaseException
-        Whatever else ends the run, such as `KeyboardInterrupt`, `SystemExit` or `MemoryError`:
-        what is done is kept, and its ``frame`` holds it too.
+    Whatever ends the run early, of this package or not (`KeyboardInterrupt`, `SystemExit`,
+    `MemoryError`), carries the finished rows in its ``frame``.
     """
     grown, run = prepare_run(
         frame, call, options, problems, keep=keep, refill=refill, budget=budget
@@ -202,13 +163,14 @@ def generate(
         progress.wait(run, progress=options.progress)
         return finish(grown, call, run, keep=keep)
     except BaseException as error:
-        if getattr(error, "frame", None) is None:
-            _carry(error, grown, call, run, keep)
+        # finish() has attached the frame of what the run itself raised; an interrupt has none.
+        if attached_frame(error) is None:
+            _attach_partial_frame(error, grown, call, run, keep)
         raise
 
 
 def partial_frame(grown: pd.DataFrame, call: Call, run: Run, keep: Collection[str]) -> pd.DataFrame:
-    """Give the frame as it is now: rows that are not there yet are "pending"."""
+    """Return the frame so far: rows without an output yet are "pending"."""
     with gc_paused():
         return with_results(grown, run.row_outcomes(), call, keep=keep)
 
@@ -216,15 +178,15 @@ def partial_frame(grown: pd.DataFrame, call: Call, run: Run, keep: Collection[st
 def finish(
     grown: pd.DataFrame, call: Call, run: Run, *, keep: Collection[str] = ()
 ) -> pd.DataFrame:
-    """Give the frame of a run that is over, or raise what ended it."""
+    """Return the frame of a finished run, or raise what ended it."""
     error = run.crash or run.error
     if error is not None:
-        _carry(error, grown, call, run, keep)
+        _attach_partial_frame(error, grown, call, run, keep)
         raise error
     return partial_frame(grown, call, run, keep)
 
 
-def _carry(
+def _attach_partial_frame(
     error: BaseException, grown: pd.DataFrame, call: Call, run: Run, keep: Collection[str]
 ) -> None:
     """Let what ended a run carry the frame of what is done, and say how much that is."""
@@ -233,7 +195,7 @@ def _carry(
     except Exception as failure:  # noqa: BLE001 - what was paid for comes first
         LOG.error("The error's .frame has the results alone", exc_info=failure)
         frame = with_results(grown[[]], run.row_outcomes(), Call(call.model))
-    error.frame = frame  # type: ignore[attr-defined]
+    attach_frame(error, frame)
     if isinstance(error, KeyboardInterrupt):
         tracebacks.shorten(error)
     for note in filter(None, (_kept(run), progress.undelivered_text(run))):
@@ -256,7 +218,7 @@ def _planned(
         frame = with_columns(frame, {"seed": 1})
     requests = make_requests(frame, call, settings.service, problems)
     problems.check()
-    return frame, make_plan(call.known_model(), requests, settings, options.cache)
+    return frame, make_plan(call.model, requests, settings, options.cache)
 
 
 @contextlib.contextmanager

@@ -39,35 +39,30 @@ if TYPE_CHECKING:
 def requests_of(frame: pd.DataFrame, output_col: str = "output") -> list[dict[str, Any]]:
     """Return each row's model and fields, as they were sent, as far as that is known.
 
-    The record of each prediction's id tells first: cells may have been edited since, columns
-    renamed, and pandas drops attrs at a merge or in CSV. Where there is none, the call that made
-    the column stands in the frame's attrs. For all others the names of columns tell, of which
-    those that are fields of a model count.
+    The record of each prediction's id comes first: cells may have been edited since, columns
+    renamed, and pandas drops attrs at a merge or in CSV. Without a record, the call in the frame's
+    attrs is used; without that, the columns that are named like common fields.
     """
     records: list[Record | None] = [None] * len(frame)
     try:
         records = records_of(frame, output_col)
     except CacheError as error:  # a picture can be looked at without the folder that it came from
         LOG.warning("The record cannot be read, so captions say what the frame says: %s", error)
-    kept = [None if each is None else _told_request(each) for each in records]
+    kept: list[dict[str, Any] | None] = []
+    for record in records:
+        if record is None:
+            kept.append(None)
+            continue
+        model = lookup_model(record.model)
+        hidden = {name for name, field in model.fields.items() if field.media or field.secret}
+        fields = {name: value for name, value in record.input.items() if name not in hidden}
+        fields = {name: value for name, value in fields.items() if _is_shown(value)}
+        kept.append({"model": record.model, "input": fields})
     if None not in kept:
         return [each for each in kept if each is not None]
     call = steps_of(frame).get(output_col)
     told = _requests_of_columns(frame) if call is None else _requests_of_call(frame, call)
     return [each or other for each, other in zip(kept, told, strict=True)]
-
-
-def _told_request(record: Record) -> dict[str, Any]:
-    fields = lookup_model(record.model).fields
-    hidden = {name for name, field in fields.items() if field.media or field.secret}
-    return {
-        "model": record.model,
-        "input": {
-            name: value
-            for name, value in record.input.items()
-            if name not in hidden and _is_told(value)
-        },
-    }
 
 
 def _requests_of_columns(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -103,14 +98,14 @@ def _requests_of_call(frame: pd.DataFrame, call: Call) -> list[dict[str, Any]]:
         row = {name: values[place] for name, values in cells.items()}
         given = {
             **call.constants,
-            # A picture in memory is told by no words.
-            **{name: value for name, value in row.items() if _is_told(value)},
+            # An image in memory has no text that a caption could show.
+            **{name: value for name, value in row.items() if _is_shown(value)},
         }
-        made.append({"model": call.model, "input": given})
+        made.append({"model": call.model.name, "input": given})
     return made
 
 
-def _is_told(value: object) -> bool:
+def _is_shown(value: object) -> bool:
     return isinstance(value, (str, int, float)) or (
         isinstance(value, list) and all(isinstance(each, (str, int, float)) for each in value)
     )
@@ -141,6 +136,10 @@ def cells_of(
     for place, (path, status, error) in enumerate(zip(outputs, statuses, errors, strict=True)):
         request = requests[place]
         caption, note = words[place]
+        ratio = request["input"].get("aspect_ratio")
+        if ratio is None and request["model"]:
+            field = lookup_model(request["model"]).fields.get("aspect_ratio")
+            ratio = None if field is None else field.default
         removed = path is None and status == "succeeded"
         why = REMOVED if removed else error
         made.append(
@@ -151,7 +150,7 @@ def cells_of(
                 alt=_alt(request["input"]) or caption,
                 status="skipped" if removed else _status(status, path),
                 error=None if why is None else str(why),
-                ratio_asked=_ratio(request),
+                ratio_asked=ratio if isinstance(ratio, str) else None,
                 request=request,
                 row_value=None if row_values is None else row_values[place],
                 col_value=None if col_values is None else col_values[place],
@@ -173,7 +172,7 @@ def frame_grid(
     title: str | None = None,
     live: bool = False,
 ) -> Grid:
-    """Put a frame's outputs into a grid; see ``df.pruna.grid``."""
+    """Return a frame's outputs as a grid; see ``df.pruna.grid``."""
     cells = cells_of(frame, output_col=output_col, caption_col=caption_col, rows=rows, cols=cols)
     return grid(
         cells,
@@ -198,7 +197,7 @@ class Table:
         return f"<Table: {self._rows:,} rows>"
 
     def html(self) -> str:
-        """Give the table as HTML."""
+        """Return the table as HTML."""
         return self._html
 
     def _repr_html_(self) -> str:
@@ -226,8 +225,10 @@ def frame_table(
     _see_that_it_is_one("output_col", output_col)
     ending = label_text(output_col) if isinstance(output_col, (str, tuple)) else shown(output_col)
     images = list(dict.fromkeys(head for head in heads if head.endswith(ending)))
+    labels = list(map(plain_label, frame.columns))
+    once = [place for place, label in enumerate(labels) if labels.count(label) == 1]
     cells = [
-        _pictures(frame.iloc[:, sorted({place, *_once(frame)})], frame.columns[place], heads)
+        _pictures(frame.iloc[:, sorted({place, *once})], frame.columns[place], heads)
         if head in images
         else plain_cells(frame.iloc[:, place])
         for head, place in zip(heads, places, strict=True)
@@ -244,12 +245,6 @@ def frame_table(
     return Table(html, len(frame))
 
 
-def _once(frame: pd.DataFrame) -> list[int]:
-    """Return the places of the columns whose names are there once."""
-    labels = list(map(plain_label, frame.columns))
-    return [place for place, label in enumerate(labels) if labels.count(label) == 1]
-
-
 def _pictures(frame: pd.DataFrame, name: Any, heads: list[str]) -> list[Cell]:
     """Make a column's cells, whose reasons are not said twice."""
     cells = cells_of(frame, output_col=name, caption_col=None, rows=None, cols=None)
@@ -259,7 +254,7 @@ def _pictures(frame: pd.DataFrame, name: Any, heads: list[str]) -> list[Cell]:
 
 
 def sheet_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Give back the requests that a saved contact sheet or page carries, as a frame.
+    """Return the requests that a saved contact sheet or page carries, as a frame.
 
     Parameters
     ----------
@@ -269,7 +264,7 @@ def sheet_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a picture: ``model``, the fields of its input, ``status``, ``error``,
+        One row for each image: ``model``, the fields of its input, ``status``, ``error``,
         ``caption``, ``file`` and ``sha256``.
 
     Raises
@@ -307,7 +302,7 @@ def _can_be_label(value: Any) -> bool:
 
 
 def _axis(frame: pd.DataFrame, name: str, requests: list[dict[str, Any]]) -> list[str]:
-    """Give the values of an axis: a column's, an index level's, or a field's of the request."""
+    """Return the values of an axis: of a column, an index level, or a field of the requests."""
     if places_of(frame, name):
         values = column(frame, name, "the grid's axes")
     elif name in frame.index.names:
@@ -334,7 +329,7 @@ def _status(status: object, path: object) -> Any:
 
 
 def _caption(given: dict[str, Any], without: set[str | None]) -> tuple[str, str]:
-    """Say what was asked for, but for what the axes say already: a caption and its note.
+    """Return a caption and its note: what was requested, without what the axes show already.
 
     The note is what tells apart pictures of one prompt that is too long to be shown.
     """
@@ -354,11 +349,3 @@ def _alt(given: dict[str, Any]) -> str:
         for name in names
         if given.get(name) is not None
     )
-
-
-def _ratio(request: dict[str, Any]) -> str | None:
-    asked = request["input"].get("aspect_ratio")
-    if asked is None and request["model"]:
-        field = lookup_model(request["model"]).fields.get("aspect_ratio")
-        asked = field.default if field is not None else None
-    return asked if isinstance(asked, str) else None

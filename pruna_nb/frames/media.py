@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
     from pruna_nb.catalog import Field
 
+# numpy's kinds of arrays that hold objects or text: a list of files, not one picture's pixels.
 _LIST_KINDS = frozenset("OUS")
 _BATCH_DIMENSIONS = 4
 
 
+# Files that calls of this session named, by their absolute paths.
 _named: set[str] = set()
-"""Files that calls of this session named, by their absolute paths."""
 
 
 class MediaReader:
@@ -34,8 +35,8 @@ class MediaReader:
         Let a file of another kind than the field takes pass.
     recorded : bool
         The cells were chosen by a table's own record of an earlier call, and the table may be
-        somebody else's: of this machine's files, only those are read that a call of this session
-        named, and outputs that lie in the cache.
+        somebody else's: of this machine's files, only those that a call of this session named and
+        outputs in the cache are read.
     """
 
     def __init__(self, *, unchecked: bool = False, recorded: bool = False) -> None:
@@ -43,14 +44,9 @@ class MediaReader:
         self._read: dict[Any, tuple[Any, Any]] = {}
 
     def of(self, field: Field, made_before: str = "") -> Callable[[Any], Any]:
-        """Give what reads a field's cells.
+        """Return a function that reads a field's cells.
 
-        Parameters
-        ----------
-        field : Field
-            One that takes files.
-        made_before : str
-            The column of an earlier step's outputs that they come from, if they do.
+        `made_before` is the column of an earlier step's outputs that they come from, if it is.
         """
 
         def one(value: Any) -> Any:
@@ -89,8 +85,20 @@ class MediaReader:
         key = value if isinstance(value, str) else id(value)
         if key not in self._read:
             path = _path_of(value)
-            if path is not None and self._is_recorded:
-                _check_named(path)
+            # The table may be somebody else's: their record must not choose what is uploaded.
+            if (
+                self._is_recorded
+                and path is not None
+                and path not in _named
+                and not is_media_file(current().media_dir, Path(path))
+            ):
+                msg = (
+                    f"The file {path[:300]!r} is named by what the table records of an earlier "
+                    "call, and by no call of this session, so it is not uploaded: a stranger may "
+                    "have made the table. If it is right, pass all arguments yourself, such as "
+                    'retry("prompt", model="p-image-edit", images_col="photo").'
+                )
+                raise InputError(msg)
             media = to_media(value)
             if path is not None and not self._is_recorded:
                 _named.add(path)
@@ -117,28 +125,8 @@ def _path_of(value: Any) -> str | None:
     return os.path.abspath(os.path.expanduser(os.fsdecode(value)))  # noqa: PTH100, PTH111 - takes any text
 
 
-def _check_named(path: str) -> None:
-    """Refuse a file that only a table's record names.
-
-    Raises
-    ------
-    InputError
-        If no call of this session named it, and it is no output in the cache.
-    """
-    media = current().media_dir
-    if path in _named or is_media_file(media, Path(path)):
-        return
-    msg = (
-        f"The file {path[:300]!r} is named by what the table records of an earlier call, and by no "
-        "call of this session, so it is not uploaded: the table may be somebody else's. If it is "
-        'right, give all arguments yourself, such as retry("prompt", model="p-image-edit", '
-        'images_col="photo").'
-    )
-    raise InputError(msg)
-
-
 def _items(value: Any) -> list[Any]:
-    """Give a cell of a field that takes a list as a list: one file alone is a list of one."""
+    """Return a cell of a field that takes a list as a list; a single file is a list of one."""
     if not hasattr(type(value), "dtype"):
         return list(value) if isinstance(value, (list, tuple)) else [value]
     kind = getattr(value.dtype, "kind", "")

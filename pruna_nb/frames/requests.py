@@ -29,49 +29,37 @@ if TYPE_CHECKING:
     from pruna_nb.frames.call import Call
 
 _NO_TEMPLATE = Filled()
+# More than the number of a picture has, and fewer than Python refuses to read.
 _DIGITS = 10
-"""More than the number of a picture has, and fewer than Python refuses to read."""
 
 
 def make_requests(
     frame: pd.DataFrame, call: Call, service: str, problems: Problems
 ) -> list[Request]:
-    """Make one request of each row; what is wrong with the call and the rows is noted.
+    """Make one request of each row; mistakes of the call and of all rows are noted in `problems`.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        As `with_samples` gives it.
-    call : Call
-        What is asked for.
-    service : str
-        Who will answer (`Settings.service`).
-    problems : Problems
-        Where it is noted that a column is missing (`ColumnError`), or that rows hold what the
-        model does not take (`InputError`: all of them, by label).
-
-    Returns
-    -------
-    list of Request
-        Of use only if nothing was noted.
+    The frame is as `with_samples` returns it; `service` names who will answer, for the keys. The
+    requests are of use only if nothing was noted.
     """
     call = call.settled()
-    model = call.known_model()
+    model = call.model
     reader = _Reader(model, call, service)
     reader.read_constants(frame, problems)
     names: list[str] = []
     cells: list[list[Any]] = []
     readers: list[Callable[[Any], Any] | None] = []
     for name, label in call.columns.items():
-        with reader.telling(name, problems):
+        with reader.noting(name, problems):
             cells.append(_cells(frame, name, label, model))
             names.append(name)
-            readers.append(reader.of(name, _made_before(frame, call, name)))
+            labels = label if isinstance(label, list) else [label]
+            before = next((each for each in labels if is_output(frame, each)), "")
+            readers.append(reader.of(name, before))
     there = replace(call, columns={name: call.columns[name] for name in names})
     reasons = missing_outputs(frame, there)
     filled: list[Filled] = [_NO_TEMPLATE] * len(frame)
     if call.template is not None:
-        with reader.telling("prompt", problems):
+        with reader.noting("prompt", problems):
             filled = fill_template(call.template, frame)
             names.append("prompt")
             cells.append([each.prompt for each in filled])
@@ -96,7 +84,7 @@ def make_requests(
 
 
 def row_name(index: pd.Index[Any], place: int) -> str:
-    """Name a row by its label, and by its place where the labels are not unique."""
+    """Return a row's label in words, with its position where the labels are not unique."""
     label = index[place]
     label = tuple(map(plain, label)) if isinstance(label, tuple) else plain(label)
     return f"row {label!r}" if index.is_unique else f"row {label!r} (at position {place})"
@@ -111,28 +99,35 @@ class _Reader:
         self.constants: dict[str, Any] = {}
         self._needed = frozenset({"prompt", *model.required, *call.needs})
         self._media_names = frozenset(field.name for field in model.media_fields)
-        self._media = MediaReader(unchecked=call.unchecked)
-        self._recorded = MediaReader(unchecked=call.unchecked, recorded=True)
-        self._told: set[str] = set()
+        self._media = MediaReader(unchecked=call.model.unchecked)
+        self._recorded = MediaReader(unchecked=call.model.unchecked, recorded=True)
+        self._reported: set[str] = set()
 
     @contextlib.contextmanager
-    def telling(self, name: str, problems: Problems) -> Iterator[None]:
-        """Note what is wrong with a field of all rows, so that no row tells it again."""
+    def noting(self, name: str, problems: Problems) -> Iterator[None]:
+        """Note a mistake in a field of all rows, so that the rows do not repeat it."""
         try:
             yield
         except MISTAKES as error:
             problems.add(error)
-            self._told.add(name)
+            self._reported.add(name)
 
     def read_constants(self, frame: pd.DataFrame, problems: Problems) -> None:
         """Make the constants plain, and check those that can be checked alone.
 
         What is wrong with one would be wrong in each row: it is noted once, and left out.
         """
-        lacking = _lacking(self.model, self.call)
+        call, model = self.call, self.model
+        needed = call.needs if model.unchecked else (*model.required, *call.needs)
+        prompt = [] if call.template is None else ["prompt"]
+        present = {*call.constants, *call.columns, *prompt}
+        lacking = [name for name in dict.fromkeys(needed) if name not in present]
         if lacking:
-            problems.add(_not_given(frame, self.model, lacking))
-            self._told.update(lacking)
+            ways = " ".join(f"Give {name}_col= (a column) or {name}=." for name in lacking)
+            columns = ", ".join(map(repr, map(label_text, frame.columns[:20]))) or "none"
+            msg = f"{model.name} needs {' and '.join(lacking)}. {ways} The columns are: {columns}."
+            problems.add(InputError(msg, [msg]))
+            self._reported.update(lacking)
         given: dict[str, Any] = {}
         wrong: dict[str, str] = {}
         for name, value in self.call.constants.items():
@@ -146,18 +141,13 @@ class _Reader:
                 wrong[problem.field] = str(problem)
         if wrong:
             problems.add(input_error(self.model, list(wrong.values())))
-        self._told.update(wrong)
+        self._reported.update(wrong)
         self.constants = {name: value for name, value in given.items() if name not in wrong}
 
     def of(self, name: str, made_before: str = "") -> Callable[[Any], Any] | None:
-        """Give what makes a cell fit its field; None where it fits as it is.
+        """Return a function that converts a cell for its field; None where it is sent as it is.
 
-        Parameters
-        ----------
-        name : str
-            The field.
-        made_before : str
-            The column of an earlier step's outputs that it is read from, if it is.
+        `made_before` is the column of an earlier step's outputs that it is read from, if it is.
         """
         field = self.model.fields.get(name)
         media = self._recorded if name in self.call.recorded else self._media
@@ -186,7 +176,7 @@ class _Reader:
             if name in self._needed and given[name] == []:
                 return Request(None, None, f"{name} is empty")
         found = check_input(self.model, given)
-        if self._told:  # what it goes with, or lacks, is not known then
+        if self._reported:  # what it goes with, or lacks, is not known then
             found = [
                 problem
                 for problem in found
@@ -205,7 +195,7 @@ class _Reader:
 
 
 def _number_as_text(value: Any) -> Any:
-    """Give a number as the text that the service wants it in."""
+    """Return a number as the text that the service expects."""
     number = plain(value)
     if isinstance(number, float) and number.is_integer():
         number = int(number)
@@ -221,7 +211,9 @@ def _no_such_image(given: dict[str, Any]) -> list[str]:
         number.isdecimal() and len(number) < _DIGITS and 1 <= int(number) <= count
     ):
         return []
-    text = f"reference_image: {shown(number)} names none of the {count} images; give '1'"
+    text = (
+        f"reference_image: {shown(number)} is not the number of one of the {count} images; use '1'"
+    )
     return [f"{text} to '{count}'." if count > 1 else f"{text}."]
 
 
@@ -244,25 +236,6 @@ def _joined(row: Sequence[Any]) -> list[Any]:
         elif cell is not None:
             items.append(cell)
     return items
-
-
-def _made_before(frame: pd.DataFrame, call: Call, name: str) -> str:
-    given = call.columns[name]
-    labels = given if isinstance(given, list) else [given]
-    return next((label for label in labels if is_output(frame, label)), "")
-
-
-def _lacking(model: Model, call: Call) -> list[str]:
-    needed = call.needs if call.unchecked else (*model.required, *call.needs)
-    given = {*call.constants, *call.columns, *(["prompt"] if call.template is not None else [])}
-    return [name for name in dict.fromkeys(needed) if name not in given]
-
-
-def _not_given(frame: pd.DataFrame, model: Model, missing: list[str]) -> InputError:
-    ways = " ".join(f"Give {name}_col= (a column) or {name}=." for name in missing)
-    columns = ", ".join(map(repr, map(label_text, frame.columns[:20]))) or "none"
-    msg = f"{model.name} needs {' and '.join(missing)}. {ways} The columns are: {columns}."
-    return InputError(msg, [msg])
 
 
 def input_error(model: Model, problems: list[str]) -> InputError:

@@ -2,11 +2,12 @@
 
 Columns of the same names, of an earlier step, are replaced. Those of a step whose output is read
 or kept stay all together: ``step1_output``, ``step1_status``, ``step1_cost_usd`` and so on, so
-that each step of a chain still tells what it made, what became of it and what it cost.
+that each step of a chain keeps its output, its status and its cost.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from dataclasses import replace
 from itertools import count
@@ -24,6 +25,7 @@ from pruna_nb.frames.columns import (
     with_names,
     without_columns,
 )
+from pruna_nb.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -34,13 +36,13 @@ TEXT_COLUMNS = ("output", "status", "error", "prediction_id")
 RESULT_COLUMNS = ("output", "status", "error", "seconds", "cost_usd", "cached", "prediction_id")
 STATUSES = frozenset({"succeeded", "failed", "canceled", "skipped", "lost", "pending"})
 FAILED = frozenset({"failed", "canceled", "lost", "pending"})
-"""What a row says that was asked for and has no output; a word of the user's own is none."""
+"""The statuses of rows that were requested and have no output; a user's own word is not one."""
 
 
 def with_results(
     frame: pd.DataFrame, outcomes: Sequence[Outcome], call: Call, *, keep: Collection[str] = ()
 ) -> pd.DataFrame:
-    """Give a new frame with the results' columns beside the frame's own.
+    """Return a new frame with the result columns beside the frame's own.
 
     The frame itself is not changed. Columns of the same names are replaced; where the call reads
     one of them, or it is to be kept, they all stay under other names.
@@ -53,15 +55,20 @@ def with_results(
         read.update(template_labels(call.template, frame))
     base, names = set_aside(frame, [] if read.isdisjoint(results) else list(results))
     out = with_columns(without_columns(base, results), results)
+    # A shallow copy would share the dict of steps, and this step would be written into the user's.
     out.attrs = copy.deepcopy(base.attrs)
-    _note(out, _renamed(call.settled(), frame, names))
+    steps: dict[str, Any] = {
+        name: step.as_attrs() for name, step in steps_of(out).items() if places_of(out, name)
+    }
+    steps[call.prefix + "output"] = _renamed(call.settled(), frame, names).as_attrs()
+    out.attrs[ATTRS] = {name: step for name, step in steps.items() if step is not None}
     return out
 
 
 def set_aside(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Give a frame whose columns of some names go by other names, and the new names.
+    """Return a frame whose columns of some names are renamed as a step's, and the new names.
 
-    How the frame's outputs were made is told of the new names from then on.
+    The attrs name the outputs by their new names from then on.
     """
     present = [name for name in names if places_of(frame, name)]
     if not present:
@@ -83,25 +90,43 @@ def set_aside(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, 
 
 
 def steps_of(frame: pd.DataFrame) -> dict[str, Call]:
-    """Return the calls that made a frame's columns of outputs, as far as its attrs tell them."""
+    """Return the calls that made a frame's output columns, as far as its attrs have them."""
     steps = frame.attrs.get(ATTRS)
     if not isinstance(steps, dict):
         return {}
-    calls = {name: Call.from_attrs(spec) for name, spec in steps.items() if isinstance(name, str)}
-    return {name: call for name, call in calls.items() if call is not None and _reads(call, frame)}
+    calls: dict[str, Call] = {}
+    for name, spec in steps.items():
+        call = Call.from_attrs(spec) if isinstance(name, str) else None
+        # Attrs survive Parquet, so a template may be anybody's, or of a later release.
+        with contextlib.suppress(InputError):
+            if call is not None:
+                template_labels(call.template or "", frame)
+                calls[name] = call
+    return calls
 
 
-def _reads(call: Call, frame: pd.DataFrame) -> bool:
-    """Whether the call's template can be read, beside the frame's columns."""
-    try:
-        template_labels(call.template or "", frame)
-    except InputError:
-        return False
-    return True
+def call_of(frame: pd.DataFrame, output: str = "output") -> Call:
+    """Return the call that made one of a frame's output columns, from its attrs.
+
+    Raises
+    ------
+    InputError
+        If they do not have it, as after reading the frame from CSV.
+    """
+    call = steps_of(frame).get(output)
+    if call is None:
+        msg = (
+            f"The frame does not record how {shown(output)} was made (CSV does not keep "
+            "frame.attrs, and files and secrets are never kept there). Pass the original "
+            'arguments, such as retry("prompt", model="p-image", seed_col="seed"), and for a step '
+            'of a chain the columns by their current names, such as images_col="step1_output".'
+        )
+        raise InputError(msg)
+    return call.resolved()
 
 
 def beside(label: Any, name: str) -> Any:
-    """Name the column of a result that belongs to a column of outputs, whatever that is called.
+    """Return the column of a result that belongs to a column of outputs, whatever its name.
 
     Examples
     --------
@@ -114,18 +139,8 @@ def beside(label: Any, name: str) -> Any:
     return f"{head}{name}{tail}" if found else name
 
 
-def _note(out: pd.DataFrame, call: Call) -> None:
-    """Write into a new frame's attrs how its outputs were made."""
-    output = call.prefix + "output"
-    steps: dict[str, Any] = {
-        name: step.as_attrs() for name, step in steps_of(out).items() if places_of(out, name)
-    }
-    steps[output] = call.as_attrs()
-    out.attrs[ATTRS] = {name: step for name, step in steps.items() if step is not None}
-
-
 def _renamed(call: Call, frame: pd.DataFrame, names: dict[str, str]) -> Call:
-    """Give a call that reads its columns by their new names."""
+    """Return a call that reads its columns by their new names."""
 
     def new(label: Any) -> Any:
         if isinstance(label, list):

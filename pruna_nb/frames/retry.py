@@ -1,9 +1,9 @@
-"""What failed, and doing it again: each row by the record of its request, or by the call.
+"""Failed rows, and their retry: each row by the record of its request, or by the call.
 
-What a row was asked for is told by its prediction's id first: cells may have been edited since,
-and pandas drops a frame's attrs at a merge, in CSV and elsewhere. A row without an id, and one
-whose request held files that are no longer there, is made by the call that the attrs tell, or that
-the arguments give; in a chain, from the step that failed.
+A row's request is found by its prediction's id first: cells may have been edited since, and pandas
+drops a frame's attrs at a merge, in CSV and elsewhere. A row without an id, or whose request held
+files that are gone, is requested by the call in the attrs or in the arguments; in a chain, from
+the step that failed.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ import pandas as pd
 from pruna_nb.arguments import Problems
 from pruna_nb.batch.budget import Budget
 from pruna_nb.catalog import cost_usd
-from pruna_nb.errors import InputError
-from pruna_nb.frames.asked import asked_before, by_record, check_models
-from pruna_nb.frames.chains import is_failure, told_by
+from pruna_nb.errors import InputError, attach_frame, attached_frame
+from pruna_nb.frames.chains import is_failure, missing_outputs, status_columns
 from pruna_nb.frames.columns import column, optional_column, places_of, with_columns
 from pruna_nb.frames.generate import estimate, generate, snapshot
-from pruna_nb.frames.records import records_of
-from pruna_nb.frames.requests import make_requests
-from pruna_nb.frames.results import RESULT_COLUMNS, beside, steps_of
+from pruna_nb.frames.records import Replay, records_of, replays_of
+from pruna_nb.frames.requests import make_requests, row_name
+from pruna_nb.frames.results import RESULT_COLUMNS, beside, call_of, steps_of
 from pruna_nb.settings import current
 
 if TYPE_CHECKING:
@@ -33,11 +32,11 @@ if TYPE_CHECKING:
 
     from pruna_nb.batch.options import RunOptions
     from pruna_nb.frames.call import Call
-    from pruna_nb.frames.replay import Replay
+    from pruna_nb.frames.records import Record, Replay
 
 
 def failed(frame: pd.DataFrame, prefix: str = "") -> pd.DataFrame:
-    """Return the rows that were asked for and have no output, as their status says."""
+    """Return the rows that were requested and have no output, as their status says."""
     return frame.iloc[_bad_places(frame, prefix, "failed()")]
 
 
@@ -49,30 +48,11 @@ def retry(
     *,
     prefix: str = "",
 ) -> pd.DataFrame:
-    """Run the rows again that failed, and put their results into a new frame.
+    """Run the failed rows again, and return a new frame with their results.
 
-    Where an earlier step of a row failed, that step is run again first.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The rows.
-    call : Call or None
-        What made them; None asks the record of their predictions' ids, and then the attrs.
-    options : RunOptions
-        How to go about it.
-    problems : Problems, optional
-        What was found wrong with the arguments before.
-    prefix : str
-        That of the results' columns.
-
-    Raises
-    ------
-    InputError
-        If the frame has no results, if nothing tells what a row was asked for, or if the call
-        reads a column that its results replace. Nothing was sent.
-    PrunaError
-        Of the account or the disk; the error's ``frame`` holds what is done.
+    Where an earlier step of a row failed, that step is run again first. Without a call, each row's
+    own record is sent again, and the attrs' call where there is none. All mistakes raise before
+    anything is sent; what ends the run later carries the finished rows in its ``frame``.
     """
     frame, problems = snapshot(frame), problems or Problems()
     places: list[int] = []
@@ -91,17 +71,25 @@ def retry(
         # Samples have their own rows and seeds already.
         call = call.settled()
         with problems.noted():
-            _check_inputs_are_there(call)
+            replaced = {call.prefix + name for name in RESULT_COLUMNS}
+            for name, given in call.columns.items():
+                for label in given if isinstance(given, list) else [given]:
+                    if isinstance(label, str) and label in replaced:
+                        msg = (
+                            f"{name}_col={label!r} is an output column that retry() overwrites. "
+                            f'Use the copy of its input, such as "step1_{label}".'
+                        )
+                        raise InputError(msg)
         # Before any earlier step is paid for: a row that lacks its output is skipped here.
         make_requests(frame.iloc[rest], call, service, problems)
     for replay in again:
         make_requests(replay.table, replay.call, service, problems)
     problems.check()
-    return _Again(options).run_all(frame, prefix, again, call, rest) if places else frame
+    return _Retry(options).run_all(frame, prefix, again, call, rest) if places else frame
 
 
-class _Again:
-    """Makes the outputs of some rows, the earlier ones that they lack first, in one budget."""
+class _Retry:
+    """Retries some rows, first the earlier steps that they lack, within one budget."""
 
     def __init__(self, options: RunOptions) -> None:
         self._options = options
@@ -115,10 +103,11 @@ class _Again:
         call: Call | None,
         rest: list[int],
     ) -> pd.DataFrame:
-        """Send records again, and run a call on the rest; all is checked before any is sent."""
+        """Send the records again, and run a call on the rest; all costs are checked first."""
         parts = [(replay.table, replay.call) for replay in again]
         if call is not None:
             parts.append((frame.iloc[rest], call))
+        # Estimating each part plans it a second time, which only a limit on the cost is worth.
         if self._budget.most is not None:
             costs = [estimate(*part, self._options).cost_usd for part in parts]
             if call is not None:
@@ -138,7 +127,7 @@ class _Again:
         work = frame.copy()
         for label in call.labels():
             if isinstance(label, str) and label in steps:
-                work = self._mended(work, label, call.prefix, places)
+                work = self._with_step_retried(work, label, call.prefix, places)
         back = partial(_put_back, work, places, prefix=call.prefix, source=call.prefix)
         with _frame_of_error(work, back):
             done = self._generate(work.iloc[places], call)
@@ -150,7 +139,7 @@ class _Again:
     def _costs_of_steps(
         self, frame: pd.DataFrame, call: Call, places: list[int]
     ) -> list[float | None]:
-        """Return what the earlier steps cost that are made anew, and the call on what they give.
+        """Return the costs of the earlier steps to run again, and of the call on their outputs.
 
         An estimate leaves out the rows whose input is not there yet.
         """
@@ -162,12 +151,20 @@ class _Again:
                 missing = _failed_inputs(frame, label, places)
                 waiting.update(missing)
                 if missing:
-                    step = steps[label].settled()
+                    step = steps[label].resolved().settled()
                     costs.append(estimate(frame.iloc[missing], step, self._options).cost_usd)
                     costs += self._costs_of_steps(frame, step, missing)
-        return costs + [_price_of(frame, call, place) for place in sorted(waiting)]
+        for place in sorted(waiting):  # priced without the files that do not exist yet
+            fields = dict(call.constants)
+            for name, label in call.columns.items():
+                labels = label if isinstance(label, list) else [label]
+                cells = [column(frame, each, "retry()")[place] for each in labels]
+                fields[name] = cells if isinstance(label, list) else cells[0]
+            present = {name: value for name, value in fields.items() if value is not None}
+            costs.append(cost_usd(call.model, present))
+        return costs
 
-    def _mended(
+    def _with_step_retried(
         self, frame: pd.DataFrame, label: str, prefix: str, places: list[int]
     ) -> pd.DataFrame:
         """Return the frame with the outputs of an earlier step that failed in some rows."""
@@ -175,14 +172,14 @@ class _Again:
         if not missing:
             return frame
         steps = steps_of(frame)
-        step = replace(steps[label], prefix=_BESIDE)
+        step = replace(steps[label].resolved(), prefix=_BESIDE)
         # A step's results go into columns of their own, and from there to where they belong.
         empty = pd.Series([None] * len(frame), index=frame.index, dtype=object)
         blank = with_columns(frame, dict.fromkeys(map(_BESIDE.__add__, RESULT_COLUMNS), empty))
 
         def with_made(made: pd.DataFrame) -> pd.DataFrame:
             out = frame.copy()
-            # The steps before it may have been made anew too.
+            # The steps before it may have been run again too.
             before = [name for name in steps if name not in {label, prefix + "output"}]
             names = [beside(step, name) for step in before for name in RESULT_COLUMNS]
             sources = {name: name for name in names if places_of(made, name)}
@@ -208,32 +205,24 @@ _BESIDE = "pruna_nb again "
 def _failed_inputs(frame: pd.DataFrame, label: str, places: list[int]) -> list[int]:
     """Return the places whose output of an earlier step is missing since that step failed."""
     cells = column(frame, label, "retry()")
-    told = zip(*(optional_column(frame, name) for name in told_by(frame, label)), strict=True)
+    told = zip(
+        *(optional_column(frame, name) for name in status_columns(frame, label)), strict=True
+    )
     is_bad = [is_failure(status, error) for status, error in told]
     return [place for place in places if cells[place] is None and is_bad[place]]
-
-
-def _price_of(frame: pd.DataFrame, call: Call, place: int) -> float | None:
-    """Return the price of a row's request, some of whose files are not there yet."""
-    given = dict(call.constants)
-    for name, label in call.columns.items():
-        labels = label if isinstance(label, list) else [label]
-        cells = [column(frame, each, "retry()")[place] for each in labels]
-        given[name] = cells if isinstance(label, list) else cells[0]
-    return cost_usd(call.known_model(), {k: v for k, v in given.items() if v is not None})
 
 
 @contextlib.contextmanager
 def _frame_of_error(
     before: pd.DataFrame, whole: Callable[[pd.DataFrame], pd.DataFrame]
 ) -> Iterator[None]:
-    """Let what ends a run carry all rows in place of those that were worked on."""
+    """Attach all rows to what ends a run, not only those that it worked on."""
     try:
         yield
     except BaseException as error:
-        part = getattr(error, "frame", None)
+        part = attached_frame(error)
         # None where nothing was sent; what earlier steps made is there all the same.
-        error.frame = before if part is None else whole(part)  # type: ignore[attr-defined]
+        attach_frame(error, before if part is None else whole(part))
         raise
 
 
@@ -246,20 +235,10 @@ def _put_back(
     source: str,
     attrs: bool = True,
 ) -> pd.DataFrame:
-    """Return a frame with the results that some rows have now.
+    """Return a frame with the results that some rows have now in `done`.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        All rows.
-    places : sequence of int
-        Which rows were done.
-    done : DataFrame
-        They, with their results.
-    prefix, source : str
-        What the results' columns begin with, in `frame` and in `done`.
-    attrs : bool
-        Whether `done` tells better than `frame` how the outputs were made.
+    The result columns begin with `prefix` in the frame and with `source` in `done`, whose attrs
+    replace the frame's if `attrs`.
     """
     out = frame.copy()
     for each in RESULT_COLUMNS:
@@ -280,7 +259,7 @@ def _with_cells(frame: pd.DataFrame, name: str, values: dict[int, Any], dtype: A
     cells = optional_column(frame, name)
     for place, value in values.items():
         cells[place] = value
-    if str(dtype) == "bool" and None in cells:  # rows that were never asked for
+    if str(dtype) == "bool" and None in cells:  # rows that were never requested
         dtype = "boolean"
     return with_columns(frame, {name: pd.Series(cells, index=frame.index, dtype=dtype)})
 
@@ -295,13 +274,87 @@ def _bad_places(frame: pd.DataFrame, prefix: str, what_for: str) -> list[int]:
     ]
 
 
-def _check_inputs_are_there(call: Call) -> None:
-    replaced = {call.prefix + name for name in RESULT_COLUMNS}
-    for name, given in call.columns.items():
-        for label in given if isinstance(given, list) else [given]:
-            if isinstance(label, str) and label in replaced:
-                msg = (
-                    f"{name}_col={label!r} is what retry() fills. What went in is kept in a column "
-                    f'such as "step1_{label}": give that.'
-                )
-                raise InputError(msg)
+def asked_before(
+    frame: pd.DataFrame, prefix: str, places: list[int]
+) -> tuple[list[Replay], Call | None, list[int]]:
+    """Split rows into those whose record can be sent again, and the rest, with its call.
+
+    The rest raises `InputError` if its call is not known.
+    """
+    records = records_of(frame, prefix + "output")
+    known = steps_of(frame).get(prefix + "output")
+    again, rest = by_record(frame, records, known, places)
+    call = _call_of_rest(frame, prefix, known, records, rest) if rest else None
+    return again, call, rest
+
+
+def by_record(
+    frame: pd.DataFrame, records: Sequence[Record | None], known: Call | None, places: list[int]
+) -> tuple[list[Replay], list[int]]:
+    """Split rows into those whose record can be sent again, and the rest.
+
+    A row whose input is gone, as the known call reads it, cannot be sent as it was: an earlier step
+    has to run first, or the user removed its output.
+    """
+    missing = [None] * len(frame) if known is None else missing_outputs(frame, known.settled())
+    asked = {place: records[place] for place in places if missing[place] is None}
+    again = replays_of(frame.index, asked)
+    found = {place for replay in again for place in replay.places}
+    return again, [place for place in places if place not in found]
+
+
+def _call_of_rest(
+    frame: pd.DataFrame,
+    prefix: str,
+    known: Call | None,
+    records: Sequence[Record | None],
+    rest: list[int],
+) -> Call:
+    """Return the call of the rows whose own record cannot be used.
+
+    Raises `InputError` if none is known, or the frame's rows are of several models, so that it may
+    not be theirs.
+    """
+    models = sorted({record.model for record in records if record is not None})
+    if known is not None and set(models) <= {known.model.name}:
+        return known.resolved()
+    which = _named(frame, rest)
+    if len({*models, *([known.model.name] if known is not None else [])}) > 1:
+        msg = (
+            f"{which}: the request is not known, and the frame's rows are of several "
+            f"models ({', '.join(models)}). Nothing was sent. Retry them separately, with the "
+            'arguments that made them: frame.iloc[[...]].pruna.retry("prompt", model=...).'
+        )
+        raise InputError(msg, [which])
+    try:
+        return call_of(frame, prefix + "output")
+    except InputError as error:
+        msg = f"{which}: no record of the request was found. {error} Nothing was sent."
+        raise InputError(msg, [which]) from None
+
+
+def check_models(frame: pd.DataFrame, call: Call, prefix: str, places: list[int]) -> None:
+    """Refuse to retry a row with another model than its own."""
+    records = records_of(frame, prefix + "output")
+    others = {
+        place: record.model
+        for place in places
+        if (record := records[place]) is not None and record.model != call.model.name
+    }
+    if others:
+        models = ", ".join(sorted(set(others.values())))
+        msg = (
+            f"{_named(frame, list(others))}: requested from {models}, not from "
+            f"{call.model.name}. Nothing was sent. retry() without arguments uses each row's own "
+            "model again; for another model, generate() those rows."
+        )
+        raise InputError(msg)
+
+
+_NAMED = 10
+
+
+def _named(frame: pd.DataFrame, places: Sequence[int]) -> str:
+    names = ", ".join(row_name(frame.index, place) for place in places[:_NAMED])
+    more = len(places) - _NAMED
+    return f"{names} and {more:,} more" if more > 0 else names

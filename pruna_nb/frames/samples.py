@@ -1,4 +1,4 @@
-"""Samples and seeds: a row becomes several, and drafts get the seeds that their finals need."""
+"""Samples and seeds: one row becomes several, and drafts get the seeds that their finals need."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ FIRST_SEED = 1
 
 
 def with_samples(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
-    """Give a frame with a row for each output, and a column "seed" where seeds are chosen.
+    """Return a frame with a row for each output, and a column "seed" where seeds are chosen.
 
     - **Samples** repeat each row, with an index level "sample" (1, 2, ...) below the frame's
-      own: every row is still told apart, ``out.loc[label]`` gives all samples of a row, and
+      own: every row stays distinct, ``out.loc[label]`` gives all samples of a row, and
       ``out.xs(1, level="sample")`` is the frame as it was. Samples of samples get the level
       "sample2", and so do those of a frame with a column "sample". Seeds are the same at each
       run: seed, seed + 1, ..., from 1 where no seed is given.
@@ -37,13 +37,23 @@ def with_samples(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
     if call.samples > 1:
         return _sampled(frame, call)
     if call.drafts() and "seed" not in call.constants:
-        return _with_draft_seeds(frame, call)
+        seeds: list[int | None] = [None] * len(frame)
+        if "seed" in call.columns:
+            seeds = _whole_seeds(frame, call)
+        drafts: list[Any] = [True] * len(frame)
+        if "draft" in call.columns:
+            drafts = column(frame, call.columns["draft"], "draft_col")
+        chosen = [
+            FIRST_SEED if seed is None and draft is True else seed
+            for seed, draft in zip(seeds, drafts, strict=True)
+        ]
+        return _with_seeds(frame, call, chosen)
     return frame
 
 
 def _sampled(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
     numbers = np.tile(np.arange(1, call.samples + 1), len(frame))
-    # With its samples, each row is told apart again; until then its labels are there several times.
+    # With the level of samples, labels are unique again; until then they repeat.
     strict = not frame.flags.allows_duplicate_labels
     rows = frame.set_flags(allows_duplicate_labels=True)
     grown = rows.iloc[np.repeat(np.arange(len(frame)), call.samples)].copy()
@@ -52,7 +62,7 @@ def _sampled(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
     else:
         first = plain_number(call.constants.get("seed", FIRST_SEED))
         if why := not_whole("seed", first):
-            raise input_error(call.known_model(), [f"seed: {shown(first)} is {why}"])
+            raise input_error(call.model, [f"seed: {shown(first)} is {why}"])
         firsts = [first] * len(frame)
     seeds = [
         None if first is None else first + number
@@ -67,23 +77,10 @@ def _sampled(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
     return _with_seeds(grown.set_flags(allows_duplicate_labels=not strict), call, seeds)
 
 
-def _with_draft_seeds(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
-    seeds: list[int | None] = [None] * len(frame)
-    if "seed" in call.columns:
-        seeds = _whole_seeds(frame, call)
-    drafts: list[Any] = [True] * len(frame)
-    if "draft" in call.columns:
-        drafts = column(frame, call.columns["draft"], "draft_col")
-    chosen = [
-        FIRST_SEED if seed is None and draft is True else seed
-        for seed, draft in zip(seeds, drafts, strict=True)
-    ]
-    return _with_seeds(frame, call, chosen)
-
-
 def _with_seeds(frame: pd.DataFrame, call: Call, seeds: list[int | None]) -> pd.DataFrame:
     own = call.columns.get("seed") == "seed"
     out = frame if own else set_aside(frame, ["seed"])[0]
+    # A plain column with a gap would become floats, which lose the digits of large seeds.
     values: Any = pd.array(seeds, dtype="Int64") if None in seeds else seeds
     return with_columns(out, {"seed": values})
 
@@ -103,5 +100,5 @@ def _whole_seeds(frame: pd.DataFrame, call: Call) -> list[int | None]:
         if seed is not None and (why := not_whole("seed", seed))
     ]
     if problems:
-        raise input_error(call.known_model(), problems)
+        raise input_error(call.model, problems)
     return seeds

@@ -1,4 +1,4 @@
-"""What the package knows, as frames: the models, and the journal."""
+"""What the package knows, as frames: the models, the journal, and what was spent."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pandas as pd
 
 from pruna_nb.catalog import all_models, limit_for, total_usd
 from pruna_nb.settings import current
+from pruna_nb.store.entries import Entry
+from pruna_nb.store.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pruna_nb.store.entries import Entry
-
 
 def models() -> pd.DataFrame:
-    """Give the catalogue as a frame, one row a model.
+    """Return the catalogue as a frame, one row for each model.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def models() -> pd.DataFrame:
 
 
 def journal() -> pd.DataFrame:
-    """Show what was sent to the service, and what became of it.
+    """Return what was sent to the service, and its outcome.
 
     Returns
     -------
@@ -71,9 +71,6 @@ def journal() -> pd.DataFrame:
         ``request`` (its input, secrets masked), ``origin`` (the service's address)
         and ``key``.
     """
-    from pruna_nb.store.entries import Entry
-    from pruna_nb.store.journal import Journal
-
     settings = current()
     entries = Journal(settings.cache_dir, settings.base_url).entries()
     names = ["sent_at", "model", "state", "prediction_id", "cost_usd", "error", "media"]
@@ -85,12 +82,13 @@ def journal() -> pd.DataFrame:
 
 
 _DAY = 86_400.0
+# An expired prediction was made and charged: its output was gone before it was fetched.
 _SURE = frozenset({"delivered", "sent", "expired"})
 _PERHAPS = frozenset({"failed", "canceled", "lost", "resent"})
 
 
 def costs(since: float) -> pd.DataFrame:
-    """Say what was spent at the service that is in force.
+    """Return what was spent at the current service.
 
     Parameters
     ----------
@@ -106,8 +104,6 @@ def costs(since: float) -> pd.DataFrame:
         lost, which may have been charged) and ``unpriced`` (those whose price is not
         published). A picture from the cache is in none of them: it cost nothing.
     """
-    from pruna_nb.store.journal import Journal
-
     settings = current()
     found = Journal(settings.cache_dir, settings.base_url).entries()
     ours = [entry for entry in found if entry.origin == settings.origin]
@@ -117,21 +113,20 @@ def costs(since: float) -> pd.DataFrame:
         "last 24 hours": now - _DAY,
         "last 30 days": now - 30 * _DAY,
     }
-    rows = {name: _sums(ours, start) for name, start in starts.items()}
+    rows: dict[str, dict[str, float]] = {}
+    for name, start in starts.items():
+        some = [entry for entry in ours if entry.sent_at >= start]
+        sure = [entry.cost_usd for entry in some if entry.state in _SURE]
+        perhaps = [entry.cost_usd for entry in some if entry.state in _PERHAPS]
+        rows[name] = {
+            "predictions": len(sure) + len(perhaps),
+            "cost_usd": _sum(sure),
+            "perhaps_usd": _sum(perhaps),
+            "unpriced": [*sure, *perhaps].count(None),
+        }
     frame = pd.DataFrame.from_dict(rows, orient="index")
     frame.index.name = "period"
     return frame
-
-
-def _sums(entries: list[Entry], start: float) -> dict[str, float]:
-    counted = _SURE | _PERHAPS
-    some = [entry for entry in entries if entry.sent_at >= start and entry.state in counted]
-    return {
-        "predictions": len(some),
-        "cost_usd": _sum(entry.cost_usd for entry in some if entry.state in _SURE),
-        "perhaps_usd": _sum(entry.cost_usd for entry in some if entry.state in _PERHAPS),
-        "unpriced": sum(entry.cost_usd is None for entry in some),
-    }
 
 
 def _sum(prices: Iterable[float | None]) -> float:

@@ -73,10 +73,10 @@ def _picture(cell: Any) -> Media:
     media = None if cell is None else to_media(cell)
     if not isinstance(media, Media):
         what = "is empty" if media is None else f"is an address ({media[:80]})"
-        msg = f"A picture {what}; give a file."
+        msg = f"An image {what}; use a file."
         raise InputError(msg)
     if media.type.kind != "image":
-        msg = f"{media.name} is no picture but {media.type.content_type}."
+        msg = f"{media.name} is not an image but {media.type.content_type}."
         raise InputError(msg)
     media.check_whole()
     return media

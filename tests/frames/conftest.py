@@ -10,14 +10,14 @@ from pruna_nb.batch import polling
 
 @pytest.fixture(autouse=True)
 def asked_soon(monkeypatch):
-    """Have videos and trainings asked for as soon as pictures: the emulator's take no minutes."""
+    """Poll videos and trainings as soon as images: the emulator's take no minutes."""
     for kind in ("video", "zip"):
         monkeypatch.setitem(polling._FIRST, kind, polling._FIRST["image"])
 
 
 @pytest.fixture
 def asked(service):
-    """Give a function that gives the inputs that the service accepted, in order."""
+    """Return a function that gives the inputs that the service accepted, in order."""
 
     def inputs(field=None):
         given = [row["input"] for row in service.accepted]
@@ -28,7 +28,7 @@ def asked(service):
 
 @pytest.fixture
 def generate(service):
-    """Give ``frame.pruna.generate`` without a bar, as a function of a frame."""
+    """Return ``frame.pruna.generate`` without a bar, as a function of a frame."""
 
     def call(frame, *args, **arguments):
         return frame.pruna.generate(*args, progress=False, **arguments)
@@ -38,5 +38,5 @@ def generate(service):
 
 @pytest.fixture
 def frame():
-    """Give a plain frame of three prompts."""
+    """Return a plain frame of three prompts."""
     return pd.DataFrame({"prompt": ["a lion", "a fox", "a heron"]})

@@ -79,7 +79,7 @@ USD_A_SECOND = {"p-video": 0.005, "p-video-animate": 0.03, "p-video-replace": 0.
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """Give a file of each kind that fields take."""
+    """Return a file of each kind that fields take."""
     folder = tmp_path_factory.mktemp("files")
     Image.new("RGB", (300, 400), "teal").save(folder / "a.png")
     Image.new("RGB", (400, 300), "orange").save(folder / "b.jpg")
@@ -113,7 +113,7 @@ def pointed(real):
 
 
 def value_for(field, files):
-    """Give a value that a field takes."""
+    """Return a value that a field takes."""
     if field.media:
         path = str(files / FILES[field.media[-1]])
         return [path, str(files / "b.jpg")] if field.type == "array" else path
@@ -139,7 +139,7 @@ def all_fields(model, files):
 
 
 def row_of(model, files):
-    """Give a frame of one row with a column for each field of a model, and the call for it."""
+    """Return a frame of one row with a column for each field of a model, and the call for it."""
     given = all_fields(model, files)
     frame = pd.DataFrame({name: pd.Series([value], dtype=object) for name, value in given.items()})
     columns = {f"{name}_col": name for name in given if name != "prompt"}

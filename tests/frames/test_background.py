@@ -53,7 +53,7 @@ def test_cancel_keeps_what_was_made_and_the_next_run_goes_on(service):
 def test_waiting_ends_when_its_time_is_over_and_the_run_goes_on(service):
     service.configure(latency=60)
     run = start()
-    with pytest.raises(TimeoutError, match="it goes on"):
+    with pytest.raises(TimeoutError, match="it continues"):
         run.result(timeout=0.01)
     assert not run.done
     run.cancel()

@@ -31,7 +31,7 @@ CALLS = {
 
 @pytest.fixture
 def broken():
-    """Give a frame with a good row and one whose texts are cut."""
+    """Return a frame with a good row and one whose texts are cut."""
     cells = {
         "text": ["a hen", HALF],
         "other": ["a hen", "a hen"],

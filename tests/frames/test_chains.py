@@ -17,7 +17,7 @@ QUIET = {"progress": False}
 
 @pytest.fixture
 def table():
-    """Give rows for all four steps; the last has no prompt."""
+    """Return rows for all four steps; the last has no prompt."""
     return pd.DataFrame(
         {
             "prompt": ["a lion", "a fox", "a heron", None],
@@ -183,7 +183,9 @@ def test_a_chain_that_was_read_from_csv_goes_on(table, service, tmp_path):
     service.configure(faults={"failed": {"first": 1}})
     both = pd.read_csv(tmp_path / "edited.csv", index_col=0)
     assert len(both.pruna.failed()) == 1
-    with pytest.raises(InputError, match=r"images_col='output' is what retry\(\) fills"):
+    with pytest.raises(
+        InputError, match=r"images_col='output' is an output column that retry\(\) overwrites"
+    ):
         both.pruna.retry("edit", model="p-image-edit", images_col="output", **QUIET)
     again = both.pruna.retry("edit", model="p-image-edit", images_col="step1_output", **QUIET)
     assert "an earlier step failed" in again.pruna.failed()["error"].item()
@@ -315,7 +317,7 @@ def test_the_leading_picture_of_an_edit_is_sent_as_the_text_that_the_service_wan
 def test_a_leading_picture_that_is_not_there_is_refused_by_row(number, table, service):
     out = table.head(1).pruna.generate("prompt", **QUIET)
     with pytest.raises(
-        InputError, match=r"row 'l': reference_image: .* names none of the 1 images"
+        InputError, match=r"row 'l': reference_image: .* is not the number of one of the 1 images"
     ):
         out.pruna.edit("edit", reference_image=number, **QUIET)
     assert service.charged == 1

@@ -20,7 +20,7 @@ ENDS = [KeyboardInterrupt, SystemExit, MemoryError, RuntimeError, GeneratorExit]
 
 
 def ended_by(monkeypatch, kind, *, after):
-    """Have the watching of the run that comes after so many others ended by an error."""
+    """Let the watching of a run fail after so many other runs."""
     wait, runs = progress.wait, []
 
     def waited(run, **options):

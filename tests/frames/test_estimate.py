@@ -11,7 +11,7 @@ from pruna_nb.errors import BudgetError
 
 @pytest.fixture
 def mixed(generate):
-    """Give a frame with a row that is there, two new ones, one of them twice, and an empty one."""
+    """Return a frame with a cached row, two new ones, one of them twice, and an empty one."""
     frame = pd.DataFrame({"prompt": ["there", "new", "new", None, "also new"]})
     generate(frame.head(1), "prompt")
     return frame

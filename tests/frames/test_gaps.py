@@ -51,7 +51,7 @@ def of_rows(frame, rows, **call):
 
 
 def gapped(values, dtype, gaps):
-    """Give a column as pandas holds it, and the same with rows that have no cell in it."""
+    """Return a column as pandas holds it, and the same with rows that have no cell in it."""
     full = pd.Series(values, dtype=dtype)
     places = [place for place in range(len(values) + len(gaps)) if place not in gaps]
     spread = full.set_axis(places).reindex(range(len(values) + len(gaps)))

@@ -81,7 +81,7 @@ def test_a_picture_that_was_taken_away_says_so_in_a_grid(out):
 
 
 def later(spec):
-    """Give a call as a later release might write it."""
+    """Return a call as a later release might write it."""
     return {**spec, "variants": [1, {"a": 2}], "version": 7}
 
 

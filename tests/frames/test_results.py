@@ -13,7 +13,7 @@ from pruna_nb.frames.results import RESULT_COLUMNS
 
 @pytest.fixture
 def out(generate, service):
-    """Give a frame with a row that succeeded, one that failed and one that was skipped."""
+    """Return a frame with a row that succeeded, one that failed and one that was skipped."""
     service.configure(faults={"failed": {"first": 1, "after": 1}})
     frame = pd.DataFrame({"prompt": ["a lion", "a fox", None], "seed": [1, 2, 3]})
     made = pd.concat(
@@ -146,7 +146,7 @@ def test_retry_of_a_frame_that_does_not_say_how_it_was_made_asks_for_the_argumen
     from pruna_nb.errors import InputError
 
     back = through_csv(out, tmp_path).drop(columns="prediction_id")
-    with pytest.raises(InputError, match=r"row 1: no record tells .* how 'output' was made"):
+    with pytest.raises(InputError, match=r"row 1: no record .* how 'output' was made"):
         back.pruna.retry(progress=False)
 
 

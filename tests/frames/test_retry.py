@@ -13,7 +13,7 @@ FAILS = {"failed": {"first": 1}}
 
 @pytest.fixture
 def out(generate, service):
-    """Give two rows that succeeded and, between them, one that failed."""
+    """Return two rows that succeeded and, between them, one that failed."""
     frame = pd.DataFrame({"prompt": ["a lion", "a fox", "a heron"], "seed": [1, 2, 3]})
     good = generate(frame.iloc[[0, 2]], "prompt", seed_col="seed")
     service.configure(faults=FAILS)
@@ -80,7 +80,7 @@ def test_arguments_ask_for_what_the_cells_say_now(out, service):
 
 @pytest.fixture
 def two_models(generate, service):
-    """Give a frame of a row of each of two models, both of which failed, and their attrs lost."""
+    """Return a frame of a row of each of two models, both of which failed, and their attrs lost."""
     service.configure(faults={"failed": {"first": 2}})
     frame = pd.DataFrame({"prompt": ["a fox"]})
     both = pd.concat(
@@ -101,7 +101,7 @@ def test_each_row_is_asked_of_its_own_model_again(two_models, service):
 
 
 def test_a_row_of_another_model_than_the_arguments_name_is_refused(two_models, service):
-    with pytest.raises(InputError, match="row 1: asked of flux-dev, not of p-image"):
+    with pytest.raises(InputError, match="row 1: requested from flux-dev, not from p-image"):
         two_models.pruna.retry("prompt", **QUIET)
     assert len(service.accepted) == 2
 
@@ -109,7 +109,7 @@ def test_a_row_of_another_model_than_the_arguments_name_is_refused(two_models, s
 def test_a_row_that_no_record_tells_of_is_refused_before_the_others_are_sent(two_models, service):
     two_models.loc[1, "prediction_id"] = None
     with pytest.raises(
-        InputError, match=r"row 1: no record tells what was asked for.*Nothing was sent"
+        InputError, match=r"row 1: no record of the request was found.*Nothing was sent"
     ):
         two_models.pruna.retry(**QUIET)
     assert len(service.accepted) == 2
@@ -155,7 +155,7 @@ def test_a_request_whose_files_are_not_kept_needs_the_arguments(service, tmp_pat
     frame.pruna.edit(prompt="red", images_col="photo", **QUIET).to_csv(tmp_path / "o.csv")
     service.configure(faults={})
     back = pd.read_csv(tmp_path / "o.csv", index_col=0)
-    with pytest.raises(InputError, match=r"row 0: .*Give the arguments"):
+    with pytest.raises(InputError, match=r"row 0: .*Pass the original arguments"):
         back.pruna.retry(**QUIET)
     assert len(service.accepted) == 1
     arguments = {"model": "p-image-edit", "prompt": "red", "images_col": "photo"}

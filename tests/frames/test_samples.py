@@ -101,7 +101,7 @@ def test_a_seed_that_is_no_whole_number_cannot_begin_samples(generate):
 
 
 def test_num_outputs_is_refused_before_spending_and_points_at_samples(frame, generate, service):
-    with pytest.raises(InputError, match=r"ask for several pictures a prompt with samples="):
+    with pytest.raises(InputError, match=r"use samples= for several pictures per prompt"):
         generate(frame, "prompt", model="flux-dev-lora", num_outputs=4)
     counts = frame.assign(count=[1, 2, 4])
     with pytest.raises(InputError) as raised:

@@ -30,7 +30,7 @@ def out(frame, service):
 
 
 def everything_in(folder):
-    """Give all bytes of all files of a folder."""
+    """Return all bytes of all files of a folder."""
     return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
@@ -67,7 +67,7 @@ def test_another_token_for_the_same_request_is_not_paid_for_again(frame, service
 def test_a_frame_with_a_token_is_retried_with_the_arguments_given_again(frame, service):
     service.configure(faults={"failed": {"first": 1}})
     out = frame.pruna.generate("prompt", model="p-image-lora", **FIELDS, **QUIET)
-    with pytest.raises(InputError, match="nor are files and secrets kept there"):
+    with pytest.raises(InputError, match="files and secrets are never kept there"):
         out.pruna.retry(**QUIET)
     again = out.pruna.retry("prompt", model="p-image-lora", **FIELDS, **QUIET)
     assert again["status"].tolist() == ["succeeded"] * 2

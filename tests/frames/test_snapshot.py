@@ -70,7 +70,7 @@ named = pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__n
 
 
 def prompts_of(out, service):
-    """Give what was sent for each row's picture."""
+    """Return what was sent for each row's picture."""
     sent = {row["id"]: row["input"]["prompt"] for row in service.accepted}
     return [sent[name] for name in out["prediction_id"]]
 

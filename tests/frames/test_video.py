@@ -284,7 +284,7 @@ def test_drafts_that_were_read_from_csv_are_finalized_with_their_arguments(
 ):
     drafts.to_csv(tmp_path / "drafts.csv")
     back = pd.read_csv(tmp_path / "drafts.csv", index_col=0)
-    with pytest.raises(InputError, match="does not say how 'output' was made"):
+    with pytest.raises(InputError, match="does not record how 'output' was made"):
         back.pruna.finalize(**QUIET)
     finals = back.pruna.finalize(
         ["w"], prompt_col="prompt", model="p-video", draft=True, duration=2, **QUIET
@@ -295,10 +295,10 @@ def test_drafts_that_were_read_from_csv_are_finalized_with_their_arguments(
 
 def test_what_is_no_draft_cannot_be_finalized(service):
     frame = pd.DataFrame({"prompt": ["waves"]})
-    with pytest.raises(InputError, match="output holds no drafts"):
+    with pytest.raises(InputError, match="output has no drafts"):
         frame.pruna.generate("prompt", **QUIET).pruna.finalize(**QUIET)
     videos = frame.pruna.generate("prompt", model="p-video", duration=1, **QUIET)
-    with pytest.raises(InputError, match="output holds no drafts"):
+    with pytest.raises(InputError, match="output has no drafts"):
         videos.pruna.finalize(**QUIET)
 
 

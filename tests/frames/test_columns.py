@@ -18,12 +18,12 @@ QUIET = {"progress": False}
 
 @pytest.fixture
 def leveled(service):
-    """Give a frame whose columns have two levels, and a column of its own called output."""
+    """Return a frame whose columns have two levels, and a column of its own called output."""
     return pd.DataFrame([["a fox", 1, "gold"], ["a hen", 2, "tin"]], columns=LEVELS)
 
 
 def first(label):
-    """Give a label as a result's is found in columns of several levels."""
+    """Return a label as a result's is found in columns of several levels."""
     return (label, "")
 
 

@@ -464,7 +464,7 @@ def test_a_pipe_is_no_file_and_not_waited_for(folder, service):
 
 @pytest.fixture
 def forgotten():
-    """Have the session forget which files it named, as after a new start."""
+    """Let the session forget which files it named, as after a restart."""
     from pruna_nb.frames import media
 
     def forget():
