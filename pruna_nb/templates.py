@@ -258,7 +258,10 @@ def value_text(value: Any, spec: str = "") -> str:
             return format(value, spec)
         except ValueError:  # such as ".3", which is not allowed for int
             return format(float(value), spec)
-    if not isinstance(value, (str, Number)) and _is_not_text(value):
+    # object.__str__ gives an address in memory, or a class's repr for debuggers.
+    to_text: object = type(value).__str__
+    is_opaque = isinstance(value, (Iterable, memoryview)) or to_text is object.__str__
+    if is_opaque and not isinstance(value, (str, Number)):
         raise TypeError(f"it is of type {type(value).__name__}; use text, numbers or dates")
     return format(value, spec)
 
@@ -319,8 +322,3 @@ def _written(part: Placeholder, value: Any) -> str:
         raise InputError(
             f"{{{shown}}} in the template does not fit {repr(value)[:_SHOWN]}: {error}."
         ) from None
-
-
-def _is_not_text(value: object) -> bool:
-    # object.__str__ gives an address in memory, or a class's repr for debuggers.
-    return isinstance(value, (Iterable, memoryview)) or type(value).__str__ is object.__str__

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import html
-import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sized
@@ -210,26 +209,12 @@ def cut(text: str, limit: int) -> str:
     return text[:end].rstrip() + "…"
 
 
-def missing(value: object) -> bool:
-    """Whether a value of a column means that there is none.
-
-    Examples
-    --------
-    >>> missing(None), missing(float("nan")), missing(0)
-    (True, True, False)
-    """
-    # pandas' NA by its name: showing pictures does not need to import pandas
-    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
-        return True
-    return isinstance(value, float) and math.isnan(value)
-
-
-def plain(text: object, limit: int) -> str:
+def visible_line(text: object, limit: int) -> str:
     r"""Return any value as one line of visible text of at most `limit` characters.
 
     Examples
     --------
-    >>> plain("a\tfox", 20)
+    >>> visible_line("a\tfox", 20)
     'a fox'
     """
     whole = str(text)
@@ -259,7 +244,7 @@ def escaped(text: object, limit: int) -> str:
     >>> escaped("<b>fox</b>", 40)
     '&lt;b&gt;fox&lt;/b&gt;'
     """
-    return html.escape(plain(text, limit), quote=True)
+    return html.escape(visible_line(text, limit), quote=True)
 
 
 def isolated(text: object, limit: int) -> str:

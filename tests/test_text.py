@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruna_nb.text import counted, cut, escaped, isolated, megabytes, plain, visible
+from pruna_nb.text import counted, cut, escaped, isolated, megabytes, visible, visible_line
 
 ANYTHING = st.text(st.characters(codec=None), max_size=400)
 
@@ -63,12 +63,12 @@ def test_a_family_is_not_parted():
 
 
 def test_a_prompt_of_100_000_characters_is_cut():
-    assert plain("fox " * 25_000, 140).endswith("fox…")
-    assert len(plain("fox " * 25_000, 140)) <= 140
+    assert visible_line("fox " * 25_000, 140).endswith("fox…")
+    assert len(visible_line("fox " * 25_000, 140)) <= 140
 
 
 def test_a_prompt_that_begins_with_100_000_spaces_ends_in_an_ellipsis():
-    assert plain(" " * 100_000 + "fox", 140) == "…"
+    assert visible_line(" " * 100_000 + "fox", 140) == "…"
 
 
 def test_direction_is_isolated():
@@ -77,7 +77,7 @@ def test_direction_is_isolated():
 
 @given(ANYTHING, st.integers(1, 300))
 def test_any_text_is_shown_within_its_limit_and_can_be_encoded(text, limit):
-    shown = plain(text, limit)
+    shown = visible_line(text, limit)
     assert len(shown) <= limit
     assert shown.encode("utf-8").decode("utf-8") == shown
 

@@ -107,7 +107,13 @@ def read_created(reply: Reply, model: str, sent: dict[str, Any]) -> Prediction:
     try:
         body = reply.json()
     except errors.ReplyError:
-        body = _salvaged(reply)
+        # A response may break off after its id, which is paid for.
+        match = re.match(rb'\s*\{\s*"id"\s*:\s*"([^"]+)"', reply.body)
+        if match is None:
+            start = _safe_line(reply.body[:80].decode("utf-8", "replace"))
+            message = f"The response to the new prediction cannot be read; it starts with {start!r}"
+            raise errors.LostAnswerError(message, status=reply.status) from None
+        body = {"id": match[1].decode("utf-8", "replace")}
     other = difference(body, model, sent)
     if other:
         raise errors.LostAnswerError(f"The response belongs to another request: {other}")
@@ -124,22 +130,6 @@ def read_created(reply: Reply, model: str, sent: dict[str, Any]) -> Prediction:
         message = "The response to the new prediction has no id"
         raise errors.ReplyError(message, status=reply.status)
     return replace(prediction, status=status) if status in UNFINISHED else prediction
-
-
-def _salvaged(reply: Reply) -> dict[str, Any]:
-    """Return the id at the start of a response that breaks off after it: it is paid for.
-
-    Raises
-    ------
-    LostAnswerError
-        If it breaks off before.
-    """
-    match = re.match(rb'\s*\{\s*"id"\s*:\s*"([^"]+)"', reply.body)
-    if match is None:
-        start = _plain(reply.body[:80].decode("utf-8", "replace"))
-        message = f"The response to the new prediction cannot be read; it starts with {start!r}"
-        raise errors.LostAnswerError(message, status=reply.status)
-    return {"id": match[1].decode("utf-8", "replace")}
 
 
 def read_status(reply: Reply, prediction: Prediction) -> tuple[Prediction, bool]:
@@ -163,7 +153,7 @@ def read_status(reply: Reply, prediction: Prediction) -> tuple[Prediction, bool]
         return replace(prediction, status=status), named is not None
     if status in FINISHED:
         return _ended(prediction, body), named is not None
-    message = f"The status {_plain(body.get('status'), 80)!r} is not known"
+    message = f"The status {_safe_line(body.get('status'), 80)!r} is not known"
     raise errors.ReplyError(message, charged="yes", prediction_id=prediction.id)
 
 
@@ -179,12 +169,14 @@ def _ended(prediction: Prediction, body: dict[str, Any]) -> Prediction:
     if isinstance(error, dict):
         code = error.get("code", code)
         error = error.get("message") or error.get("details")
-    message = _plain(body.get("message"))
-    text = _plain(error) or message or "no reason was given"
+    message = _safe_line(body.get("message"))
+    text = _safe_line(error) or message or "no reason was given"
     if not isinstance(code, str):
         matches = filter(None, map(_CODE_FIRST.match, (text, message)))
         code = next((match[1] for match in matches), None)
-    return replace(prediction, status=status, error=text, code=_plain(code, 80) if code else None)
+    return replace(
+        prediction, status=status, error=text, code=_safe_line(code, 80) if code else None
+    )
 
 
 # A code counts at the beginning only: further on, the text may repeat a prompt.
@@ -310,8 +302,8 @@ def read_error(reply: Reply, now: float, *, prediction_id: str | None = None) ->
         fields = fields if isinstance(fields, list) else []
         invalid = [field for field in fields if isinstance(field, dict)]
         lines = [
-            f"{_plain(field.get('field'), 80)}: "
-            f"{_plain(field.get('description') or field.get('type'))}"
+            f"{_safe_line(field.get('field'), 80)}: "
+            f"{_safe_line(field.get('description') or field.get('type'))}"
             for field in invalid[:50]
         ]
         if lines:
@@ -336,15 +328,15 @@ def _message(reply: Reply, body: dict[str, Any]) -> tuple[str | None, str]:
     text = ""
     if isinstance(error, dict):
         code = error.get("code", code)
-        text = _plain(error.get("message"))
+        text = _safe_line(error.get("message"))
         if error.get("details"):
-            text = f"{text} ({_plain(error['details'], 300)})".strip()
+            text = f"{text} ({_safe_line(error['details'], 300)})".strip()
     elif isinstance(error, str):
-        text = _plain(error)
-    text = text or _plain(body.get("detail") or body.get("title") or body.get("message"))
+        text = _safe_line(error)
+    text = text or _safe_line(body.get("detail") or body.get("title") or body.get("message"))
     if not text:
         text = _words_of_page(reply) or "no reason was given"
-    return (_plain(code, 80) or None if isinstance(code, str) else None), text
+    return (_safe_line(code, 80) or None if isinstance(code, str) else None), text
 
 
 def _words_of_page(reply: Reply) -> str:
@@ -352,7 +344,7 @@ def _words_of_page(reply: Reply) -> str:
     # Without the title, which mostly repeats the status and the text.
     page = reply.body[:4000].decode("utf-8", "replace")
     untitled = re.sub(r"(?is)<(title|style|script)\b.*?</\1\s*>", " ", page)
-    words = [_plain(re.sub(r"<[^>]*>", " ", text), 200) for text in (untitled, page)]
+    words = [_safe_line(re.sub(r"<[^>]*>", " ", text), 200) for text in (untitled, page)]
     return next(filter(None, words), "").removeprefix(str(reply.status)).strip()
 
 
@@ -361,7 +353,7 @@ def _word(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _plain(value: object, most: int = _TEXT_AT_MOST) -> str:
+def _safe_line(value: object, most: int = _TEXT_AT_MOST) -> str:
     """Return a text of the service as one line that is safe in a terminal, a file and a database.
 
     Control characters, direction marks and lone surrogates become spaces, and signatures in URLs

@@ -72,7 +72,9 @@ class CommonLedger:
             try:
                 return self._change(file, limit, decide)
             finally:
-                _unlock(file)
+                import portalocker
+
+                portalocker.unlock(file)
                 if self._apart:
                     self.close()
 
@@ -174,9 +176,3 @@ def _is_at(file: int, path: Path) -> bool:
         return os.path.samestat(os.stat(path), os.fstat(file))  # noqa: PTH116 - asked for each time
     except OSError:
         return False
-
-
-def _unlock(file: int) -> None:
-    import portalocker
-
-    portalocker.unlock(file)

@@ -184,21 +184,21 @@ class Ledger:
             not found, the response came so late that the entry was replaced.
         """
         self.episodes = 0
-        place = self._place(entry, until)
-        if place is None:
+        number = self._find(entry, until)
+        if number is None:
             self._add(now, now, _FREE, self.weight)
             return
-        self.at[place] = now
-        self.owner[place] = -abs(self.owner[place])
+        self.at[number] = now
+        self.owner[number] = -abs(self.owner[number])
 
     def release(self, entry: int, until: float | None = None) -> None:
         """Remove an entry: its request did not reach the service."""
-        place = self._place(entry, until)
-        if place is not None:
-            self.at[place] = _NEVER
-            self.owner[place] = _FREE
+        number = self._find(entry, until)
+        if number is not None:
+            self.at[number] = _NEVER
+            self.owner[number] = _FREE
 
-    def _place(self, entry: int, until: float | None) -> int | None:
+    def _find(self, entry: int, until: float | None) -> int | None:
         if entry < len(self.at) and (until is None or self.at[entry] == until):
             return entry
         if until is None or until not in self.at:
@@ -241,10 +241,10 @@ class Ledger:
 
     def release_dead(self, pid: int, now: float) -> None:
         """End the requests in flight of a process that has ended: they were sent before now."""
-        for place, owner in enumerate(self.owner):
+        for entry, owner in enumerate(self.owner):
             if owner == pid:
-                self.at[place] = min(self.at[place], now)
-                self.owner[place] = -pid
+                self.at[entry] = min(self.at[entry], now)
+                self.owner[entry] = -pid
 
     def merge(self, other: Ledger, pid: int) -> None:
         """Add what a process recorded while it could not use the shared file.
@@ -258,9 +258,9 @@ class Ledger:
             this state is empty, since the file was created again.
         """
         is_new = not self.at
-        for place, owner in enumerate(self.owner):
+        for entry, owner in enumerate(self.owner):
             if abs(owner) == pid:
-                self.at[place], self.owner[place] = _NEVER, _FREE
+                self.at[entry], self.owner[entry] = _NEVER, _FREE
         for at, owner, requests in zip(other.at, other.owner, other.requests, strict=True):
             if at > _NEVER and (is_new or abs(owner) == pid):
                 self.at.append(at)

@@ -97,7 +97,7 @@ def check_input(
     seed: '7' is text; give a whole number.
     prompt: missing; p-image needs it.
     """
-    rules = _rules(model)
+    rules = _rules_of(model)
     problems: list[Problem] = []
     checkers = rules.types if model.unchecked else rules.all
     for name, value in input.items():
@@ -125,25 +125,18 @@ def check_input(
     return problems
 
 
-@dataclass(frozen=True, slots=True)
 class _Rules:
     """A model's rules as functions: all of them, and those of types only."""
 
-    all: Mapping[str, Callable[[Any], Problem | None]]
-    types: Mapping[str, Callable[[Any], Problem | None]]
-    required: tuple[str, ...]
-    conditions: tuple[Callable[[Mapping[str, Any]], list[Problem]], ...]
+    def __init__(self, model: Model) -> None:
+        fields = model.fields
+        self.all = {name: _checker(model, fields[name], types_only=False) for name in fields}
+        self.types = {name: _checker(model, fields[name], types_only=True) for name in fields}
+        self.required = model.required
+        self.conditions = _conditions(model)
 
 
-@lru_cache(maxsize=512)
-def _rules(model: Model) -> _Rules:
-    fields = model.fields
-    return _Rules(
-        all={name: _checker(model, field, types_only=False) for name, field in fields.items()},
-        types={name: _checker(model, field, types_only=True) for name, field in fields.items()},
-        required=model.required,
-        conditions=_conditions(model),
-    )
+_rules_of = lru_cache(maxsize=512)(_Rules)
 
 
 def _checker(model: Model, field: Field, *, types_only: bool) -> Callable[[Any], Problem | None]:
@@ -154,7 +147,19 @@ def _checker(model: Model, field: Field, *, types_only: bool) -> Callable[[Any],
     else:
         tests.append(_type(field))
         if field.name == "num_outputs":
-            tests.append(_one_output)
+            # The API does not document how several outputs of one prediction are delivered.
+            tests.append(
+                lambda value: (
+                    None
+                    if value <= 1
+                    else Problem(
+                        "num_outputs",
+                        f"{value} given; only one output per prediction can be downloaded. "
+                        "Leave it out, and use samples= for several pictures per prompt.",
+                        "outputs",
+                    )
+                )
+            )
         if not types_only:
             tests.extend(_limits(field))
     needed = f"{model.name} needs it" if field.required else "leave it out to take the default"
@@ -270,28 +275,17 @@ def _media_count(field: Field, *, types_only: bool) -> Callable[[Any], Problem |
     return test
 
 
-def _count(field: Field, given: int) -> Problem | None:
+def _count(field: Field, number: int) -> Problem | None:
     low = field.min_items or 0
     high = math.inf if field.max_items is None else field.max_items
-    if low <= given <= high:
+    if low <= number <= high:
         return None
     what = "items" if not field.media else f"{_media(field)}s"
     if field.max_items is None:
         allowed = f"{low} or more"
     else:
         allowed = f"{low} to {field.max_items}" if low else f"at most {field.max_items}"
-    return Problem(field.name, f"{given} {what} given; give {allowed}.", "count")
-
-
-def _one_output(value: int) -> Problem | None:
-    # The API does not document how several outputs of one prediction are delivered.
-    if value <= 1:
-        return None
-    text = (
-        f"{value} given; only one output per prediction can be downloaded. "
-        "Leave it out, and use samples= for several pictures per prompt."
-    )
-    return Problem("num_outputs", text, "outputs")
+    return Problem(field.name, f"{number} {what} given; give {allowed}.", "count")
 
 
 def _conditions(model: Model) -> tuple[Callable[[Mapping[str, Any]], list[Problem]], ...]:
@@ -304,18 +298,19 @@ def _conditions(model: Model) -> tuple[Callable[[Mapping[str, Any]], list[Proble
     def rule(other: str, wanted: object, names: list[str]) -> Callable[..., list[Problem]]:
         default = model.fields[other].default if other in model.fields else None
 
-        def test(given: Mapping[str, Any]) -> list[Problem]:
-            value = given.get(other)
+        def test(values: Mapping[str, Any]) -> list[Problem]:
+            value = values.get(other)
             if not isinstance(value, (str, int, float, type(None))):
                 return []  # its type is wrong, which its own check reports
             if (default if value is None else value) == wanted:
                 text = f"missing; {other}={wanted!r} needs it."
-                return [Problem(name, text, "missing") for name in names if given.get(name) is None]
-            present = [name for name in names if given.get(name) is not None]
+                lacking = (name for name in names if values.get(name) is None)
+                return [Problem(name, text, "missing") for name in lacking]
+            present = [name for name in names if values.get(name) is not None]
             if not present:
                 return []
-            got = f"{other} is {shown(default if value is None else value)}"
-            text = f"allowed only with {other}={wanted!r}, and {got}."
+            actual = shown(default if value is None else value)
+            text = f"allowed only with {other}={wanted!r}, and {other} is {actual}."
             return [Problem(name, text, "only_when") for name in present]
 
         return test

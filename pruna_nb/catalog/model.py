@@ -224,8 +224,8 @@ def parse_ratio(text: object) -> Fraction | None:
     from fractions import Fraction
 
     for separator in (":", "*", "x"):
-        width, found, height = text.partition(separator)
-        if found and _is_count(width) and _is_count(height):
+        width, is_there, height = text.partition(separator)
+        if is_there and _is_count(width) and _is_count(height):
             return Fraction(int(width), int(height))
     return None
 

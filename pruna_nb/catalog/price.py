@@ -98,11 +98,11 @@ def cost_usd(
         return None
     if price.unit == "second":
         return _video_cost(model, price, input, seconds)
-    each = price.usd if price.usd_max is None else price.usd_max
-    if each is None:
+    usd = price.usd if price.usd_max is None else price.usd_max
+    if usd is None:
         return None
     outputs = input.get("num_outputs") or 1
-    cost = exact(each) * outputs if isinstance(outputs, int) else exact(each)
+    cost = exact(usd) * outputs if isinstance(outputs, int) else exact(usd)
     if price.usd_per_extra_garment is not None:
         garments = input.get("garment_images")
         extra = len(garments) - 1 if isinstance(garments, (list, tuple)) else 0
@@ -111,24 +111,24 @@ def cost_usd(
 
 
 def _video_cost(
-    model: Model, price: Price, given: Mapping[str, Any], measured: float | None
+    model: Model, price: Price, values: Mapping[str, Any], measured: float | None
 ) -> float | None:
     """Return seconds times the rate; None where the length or the rate is not known."""
     # Without a duration, or with an audio track, another input decides the length.
-    asked = "duration" in model.fields and given.get("audio") is None
-    seconds = _value(model, given, "duration") if asked else measured
+    is_chosen = "duration" in model.fields and values.get("audio") is None
+    seconds = _value(model, values, "duration") if is_chosen else measured
     rates = price.usd_by_resolution
-    if _value(model, given, "draft") is True and price.draft_usd_by_resolution is not None:
+    if _value(model, values, "draft") is True and price.draft_usd_by_resolution is not None:
         rates = price.draft_usd_by_resolution
-    resolution = _value(model, given, "resolution")
+    resolution = _value(model, values, "resolution")
     rate = rates.get(resolution) if rates and isinstance(resolution, str) else None
     if rate is None or isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         return None
     return float(exact(rate) * exact(seconds))
 
 
-def _value(model: Model, given: Mapping[str, Any], name: str) -> object:
-    value = given.get(name)
+def _value(model: Model, values: Mapping[str, Any], name: str) -> object:
+    value = values.get(name)
     if value is None and name in model.fields:
         return model.fields[name].default
     return value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pruna_nb.comparison.sentences import percent
 from pruna_nb.errors import InputError, MissingExtraError
-from pruna_nb.text import counted, plain, shown
+from pruna_nb.text import counted, shown, visible_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -111,7 +111,7 @@ def _label(axes: Axes, summary: Summary, kind: str) -> None:
     fonts = ["DejaVu Sans", *(name for name in _MORE_FONTS if name in installed)]
     # A dollar sign in a name would be read as mathematics.
     names = [
-        textwrap.fill(plain(variant.name, _NAME_LIMIT), _NAME_WIDTH).replace("$", r"\$")
+        textwrap.fill(visible_line(variant.name, _NAME_LIMIT), _NAME_WIDTH).replace("$", r"\$")
         for variant in summary.variants
     ]
     axes.set_yticks(range(len(names)), names[::-1], fontfamily=fonts)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.show import Cell, grid
-from pruna_nb.text import plain
+from pruna_nb.text import visible_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +76,7 @@ def saved_grid(
         size=size,
         row_name="prompt" if by_prompt else "aspect ratio" if by_ratio else "",
         col_name="seed" if by_ratio else "",
-        title=plain(prompts[0], 200) if single and prompts[0] else None,
+        title=visible_line(prompts[0], 200) if single and prompts[0] else None,
         thumbs_dir=thumbs_dir,
         live=True,
     )

@@ -20,7 +20,7 @@ from pruna_nb.files.decode import (
 )
 from pruna_nb.files.disk import open_regular
 from pruna_nb.show.ratios import fit
-from pruna_nb.text import plain
+from pruna_nb.text import visible_line
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -102,7 +102,7 @@ def _reason(error: Exception, kind: MediaType | None) -> str:
         return "damaged, or no picture"
     if isinstance(error, OSError) and error.strerror:
         return f"unreadable: {error.strerror.lower()}"
-    return f"damaged: {plain(words_of(error), 120)}"
+    return f"damaged: {visible_line(words_of(error), 120)}"
 
 
 def _load(file: BinaryIO, size: int) -> Picture:

@@ -10,7 +10,7 @@ from pruna_nb.show.fonts import face_for, fit_all, wrap
 from pruna_nb.show.markup import box_shape, caption_lines, reason
 from pruna_nb.show.thumbs import Thumb
 from pruna_nb.show.tints import AMBER, TINTS, Colour
-from pruna_nb.text import plain
+from pruna_nb.text import visible_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -268,7 +268,7 @@ class Pen:
         """Draw wrapped text; one pixel high if there is none."""
         from PIL import Image, ImageDraw
 
-        seen = plain(text, 600)
+        seen = visible_line(text, 600)
         face, fold = _face(seen, pixels)
         found = wrap(seen, face, width * fold, lines)
         leading = round(pixels * 1.36)

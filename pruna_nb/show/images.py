@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb.errors import InputError
 from pruna_nb.show.cells import Cell
 from pruna_nb.show.grids import Grid, grid
-from pruna_nb.text import described, is_scalar, missing, shown
+from pruna_nb.templates import is_missing
+from pruna_nb.text import described, is_scalar, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,7 @@ def show_images(
         raise InputError(message)
     texts: list[str | None] = [None] * len(found)
     if captions is not None:
-        plain = ["" if missing(text) else text for text in captions]
+        plain = ["" if is_missing(text) else text for text in captions]
         texts = [text if isinstance(text, str) else shown(text, 300) for text in plain]
     cells = [
         _cell(image, text, at) for at, (image, text) in enumerate(zip(found, texts, strict=True))
@@ -98,7 +99,7 @@ def _path_of(image: object) -> str | None:
 def _cell(image: Any, caption: str | None, at: int) -> Cell:
     if isinstance(image, Cell):
         return image
-    if missing(image):
+    if is_missing(image):
         return Cell(caption=caption or "", status="skipped")
     if isinstance(image, bytes):
         return Cell(data=image, caption=caption or "", alt=caption or f"picture {at + 1}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pruna_nb.errors import InputError
 from pruna_nb.show.markup import BREAK, FAINT, SMALL, TABLE
-from pruna_nb.text import counted, isolated, plain
+from pruna_nb.text import counted, isolated, visible_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -198,7 +198,7 @@ def _axis(name: str, order: Sequence[str] | None, values: Iterable[str]) -> list
     if order is None:
         return present
     wanted = list(dict.fromkeys(str(value) for value in order))
-    lacking = [plain(value, 60) for value in present if value not in wanted]
+    lacking = [visible_line(value, 60) for value in present if value not in wanted]
     if lacking:
         message = f"{name}= lacks {counted(len(lacking), 'value')} of the cells: {lacking[:5]}"
         raise InputError(message)

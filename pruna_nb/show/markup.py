@@ -16,7 +16,15 @@ from urllib.parse import quote
 from pruna_nb.show.cells import content_type
 from pruna_nb.show.ratios import fit, mismatch, parse_ratio
 from pruna_nb.show.tints import AMBER, GREY, TINTS, rgba
-from pruna_nb.text import ALT_LIMIT, CAPTION_LIMIT, escaped, isolated, megabytes, plain, visible
+from pruna_nb.text import (
+    ALT_LIMIT,
+    CAPTION_LIMIT,
+    escaped,
+    isolated,
+    megabytes,
+    visible,
+    visible_line,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -197,7 +205,7 @@ def caption_lines(cell: Cell, thumb: Thumb | None) -> tuple[str, list[str], str]
     text = visible(cell.caption)
     axes = [cell.row_value, cell.col_value]
     notes = [plain_axis(value) for value in axes if value and visible(value) != text]
-    notes += [plain(cell.note, 3 * AXIS_LIMIT)] if cell.note else []
+    notes += [visible_line(cell.note, 3 * AXIS_LIMIT)] if cell.note else []
     if thumb is not None and thumb.seconds:
         notes.append(f"▶ {thumb.seconds:.1f} s")
     odd = None
@@ -208,7 +216,7 @@ def caption_lines(cell: Cell, thumb: Thumb | None) -> tuple[str, list[str], str]
 
 def plain_axis(value: str) -> str:
     """Shorten an axis value for a caption."""
-    return plain(value, AXIS_LIMIT)
+    return visible_line(value, AXIS_LIMIT)
 
 
 def joined(notes: Sequence[str]) -> str:

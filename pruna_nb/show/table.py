@@ -13,7 +13,8 @@ from pruna_nb.show.markup import BREAK, FAINT, SMALL, TABLE, box, image, note_li
 from pruna_nb.show.ratios import mismatch
 from pruna_nb.show.thumbs import Thumbs
 from pruna_nb.show.tints import GREY, rgba
-from pruna_nb.text import NO_MATH, counted, escaped, isolated, megabytes, missing
+from pruna_nb.templates import is_missing
+from pruna_nb.text import NO_MATH, counted, escaped, isolated, megabytes
 
 if TYPE_CHECKING:
     import os
@@ -131,7 +132,7 @@ def _rows(
         for i in shown:
             value = row[i]
             if not isinstance(value, Cell):
-                value = None if missing(value) or not str(value) else Cell(path=str(value))
+                value = None if is_missing(value) or not str(value) else Cell(path=str(value))
             cells[number, i] = value
     made = thumbs.of_cells(filter(None, cells.values()), size)
     drawn = []
@@ -161,7 +162,7 @@ def _picture(cell: Cell, thumb: Thumb | None, size: int) -> str:
 
 
 def _text(value: object) -> str:
-    if missing(value):
+    if is_missing(value):
         return f"<td style='{_CELL}'></td>"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         text = f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
