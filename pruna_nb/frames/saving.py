@@ -30,7 +30,7 @@ from pruna_nb.text import counted, cut
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Layout = Literal["visible_line", "imagefolder"]
+Layout = Literal["plain", "imagefolder"]
 METADATA: Final = "metadata.jsonl"
 """The file in which Hugging Face's ``imagefolder`` looks for what belongs to each picture."""
 
@@ -44,7 +44,7 @@ def save_frame(
     *,
     name: str | None = None,
     format: str | None = None,  # noqa: A002 - the word of Pillow and matplotlib
-    layout: Layout = "visible_line",
+    layout: Layout = "plain",
     provenance: bool = True,
     output_col: str = "output",
 ) -> pd.DataFrame:
