@@ -73,7 +73,9 @@ class TestParsing:
         ["a {color", "color} mug", "{}", "{ }", "{a{b}}", "{a:{b}}", '{"a": 1', "{{a}", "x }}} y"],
     )
     def test_what_cannot_be_read_is_refused_and_says_how_to_write_a_brace(self, template):
-        with pytest.raises(InputError, match=r"cannot be read: .* Write {{ and }} for literal braces"):
+        with pytest.raises(
+            InputError, match=r"cannot be read: .* Write {{ and }} for literal braces"
+        ):
             parse(template)
 
     def test_a_name_that_nobody_knows_is_kept_for_whoever_fills_it(self):
