@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _HOLDERS: WeakKeyDictionary[object, str] = WeakKeyDictionary()
+# A fork waits no longer for modules that are being loaded; a second is much.
 _LONGEST_SECONDS = 10.0
-"""A fork waits no longer for modules that are being loaded; a second is much."""
 _importing = threading.RLock()
 _is_held = False
 

@@ -25,10 +25,10 @@ from pruna_nb.text import shown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+# Every member has this date: equal pictures and captions then give equal bytes, and one training.
 _DATE = (1980, 1, 1, 0, 0, 0)
-"""One date for all: equal pictures and captions then give equal bytes, and one training."""
+# More than what the archive itself takes for a member of a common name.
 _MEMBER_BYTES = 256
-"""More than what the archive itself takes for a member of a common name."""
 _PAIR = re.compile(r"(?P<root>.+)_(?:start\d*|end)")
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _OTHER_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".jxl"})
@@ -83,7 +83,7 @@ def folder_to_zip(
     target = None if to is None else wrong.read(arguments.path, "to", to, instead=Path())
     wrong.check("Nothing was packed")
     if not os.path.isdir(place):  # noqa: PTH112 - Path.is_dir() raises for a name that is too long
-        msg = f"folder_to_zip() takes a folder, and {shown(str(folder), 300)} is none."
+        msg = f"folder_to_zip() takes a folder, and {shown(str(folder), 300)} is not one."
         raise InputError(msg)
     pictures = sorted(
         path
@@ -94,7 +94,14 @@ def folder_to_zip(
         msg = f"{str(place)!r} holds no pictures ({', '.join(_SUFFIXES)})."
         raise InputError(msg)
     roots = _roots(pictures)
-    problems = _left_out(place) + _unpaired(pictures, roots)
+    # A training that is paid for would be without pictures of other formats.
+    problems = [
+        f"{path.name} is not of the formats that trainers take ({', '.join(_SUFFIXES)}): convert "
+        "it, or move it away."
+        for path in sorted(place.iterdir())
+        if path.suffix.lower() in _OTHER_SUFFIXES and path.is_file() and path.name[0] != "."
+    ]
+    problems += _unpaired(pictures, roots)
     names = _Names(roots)
     words = _beside(place, names, problems)
     words |= _captions(captions, names, problems)
@@ -110,22 +117,12 @@ def folder_to_zip(
     return write_zip(members, beside if target is None else target)
 
 
-def _left_out(folder: Path) -> list[str]:
-    """Name pictures of other formats, which a training that is paid for would be without."""
-    return [
-        f"{path.name} is not of the formats that trainers take ({', '.join(_SUFFIXES)}): convert "
-        "it, or move it away."
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in _OTHER_SUFFIXES and path.is_file() and path.name[0] != "."
-    ]
-
-
 def _pictures(paths: Iterable[Path], problems: list[str]) -> Iterator[tuple[str, Media]]:
     for path in paths:
         try:
             media = Media(path)
             if media.type.kind != "image":
-                problems.append(f"{path.name} is no picture but {media.type.content_type}.")
+                problems.append(f"{path.name} is not a picture but {media.type.content_type}.")
             else:
                 media.check_whole()
         except InputError as error:
@@ -230,7 +227,9 @@ def write_zip(members: Sequence[tuple[str, Media | str]], to: str | Path) -> Pat
         with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
             for name, content in members:
                 # Pictures are compressed already.
-                with _open(content) as source, archive.open(_member(name), "w") as target:
+                info = zipfile.ZipInfo(name, _DATE)
+                info.external_attr = 0o644 << 16
+                with _open(content) as source, archive.open(info, "w") as target:
                     shutil.copyfileobj(source, target)
     except FileNotFoundError:
         msg = f"{str(path)!r} cannot be written: there is no folder {str(path.parent)!r}."
@@ -239,12 +238,6 @@ def write_zip(members: Sequence[tuple[str, Media | str]], to: str | Path) -> Pat
         msg = f"{shown(str(path), 300)} cannot be written: {error.strerror or error}."
         raise InputError(msg) from None
     return path
-
-
-def _member(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, _DATE)
-    info.external_attr = 0o644 << 16
-    return info
 
 
 def _open(content: Media | str) -> Any:
@@ -256,7 +249,7 @@ def _size(content: Media | str) -> int:
 
 
 def _roots(pictures: Iterable[Path]) -> dict[str, str]:
-    """Give what each picture's caption is called: its stem, or that of its pair."""
+    """Return the name of each picture's caption without suffix: its stem, or that of its pair."""
     stems = {path.stem for path in pictures}
     paired = any(f"{stem.removesuffix('_end')}_start" in stems for stem in stems)
     roots: dict[str, str] = {}
@@ -301,12 +294,12 @@ def _captions(captions: Any, names: _Names, problems: list[str]) -> dict[str, st
                 words[root] = text
         elif not is_missing(text):
             kind = type(text).__name__
-            problems.append(f"The caption of {str(name)[:100]!r} is no text, but {kind}.")
+            problems.append(f"The caption of {str(name)[:100]!r} is not text, but {kind}.")
     return words
 
 
 def caption_problems(text: str, what: str) -> list[str]:
-    """Say why a caption cannot be written as UTF-8; nothing if it can."""
+    """Return why a caption cannot be written as UTF-8; nothing if it can."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 _CHANNELS = frozenset({1, 3, 4})
 _FLAT, _DEEP = 2, 3
+# What a picture's values may be; floats overshoot a little where they were resampled.
 _RANGES: dict[str, tuple[float, float]] = {"u": (0, 255), "i": (0, 255), "f": (-0.25, 1.25)}
-"""What a picture's values may be; floats overshoot a little where they were resampled."""
 
 
 def image_of(value: Any) -> Image.Image:

@@ -25,19 +25,19 @@ from pruna_nb.forks import renew_in_child
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# How many times its own size a zip may unpack to; 100 MB are always allowed.
 _UNPACKED_AT_MOST = 100
-"""How many times its own size a zip may unpack to; 100 MB are always allowed."""
 _UNKNOWN_LENGTH = 0xFFFFFFFF
 _BOXED = frozenset({kinds.MP4, kinds.MOV, kinds.M4A})
 _EBML = frozenset({kinds.WEBM, kinds.WEBA, kinds.MKV})
 _AS_AUDIO = {kinds.MP4: kinds.M4A, kinds.MOV: kinds.M4A, kinds.WEBM: kinds.WEBA}
 _AS_VIDEO = {kinds.M4A: kinds.MP4}
+# Formats that not every Pillow decodes.
 _DECODERS = {kinds.AVIF: "AVIF"}
-"""Formats that not every Pillow decodes."""
 
 
 def type_of(file: BinaryIO) -> MediaType | None:
-    """Tell what an open file is; of a container, by the tracks that it holds.
+    """Return what an open file is; of a container, by the tracks that it holds.
 
     The first bytes of an mp4 file do not tell a sound from a video.
     """
@@ -55,14 +55,14 @@ def type_of(file: BinaryIO) -> MediaType | None:
 
 
 def problem_of(file: BinaryIO, kind: MediaType) -> str | None:
-    """Say what is wrong with an open file of a known kind, decoded as far as it is free to.
+    """Return what is wrong with an open file of a known kind, decoded as far as possible.
 
     Parameters
     ----------
     file : binary file
         Where it stands does not count.
     kind : MediaType
-        As `type_of` tells it.
+        As `type_of` returns it.
 
     Returns
     -------
@@ -162,11 +162,6 @@ def _check_jpeg(file: BinaryIO, kind: MediaType) -> str | None:
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 
 
-def _check_png(file: BinaryIO, kind: MediaType) -> str | None:
-    del kind
-    return problem_of_chunks(file)
-
-
 def _check_riff(file: BinaryIO, kind: MediaType) -> str | None:
     del kind
     size = int.from_bytes(file.read(8)[4:], "little")
@@ -204,7 +199,7 @@ def _check_gif(file: BinaryIO, kind: MediaType) -> str | None:
 
 _STRUCTURES: dict[MediaType, Callable[[BinaryIO, MediaType], str | None]] = {
     kinds.JPEG: _check_jpeg,
-    kinds.PNG: _check_png,
+    kinds.PNG: lambda file, _: problem_of_chunks(file),
     kinds.WEBP: _check_riff,
     kinds.GIF: _check_gif,
 }

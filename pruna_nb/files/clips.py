@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 _BOX_HEAD = 8
 _BOXES_AT_MOST = 100_000
+# Bytes of a table of chunks that are read: two million chunks.
 _TABLE_AT_MOST = 16_000_000
-"""Bytes of a table of chunks that are read: two million chunks."""
 # A movie's head: its version, two dates, the units in a second, and its length in them.
 _SHORT_MOVIE_HEAD = struct.Struct(">12xII")
 _LONG_MOVIE_HEAD = struct.Struct(">20xIQ")
@@ -153,7 +153,8 @@ def _read_movie(boxes: _Boxes, top: list[_Box]) -> Clip:
     numbers: dict[int, str] = {}
     for track in boxes.inside(movie.begin, movie.end):
         if track.name == b"trak":
-            kind = _track_kind(boxes, track)
+            handler = boxes.find(track, b"mdia", b"hdlr")
+            kind = _HANDLERS.get(boxes.read(handler.begin + 8, 4)) if handler else None
             clip.add(kind, _samples(boxes, track, data))
             numbers[_track_number(boxes, track)] = kind or ""
     for part in top:
@@ -166,11 +167,6 @@ def top_boxes(file: BinaryIO) -> set[bytes]:
     """Return the names of an ISO file's outermost boxes, which must fill it."""
     boxes = _Boxes(file)
     return {box.name for box in boxes.inside(0, boxes.size)}
-
-
-def _track_kind(boxes: _Boxes, track: _Box) -> str | None:
-    handler = boxes.find(track, b"mdia", b"hdlr")
-    return _HANDLERS.get(boxes.read(handler.begin + 8, 4)) if handler else None
 
 
 def _track_number(boxes: _Boxes, track: _Box) -> int:
@@ -203,8 +199,11 @@ def _samples(boxes: _Boxes, track: _Box, data: list[_Box]) -> int:
             lengths = [1] * len(places)
             if places and len(places) == chunks:
                 lengths[-1] = max(1, _last_chunk_bytes(boxes, parts))
-            within = [_lies_in(data, *each) for each in zip(places, lengths, strict=True)]
-            if count and not all(within):
+            within = all(
+                any(box.begin <= place and place + length <= box.end for box in data)
+                for place, length in zip(places, lengths, strict=True)
+            )
+            if count and not within:
                 raise DamagedError("its index leads to what is not in the file")
     return count
 
@@ -223,10 +222,6 @@ def _last_chunk_bytes(boxes: _Boxes, parts: dict[bytes, _Box]) -> int:
         return 0
     content = boxes.read(end - 4 * samples, 4 * samples)
     return sum(size for (size,) in struct.iter_unpack(">I", content))
-
-
-def _lies_in(data: list[_Box], place: int, length: int) -> bool:
-    return any(box.begin <= place and place + length <= box.end for box in data)
 
 
 def _count_fragments(boxes: _Boxes, part: _Box, numbers: dict[int, str], clip: Clip) -> None:
@@ -263,8 +258,8 @@ def video_seconds(path: Path) -> float | None:
 _EBML, _SEGMENT, _TRACKS, _TRACK, _TRACK_TYPE = 0x1A45DFA3, 0x18538067, 0x1654AE6B, 0xAE, 0x83
 _CLUSTER, _BLOCK_GROUP, _SIMPLE_BLOCK = 0x1F43B675, 0xA0, 0xA3
 _TRACK_KINDS = {1: "video", 2: "audio"}
+# The length of an element that a live stream did not know: it goes on to the next of its kind.
 _UNKNOWN = -1
-"""The length of an element that a live stream did not know: it goes on to the next of its kind."""
 
 
 def read_webm(file: BinaryIO) -> Clip:

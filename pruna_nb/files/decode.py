@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF")
 _ORIENTATION = 0x0112
+# Pixels that are decoded at once in a process: 64 MB. A larger picture is decoded alone.
 _PIXELS_AT_ONCE = 16_000_000
-"""Pixels that are decoded at once in a process: 64 MB. A larger picture is decoded alone."""
+# From 16 bits to 8: the upper byte, as libpng and Pillow take it.
 _DEEP = 1 / 256
-"""From 16 bits to 8: the upper byte, as libpng and Pillow take it."""
+# What resampling may add to floats from 0 to 1 at an edge; it is cut off.
 _OVERSHOOT = 0.25
-"""What resampling may add to floats from 0 to 1 at an edge; it is cut off."""
 
 
 class TooManyPixelsError(ValueError):
@@ -206,7 +206,8 @@ def eight_bits(image: Image.Image) -> Image.Image:
     convert = _CONVERSIONS.get("I;16" if mode.startswith("I;16") else mode)
     if convert is not None:
         return convert(image)
-    clear = mode in {"RGBa", "PA"} or "transparency" in image.info or _has_clear_palette(image)
+    clear_palette = image.palette is not None and image.palette.mode.endswith("A")
+    clear = mode in {"RGBa", "PA"} or "transparency" in image.info or clear_palette
     return image.convert("RGBA" if clear else "RGB")
 
 
@@ -218,19 +219,11 @@ def _gray(image: Image.Image) -> Image.Image:
     return image.convert("LA" if "transparency" in image.info or image.mode == "La" else "L")
 
 
-def _sixteen_bits(image: Image.Image) -> Image.Image:
-    return image.convert("I").point(lambda value: value * _DEEP).convert("L")
-
-
 def _lab(image: Image.Image) -> Image.Image:
     from PIL import ImageCms
 
     lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
     return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image
-
-
-def _has_clear_palette(image: Image.Image) -> bool:
-    return image.palette is not None and image.palette.mode.endswith("A")
 
 
 def _whole_numbers(image: Image.Image) -> Image.Image:
@@ -259,7 +252,7 @@ _CONVERSIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "1": _gray,
     "L": _gray,
     "La": _gray,
-    "I;16": _sixteen_bits,
+    "I;16": lambda image: image.convert("I").point(lambda value: value * _DEEP).convert("L"),
     "I": _whole_numbers,
     "F": _floats,
     "LAB": _lab,

@@ -63,7 +63,10 @@ class Media:
             head = file.read(16)
         if kind is None:
             what = "is empty" if not head else f"starts {head!r}"
-            msg = f"{self.name} {what}: it is no picture, video, audio or zip that is known."
+            msg = (
+                f"{self.name} {what}: unrecognised file type; expected an image, video, audio or "
+                "zip."
+            )
             raise InputError(msg)
         if kind.advice:
             msg = (
@@ -133,7 +136,7 @@ class Media:
 
 
 def _stamp_of(file: BinaryIO) -> tuple[int, int] | None:
-    """Tell a file from what it is after it was written to; None for bytes in memory."""
+    """Return size and time of a file, which differ after a write; None for bytes in memory."""
     if isinstance(file, io.BytesIO):
         return None
     stat = os.fstat(file.fileno())
@@ -141,7 +144,7 @@ def _stamp_of(file: BinaryIO) -> tuple[int, int] | None:
 
 
 def is_address(value: object) -> bool:
-    """Tell whether a value is an http(s) address, which the service fetches by itself."""
+    """Whether a value is an http(s) address, which the service fetches by itself."""
     return isinstance(value, str) and value.lstrip()[:8].lower().startswith(_SCHEMES)
 
 
@@ -172,16 +175,13 @@ def to_media(value: object) -> Media | str:
     if isinstance(value, Media):
         return value
     if isinstance(value, str):
-        return _from_text(value)
+        if is_address(value):
+            return value.strip()
+        is_data = value[:5].lower() == "data:"
+        return _from_data_uri(value) if is_data else _from_path(Path(value))
     if isinstance(value, (bytes, bytearray, memoryview)):
         return Media(bytes(value))
     return _from_path(value) if isinstance(value, Path) else _from_object(value)
-
-
-def _from_text(text: str) -> Media | str:
-    if is_address(text):
-        return text.strip()
-    return _from_data_uri(text) if text[:5].lower() == "data:" else _from_path(Path(text))
 
 
 def _has(value: object, name: str) -> bool:
@@ -296,7 +296,7 @@ def _from_data_uri(text: str) -> Media:
 
 
 def replace_media(given: dict[str, Any], change: Callable[[Media], Any]) -> dict[str, Any]:
-    """Give an input with each of its `Media` changed to something else, such as its address."""
+    """Return an input with each of its `Media` replaced, such as by its address."""
     return {name: _replaced(value, change) for name, value in given.items()}
 
 

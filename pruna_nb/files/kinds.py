@@ -117,13 +117,14 @@ _STARTS = (
 _RIFF = {b"WEBP": WEBP, b"WAVE": WAV, b"AVI ": AVI}
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _CR2_MARK = b"CR"
+# Tags of a TIFF's first directory.
 _SUBFILE_TYPE, _SUB_PICTURES, _DNG_VERSION = 254, 330, 50706
-"""Tags of a TIFF's first directory."""
 _SVG = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*|<!DOCTYPE svg[^>]*>\s*)*<svg\b",
     re.DOTALL,
 )
 
+# Brands of pictures. One of them anywhere in a file's list makes it a picture, never a video.
 _BRANDS = {
     **dict.fromkeys((b"avif", b"avis", b"avio"), AVIF),
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), HEIC),
@@ -131,9 +132,8 @@ _BRANDS = {
     b"jxl ": JXL,
     **dict.fromkeys((b"jp2 ", b"jpx ", b"jpm "), JP2),
 }
-"""Brands of pictures. One of them anywhere in a file's list makes it a picture, never a video."""
+# Brands of the container that HEIC and AVIF share: it is one of them if that is named too.
 _HEIF_BRANDS = frozenset({b"mif1", b"mif2", b"mif3", b"msf1", b"miaf", b"heif"})
-"""Brands of the container that HEIC and AVIF share: it is one of them if that is named too."""
 _AUDIO_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
 _BOX_HEAD = 8
 _OLD_MOVIE = frozenset({b"moov", b"mdat"})
@@ -141,7 +141,7 @@ _FILLERS = frozenset({b"wide", b"free", b"skip", b"pnot"})
 
 
 def sniff(head: bytes) -> MediaType | None:
-    r"""Tell what a file is by its first bytes, whatever its name says.
+    r"""Return what a file is by its first bytes, whatever its name says.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def sniff(head: bytes) -> MediaType | None:
 
 
 def _sniff_marks(head: bytes) -> MediaType | None:
-    """Tell a file by the mark that its format begins with, and what its family adds to it."""
+    """Recognise a file by the mark at its start, and by what its family of formats adds."""
     start = head[:4]
     if start == b"RIFF":
         return _RIFF.get(head[8:12])
@@ -229,7 +229,7 @@ def _of_brands(content: bytes) -> MediaType:
 
 
 def _sniff_frames(head: bytes) -> MediaType | None:
-    """Tell MPEG audio by the head of its first frame: it has no other beginning."""
+    """Recognise MPEG audio by the head of its first frame: it has no other mark."""
     if len(head) < 2 or head[0] != 0xFF:  # noqa: PLR2004 - a frame's mark
         return None
     if head[1] & 0xF6 == 0xF0:  # noqa: PLR2004 - layer 0: AAC in ADTS

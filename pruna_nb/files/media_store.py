@@ -20,8 +20,8 @@ from pruna_nb.files.kinds import BYTES, HEAD_BYTES
 if TYPE_CHECKING:
     from pruna_nb.files.kinds import MediaType
 
+# A temporary file this old was left by a process that was killed.
 _PART_SECONDS = 86400.0
-"""A temporary file this old was left by a process that was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,15 @@ def _checked(file: BinaryIO, expected: str) -> MediaType:
     if kind is None:
         file.seek(0)
         head = file.read(HEAD_BYTES)
-        if head and expected == "unknown" and not _is_page(head):
+        # A gateway's page, or an error in JSON, is not an output.
+        is_page = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"<", b"{"}
+        if head and expected == "unknown" and not is_page:
             return BYTES
-        what = "empty" if not head else f"no picture, video or zip; it starts {head[:24]!r}"
-        raise DeliveryError(f"What was delivered is {what}")
+        what = "empty" if not head else f"not an image, video or zip (starts with {head[:24]!r})"
+        raise DeliveryError(f"The delivered file is {what}")
     if expected not in {"unknown", kind.kind}:
         raise DeliveryError(
-            f"What was delivered is {kind.name} ({kind.content_type}), and the model makes "
+            f"The delivered file is {kind.name} ({kind.content_type}), and the model makes "
             f"{_MADE.get(expected, expected)}"
         )
     # What a new model makes may be of a kind that nothing here decodes.
@@ -78,11 +80,6 @@ def _checked(file: BinaryIO, expected: str) -> MediaType:
 
 
 _MADE = {"image": "pictures", "video": "videos", "zip": "zip archives"}
-
-
-def _is_page(head: bytes) -> bool:
-    """Tell a gateway's page or an error in JSON from an output."""
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"<", b"{"}
 
 
 def sha256_of(path: Path) -> str:
@@ -175,7 +172,7 @@ def _opened_private(path: str, flags: int) -> int:
 
 
 def unwritable(folder: Path, error: OSError) -> CacheError:
-    """Make the error of a cache folder that cannot be written."""
+    """Return the error of a cache folder that cannot be written."""
     why = error.strerror or type(error).__name__
     message = (
         f"The cache folder {str(folder)!r} cannot be written: {why}. Free the disk or choose "

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BLOCK = 1 << 20
+# Bytes of a packed text that are left to Pillow, which refuses pictures with a text of 1 MB.
 _TEXT_AT_MOST = 1000
-"""Bytes of a packed text that are left to Pillow, which refuses pictures with a text of 1 MB."""
 
 
 def problem_of_chunks(file: BinaryIO) -> str | None:
@@ -70,7 +70,7 @@ def _is_packed_text(file: BinaryIO, name: bytes, begin: int) -> bool:
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
-    """Give the name, the place and the length of each chunk whose head is in the file."""
+    """Yield the name, the place and the length of each chunk whose head is in the file."""
     end, at = file.seek(0, os.SEEK_END), len(SIGNATURE)
     while at + 8 <= end:
         file.seek(at)

@@ -10,8 +10,8 @@ import math
 from collections import Counter
 from typing import Any
 
+# Python writes and shows nothing that is nested ten times deeper; what we write is not by ten.
 _DEEPEST = 100
-"""Python writes and shows nothing that is nested ten times deeper; what we write is not by ten."""
 
 
 def loads(text: str | bytes) -> Any:

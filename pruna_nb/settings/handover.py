@@ -52,16 +52,16 @@ class Handover:
                 settings[name] = str(settings[name])
         if "limits" in settings:
             settings["limits"] = {name: list(limit) for name, limit in settings["limits"].items()}
-        found = {variable: os.environ.get(variable) for variable in self._environment.values()}
-        found.pop(self._environment["api_key"])
-        said = {
+        variables = {variable: os.environ.get(variable) for variable in self._environment.values()}
+        variables.pop(self._environment["api_key"])
+        message = {
             "by": os.getpid(),
             "settings": settings,
-            "environment": found,
+            "environment": variables,
             "is_emulator": key == EMULATOR_KEY,
             "key_hash": None if key is None else hash_of(key),
         }
-        self._put(json.dumps(said))
+        self._put(json.dumps(message))
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that were handed to this process; none where it began by itself.
@@ -69,44 +69,42 @@ class Handover:
         A variable of the environment that was set for this process alone counts more, unless the
         session is one on the emulator: its processes never reach another service.
         """
-        said = self._said()
-        if not said:
+        message = self._message()
+        if not message:
             return {}
-        handed = dict(said["settings"])
-        if said["is_emulator"]:
+        handed = dict(message["settings"])
+        if message["is_emulator"]:
             return {**handed, "api_key": EMULATOR_KEY}
         for name, variable in self._environment.items():
-            if os.environ.get(variable) != said["environment"].get(variable):
+            if os.environ.get(variable) != message["environment"].get(variable):
                 handed.pop(name, None)
         return handed
 
     def is_other_key(self, api_key: str | None) -> bool:
         """Whether the session that handed its settings on has another key than this one."""
-        expected = self._said().get("key_hash")
+        expected = self._message().get("key_hash")
         return expected is not None and (api_key is None or hash_of(api_key) != expected)
 
-    def _said(self) -> dict[str, Any]:
+    def _message(self) -> dict[str, Any]:
         process = multiprocessing.process.current_process()
         text = getattr(process, "_config", {}).get(VARIABLE) or os.environ.get(VARIABLE)
         if not text:
             return {}
-        said: dict[str, Any] = json.loads(text)
-        return said if said["by"] != os.getpid() else self._inherited_said()
-
-    def _inherited_said(self) -> dict[str, Any]:
-        said: dict[str, Any] = json.loads(self._inherited) if self._inherited else {}
-        return said
+        message: dict[str, Any] = json.loads(text)
+        if message["by"] == os.getpid():  # its own, for others
+            message = json.loads(self._inherited) if self._inherited else {}
+        return message
 
     def _put(self, text: str | None) -> None:
         process = getattr(multiprocessing.process.current_process(), "_config", {})
-        for place in (process, os.environ):
+        for mapping in (process, os.environ):
             if text is None:
-                place.pop(VARIABLE, None)
+                mapping.pop(VARIABLE, None)
             else:
-                place[VARIABLE] = text
+                mapping[VARIABLE] = text
 
 
 def hash_of(api_key: str) -> str:
-    """Return a name of a key that does not tell it."""
+    """Return a hash of a key, which does not reveal it."""
     digest = hashlib.blake2b(api_key.encode(), digest_size=8, person=b"pruna_nb.journal")
     return digest.hexdigest()

@@ -6,8 +6,8 @@ from pruna_nb.console import LOG
 from pruna_nb.errors import MissingExtraError, SettingsError
 
 _KEYRING = "pruna_nb"
+# What the keyring held, by address: it is asked once, and only where no key was given.
 _STORED: dict[str, str | None] = {}
-"""What the keyring held, by address: it is asked once, and only where no key was given."""
 
 
 def stored_key(base_url: str) -> str | None:
@@ -28,7 +28,7 @@ def stored_key(base_url: str) -> str | None:
 
 
 def check_keyring() -> None:
-    """See that there is a keyring to keep a key in.
+    """Raise unless there is a keyring to keep a key in.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def check_keyring() -> None:
 
 
 def store_key(base_url: str, api_key: str) -> None:
-    """Put a key into the system's keyring, for an address.
+    """Store a key in the system's keyring, for an address.
 
     Raises
     ------

@@ -86,7 +86,7 @@ class Settings(CacheFolder):
     max_output_bytes: int = 2 * 1024**3
 
     def require_key(self) -> str:
-        """Give the key, or raise `MissingKeyError` that says how to get one."""
+        """Return the key, or raise `MissingKeyError` that says how to get one."""
         if self.api_key is None:
             raise MissingKeyError(_KEY_NOT_HANDED if HANDOVER.is_other_key(None) else _KEY_HELP)
         return self.api_key
@@ -114,13 +114,13 @@ class Settings(CacheFolder):
 
     @property
     def account(self) -> str:
-        """Name key and address without telling the key (a keyed hash of 16 hex digits)."""
+        """A hash of key and address (16 hex digits), which does not reveal the key."""
         text = f"{self.origin}\n{self.api_key or ''}".encode()
         return hashlib.blake2b(text, digest_size=8, person=b"pruna_nb").hexdigest()
 
     @property
     def key_hash(self) -> str | None:
-        """Name the key without telling it (a hash of 16 hex digits); None without a key.
+        """A hash of the key (16 hex digits), which does not reveal it; None without a key.
 
         Keys are random words: of the hash's 64 bits none is found again.
         """
@@ -148,7 +148,7 @@ def _default_dir(kind: str) -> Path:
 
 
 def current(**overrides: Any) -> Settings:
-    """Give the settings in force.
+    """Return the settings in force.
 
     Parameters
     ----------
@@ -390,7 +390,7 @@ _CLEAN: dict[str, Any] = {
 
 
 def _read(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Check settings, but for None; all that are wrong are told in one error."""
+    """Check settings, except None; one error names all that are wrong."""
     problems = Problems()
     clean: dict[str, Any] = {}
     for name, value in given.items():

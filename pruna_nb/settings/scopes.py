@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 T = TypeVar("T")
+# A ``with`` is entered sooner, unless its thread was stopped.
 _ENTER_SECONDS = 0.1
-"""A ``with`` is entered sooner, unless its thread was stopped."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +55,7 @@ _LISTENERS: list[Callable[[Mapping[str, Any]], None]] = []
 
 
 def on_change(listener: Callable[[Mapping[str, Any]], None]) -> None:
-    """Have a function told of the session's settings each time that they change."""
+    """Call a function with the session's settings each time that they change."""
     _LISTENERS.append(listener)
 
 
@@ -77,7 +77,7 @@ class Configured:
                 _CHANGED.notify_all()
             else:
                 self._take_back()
-            _tell()
+            _notify()
         outer = [layer for layer in _LAYERS.get() if layer.source is not self or layer.begins]
         _LAYERS.set((*outer, _Layer(self._changes, self, object(), begins=True)))
         return self
@@ -113,20 +113,20 @@ class Configured:
 
 
 def change(changes: dict[str, Any]) -> Configured:
-    """Put settings in force: the session's, unless what is returned is entered."""
+    """Apply settings: for the session, unless what is returned is entered."""
     made = Configured(changes)
     with _CHANGED:
         _decide()
         _UNDECIDED.append(made)
-        _tell()
+        _notify()
     layers = _LAYERS.get()
     if layers:  # else the settings of the with around it would hide those just set
         _LAYERS.set((*layers, _Layer(changes, made, layers[-1].block, begins=False)))
     return made
 
 
-def _tell() -> None:
-    """Tell of the session's settings, as they are if no ``with`` takes what is undecided."""
+def _notify() -> None:
+    """Call the listeners with the settings as they are if no ``with`` takes what is undecided."""
     session = merge(_SESSION, [made._changes for made in _UNDECIDED])  # noqa: SLF001 - its own module
     for listener in _LISTENERS:
         listener(session)
@@ -175,7 +175,7 @@ class Scope:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Have them in force for a block."""
+        """Apply them for a block."""
         token = _LAYERS.set(self._layers)
         try:
             yield
@@ -198,7 +198,7 @@ def reset() -> None:
         _SESSION.clear()
         _UNDECIDED.clear()
         _CHANGED.notify_all()
-        _tell()
+        _notify()
     _LAYERS.set(())
 
 

@@ -19,7 +19,7 @@ from pruna_nb.store import sidecars
 from pruna_nb.store.database import database_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from pruna_nb.files.media_store import Stored
 
@@ -27,8 +27,8 @@ CacheMode = Literal["use", "refresh", "off"]
 _FIND = (
     "SELECT key, media, size, mtime_ns, prediction_id, seconds, used_at FROM item WHERE key IN ({})"
 )
+# An entry's last use is noted once a day: `prune` needs no more, and reading stays reading.
 _USED_SECONDS = 86400.0
-"""An entry's last use is noted once a day: `prune` needs no more, and reading stays reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,11 @@ class Cache:
                     if used_at < long_ago:
                         stale.append(key)
         if stale:
-            self._touch(stale)
+            now = time.time()
+            with self.database.transaction() as connection:
+                connection.executemany(
+                    "UPDATE item SET used_at = ? WHERE key = ?", ((now, key) for key in stale)
+                )
         return hits
 
     def _is_whole(self, path: str, key: str, size: int, mtime_ns: int) -> bool:
@@ -139,15 +143,8 @@ class Cache:
             self._cached()
 
     def name_of(self, stored: Stored) -> str:
-        """Name a media file relative to the media folder."""
+        """Return a media file's name relative to the media folder."""
         return f"{stored.sha256[:2]}/{stored.sha256}{stored.type.suffix}"
-
-    def _touch(self, keys: Sequence[str]) -> None:
-        now = time.time()
-        with self.database.transaction() as connection:
-            connection.executemany(
-                "UPDATE item SET used_at = ? WHERE key = ?", ((now, key) for key in keys)
-            )
 
     def _cached(self) -> Any:
         if self._remember is None:

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _BUSY_SECONDS = 30.0
+# Names in one query; SQLite takes 999 and more.
 _NAMES_AT_ONCE = 500
-"""Names in one query; SQLite takes 999 and more."""
+# How long a fork waits for a statement that waits, in turn, for another process.
 _FORK_SECONDS = 2.0
-"""How long a fork waits for a statement that waits, in turn, for another process."""
+# Cache folders that a process keeps open.
 _OPEN_AT_MOST = 16
-"""Cache folders that a process keeps open."""
+# Connections of a forked parent: closing them here would take away its locks.
 _LEFT: list[sqlite3.Connection] = []
-"""Connections of a forked parent: closing them here would take away its locks."""
 
 
 class DamagedError(CacheError):
@@ -66,7 +66,7 @@ class Database:
         self._unknown = ""
 
     def execute(self, sql: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and give its rows.
+        """Run one statement and return its rows.
 
         Raises
         ------
@@ -96,7 +96,7 @@ class Database:
             yield self.execute(sql.format(",".join("?" * len(some))), (*others, *some))
 
     def change(self, sql: str, values: Iterable[Any] = (), *, durable: bool = False) -> int:
-        """Run one statement and give the number of rows that it changed.
+        """Run one statement and return the number of rows that it changed.
 
         Parameters
         ----------
@@ -135,24 +135,21 @@ class Database:
         threads' commits share one sync.
         """
         try:
-            self._sync_files()
+            try:
+                log = os.open(f"{self._file_name}-wal", os.O_RDWR)
+            except FileNotFoundError:
+                if not self.path.is_file():
+                    raise
+                return  # closed meanwhile, by which the log went into the file, and that was synced
+            try:
+                os.fsync(log)
+            finally:
+                os.close(log)
+            if not self._folder_synced:
+                sync_folder(self.folder)
+            self._folder_synced = True
         except OSError as error:
             raise unwritable(self.folder, error) from None
-
-    def _sync_files(self) -> None:
-        try:
-            log = os.open(f"{self._file_name}-wal", os.O_RDWR)
-        except FileNotFoundError:
-            if not self.path.is_file():
-                raise
-            return  # closed meanwhile, by which the log went into the file, and that was synced
-        try:
-            os.fsync(log)
-        finally:
-            os.close(log)
-        if not self._folder_synced:
-            sync_folder(self.folder)
-        self._folder_synced = True
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -180,7 +177,7 @@ class Database:
                 raise unwritable(self.folder, error) from None
 
     def _open(self) -> sqlite3.Connection:
-        """Give the connection, a new one if the file is another (deleted, a forked child)."""
+        """Return the connection, a new one if the file is another (deleted, a forked child)."""
         if self._connection is not None and self._identity() == self._opened_as:
             return self._connection
         self._let_go()
@@ -222,7 +219,7 @@ class Database:
         return connection
 
     def _fill(self, connection: sqlite3.Connection) -> None:
-        """Put into a new file what lies beside it, and what a damaged one still gives; say so.
+        """Fill a new file from the records beside the media and a damaged file; log what was read.
 
         Where that leaves pictures of which nothing is known, the next use is an error, once: they
         would be paid for again before anybody read a warning.
@@ -235,7 +232,7 @@ class Database:
         what = "was missing" if aside is None else f"was damaged, and is kept as {str(aside)!r}"
         read = "" if aside is None else f", {counted(noted, 'prediction')} that could still be read"
         message = (
-            f"The index {str(self.path)!r} {what}. Made anew: {counted(outputs, 'output')} by the "
+            f"The index {str(self.path)!r} {what}. Rebuilt: {counted(outputs, 'output')} by the "
             f"records beside the media{read}. A prediction that only the old index knew as sent "
             "and not fetched is not known any more: its row would be sent, and charged, again."
         )
@@ -310,7 +307,7 @@ _DATABASES_LOCK = threading.Lock()
 
 
 def database_of(folder: Path) -> Database:
-    """Give the process's one database of a cache folder."""
+    """Return the process's one database of a cache folder."""
     with _DATABASES_LOCK:
         if folder not in _DATABASES:
             while len(_DATABASES) >= _OPEN_AT_MOST:

@@ -49,7 +49,7 @@ class Commits:
         self._leader: int | None = None
 
     def run(self, work: Callable[[], T], *, durable: bool) -> T:
-        """Run a function in a transaction that it may share; give its result, or its error.
+        """Run a function in a transaction that it may share; return its result, or raise its error.
 
         Parameters
         ----------

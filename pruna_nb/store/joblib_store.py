@@ -1,7 +1,9 @@
-"""A store for joblib's Memory in SQLite: one row an entry, in place of a folder with two files.
+"""A backend for joblib's Memory in SQLite: one row for each entry, not a folder with two files.
 
-A hundred thousand entries are one file, entries are read by the thousand, and they are JSON:
-reading a cache that somebody else wrote runs no code, as unpickling would.
+The cache keeps joblib's interface, so what a key and a cached function are is joblib's. Its own
+backend is not used for three reasons: 100,000 entries would be 200,000 files; they could not be
+looked up by the thousand in one query; and it unpickles, so reading a cache that somebody else
+wrote could run their code. Rows of JSON run none.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ class SqliteStore(StoreBackendMixin, StoreBackendBase):
         self.database = database_of(Path(location))
 
     def contains_item(self, call_id: Sequence[str]) -> bool:
-        """Tell whether an entry is there."""
+        """Whether an entry is there."""
         found = self.database.execute("SELECT 1 FROM item WHERE args_id = ?", [call_id[-1]])
         return bool(found)
 
@@ -57,7 +59,7 @@ class SqliteStore(StoreBackendMixin, StoreBackendBase):
         timestamp: float | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Give an entry's value."""
+        """Return an entry's value."""
         del verbose, timestamp, metadata
         rows = self.database.execute("SELECT value FROM item WHERE args_id = ?", [call_id[-1]])
         if not rows:
@@ -75,11 +77,11 @@ class SqliteStore(StoreBackendMixin, StoreBackendBase):
         self.database.change("DELETE FROM item WHERE args_id = ?", [call_id[-1]])
 
     def get_item_info(self, call_id: Sequence[str]) -> Any:
-        """Say where an entry is."""
+        """Return where an entry is."""
         return {"location": f"{self.location}/{call_id[-1]}"}
 
     def get_metadata(self, call_id: Sequence[str]) -> dict[str, Any]:
-        """Give what joblib noted of the call."""
+        """Return what joblib noted of the call."""
         rows = self.database.execute("SELECT metadata FROM item WHERE args_id = ?", [call_id[-1]])
         return json.loads(rows[0][0]) if rows and rows[0][0] else {}
 
@@ -87,7 +89,7 @@ class SqliteStore(StoreBackendMixin, StoreBackendBase):
         """Leave what joblib notes of the call, its duration and its key: the value holds both."""
 
     def contains_path(self, call_id: Sequence[str]) -> bool:
-        """Tell whether the function has been cached here."""
+        """Whether the function has been cached here."""
         del call_id
         return bool(self.database.execute("SELECT 1 FROM item LIMIT 1"))
 
@@ -100,7 +102,7 @@ class SqliteStore(StoreBackendMixin, StoreBackendBase):
         """Leave the function's source: it is frozen, and stands in the package."""
 
     def get_cached_func_code(self, call_id: Sequence[str]) -> str:
-        """Give the source of the one function that is cached here, as it is now.
+        """Return the source of the one function that is cached here, as it is now.
 
         joblib drops every result of a function whose source it finds changed, which other line
         ends or a missing source file suffice for. What was paid for is not dropped for that.
@@ -119,7 +121,7 @@ class SqliteStore(StoreBackendMixin, StoreBackendBase):
         return [CacheItemInfo(name, size or 0, used) for name, size, used in rows]
 
     def create_location(self, location: str) -> None:
-        """Have nothing to make: the database makes itself."""
+        """Do nothing: the database creates itself."""
 
     def clear_location(self, location: str) -> None:
         """Forget the entry of a location."""

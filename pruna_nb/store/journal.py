@@ -1,9 +1,9 @@
-"""What was sent, before it is sent: the memory by which nothing is lost and nothing paid twice.
+"""Write-ahead journal of paid requests: nothing is lost and nothing is paid for twice.
 
-An entry is written before each POST (an intent), gets its id right after the answer (sent),
-and ends as delivered, failed, canceled, expired or lost. While it is open, no other run sends
-the same request: a run that is gone leaves ids that the next one takes up, and intents whose
-fate nobody knows (lost).
+An entry is written before each POST ("intent"), gets its id right after the answer ("sent"), and
+ends as delivered, failed, canceled, expired or lost. While it is open, no other run sends the same
+request. A run that died leaves ids, which the next run resumes, and intents of which nobody knows
+whether they were charged ("lost").
 """
 
 from __future__ import annotations
@@ -266,7 +266,7 @@ class Journal(Lookups):
             self._write(entry)
 
     def open_entries(self) -> dict[str, Entry]:
-        """Give the requests that were sent and not delivered, by key.
+        """Return the requests that were sent and not delivered, by key.
 
         Intents of runs that are gone become lost here. An id stays open until the service says
         that its output is gone: our clock does not.
@@ -319,7 +319,7 @@ class Journal(Lookups):
         return replace(entry, run=run, state="sent") if changed else None
 
     def open_entry(self, key: str) -> Entry | None:
-        """Give the open entry of a request, settled if its run is gone."""
+        """Return the open entry of a request, settled if its run is gone."""
         found = self._select(
             f"state IN ('intent', 'sent') AND key = ? AND {self._ours}", key, *self._our_values
         )
@@ -336,7 +336,7 @@ class Journal(Lookups):
         )
 
     def entries(self) -> list[Entry]:
-        """Give all entries of all services, in the order in which they were sent."""
+        """Return all entries of all services, in the order in which they were sent."""
         self.open_entries()
         return sorted(self._select("1"), key=lambda entry: entry.sent_at)
 

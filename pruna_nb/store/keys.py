@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def request_key(service: str, model: Model, given: dict[str, Any]) -> str:
-    """Name a request by the SHA-256 of its canonical JSON; see `KeyMaker`, which names many."""
+    """Return the SHA-256 of a request's canonical JSON; see `KeyMaker`, which makes many."""
     return KeyMaker(service, model).key(given)
 
 
 class KeyMaker:
-    """Names the requests of one service and model by the SHA-256 of their canonical JSON.
+    """Makes the keys of one service's and model's requests: the SHA-256 of their canonical JSON.
 
     A file counts by its bytes, not by its path or the address that an upload gave it. A
     secret (`hf_api_token`) opens a door and changes no pixel, so it does not count.
@@ -38,7 +38,7 @@ class KeyMaker:
         self._head = _JSON.encode([service, model.name])[:-1]
 
     def key(self, given: dict[str, Any]) -> str:
-        """Name a request.
+        """Return the key of a request.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What the journal tells: what a prediction was asked for, and what is open, lost or expired."""
+"""Queries to the journal: what a prediction was asked for, and what is open, lost or expired."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Lookups:
         return {entry.key: entry for entry in found}
 
     def get(self, entry: str) -> Entry | None:
-        """Give an entry as it stands now; None if it was taken back."""
+        """Return an entry as it stands now; None if it was discarded."""
         return next(iter(self._select("entry = ?", entry)), None)
 
     def lost(self) -> dict[str, list[Entry]]:

@@ -1,11 +1,11 @@
-"""The cache, looked after: how large it is, what may go, whether it is whole."""
+"""Maintenance of the cache: how large it is, what may be deleted, whether it is whole."""
 
 from __future__ import annotations
 
 import re
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pruna_nb.errors import InputError
 from pruna_nb.files.media_store import sha256_of, unwritable
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["CacheInfo", "clear", "info", "prune", "rebuild", "verify"]
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
+# A file that no entry names is left alone for so long: a run may be about to name it.
 _YOUNG_SECONDS = 3600.0
-"""A file that no entry names is left alone for so long: a run may be about to name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class CacheInfo:
     thumbnail_bytes: int
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return it in one line."""
         return (
             f"{self.entries:,} outputs in {self.files:,} files, {self.bytes / 1e6:,.1f} MB "
             f"(and {self.thumbnail_bytes / 1e6:,.1f} MB of thumbnails), in {self.folder}"
@@ -64,7 +64,7 @@ class CacheInfo:
 
 
 def info() -> CacheInfo:
-    """Say what the cache folder holds.
+    """Return what the cache folder holds.
 
     Examples
     --------
@@ -175,7 +175,7 @@ def clear() -> int:
 
 
 def rebuild() -> int:
-    """Put outputs into the index that it lacks, by the records beside the media files.
+    """Add outputs to the index that it lacks, from the records beside the media files.
 
     A run does it by itself where the index (``pruna_nb.sqlite``) is missing or damaged; this also
     writes the records of outputs that an earlier release kept without.
@@ -200,7 +200,7 @@ def _seconds(value: str | float | timedelta) -> float:
         return float(value)
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", str(value))
     if not found:
-        msg = f"older_than={value!r} is no length of time; give '30d', '12h', '90m' or seconds."
+        msg = f"older_than={value!r} is not a duration; use '30d', '12h', '90m' or seconds."
         raise InputError(msg)
     return float(found[1]) * _UNITS[found[2]]
 
@@ -240,23 +240,17 @@ def _drop_down_to(folder: Path, keep_bytes: int) -> None:
         total -= size
 
 
-def _named(folder: Path) -> set[str]:
-    """Return the media files that entries name."""
-    rows = database_of(folder).execute("SELECT DISTINCT media FROM item")
-    return {name for (name,) in rows if is_media_name(name)}
-
-
-def _delivered(folder: Path) -> set[str]:
-    """Return the media files that the journal says were delivered into this folder."""
-    rows = database_of(folder).execute("SELECT DISTINCT media FROM prediction")
+def _media_names(folder: Path, table: Literal["item", "prediction"]) -> set[str]:
+    """Return the media files that the index has, or that the journal says were delivered here."""
+    rows = database_of(folder).execute(f"SELECT DISTINCT media FROM {table}")  # noqa: S608 - ours
     return {name for (name,) in rows if is_media_name(name)}
 
 
 def _drop_unnamed(folder: Path, *, young_too: bool = False) -> int:
     """Delete media files that neither an entry nor work under way names any more."""
-    media, named = CacheFolder(folder).media_dir, _named(folder)
+    media, named = CacheFolder(folder).media_dir, _media_names(folder, "item")
     # A folder that was there before may hold files that somebody else named in this way.
-    delivered = None if is_marked(media) else _delivered(folder)
+    delivered = None if is_marked(media) else _media_names(folder, "prediction")
     freed = 0
     for file in media_files(media):
         name = file.relative_to(media).as_posix()

@@ -83,11 +83,12 @@ class _Folder:
 _FOLDERS: dict[Path, _Folder] = {}
 _MORE_PLACES: list[Path] = []
 _LOCK = threading.RLock()
+_TRYING: threading.Thread | None = None
 
 
 @contextlib.contextmanager
 def also_in(folder: Path) -> Iterator[None]:
-    """Have another folder for such files, where the state folder takes none; it is read too."""
+    """Use another folder for such files, where the state folder takes none; it is read too."""
     _MORE_PLACES.append(folder)
     try:
         yield
@@ -123,6 +124,7 @@ def hold(
     save : callable
         Writes them to the database, and calls `saved` for each; raises CacheError if it cannot.
     """
+    global _TRYING  # noqa: PLW0603 - one thread for all folders
     with _LOCK:
         kept = _FOLDERS.setdefault(folder, _Folder(folder, places, save, {}))
         kept.places, kept.save = places, save
@@ -131,8 +133,10 @@ def hold(
                 kept.held[entry.entry] = Held(entry, known)
                 kept.in_file -= {entry.entry}
         kept.write_file()
-    if not known:
-        _start_trying()
+        if not known and (_TRYING is None or not _TRYING.is_alive()):
+            _TRYING = threading.Thread(target=_keep_trying, name="pruna_nb-unsaved", daemon=True)
+            with contextlib.suppress(RuntimeError):  # the end of the process tries as well
+                _TRYING.start()
 
 
 def held(folder: Path) -> list[Held]:
@@ -173,7 +177,7 @@ def files(places: Iterable[Path]) -> Iterator[tuple[Path, Path, list[Held]]]:
 
 
 def told(folder: Path) -> str:
-    """Say what a cache folder did not take: how many may be charged, and where their ids are."""
+    """Return what a cache folder did not take: how many may be charged, where their ids are."""
     with _LOCK:
         kept = _FOLDERS.get(folder)
         sent = [] if kept is None else [h.entry for h in kept.held.values() if h.entry.is_open]
@@ -258,17 +262,6 @@ def _entry(record: dict[str, Any]) -> Entry:
 
 
 # ---------------------------------------------------------------- until the end
-
-_TRYING: threading.Thread | None = None
-
-
-def _start_trying() -> None:
-    global _TRYING  # noqa: PLW0603 - one thread for all folders
-    with _LOCK:
-        if _TRYING is None or not _TRYING.is_alive():
-            _TRYING = threading.Thread(target=_keep_trying, name="pruna_nb-unsaved", daemon=True)
-            with contextlib.suppress(RuntimeError):  # the end of the process tries as well
-                _TRYING.start()
 
 
 def _keep_trying() -> None:

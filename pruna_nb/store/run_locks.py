@@ -52,14 +52,14 @@ class RunLock:
             _OURS[self.name] = self
 
     def release(self) -> None:
-        """Say that the run is over."""
+        """Release the lock: the run is over."""
         with _OURS_LOCK:
             _OURS.pop(self.name, None)
         self.close()
         self._path.unlink(missing_ok=True)
 
     def is_alive(self) -> bool:
-        """Tell whether the folder still is the one that the run began in."""
+        """Whether the lock file is still the one of this run: its folder was not deleted."""
         if self._file is None:
             return False
         try:
@@ -76,7 +76,7 @@ class RunLock:
 
 
 def is_at_work(folder: Path, name: str) -> bool:
-    """Tell whether a run is still at work, in this process or another."""
+    """Whether a run is still at work, in this process or another."""
     with _OURS_LOCK:
         if name in _OURS:
             return True

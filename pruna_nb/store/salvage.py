@@ -31,7 +31,7 @@ def is_damaged(path: Path) -> bool:
 
 
 def move_aside(path: Path) -> Path:
-    """Give a damaged file, and its logs, another name; return it."""
+    """Rename a damaged file, and its logs; return the new name."""
     name = f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
     for suffix in ("-wal", "-shm", ""):
         with contextlib.suppress(FileNotFoundError):  # another process was quicker

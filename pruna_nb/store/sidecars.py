@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
+# A pipe in the place of a record is an error, and not waited for.
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0)
-"""A pipe in the place of a record is an error, and not waited for."""
 _KEY = re.compile("[0-9a-f]{64}")
 _ITEM_COLUMNS = ("media", "size", "mtime_ns", "seconds", "prediction_id", "model")
 _ITEM_NAMES = ("args_id", "key", *_ITEM_COLUMNS, "created_at", "used_at", "value")
@@ -100,7 +100,7 @@ def _path(folder: Path, media: str) -> Path:
 
 
 def restore(folder: Path, connection: sqlite3.Connection) -> int:
-    """Put what the records tell into an index that lacks it; return how many outputs it has more.
+    """Add what the records hold to an index that lacks it; return how many outputs were added.
 
     What the index has of a request stays. The journal learns of the predictions too, so that
     their ids and costs are known.

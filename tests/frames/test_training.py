@@ -78,9 +78,9 @@ def test_a_text_of_nothing_is_no_caption_of_its_own(photos, blank):
 @pytest.mark.parametrize(
     ("captions", "words"),
     [
-        ({"a.png": 5}, "'a.png' is no text, but int"),
-        ({"a.png": b"one"}, "'a.png' is no text, but bytes"),
-        ({"a.png": ["one"]}, "'a.png' is no text, but list"),
+        ({"a.png": 5}, "'a.png' is not text, but int"),
+        ({"a.png": b"one"}, "'a.png' is not text, but bytes"),
+        ({"a.png": ["one"]}, "'a.png' is not text, but list"),
         ({"a.png": "one", "A.PNG": "two"}, "'A.PNG' gives a second caption"),
     ],
 )
