@@ -50,7 +50,7 @@ def test_an_array_of_floats_counts_from_0_to_1():
 
 @pytest.mark.parametrize("shape", [(0,), (2, 2, 7), (1, 2, 3, 4)])
 def test_an_array_that_is_no_picture_is_refused(shape):
-    with pytest.raises(InputError, match="no picture"):
+    with pytest.raises(InputError, match="unrecognised file type"):
         to_media(np.zeros(shape, dtype="uint8"))
 
 

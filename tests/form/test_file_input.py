@@ -94,7 +94,7 @@ def test_a_file_of_another_kind_is_refused_and_said(image):
 
 
 def test_what_is_no_file_of_media_is_refused(tmp_path):
-    with pytest.raises(InputError, match="no picture"):
+    with pytest.raises(InputError, match="unrecognised file type"):
         keep_upload(b"<script>", tmp_path, ("image",))
 
 

@@ -120,7 +120,7 @@ def test_an_array_of_another_type_is_the_picture_that_it_means(array, same):
 )
 def test_an_array_that_is_no_picture_is_refused_and_not_bent(array, service):
     frame = pd.DataFrame({"images": pd.Series([array], dtype=object)})
-    with pytest.raises(InputError, match=r"row 0: .* no picture"):
+    with pytest.raises(InputError, match=r"row 0: .* unrecognised file type"):
         edit(frame)
     assert service.counts["files"] == 0
 
