@@ -79,41 +79,41 @@ def folder_to_zip(
     'photos.zip'
     """
     wrong = arguments.Problems()
-    place = wrong.read(arguments.path, "folder", folder, instead=Path())
+    directory = wrong.read(arguments.path, "folder", folder, instead=Path())
     target = None if to is None else wrong.read(arguments.path, "to", to, instead=Path())
     wrong.check("Nothing was packed")
-    if not os.path.isdir(place):  # noqa: PTH112 - Path.is_dir() raises for a name that is too long
+    if not os.path.isdir(directory):  # noqa: PTH112 - Path.is_dir() raises for a name that is too long
         msg = f"folder_to_zip() takes a folder, and {shown(str(folder), 300)} is not one."
         raise InputError(msg)
     pictures = sorted(
         path
-        for path in place.iterdir()
+        for path in directory.iterdir()
         if path.suffix.lower() in _SUFFIXES and path.is_file() and not path.name.startswith(".")
     )
     if not pictures:
-        msg = f"{str(place)!r} holds no pictures ({', '.join(_SUFFIXES)})."
+        msg = f"{str(directory)!r} holds no pictures ({', '.join(_SUFFIXES)})."
         raise InputError(msg)
     roots = _roots(pictures)
     # A training that is paid for would be without pictures of other formats.
     problems = [
         f"{path.name} is not of the formats that trainers take ({', '.join(_SUFFIXES)}): convert "
         "it, or move it away."
-        for path in sorted(place.iterdir())
+        for path in sorted(directory.iterdir())
         if path.suffix.lower() in _OTHER_SUFFIXES and path.is_file() and path.name[0] != "."
     ]
     problems += _unpaired(pictures, roots)
     names = _Names(roots)
-    words = _beside(place, names, problems)
-    words |= _captions(captions, names, problems)
+    texts = _beside(directory, names, problems)
+    texts |= _captions(captions, names, problems)
     if isinstance(captions, str):
-        told = {root: text for root, text in words.items() if text.strip()}
-        words = dict.fromkeys(roots.values(), captions) | told
+        own = {root: text for root, text in texts.items() if text.strip()}
+        texts = dict.fromkeys(roots.values(), captions) | own
     members: list[tuple[str, Media | str]] = [*_pictures(pictures, problems)]
-    members += [(f"{root}.txt", words[root]) for root in names.roots if root in words]
+    members += [(f"{root}.txt", texts[root]) for root in names.roots if root in texts]
     if problems:
-        msg = f"{str(place)!r} cannot be packed: {' '.join(problems)}"
+        msg = f"{str(directory)!r} cannot be packed: {' '.join(problems)}"
         raise InputError(msg, problems)
-    beside = place.with_name(f"{place.absolute().name}.zip")
+    beside = directory.with_name(f"{directory.absolute().name}.zip")
     return write_zip(members, beside if target is None else target)
 
 

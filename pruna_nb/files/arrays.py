@@ -40,17 +40,13 @@ def image_of(value: Any) -> Image.Image:
     shape = array.shape
     channels = 1 if array.ndim == _FLAT else shape[-1] if array.ndim == _DEEP else 0
     if channels not in _CHANNELS or not array.size:
-        raise ValueError(_no_picture(shape))
+        message = f"An array of shape {shape} is not a picture; give height x width (x 1, 3 or 4)."
+        if len(shape) == _DEEP and shape[0] in _CHANNELS:
+            message += " With the channels first, turn it: .transpose(1, 2, 0), in torch .permute."
+        raise ValueError(message)
     if array.ndim == _DEEP and channels == 1:
         array = array[:, :, 0]
     return Image.fromarray(np.ascontiguousarray(_as_bytes(array)))
-
-
-def _no_picture(shape: tuple[int, ...]) -> str:
-    message = f"An array of shape {shape} is no picture; give height x width (x 1, 3 or 4)."
-    if len(shape) == _DEEP and shape[0] in _CHANNELS:
-        message += " With the channels first, turn it: .transpose(1, 2, 0), in torch .permute."
-    return message
 
 
 def _as_bytes(array: Any) -> Any:
@@ -62,16 +58,16 @@ def _as_bytes(array: Any) -> Any:
         largest = int(array.max())
         if 0 < largest <= 255:  # noqa: PLR2004 - 8 bits
             message = (
-                f"An array of uint16 with {largest} as its largest value is no picture that can be "
-                "told: as 16 bits it is black. Give .astype('uint8') if it goes from 0 to 255."
+                f"An array of uint16 with {largest} as its largest value is ambiguous: "
+                "as 16 bits it is black. Give .astype('uint8') if it goes from 0 to 255."
             )
             raise ValueError(message)
         return (array >> 8).astype("uint8")
     low, high = _RANGES.get(kind, (0, 0))
     if kind not in _RANGES or not (array.min() >= low and array.max() <= high):  # also for NaN
         message = (
-            f"An array of {array.dtype} is no picture unless it goes from 0 to 255, as floats from "
-            "0 to 1 (and without NaN), or as uint16 from 0 to 65535."
+            f"An array of {array.dtype} is not a picture unless it goes from 0 to 255, as floats "
+            "from 0 to 1 (and without NaN), or as uint16 from 0 to 65535."
         )
         raise ValueError(message)
     if kind == "f":

@@ -156,7 +156,10 @@ def _read_movie(boxes: _Boxes, top: list[_Box]) -> Clip:
             handler = boxes.find(track, b"mdia", b"hdlr")
             kind = _HANDLERS.get(boxes.read(handler.begin + 8, 4)) if handler else None
             clip.add(kind, _samples(boxes, track, data))
-            numbers[_track_number(boxes, track)] = kind or ""
+            head = boxes.find(track, b"tkhd")
+            is_long = head is not None and boxes.read(head.begin, 1) == b"\x01"  # 64-bit dates
+            number = boxes.number(head.begin + (20 if is_long else 12)) if head is not None else 0
+            numbers[number] = kind or ""
     for part in top:
         if part.name == b"moof":
             _count_fragments(boxes, part, numbers, clip)
@@ -167,14 +170,6 @@ def top_boxes(file: BinaryIO) -> set[bytes]:
     """Return the names of an ISO file's outermost boxes, which must fill it."""
     boxes = _Boxes(file)
     return {box.name for box in boxes.inside(0, boxes.size)}
-
-
-def _track_number(boxes: _Boxes, track: _Box) -> int:
-    head = boxes.find(track, b"tkhd")
-    if head is None:
-        return 0
-    long = boxes.read(head.begin, 1) == b"\x01"
-    return boxes.number(head.begin + (20 if long else 12))
 
 
 def _samples(boxes: _Boxes, track: _Box, data: list[_Box]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -51,18 +52,14 @@ def is_stopped(pid: int) -> bool:
     return state in {b"T", b"t"}
 
 
-def _inode(path: Path | str) -> int | None:
-    try:
-        return Path(path).stat().st_ino
-    except OSError:
-        return None
-
-
 def _pids(paths: Iterable[Path | str]) -> set[int]:
     try:
         locks = _LOCKS.read_text()
     except OSError:
         return set()
-    inodes = {inode for path in paths if (inode := _inode(path)) is not None}
+    inodes = set()
+    for path in paths:
+        with contextlib.suppress(OSError):
+            inodes.add(Path(path).stat().st_ino)
     found = {int(lock["pid"]) for lock in _LOCK.finditer(locks) if int(lock["inode"]) in inodes}
     return found - {0, os.getpid()}

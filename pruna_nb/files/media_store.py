@@ -35,13 +35,13 @@ class Stored:
     type: MediaType
 
 
-def check_whole(path: Path, expected: str = "unknown") -> MediaType:
+def check_delivered(file: BinaryIO, expected: str = "unknown") -> MediaType:
     """Check that a delivered file is media and can be decoded to its end.
 
     Parameters
     ----------
-    path : Path
-        The file.
+    file : binary file
+        Open for reading.
     expected : str
         What the model makes: "image", "video" or "zip", and nothing else is taken for it. Of a
         model that the catalogue does not know ("unknown"), each known kind is taken if it is
@@ -52,11 +52,6 @@ def check_whole(path: Path, expected: str = "unknown") -> MediaType:
     DeliveryError
         If it is empty, of another kind, cut short, damaged, or a decompression bomb.
     """
-    with path.open("rb") as file:
-        return _checked(file, expected)
-
-
-def _checked(file: BinaryIO, expected: str) -> MediaType:
     kind = type_of(file)
     if kind is None:
         file.seek(0)
@@ -132,26 +127,26 @@ class MediaStore:
         """
         try:
             with part.open("rb+") as file:
-                kind = _checked(file, expected)
+                kind = check_delivered(file, expected)
                 whole_files.add(sha256)  # a next step that takes it need not look again
                 # The bytes reach the disk before anything says that they are there.
                 os.fsync(file.fileno())
                 stat = os.fstat(file.fileno())
-            place = Path(f"{self.folder}/{sha256[:2]}/{sha256}{kind.suffix}")
+            path = Path(f"{self.folder}/{sha256[:2]}/{sha256}{kind.suffix}")
             try:
-                part.replace(place)
+                part.replace(path)
             except FileNotFoundError:  # the first with this beginning
-                place.parent.mkdir(exist_ok=True, mode=0o700)
-                part.replace(place)
+                path.parent.mkdir(exist_ok=True, mode=0o700)
+                part.replace(path)
                 sync_folder(self.folder)
-            sync_folder(place.parent)
+            sync_folder(path.parent)
         except BaseException as error:
             with contextlib.suppress(OSError):  # the folder may be gone
                 part.unlink(missing_ok=True)
             if isinstance(error, OSError):
                 raise unwritable(self.folder, error) from None
             raise
-        return Stored(place, sha256, stat.st_size, stat.st_mtime_ns, kind)
+        return Stored(path, sha256, stat.st_size, stat.st_mtime_ns, kind)
 
     def sweep(self) -> None:
         """Delete what processes that were killed left half, in a folder that the cache made."""

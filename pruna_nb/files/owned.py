@@ -76,16 +76,13 @@ def media_files(media: Path) -> Iterator[Path]:
 
 def thumb_files(thumbs: Path) -> Iterator[Path]:
     """Find the thumbnails in a folder: by name, by the mark at their end, through no link."""
-    return (path for path in _files(thumbs, _THUMB_NAME) if _has_thumb_mark(path))
-
-
-def _has_thumb_mark(path: Path) -> bool:
-    try:
-        with open_regular(path) as file:
+    for path in _files(thumbs, _THUMB_NAME):
+        mark = b""
+        with contextlib.suppress(OSError), open_regular(path) as file:
             file.seek(-THUMB_TAIL.size, os.SEEK_END)
-            return file.read(len(THUMB_MARK)) == THUMB_MARK
-    except OSError:
-        return False
+            mark = file.read(len(THUMB_MARK))
+        if mark == THUMB_MARK:  # yielded when it is closed: Windows deletes no file that is open
+            yield path
 
 
 def _files(folder: Path, names: re.Pattern[str]) -> Iterator[Path]:

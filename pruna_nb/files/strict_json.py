@@ -24,26 +24,26 @@ def loads(text: str | bytes) -> Any:
         twice, or is nested more than 100 deep.
     """
     try:
-        found = json.loads(
+        value = json.loads(
             text, object_pairs_hook=_object, parse_constant=_number, parse_float=_number
         )
     except RecursionError:
-        found = None
+        value = None
         deep = True
     else:
-        deep = _is_deep(found)
+        deep = _is_deep(value)
     if deep:
         raise ValueError(f"it is nested more than {_DEEPEST} deep")
-    return found
+    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    value = dict(pairs)
+    if len(value) < len(pairs):
         counts = Counter(name for name, _ in pairs)
         twice = counts.most_common(1)[0][0]
         raise ValueError(f"the name {twice[:40]!r} stands twice in one object")
-    return found
+    return value
 
 
 def _number(text: str) -> float:
@@ -53,13 +53,13 @@ def _number(text: str) -> float:
     return number
 
 
-def _is_deep(found: Any) -> bool:
-    level = [found] if isinstance(found, (dict, list)) else []
+def _is_deep(value: Any) -> bool:
+    level = [value] if isinstance(value, (dict, list)) else []
     for _ in range(_DEEPEST):
         level = [
             item
-            for each in level
-            for item in (each.values() if isinstance(each, dict) else each)
+            for container in level
+            for item in (container.values() if isinstance(container, dict) else container)
             if isinstance(item, (dict, list))
         ]
     return bool(level)

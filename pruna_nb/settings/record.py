@@ -324,15 +324,12 @@ def _clean_number(name: str, low: int, high: int) -> Callable[[object], int]:
 
 
 def _clean_timeout(value: object) -> float:
+    least, most = 0.001, 86_400.0
     seconds = arguments.seconds("timeout", value)
-    if seconds is None or not _TIME_OUT_AT_LEAST <= seconds <= _TIME_OUT_AT_MOST:
-        allowed = f"{_TIME_OUT_AT_LEAST:g} to {_TIME_OUT_AT_MOST:g}"
-        given = described(value)
-        raise SettingsError(f"timeout must be {allowed} seconds; {given} was given.")
+    if seconds is None or not least <= seconds <= most:
+        message = f"timeout must be {least:g} to {most:g} seconds; {described(value)} was given."
+        raise SettingsError(message)
     return seconds
-
-
-_TIME_OUT_AT_LEAST, _TIME_OUT_AT_MOST = 0.001, 86_400.0
 
 
 def _clean_dir(name: str) -> Callable[[object], Path]:

@@ -114,20 +114,20 @@ class Configured:
 
 def change(changes: dict[str, Any]) -> Configured:
     """Apply settings: for the session, unless what is returned is entered."""
-    made = Configured(changes)
+    configured = Configured(changes)
     with _CHANGED:
         _decide()
-        _UNDECIDED.append(made)
+        _UNDECIDED.append(configured)
         _notify()
     layers = _LAYERS.get()
     if layers:  # else the settings of the with around it would hide those just set
-        _LAYERS.set((*layers, _Layer(changes, made, layers[-1].block, begins=False)))
-    return made
+        _LAYERS.set((*layers, _Layer(changes, configured, layers[-1].block, begins=False)))
+    return configured
 
 
 def _notify() -> None:
     """Call the listeners with the settings as they are if no ``with`` takes what is undecided."""
-    session = merge(_SESSION, [made._changes for made in _UNDECIDED])  # noqa: SLF001 - its own module
+    session = merge(_SESSION, [configured._changes for configured in _UNDECIDED])  # noqa: SLF001 - its own module
     for listener in _LISTENERS:
         listener(session)
 
@@ -144,12 +144,13 @@ def in_force() -> list[Mapping[str, Any]]:
 def _decide() -> float:
     """Let plain calls be the session's; return the seconds until all that are open are known."""
     me, now = threading.get_ident(), time.monotonic()
-    for made in list(_UNDECIDED):
-        if made._thread == me or now - made._made_at >= _ENTER_SECONDS:  # noqa: SLF001 - its own module
-            _UNDECIDED.remove(made)
-            made._become_the_sessions()  # noqa: SLF001 - the same
+    for configured in list(_UNDECIDED):
+        if configured._thread == me or now - configured._made_at >= _ENTER_SECONDS:  # noqa: SLF001 - its own module
+            _UNDECIDED.remove(configured)
+            configured._become_the_sessions()  # noqa: SLF001 - the same
             _CHANGED.notify_all()
-    return max((_ENTER_SECONDS - (now - made._made_at) for made in _UNDECIDED), default=0.0)  # noqa: SLF001
+    ends = [configured._made_at + _ENTER_SECONDS for configured in _UNDECIDED]  # noqa: SLF001 - the same
+    return max(ends, default=now) - now
 
 
 def merge(first: Mapping[str, Any], others: list[Mapping[str, Any]]) -> dict[str, Any]:

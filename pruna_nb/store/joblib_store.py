@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from joblib import register_store_backend
+
+# joblib documents `register_store_backend`, which takes subclasses of `StoreBackendBase` alone, but
+# it has no public name for that class. The mixin has the rest that `Memory` asks of a backend.
 from joblib._store_backends import CacheItemInfo, StoreBackendBase, StoreBackendMixin
 from joblib.func_inspect import get_func_code
 from joblib.memory import FIRST_LINE_TEXT

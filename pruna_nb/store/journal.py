@@ -113,8 +113,8 @@ class Journal(Lookups):
             reusable=reusable,
         )
         values = values_of(entry)
-        sql, given = (INSERT_NEW, (*values, key)) if unless_kept else (INSERT, values)
-        return entry if self.database.change(sql, given, durable=True) else None
+        sql, values = (INSERT_NEW, (*values, key)) if unless_kept else (INSERT, values)
+        return entry if self.database.change(sql, values, durable=True) else None
 
     def discard(self, entry: Entry) -> None:
         """Take an intent back: the service did not accept it."""

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from pruna_nb.catalog import Model
 
 
-def request_key(service: str, model: Model, given: dict[str, Any]) -> str:
+def request_key(service: str, model: Model, request: dict[str, Any]) -> str:
     """Return the SHA-256 of a request's canonical JSON; see `KeyMaker`, which makes many."""
-    return KeyMaker(service, model).key(given)
+    return KeyMaker(service, model).key(request)
 
 
 class KeyMaker:
@@ -37,27 +37,27 @@ class KeyMaker:
         # What all have in common is written once: of a hundred thousand keys, a third of the time.
         self._head = _JSON.encode([service, model.name])[:-1]
 
-    def key(self, given: dict[str, Any]) -> str:
+    def key(self, request: dict[str, Any]) -> str:
         """Return the key of a request.
 
         Parameters
         ----------
-        given : dict
+        request : dict
             Plain Python values, and `Media`.
         """
-        if not self._secrets.isdisjoint(given):
-            given = {name: value for name, value in given.items() if name not in self._secrets}
-        text = f"{self._head},{_JSON.encode(given)}]"
+        if not self._secrets.isdisjoint(request):
+            request = {name: value for name, value in request.items() if name not in self._secrets}
+        text = f"{self._head},{_JSON.encode(request)}]"
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def masked(model: Model, given: dict[str, Any]) -> dict[str, Any]:
+def masked(model: Model, request: dict[str, Any]) -> dict[str, Any]:
     """Return an input as it may be kept and shown: secrets masked, files by their SHA-256.
 
     Signatures and tokens in addresses are secrets too. What is masked cannot be sent again from
     the record: a run that goes on, or sends again, has the input itself in memory.
     """
-    return model.masked(redact_values(replace_media(given, _bytes_named)))
+    return model.masked(redact_values(replace_media(request, _bytes_named)))
 
 
 def _bytes_named(value: object) -> dict[str, str]:

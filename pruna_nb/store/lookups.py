@@ -73,9 +73,9 @@ class Lookups:
         for rows in self.database.select_in(sql, missing):
             for name, key, value in rows:
                 kept = _object_of(value)
-                model, given = kept.get("model"), kept.get("input")
-                if isinstance(model, str) and isinstance(given, dict) and self._is_ours(kept):
-                    found[name] = Recorded(model, given, "delivered", key)
+                model, fields = kept.get("model"), kept.get("input")
+                if isinstance(model, str) and isinstance(fields, dict) and self._is_ours(kept):
+                    found[name] = Recorded(model, fields, "delivered", key)
         return found
 
     def _is_ours(self, kept: dict[str, Any]) -> bool:

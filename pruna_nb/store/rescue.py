@@ -267,18 +267,19 @@ def _entry(record: dict[str, Any]) -> Entry:
 def _keep_trying() -> None:
     """Try the database, and then a file, again and again, until nothing is unsaved."""
     pause = _FIRST_PAUSE_SECONDS
-    while waiting := _unsaved():
+    while True:
+        with _LOCK:
+            waiting = [
+                kept
+                for kept in _FOLDERS.values()
+                if not all(held.known for held in kept.held.values())
+            ]
+        if not waiting:
+            return
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         for kept in waiting:
             _try(kept)
-
-
-def _unsaved() -> list[_Folder]:
-    with _LOCK:
-        return [
-            kept for kept in _FOLDERS.values() if not all(held.known for held in kept.held.values())
-        ]
 
 
 def _try(kept: _Folder) -> bool:

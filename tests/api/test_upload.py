@@ -50,7 +50,7 @@ def test_an_array_of_floats_counts_from_0_to_1():
 
 @pytest.mark.parametrize("shape", [(0,), (2, 2, 7), (1, 2, 3, 4)])
 def test_an_array_that_is_no_picture_is_refused(shape):
-    with pytest.raises(InputError, match="unrecognised file type"):
+    with pytest.raises(InputError, match="not a picture"):
         to_media(np.zeros(shape, dtype="uint8"))
 
 
@@ -85,7 +85,7 @@ def test_an_address_is_passed_on_as_it_is():
         ("a\0b", "does not exist"),
         ("~no-such-user-of-this-machine/photo.jpg", "does not exist"),
         (b"", "empty"),
-        (b"hello, I am text", "no picture"),
+        (b"hello, I am text", "unrecognised file type"),
         (io.StringIO("text"), "binary mode"),
         ("data:image/png;base64,!!!", "cannot be read"),
         ("data:image/png", "cannot be read"),

@@ -220,13 +220,12 @@ def test_the_kinds_that_nothing_decodes_are_damaged_where_a_picture_is_expected(
 
 MEMORY = """
 import resource, sys, threading
-from pathlib import Path
-from pruna_nb.files.media_store import check_whole
+from pruna_nb.files.media_store import check_delivered
 from PIL import Image
 Image.init()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-work = {"target": check_whole, "args": (Path(sys.argv[1]), "image")}
-threads = [threading.Thread(**work) for _ in range(8)]
+files = [open(sys.argv[1], "rb") for _ in range(8)]
+threads = [threading.Thread(target=check_delivered, args=(file, "image")) for file in files]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

@@ -155,9 +155,9 @@ def test_colours_of_a_profile_become_those_that_everybody_takes_for_granted(mode
         (np.full((2, 2), 200, dtype="uint16"), r"astype\('uint8'\)"),
         (np.zeros((3, 8, 8)), "transpose"),
         (np.zeros((1, 8, 8)), "transpose"),
-        (np.array([[object()]]), "array of object is no picture"),
-        (np.array([["a", "b"]]), "is no picture"),
-        (np.zeros((2, 2), dtype="V3"), "is no picture"),
+        (np.array([[object()]]), "array of object is not a picture"),
+        (np.array([["a", "b"]]), "is not a picture"),
+        (np.zeros((2, 2), dtype="V3"), "is not a picture"),
     ],
 )
 def test_what_is_no_picture_by_its_values_is_refused_with_what_to_do(picture, words):

@@ -22,11 +22,16 @@ from pruna_nb.errors import CacheError, DeliveryError
 from pruna_nb.files import media_store
 from pruna_nb.files.clips import video_seconds
 from pruna_nb.files.kinds import sniff
-from pruna_nb.files.media_store import MediaStore, check_whole
+from pruna_nb.files.media_store import MediaStore, check_delivered
 from pruna_nb.files.owned import MARKER
 from tests.helpers.media import box, mp4, picture, zip_of
 
 KINDS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"]
+
+
+def check_whole(path, expected):
+    with path.open("rb") as file:
+        return check_delivered(file, expected)
 
 
 def written(tmp_path, data):

@@ -120,7 +120,7 @@ def test_an_array_of_another_type_is_the_picture_that_it_means(array, same):
 )
 def test_an_array_that_is_no_picture_is_refused_and_not_bent(array, service):
     frame = pd.DataFrame({"images": pd.Series([array], dtype=object)})
-    with pytest.raises(InputError, match=r"row 0: .* unrecognised file type"):
+    with pytest.raises(InputError, match=r"row 0: .* not a picture"):
         edit(frame)
     assert service.counts["files"] == 0
 
@@ -232,7 +232,7 @@ def test_every_missing_file_is_named_with_its_row(folder, service):
     ("cell", "words"),
     [
         (b"", "is empty"),
-        (b"just text", "no picture, video, audio or zip"),
+        (b"just text", "unrecognised file type"),
         (3, "int cannot be a file"),
         ({"path": "x"}, "dict cannot be a file: The file 'x' does not exist"),
         ({"path": None, "bytes": None}, "dict cannot be a file"),
