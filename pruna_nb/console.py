@@ -1,4 +1,4 @@
-"""Words on the screen, which never end what they tell of."""
+"""Write to the terminal and the log without ever raising: what they report was paid for."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Log(logging.LoggerAdapter[logging.Logger]):
-    """The package's logger, whose handlers never end what they tell of.
+    """The package's logger, which never raises.
 
-    A handler of the user's may fail in any way, and where there is none, Python's own raises if
-    stderr was closed.
+    A user's handler may fail in any way; without one, Python's last resort raises if stderr was
+    closed.
     """
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
@@ -29,16 +29,15 @@ LOG = Log(logging.getLogger("pruna_nb"), {})
 
 
 def say(words: object, *, error: bool = False) -> None:
-    r"""Write a line to stdout, or to stderr; a screen that takes none is left alone.
+    r"""Write a line to stdout or stderr; do nothing where that is not possible.
 
-    What it tells of was paid for: neither a missing screen (pythonw, a service), nor one that was
-    closed (``| head``), nor an encoding without the letters may end it. Letters that the screen's
-    encoding does not have are written as ``\u65e5``.
+    A run that is paid for must not end because there is no terminal (pythonw, a service), or it
+    was closed (``| head``). Letters that its encoding does not have are written as ``\u65e5``.
 
     Parameters
     ----------
     words : object
-        What to say.
+        The line.
     error : bool
         Whether it goes to stderr.
     """
@@ -56,11 +55,11 @@ def say(words: object, *, error: bool = False) -> None:
     except (OSError, ValueError):  # a full disk, a reader that is gone, a stream that was closed
         _let_go(stream)
     except Exception as failure:  # noqa: BLE001 - a program's own stream may fail in any way
-        LOG.debug("a stream takes no words: %s", type(failure).__name__)
+        LOG.debug("a stream cannot be written: %s", type(failure).__name__)
 
 
 def _let_go(stream: TextIO) -> None:
-    """Lead the process's own stream nowhere, so that Python's last flush does not fail."""
+    """Redirect the process's own stream to nowhere, so that Python's last flush succeeds."""
     if stream not in (sys.__stdout__, sys.__stderr__):
         return
     with contextlib.suppress(OSError, ValueError):

@@ -132,13 +132,7 @@ def _pictures(paths: Iterable[Path], problems: list[str]) -> Iterator[tuple[str,
 
 
 class _Names:
-    """Which picture, or pair of pictures, a name means.
-
-    Parameters
-    ----------
-    roots : mapping of str to str
-        What each picture's caption is called without its suffix, by the picture's file name.
-    """
+    """Which picture, or pair of pictures, a name means; made of what `_roots` returns."""
 
     def __init__(self, roots: Mapping[str, str]) -> None:
         self.roots = list(dict.fromkeys(roots.values()))

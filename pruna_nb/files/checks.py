@@ -1,4 +1,4 @@
-"""Whether a file is whole, and of the kind that is asked for: before it is sent, after it came."""
+"""Whether a file is complete and of the expected kind: before upload and after delivery."""
 
 from __future__ import annotations
 

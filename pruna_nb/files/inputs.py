@@ -201,7 +201,14 @@ def _from_object(value: Any) -> Media | str:
     if _has(value, "save") and isinstance(value, _Saves):
         return _from_image(value)
     if _has(value, "__array_interface__") or _has(value, "__array__"):
-        return _from_array(value)
+        from pruna_nb.files.arrays import image_of
+
+        try:
+            return _from_image(image_of(value))
+        except InputError:
+            raise
+        except ValueError as error:
+            raise InputError(str(error)) from None
     if is_dataset_cell(value):
         return _from_dataset(value)
     msg = f"{type(value).__name__} cannot be a file; give {_TAKEN}."
@@ -270,17 +277,6 @@ def _from_image(image: Any) -> Media:
             raise
         msg = f"The image of mode {getattr(image, 'mode', '?')} cannot be read: {error}."
         raise InputError(msg) from None
-
-
-def _from_array(value: Any) -> Media:
-    from pruna_nb.files.arrays import image_of
-
-    try:
-        return _from_image(image_of(value))
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(str(error)) from None
 
 
 def _from_data_uri(text: str) -> Media:

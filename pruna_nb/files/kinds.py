@@ -182,10 +182,8 @@ def _sniff_marks(head: bytes) -> MediaType | None:
 
 
 def _is_raw(head: bytes) -> bool:
-    """Whether a TIFF is a raw file (DNG, NEF, ARW): of its sort, or with a thumbnail in front.
-
-    Pillow opens the thumbnail, and would take it for the picture.
-    """
+    """Whether a TIFF is a raw file (DNG, NEF, ARW): of its sort, or with a thumbnail in front."""
+    # Pillow opens the thumbnail, and would take it for the picture.
     order: Literal["little", "big"] = "little" if head[:1] == b"I" else "big"
 
     def number(at: int, width: int) -> int:

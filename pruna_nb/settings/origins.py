@@ -88,10 +88,7 @@ def host_of(base_url: str) -> str:
 
 
 def _plain_host(host: str) -> str:
-    """Return a host in small letters of ASCII, without a dot at its end; an IP address shortened.
-
-    One that cannot be a name becomes "".
-    """
+    """Return a host in lower-case ASCII without a final dot, an IP address shortened; "" if bad."""
     name = host.removesuffix(".").lower()
     try:
         address = ipaddress.ip_address(name)

@@ -359,10 +359,8 @@ _FIXED_DIRS: dict[str, Path] = {}
 
 
 def _fixed_dir(name: str, value: str) -> Path:
-    """Return a folder of the environment as it was meant when it was first seen.
-
-    A program that goes to another folder must not leave its cache, and its journal, behind.
-    """
+    """Return a folder of the environment as it was meant when it was first seen."""
+    # A program that goes to another folder must not leave its cache, and its journal, behind.
     if value not in _FIXED_DIRS:
         _FIXED_DIRS.setdefault(value, _clean_dir(name)(value))
     return _FIXED_DIRS[value]

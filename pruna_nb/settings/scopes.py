@@ -27,24 +27,12 @@ _ENTER_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Layer:
-    """Settings in force in one context: a ``with``, or a plain call inside it.
-
-    Parameters
-    ----------
-    changes : dict
-        The settings.
-    source : Configured
-        Whose they are.
-    block : object
-        Stands for the ``with`` that ends them.
-    begins : bool
-        Whether they are those of the ``with`` itself.
-    """
+    """Settings in force in one context: a ``with``, or a plain call inside it."""
 
     changes: dict[str, Any] = field(repr=False)
     source: Configured
-    block: object
-    begins: bool
+    block: object  # stands for the ``with`` that ends them
+    begins: bool  # whether they are those of the ``with`` itself
 
 
 _LAYERS: ContextVar[tuple[_Layer, ...]] = ContextVar("pruna_nb_settings", default=())

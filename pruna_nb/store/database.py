@@ -18,7 +18,7 @@ from pruna_nb.files.media_store import unwritable
 from pruna_nb.files.owned import media_files
 from pruna_nb.settings import CacheFolder
 from pruna_nb.store import sidecars
-from pruna_nb.store.group_commit import Commits
+from pruna_nb.store.group_commit import GroupCommit
 from pruna_nb.store.salvage import is_damage, is_damaged, move_aside, read_journal
 from pruna_nb.store.schema import apply_schema
 from pruna_nb.text import counted
@@ -57,7 +57,7 @@ class Database:
         self.path = CacheFolder(folder).database_path
         self._file_name = str(self.path)
         self.lock = threading.RLock()
-        self._commits = Commits(self.transaction, self._sync_log)
+        self._commits = GroupCommit(self.transaction, self._sync_log)
         self._folder_synced = False
         self._connection: sqlite3.Connection | None = None
         self._opened_as: tuple[int, int, int] | None = None
@@ -129,11 +129,9 @@ class Database:
         return self._commits.run(work, durable=durable)
 
     def _sync_log(self) -> None:
-        """Return when the write-ahead log is on the disk, and the folder that it is in.
-
-        This is what SQLite does with ``synchronous = FULL`` at each commit, but here many
-        threads' commits share one sync.
-        """
+        """Return when the write-ahead log is on the disk, and the folder that it is in."""
+        # This is what SQLite does with ``synchronous = FULL`` at each commit, but here many
+        # threads' commits share one sync.
         try:
             try:
                 log = os.open(f"{self._file_name}-wal", os.O_RDWR)
@@ -219,11 +217,9 @@ class Database:
         return connection
 
     def _fill(self, connection: sqlite3.Connection) -> None:
-        """Fill a new file from the records beside the media and a damaged file; log what was read.
-
-        Where that leaves pictures of which nothing is known, the next use is an error, once: they
-        would be paid for again before anybody read a warning.
-        """
+        """Fill a new file from the records beside the media and from a damaged file, and log it."""
+        # Where that leaves pictures of which nothing is known, the next use is an error, once: they
+        # would be paid for again before anybody read a warning.
         aside, self._aside = self._aside, None
         outputs = sidecars.restore(self.folder, connection)
         noted = 0 if aside is None else read_journal(aside, connection)
@@ -285,7 +281,7 @@ class Database:
     def forked(self) -> None:
         """Begin anew in a forked child, where another thread may have held the lock."""
         self.lock = threading.RLock()
-        self._commits = Commits(self.transaction, self._sync_log)
+        self._commits = GroupCommit(self.transaction, self._sync_log)
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -25,7 +25,7 @@ class _Write:
     error: Exception | None = None
 
 
-class Commits:
+class GroupCommit:
     """Runs the writes of all threads that wait in one transaction, and syncs the disk once.
 
     The thread that comes first leads: it writes for itself. Those that come meanwhile wait, and

@@ -272,7 +272,13 @@ class Journal(Lookups):
         that its output is gone: our clock does not.
         """
         self.catch_up()
-        self._adopt_other_spellings()
+        # Earlier releases noted a service under its address as it was spelt.
+        for states in ("state IN ('intent', 'sent')", "state = 'lost'"):  # each has its index
+            sql = f"SELECT DISTINCT origin FROM prediction WHERE {states}"  # noqa: S608 - ours
+            for (spelt,) in self.database.execute(sql):
+                if spelt != self.origin and canonical_origin(spelt) == self.origin:
+                    sql = "UPDATE OR IGNORE prediction SET origin = ? WHERE origin = ?"
+                    self.database.change(sql, [self.origin, spelt])
         at_work: dict[str, bool] = {}
         found: dict[str, Entry] = {}
         for entry in self._select(
@@ -285,29 +291,17 @@ class Journal(Lookups):
                 found[entry.key] = entry_now
         return found
 
-    def _adopt_other_spellings(self) -> None:
-        """Move the entries of earlier releases, noted under the address as spelt, to the origin."""
-        for states in ("state IN ('intent', 'sent')", "state = 'lost'"):  # each has its index
-            sql = f"SELECT DISTINCT origin FROM prediction WHERE {states}"  # noqa: S608 - ours
-            for (spelt,) in self.database.execute(sql):
-                if spelt != self.origin and canonical_origin(spelt) == self.origin:
-                    sql = "UPDATE OR IGNORE prediction SET origin = ? WHERE origin = ?"
-                    self.database.change(sql, [self.origin, spelt])
-
     def _settled(self, entry: Entry, *, at_work: bool) -> Entry | None:
-        if at_work:
+        """Return an open entry; None for an intent whose run is gone, which becomes lost."""
+        if at_work or entry.state != "intent":
             return entry
-        if entry.state == "intent":
-            self._end(entry, "lost", "the run ended while it was on the wire")
-            return None
-        return entry
-
-    def _end(self, entry: Entry, state: State, why: str) -> None:
+        # Only if it is as it was read: another process may have settled or resumed it since.
         self.database.change(
-            "UPDATE prediction SET state = ?, error = ?, updated_at = ? "
-            "WHERE entry = ? AND run = ? AND state = ?",
-            [state, why, time.time(), entry.entry, entry.run, entry.state],
+            "UPDATE prediction SET state = 'lost', error = ?, updated_at = ? "
+            "WHERE entry = ? AND run = ? AND state = 'intent'",
+            ["the run ended while it was on the wire", time.time(), entry.entry, entry.run],
         )
+        return None
 
     def claim(self, entry: Entry, run: str) -> Entry | None:
         """Make an id of a run that is gone this run's own; None if another was quicker."""

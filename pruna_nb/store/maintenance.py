@@ -122,8 +122,7 @@ def prune(
         database.change("DELETE FROM item WHERE used_at < ?", [before])
         freed += sum(_unlink(file) for file in _thumbnails(folder) if _age_of(file) < before)
     if keep_bytes is not None:
-        freed += _drop_thumbnails_down_to(folder, keep_bytes)
-        _drop_down_to(folder, keep_bytes)
+        freed += _shrink_to(folder, keep_bytes)
     return freed + _drop_unnamed(folder)
 
 
@@ -217,27 +216,25 @@ def _size_of(file: Path) -> int:
     return file.lstat().st_size
 
 
-def _drop_thumbnails_down_to(folder: Path, keep_bytes: int) -> int:
-    """Drop the oldest thumbnails, which are made anew when needed, before any output."""
+def _shrink_to(folder: Path, keep_bytes: int) -> int:
+    """Delete the oldest thumbnails, then drop the entries unused longest; return what was freed."""
     thumbs = sorted(_thumbnails(folder), key=_age_of)
-    total = sum(_size_of(file) for file in [*thumbs, *media_files(CacheFolder(folder).media_dir)])
+    media = CacheFolder(folder).media_dir
+    total = sum(_size_of(file) for file in [*thumbs, *media_files(media)])
     freed = 0
-    for file in thumbs:
+    for file in thumbs:  # first, since they are made again when needed
         if total - freed <= keep_bytes:
             break
         freed += _unlink(file)
-    return freed
-
-
-def _drop_down_to(folder: Path, keep_bytes: int) -> None:
     database = database_of(folder)
     rows = database.execute("SELECT media, max(size), max(used_at) FROM item GROUP BY media")
     total = sum(size for _, size, _ in rows)
-    for media, size, _ in sorted(rows, key=lambda row: row[2]):
+    for name, size, _ in sorted(rows, key=lambda row: row[2]):
         if total <= keep_bytes:
             break
-        database.change("DELETE FROM item WHERE media = ?", [media])
+        database.change("DELETE FROM item WHERE media = ?", [name])
         total -= size
+    return freed
 
 
 def _media_names(folder: Path, table: Literal["item", "prediction"]) -> set[str]:

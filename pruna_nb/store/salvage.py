@@ -1,4 +1,4 @@
-"""A database file that is damaged: seen, moved aside, and read as far as it goes."""
+"""A damaged database file: detect it, move it aside, read what can still be read."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from pruna_nb.store.group_commit import Commits
+from pruna_nb.store.group_commit import GroupCommit
 
 
 class Disk:
@@ -20,7 +20,7 @@ class Disk:
         self.open.set()
         self.begun = threading.Event()
         self.trouble = None
-        self.commits = Commits(self.transaction, self.sync)
+        self.commits = GroupCommit(self.transaction, self.sync)
 
     @contextlib.contextmanager
     def transaction(self):
