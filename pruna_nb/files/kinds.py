@@ -158,8 +158,9 @@ def sniff(head: bytes) -> MediaType | None:
     >>> sniff(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic").content_type
     'image/heic'
     """
-    for found in (_sniff_marks, _sniff_boxes, _sniff_frames):
-        kind = found(head)
+    # MPEG frames last: their mark has a few bits alone.
+    for sniffer in (_sniff_marks, _sniff_boxes, _sniff_frames):
+        kind = sniffer(head)
         if kind is not None:
             return kind
     return SVG if _SVG.match(head) else None

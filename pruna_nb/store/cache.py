@@ -128,6 +128,7 @@ class Cache:
             "content_type": stored.type.content_type,
             "created_at": time.time(),
         }
+        # The record first: should the process die here, the index is rebuilt with this output.
         sidecars.write(self.folder, value)
         from joblib import hash as hash_of
 

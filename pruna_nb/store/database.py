@@ -153,6 +153,8 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Run several statements as one."""
         with self._used() as connection:
+            # A transaction that begins as a reader fails at once, whatever the timeout, where
+            # another process has written before its own first write.
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -201,11 +203,14 @@ class Database:
         # locks that SQLite has on it in this process, under another spelling of the path, say.
         with contextlib.suppress(FileExistsError):
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        # The module would begin transactions by itself without isolation_level=None, and refuse
+        # other threads, which `lock` keeps apart here, with its own check.
         connection = sqlite3.connect(
             self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
             _use_wal(connection)
+            # What must outlive a loss of power is synced by `_sync_log`, for many writes at once.
             connection.execute("PRAGMA synchronous = NORMAL")
             upgrade = partial(sidecars.write_missing, self.folder)
             apply_schema(connection, self.path, self._fill, upgrade)

@@ -62,7 +62,7 @@ class GroupCommit:
         if self._leader == threading.get_ident():  # a part of a write
             return work()
         mine: _Write = _Write(work, durable)
-        mine.gate.acquire()
+        mine.gate.acquire()  # so that the next acquire waits until a leader opens it
         with self._lock:
             self._waiting.append(mine)
             follows, self._led = self._led, True

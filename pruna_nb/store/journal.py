@@ -184,6 +184,7 @@ class Journal(Lookups):
             updated_at=time.time(),
         )
 
+        # One transaction for both: two answers with one id would each find that it is new.
         def write() -> bool:
             if prediction_id is not None and self.knows_other(prediction_id, entry.key):
                 return False
