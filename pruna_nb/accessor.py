@@ -125,7 +125,8 @@ class PrunaFrame:
         max_cost_usd : float, optional
             Refuse to start if the new predictions would cost more.
         progress : bool
-            Show a progress bar, and one line at the end.
+            Show how far the run is (a bar in a terminal, a line in a notebook), and one line at
+            the end.
         timeout : float, optional
             Seconds that a prediction may take; by default 10 minutes for images, an hour
             for videos. The next run resumes one that takes longer.

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import logging
 import sys
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.batch import interrupts
+from pruna_nb.batch.line import Line, notebook_shell
 from pruna_nb.batch.plan import announcements
-from pruna_nb.catalog import price_text, usd_text
+from pruna_nb.catalog import price_text, total_usd, usd_text
 from pruna_nb.console import LOG, say
 from pruna_nb.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from decimal import Decimal
 
     from pruna_nb.batch.interrupts import Interrupt
     from pruna_nb.batch.run import Facts, Run
 
 
-def wait(run: Run, *, progress: bool) -> None:
+def wait(run: Run, *, progress: bool, continues: bool = False) -> None:
     """Start a run and wait for its end; an interrupt stops it and keeps what is done.
+
+    Parameters
+    ----------
+    run : Run
+    progress : bool
+        Whether it is shown.
+    continues : bool
+        Whether it goes on from the outputs of an earlier run, whose line it shares in a notebook.
 
     Raises
     ------
@@ -31,14 +44,17 @@ def wait(run: Run, *, progress: bool) -> None:
     announce(run, shown=progress)
     with stopping(run) as interrupt:
         run.start()
-        with contextlib.closing(Bar(run, shown=progress and not interrupt.pressed)) as bar:
+        shell = notebook_shell() if progress else None
+        shown = progress and not interrupt.pressed
+        bar = Bar(run, shown=shown) if shell is None else Cell(run, shell, continues=continues)
+        with contextlib.closing(bar):
             for _ in run.watch():
                 if interrupt.pressed:
                     run.interrupt()
                     break
                 bar.update()
             bar.update()
-    if progress:
+    if progress and not bar.said_end:
         say(closing_line(run))
 
 
@@ -64,17 +80,62 @@ def closing_line(run: Run) -> str:
 
     Such as "1,632 rows: 1,600 new, 20 cached, 12 failed; 8.00 USD; 6 min 31 s".
     """
-    facts, extra = run.facts(), run.possible_extra_usd()
-    counts = facts.counts
-    names = ["new", "cached", "failed"]
-    names += [name for name in ("pending", "lost", "skipped") if counts[name]]
-    said = ", ".join(f"{counts[name]:,} {name}" for name in names)
-    perhaps = f" (up to {usd_text(extra)} more for what failed or was lost)" if extra else ""
-    line = (
-        f"{counted(facts.rows, 'row')}: {said}; {cost_text(facts)}{perhaps}; "
-        f"{duration(facts.seconds)}"
-    )
-    return ". ".join(filter(None, [line, undelivered_text(run)]))
+    part = _Part.of(run)
+    return ". ".join(filter(None, [f"{counted(part.rows, 'row')}: {part}", undelivered_text(run)]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one run tells of itself in a line, alone or among the steps of a chain."""
+
+    model: str
+    rows: int
+    counts: Counter[str]
+    cost_usd: float | Decimal
+    unpriced: int
+    extra_usd: float | Decimal
+    seconds: float
+
+    @classmethod
+    def of(cls, run: Run) -> _Part:
+        facts = run.facts()
+        return cls(
+            run.plan.model.name,
+            facts.rows,
+            facts.counts,
+            facts.cost_usd,
+            facts.unpriced,
+            run.possible_extra_usd(),
+            facts.seconds,
+        )
+
+    @classmethod
+    def sum(cls, parts: Sequence[_Part]) -> _Part:
+        """Return several steps as one, on the rows of the longest."""
+        return cls(
+            ", ".join(dict.fromkeys(part.model for part in parts)),
+            max(part.rows for part in parts),
+            sum((part.counts for part in parts), Counter()),
+            total_usd(part.cost_usd for part in parts),
+            sum(part.unpriced for part in parts),
+            total_usd(part.extra_usd for part in parts),
+            sum(part.seconds for part in parts),
+        )
+
+    def __str__(self) -> str:
+        names = ["new", "cached", "failed"]
+        names += [name for name in ("pending", "lost", "skipped") if self.counts[name]]
+        said = ", ".join(f"{self.counts[name]:,} {name}" for name in names)
+        extra = f" (up to {usd_text(self.extra_usd)} more for what failed or was lost)"
+        return (
+            f"{said}; {cost_text(self)}{extra if self.extra_usd else ''}; {duration(self.seconds)}"
+        )
+
+
+def kept_text(run: Run) -> str:
+    """Return how much of a run that was stopped is done and kept."""
+    done = sum(outcome.output is not None for outcome in run.row_outcomes())
+    return f"{done:,} of {len(run.plan.requests):,} rows are done and kept; run again to go on."
 
 
 def undelivered_text(run: Run) -> str:
@@ -86,7 +147,7 @@ def undelivered_text(run: Run) -> str:
     return f"{what} ({price_text(prices)} of it): run again to fetch them at no new cost"
 
 
-def cost_text(facts: Facts) -> str:
+def cost_text(facts: Facts | _Part) -> str:
     """Return what a run has cost so far; also where the price is not published."""
     if not facts.unpriced:
         return usd_text(facts.cost_usd)
@@ -124,56 +185,130 @@ def wait_text(seconds: float) -> str:
     return f"at least {duration(seconds)} at the limit" if seconds else "no wait at the limit"
 
 
-class Bar:
-    """A run's bar. One that cannot be drawn is left out: what it shows was paid for.
+class _Display:
+    """What shows a run while it goes on. What cannot be drawn is left out: what it shows was paid.
 
-    It cannot where there is no stderr (pythonw, a service), where that was closed, and where the
-    notebook's widgets are incomplete.
+    Attributes
+    ----------
+    said_end : bool
+        Whether it has told how the run ended.
     """
 
-    def __init__(self, run: Run, *, shown: bool) -> None:
+    said_end = False
+
+    def __init__(self, run: Run) -> None:
         self._run = run
-        self.drawn: Any = None
-        if shown and sys.stderr is not None:
-            self._try(self._open)
 
-    def update(self) -> None:
-        """Show where the run stands."""
-        if self.drawn is not None:
-            self._try(self._show)
-
-    def close(self) -> None:
-        """Leave the bar as it is."""
-        if self.drawn is not None:
-            self._try(self.drawn.close)
-
-    def _try(self, draw: Callable[[], object]) -> None:
+    def _try(self, draw: Callable[[], object]) -> bool:
         try:
             draw()
-        except Exception as error:  # noqa: BLE001 - tqdm, ipywidgets and streams fail in any way
-            self.drawn = None
+        except Exception as error:  # noqa: BLE001 - tqdm, IPython and streams fail in any way
             LOG.warning("The bar cannot be shown (%s); the run goes on.", type(error).__name__)
+            return False
+        return True
 
-    def _open(self) -> None:
-        from tqdm.auto import tqdm
-
-        plan = self._run.plan
-        self.drawn = tqdm(
-            total=len(plan.requests),
-            initial=plan.count("hit") + plan.count("skip"),
-            desc=plan.model.name,
-            unit="row",
-            mininterval=0.25,
-            bar_format="{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
-        )
-
-    def _show(self) -> None:
-        facts = self._run.facts()
+    def _parts(self, facts: Facts) -> list[str]:
         parts = [f"{facts.counts[name]:,} {name}" for name in ("new", "cached", "failed")]
         parts.append(cost_text(facts))
         if facts.refusals:
             parts.append(f"{facts.refusals} refused")
         if facts.seconds_left:  # nothing is known of it before the first output
             parts.append(f"{duration(facts.seconds_left)} left")
-        self.drawn.set_postfix_str(", ".join(parts), refresh=False)
+        return parts
+
+
+class Bar(_Display):
+    """A run's bar in a terminal.
+
+    There is none without stderr (pythonw, a service), or where that was closed.
+    """
+
+    def __init__(self, run: Run, *, shown: bool) -> None:
+        super().__init__(run)
+        self.drawn: Any = None
+        if shown and sys.stderr is not None:
+            self._try(self._open)
+
+    def update(self) -> None:
+        """Show where the run stands."""
+        if self.drawn is not None and not self._try(self._show):
+            self.drawn = None
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self.drawn is not None:
+            self._try(self.drawn.close)
+
+    def _open(self) -> None:
+        from tqdm.auto import tqdm
+
+        plan = self._run.plan
+        # Whatever else there is to it is as the user set it, by TQDM_MININTERVAL and the like.
+        self.drawn = tqdm(
+            total=len(plan.requests),
+            initial=plan.count("hit") + plan.count("skip"),
+            desc=plan.model.name,
+            unit="row",
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
+        )
+
+    def _show(self) -> None:
+        facts = self._run.facts()
+        self.drawn.set_postfix_str(", ".join(self._parts(facts)), refresh=False)
         self.drawn.update(facts.counts.total() - facts.counts["pending"] - self.drawn.n)
+
+
+class Cell(_Display):
+    """A run's line in a notebook's cell, which ends as the closing line."""
+
+    def __init__(self, run: Run, shell: Any, *, continues: bool) -> None:
+        super().__init__(run)
+        self._line = Line.of_cell(shell, continues=continues)
+        self._drawn = True
+
+    def update(self) -> None:
+        """Show where the run stands."""
+        if self._drawn and not self._run.done:
+            self._drawn = self._try(self._show)
+
+    def close(self) -> None:
+        """Let the line say how the run ended, and what is kept of one that was stopped."""
+        self.said_end = self._try(self._end)
+
+    def _show(self) -> None:
+        facts = self._run.facts()
+        step = f"step {len(self._line.parts) + 1}, " if self._line.parts else ""
+        at = f"{step}{self._run.plan.model.name}: {facts.rows_done:,} of {facts.rows:,} rows"
+        text = f"{at}; {', '.join(self._parts(facts))}"
+        share = facts.rows_done / max(1, facts.rows)
+        self._line.show(_MOVING.format(html.escape(text), share * 100), text)
+
+    def _end(self) -> None:
+        run = self._run
+        parts = [*self._line.parts, _Part.of(run)]
+        state = _STOPPED.get(run.facts().state)
+        rest = undelivered_text(run)
+        told = [rest, f"{state}: {kept_text(run)}" if state else ""]
+        whole = _Part.sum(parts)
+        steps = f" in {len(parts)} steps" if len(parts) > 1 else ""
+        text = ". ".join(filter(None, [f"{counted(whole.rows, 'row')}{steps}: {whole}", *told]))
+        each = [f"{part.model}: {counted(part.rows, 'row')}: {part}" for part in parts]
+        steps_html = "".join(f"<div>{html.escape(step)}</div>" for step in each)
+        line = html.escape(text)
+        shown = f"<details><summary>{line}</summary>{steps_html}</details>" if steps else line
+        self._line.show(f"<div>{shown}</div>", text, last=True)
+        if state is None:
+            self._line.keep(parts[-1])
+
+
+_STOPPED = {
+    "stopping": "Interrupted",
+    "canceled": "Interrupted",
+    "stopped by an error": "Stopped by an error",
+}
+# Inline styles alone: they are all that an untrusted notebook keeps.
+_MOVING = (
+    '<div style="font-variant-numeric:tabular-nums">{}'
+    '<div style="max-width:32em;height:3px;background:rgba(128,128,128,0.3)">'
+    '<div style="width:{:.1f}%;height:3px;background:#2a9d8f"></div></div></div>'
+)

@@ -18,7 +18,7 @@ from pruna_nb.catalog import usd_text
 from pruna_nb.console import LOG
 from pruna_nb.errors import attach_frame, attached_frame
 from pruna_nb.frames.call import Call
-from pruna_nb.frames.chains import check_own_columns
+from pruna_nb.frames.chains import check_own_columns, is_output
 from pruna_nb.frames.columns import with_columns
 from pruna_nb.frames.requests import make_requests
 from pruna_nb.frames.results import with_results
@@ -160,7 +160,10 @@ def generate(
         frame, call, options, problems, keep=keep, refill=refill, budget=budget
     )
     try:
-        progress.wait(run, progress=options.progress)
+        # A step of a chain reads what an earlier one made, keeps it beside, or fills it again.
+        reads = any(is_output(frame, label) for label in call.labels())
+        continues = refill or bool(keep) or reads
+        progress.wait(run, progress=options.progress, continues=continues)
         return finish(grown, call, run, keep=keep)
     except BaseException as error:
         # finish() has attached the frame of what the run itself raised; an interrupt has none.
@@ -198,13 +201,8 @@ def _attach_partial_frame(
     attach_frame(error, frame)
     if isinstance(error, KeyboardInterrupt):
         tracebacks.shorten(error)
-    for note in filter(None, (_kept(run), progress.undelivered_text(run))):
+    for note in filter(None, (progress.kept_text(run), progress.undelivered_text(run))):
         error.add_note(note)
-
-
-def _kept(run: Run) -> str:
-    done = sum(outcome.output is not None for outcome in run.row_outcomes())
-    return f"{done:,} of {len(run.plan.requests):,} rows are done and kept; run again to go on."
 
 
 def _planned(
