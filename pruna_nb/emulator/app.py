@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pruna_nb.emulator.faults import Fault
     from pruna_nb.emulator.predictions import AcceptedPrediction
 
+# In the order in which they are drawn; `FAULTS` says what each does.
 _BEFORE: Final = ("reset_before", "error_500", "html_502", "html_503", "refuse_429")
 _AFTER: Final = (
     "reset_after",
@@ -58,24 +59,25 @@ _DELIVERY: Final = (
     "delivery_cut",
     "delivery_reset",
 )
+# Pages in HTML by a part of the fault's name.
+_PAGES: Final = {
+    "delivery_html": (200, "Please wait"),
+    "502": (502, "Bad Gateway"),
+    "503": (503, "Service Temporarily Unavailable"),
+    "504": (504, "Gateway Time-out"),
+}
 _FILES: Final = "/v1/files"
+# What the form around an upload may take beside the file itself.
 _MULTIPART_MARGIN: Final = 64 << 10
+# An input names its files by their addresses, so honest ones stay far below this.
 _MOST_JSON: Final = 8 << 20
 
 
 class Api:
-    """The endpoints of one core.
+    """The endpoints of one core, as an ASGI application.
 
-    Parameters
-    ----------
-    core : Core
-        What stands behind them.
-    base : str
-        The service's own address, for clients that do not name its host.
-    control : callable, optional
-        Answers the commands of a parent process; they need the token.
-    token : str
-        The parent's; without one there is no such endpoint.
+    `control` answers the commands of a parent process, which come with its `token`; without a
+    token there is no such endpoint.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Api:
         self._base = base
         self._control = control
         self._token = token
+        # Drawing and decoding would keep the event loop from answering the other requests.
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="pruna-nb-emulator")
         routes = [
             Route("/v1/predictions", self._create, methods=["POST"]),
@@ -111,6 +114,7 @@ class Api:
         """POST /v1/predictions."""
         core = self._core
         core.counts["predictions"] += 1
+        # Whole before anything is refused: who is still sending would lose the answer.
         body = await request.body()
         admitted = self._admit(request)
         if isinstance(admitted, Response):
@@ -121,9 +125,15 @@ class Api:
             return given
         prediction = core.accept(model, given)
         fault = core.faults.first_of(_AFTER)
-        if fault is not None:
-            return self._broken_after(request, fault, prediction)
         content = self._accepted(request, prediction)
+        if fault is not None and fault.name == "no_id":
+            return answer({"model": content["model"], "input": content["input"]}, 201)
+        if fault is not None and fault.name == "json_cut":
+            text = json.dumps(content)
+            return Response(text[: len(text) // 2], 201, media_type="application/json")
+        if fault is not None:
+            return self._broken(fault)
+        # As documented: who waited to the end gets the state, which has no id.
         if request.headers.get("try-sync", "").lower() == "true" and await self._wait(prediction):
             content = self._state(request, prediction)
         headers = limit_headers(decision) if core.options.refusal == "ratelimit" else {}
@@ -137,7 +147,7 @@ class Api:
             return _unauthorized()
         fault = core.faults.first_of(_BEFORE)
         if fault is not None:
-            return self._broken_before(fault)
+            return self._broken(fault)
         name = request.headers.get("model", "")
         if not name:
             return error(400, "BAD_REQUEST", "the header Model is missing")
@@ -158,11 +168,12 @@ class Api:
             return refusal
         fault = core.faults.first_of(_STATUS)
         if fault is not None:
-            return _broken(fault)
+            return self._broken(fault)
         prediction = core.get(request.path_params["id"])
         if prediction is None:
             return error(404, "NOT_FOUND", "there is no such prediction")
         prediction.asked += 1
+        # Drawn for first questions alone, so that later ones use up none of its chances.
         if prediction.asked == 1 and core.faults.draw("status_404_once"):
             return error(404, "NOT_FOUND", "there is no such prediction")
         return answer(self._state(request, prediction))
@@ -187,9 +198,20 @@ class Api:
             return _expired()
         prediction.fetched += 1
         fault = core.faults.first_of(_DELIVERY)
-        if fault is not None and fault.name in ("delivery_410", "delivery_500"):
-            return _expired() if fault.name == "delivery_410" else _broken(fault)
-        return self._content(prediction, await self._output(prediction), fault)
+        broken = "" if fault is None else fault.name
+        if fault is not None and broken in ("delivery_410", "delivery_500", "delivery_html"):
+            return self._broken(fault)
+        content = await self._output(prediction)
+        if prediction.fetched == 1 and core.faults.draw("delivery_damaged"):
+            content = bytes(len(content))
+        whole = Response(
+            b"" if broken == "delivery_empty" else content,
+            headers={"Content-Disposition": f'attachment; filename="output.{prediction.suffix}"'},
+            media_type=CONTENT_TYPES[prediction.suffix],
+        )
+        if broken in ("delivery_cut", "delivery_reset"):
+            return Cut(whole, reset=broken == "delivery_reset")
+        return whole
 
     async def _upload(self, request: Request) -> Response:
         """POST /v1/files."""
@@ -201,7 +223,7 @@ class Api:
             return Unread(refusal)
         if fault is not None:
             await drain(request.receive)
-            return _broken(fault)
+            return self._broken(fault)
         try:
             async with upload_of(request, core.options.max_file_bytes) as content:
                 stored = await asyncio.get_running_loop().run_in_executor(
@@ -241,6 +263,7 @@ class Api:
     async def _too_large(self, request: Request, _: Exception) -> Response:
         """Answer a request that became too large while it was read."""
         most = self._most_bytes(request.url.path)
+        # A client knows how large its file is, not what the form adds to it.
         return Unread(too_large(most - (_MULTIPART_MARGIN if request.url.path == _FILES else 0)))
 
     def _is_known(self, key: str) -> bool:
@@ -252,6 +275,7 @@ class Api:
     ) -> Response | None:
         """Return what stands against a request: its key, or the endpoint's limit."""
         key = request.headers.get("apikey", "")
+        # A wrong key is refused even where none is needed.
         if not self._is_known(key) and (needs_key or key):
             return _unauthorized()
         decision = self._core.take(key, endpoint)
@@ -272,40 +296,24 @@ class Api:
         if prediction.outcome == "never" or left > options.try_sync_wait:
             await asyncio.sleep(options.try_sync_wait)
             return False
+        # A loop, since the event loop's clock is not the core's: it may wake a moment too early.
         while left > 0:
             await asyncio.sleep(left)
             left = prediction.finish - self._core.clock()
         return True
 
     async def _output(self, prediction: AcceptedPrediction) -> bytes:
-        if self._core.options.fast:
+        if self._core.options.fast:  # cheaper than the way to another thread and back
             return self._core.output(prediction)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._core.output, prediction)
-
-    def _content(
-        self, prediction: AcceptedPrediction, content: bytes, fault: Fault | None
-    ) -> Response:
-        """Return an output as a download, whole or not."""
-        name = "" if fault is None else fault.name
-        if name == "delivery_html":
-            return html(200, "Please wait")
-        if prediction.fetched == 1 and self._core.faults.draw("delivery_damaged"):
-            content = bytes(len(content))
-        whole = Response(
-            b"" if name == "delivery_empty" else content,
-            headers={"Content-Disposition": f'attachment; filename="output.{prediction.suffix}"'},
-            media_type=CONTENT_TYPES[prediction.suffix],
-        )
-        if name in ("delivery_cut", "delivery_reset"):
-            return Cut(whole, reset=name == "delivery_reset")
-        return whole
 
     def _base_of(self, request: Request) -> str:
         """Return the address under which the client knows this service."""
         fault = self._core.faults.draw("absolute_other_host")
         if fault is not None:
             return fault.to.rstrip("/")
+        # A client sends its key to the host that it was told alone, so answers name it by that one.
         host = request.headers.get("host", "")
         return f"http://{host}" if is_loopback(host) else self._base
 
@@ -331,39 +339,22 @@ class Api:
             return {"status": status, "message": "Prediction canceled"}
         return {"status": status, "message": "Generation in progress"}
 
-    def _broken_before(self, fault: Fault) -> Response:
-        if fault.name != "refuse_429":
-            return _broken(fault)
-        self._core.refused += 1
-        decision = LimitDecision(accepted=False, limit=1, remaining=0, reset=fault.wait)
-        return refused(decision, self._core.options.refusal, self._core.clock())
-
-    def _broken_after(
-        self, request: Request, fault: Fault, prediction: AcceptedPrediction
-    ) -> Response:
+    def _broken(self, fault: Fault) -> Response:
+        """Return what a fault answers that needs nothing of the request."""
+        if "reset" in fault.name:
+            return Reset()
         if fault.name == "hang":
             return Hang()
-        whole = self._accepted(request, prediction)
-        if fault.name == "no_id":
-            return answer({"model": whole["model"], "input": whole["input"]}, 201)
-        if fault.name == "json_cut":
-            text = json.dumps(whole)
-            return Response(text[: len(text) // 2], 201, media_type="application/json")
-        return _broken(fault)
-
-
-def _broken(fault: Fault | None) -> Response:
-    """Return what a fault answers that is the same wherever it happens."""
-    name = "" if fault is None else fault.name
-    if "reset" in name:
-        return Reset()
-    if "502" in name:
-        return html(502, "Bad Gateway")
-    if "503" in name:
-        return html(503, "Service Temporarily Unavailable")
-    if "504" in name:
-        return html(504, "Gateway Time-out")
-    return error(500, "INTERNAL_ERROR", "something went wrong on our side")
+        if fault.name == "delivery_410":
+            return _expired()
+        if fault.name == "refuse_429":
+            self._core.refused += 1
+            decision = LimitDecision(accepted=False, limit=1, remaining=0, reset=fault.wait)
+            return refused(decision, self._core.options.refusal, self._core.clock())
+        for part, (status, title) in _PAGES.items():
+            if part in fault.name:
+                return html(status, title)
+        return error(500, "INTERNAL_ERROR", "something went wrong on our side")
 
 
 def _unauthorized() -> Response:
@@ -375,7 +366,7 @@ def _expired() -> Response:
 
 
 async def _http_error(_: Request, problem: Exception) -> Response:
-    """Return Starlette's own errors (no such path, broken multipart) the documented form."""
+    """Return Starlette's own errors (no such path, broken multipart) in the documented form."""
     assert isinstance(problem, HTTPException)  # noqa: S101 - it is registered for these alone
     codes = {400: "BAD_REQUEST", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
     code = codes.get(problem.status_code, "ERROR")

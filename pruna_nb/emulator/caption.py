@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 _LONGEST_CAPTION: Final = 400
 
+# The names that Linux, macOS and Windows give their fonts; Pillow finds them where each keeps them.
 _EASTERN_FONTS: Final = (
     "NotoSansCJK-Regular.ttc",
     "wqy-microhei.ttc",
     "Hiragino Sans GB.ttc",
     "msyh.ttc",
 )
-_FIRST_EASTERN: Final = "\u2e80"
+_FIRST_EASTERN: Final = "\u2e80"  # where Unicode begins with the CJK radicals
 _WIDE_FONTS: Final = (
     "DejaVuSans.ttf",
     "NotoSans-Regular.ttf",
@@ -36,10 +37,15 @@ def write_caption(picture: Image.Image, text: str, *, dark: Colour, top: bool = 
     width, height = picture.size
     font_size = max(round(math.sqrt(width * height) / 22), 10)
     margin = round(font_size * 1.1)
-    if width < 8 * margin or height < 8 * margin:
+    if width < 8 * margin or height < 8 * margin:  # a text would hide most of it
         return
     line_text = readable(text)
-    font = _font(font_size, _fonts_for(line_text))
+    names: tuple[str, ...] = ()
+    # Pillow's own font has little beside ASCII; "…" it has, and a cut text ends with it.
+    if not line_text.rstrip("…").isascii():
+        is_eastern = max(line_text) >= _FIRST_EASTERN
+        names = (*_EASTERN_FONTS, *_WIDE_FONTS) if is_eastern else _WIDE_FONTS
+    font = _font(font_size, names)
     lines = wrap(line_text, font, width - 2 * margin, most=3 if width > height else 4)
     if not lines:
         return
@@ -72,8 +78,10 @@ def _shade(height: int) -> Image.Image:
 
 def readable(text: str) -> str:
     """Return the text on one line, without what cannot be drawn, and not too long."""
+    # A prompt may be as long as a request's body: no more of it is looked at than can be shown.
     cut = text[: _LONGEST_CAPTION * 2]
     plain = "".join(
+        # The joiner counts as a control, yet without it an emoji of several falls apart.
         " " if unicodedata.category(letter)[0] in "CZ" and letter != "\u200d" else letter
         for letter in cut
     )
@@ -110,13 +118,6 @@ def _fitting(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
         return text[:low]
     space = text.rfind(" ", 0, low)
     return text[: space + 1] if space > 0 else text[:low]
-
-
-def _fonts_for(text: str) -> tuple[str, ...]:
-    """Return the fonts to try for a text before Pillow's own, which has little beside ASCII."""
-    if text.rstrip("…").isascii():
-        return ()
-    return (*_EASTERN_FONTS, *_WIDE_FONTS) if max(text) >= _FIRST_EASTERN else _WIDE_FONTS
 
 
 @lru_cache(maxsize=64)

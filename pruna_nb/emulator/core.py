@@ -41,17 +41,7 @@ _ADDRESS: Final = re.compile(
 
 
 class Core:
-    """What stands behind the endpoints.
-
-    Parameters
-    ----------
-    options : Options
-        How it behaves; `configure` changes it.
-    ledger : Path, optional
-        Where to keep what was accepted, and beside it the uploaded files.
-    clock : callable
-        Returns seconds since 1970.
-    """
+    """What stands behind the endpoints; beside a ledger are the uploaded files."""
 
     def __init__(
         self,
@@ -104,6 +94,7 @@ class Core:
             requests, seconds = self.options.limit(name, model)
             window = make_window(self.options.window, requests, seconds)
             self._windows[key, name] = window
+        # Not `clock`: a limit must not open or close when the machine's time of day is set.
         decision = window.take(time.monotonic())
         if not decision.accepted:
             self.refused += 1
@@ -143,6 +134,7 @@ class Core:
             token=hashlib.sha256(number.encode()).hexdigest()[:48],
             suffix=suffix_of(model, given),
         )
+        # First of all in the ledger: an emulator that is killed here must still know of it.
         if self._ledger is not None:
             self._ledger.write({"prediction": asdict(prediction)})
         self._keep(prediction)
@@ -177,6 +169,7 @@ class Core:
         job = RenderJob(model, prediction.input, prediction.seed, prediction.sources)
         made = render(job, SourceLoader(self.files, self.get, self.output), fast=self.options.fast)
         with self._lock:
+            # Drawn without the lock: two threads may have made the same one.
             if prediction.id not in self._outputs:
                 self._outputs[prediction.id] = made
                 self._kept += len(made)
@@ -202,6 +195,7 @@ class Core:
 
     def _outcome(self, problem: str) -> tuple[Outcome, str]:
         """Settle how a prediction is to end."""
+        # First, since it concerns the whole account, and is the one failure that is not charged.
         quota = self.options.quota
         if self.faults.draw("quota") or (quota is not None and self.charged >= quota):
             return "failed", "QUOTA_EXCEEDED: the quota of this account is used up"
@@ -238,6 +232,8 @@ class Core:
         return tuple(sources), problem
 
     def _source(self, name: str, media: tuple[str, ...], address: str) -> tuple[Source, str]:
+        # The host is compared whole, without a name before an @: addresses that only begin like
+        # ours lead elsewhere.
         host = re.match(r"https?://([^/?#@]+)/", address)
         is_own = host is not None and host[1].lower() in self.own_hosts
         found = _ADDRESS.search(address) if is_own else None

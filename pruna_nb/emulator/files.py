@@ -10,14 +10,18 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from pruna_nb.emulator.pictures import MOST_PIXELS, PictureTooLargeError, open_picture
+from pruna_nb.emulator.sizes import MOST_PIXELS
 from pruna_nb.files.kinds import HEAD_BYTES, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from PIL import Image
+
 _CHUNK: Final = 1 << 20
+# Pillow reads some forty formats; those of PostScript start a program, and old ones have old bugs.
+_FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF")
 
 
 class InvalidFileError(ValueError):
@@ -26,29 +30,11 @@ class InvalidFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """One uploaded file.
+    """One uploaded file; times are seconds since 1970."""
 
-    Attributes
-    ----------
-    id : str
-        Its number in addresses, and its name on disk.
-    name : str
-        What the client called it; shown, never used as a path.
-    kind : {"image", "video", "audio", "zip"}
-        What its bytes are.
-    content_type, sha256 : str
-        Of its bytes.
-    size : int
-        In bytes.
-    width, height : int or None
-        In pixels, for pictures and videos.
-    created_at, expires_at : float
-        Seconds since 1970.
-    """
-
-    id: str
-    name: str
-    kind: str
+    id: str  # in addresses, and the name on disk
+    name: str  # what the client called it: shown, never used as a path
+    kind: str  # image, video, audio or zip
     content_type: str
     size: int
     sha256: str
@@ -74,15 +60,7 @@ class StoredFile:
 
 
 class FileStore:
-    """A folder of uploaded files.
-
-    Parameters
-    ----------
-    folder : Path
-        Made if it does not exist.
-    clock : callable
-        Returns seconds since 1970.
-    """
+    """A folder of uploaded files."""
 
     def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -93,10 +71,7 @@ class FileStore:
     def add(self, content: IO[bytes], name: str, *, ttl: float) -> StoredFile:
         """Copy an upload into the folder and read what it is.
 
-        Raises
-        ------
-        InvalidFileError
-            If it is nothing that the service takes.
+        `InvalidFileError` says that it is nothing that the service takes.
         """
         number = f"file-{secrets.token_hex(12)}"
         path = self._folder / number
@@ -110,7 +85,7 @@ class FileStore:
                     copy.write(chunk)
                     size += len(chunk)
             kind, content_type, pixels = inspect(path)
-        except BaseException:
+        except BaseException:  # a cancelled upload too leaves nothing behind
             path.unlink(missing_ok=True)
             raise
         now = self._clock()
@@ -154,18 +129,13 @@ def entry_of(stored: StoredFile) -> dict[str, Any]:
 
 def plain_name(name: str) -> str:
     """Return the last part of a name, without folders and control characters."""
+    # Both ways of writing a path: a client on Windows may ask a service that runs elsewhere.
     last = re.split(r"[/\\]", name)[-1]
     return re.sub(r"[\x00-\x1f\x7f]", "", last)[:255] or "upload"
 
 
 def inspect(path: Path) -> tuple[str, str, tuple[int, int] | None]:
-    """Read kind, content type and pixels from a file's bytes.
-
-    Raises
-    ------
-    InvalidFileError
-        If it is not a picture, video, sound or zip archive, or is damaged.
-    """
+    """Read kind, content type and pixels from a file's bytes."""
     with path.open("rb") as file:
         found = sniff(file.read(HEAD_BYTES))
     if found is None or found.advice:
@@ -174,25 +144,20 @@ def inspect(path: Path) -> tuple[str, str, tuple[int, int] | None]:
         raise InvalidFileError(text)
     if found.kind == "zip" and zipfile.is_zipfile(path):
         return "zip", found.content_type, None
-    if found.kind in ("video", "audio"):
-        return _inspect_clip(path, found.kind, found.content_type)
-    return _inspect_picture(path)
-
-
-def _inspect_clip(
-    path: Path, kind: str, content_type: str
-) -> tuple[str, str, tuple[int, int] | None]:
+    if found.kind not in ("video", "audio"):
+        return _inspect_picture(path)
     from pruna_nb.emulator.video import probe
 
-    clip = probe(path, content_type)
-    if clip is None or (kind == "audio" and clip.size is not None):
+    clip = probe(path, found.content_type)
+    if clip is None or (found.kind == "audio" and clip.size is not None):
         raise InvalidFileError("the file is damaged: it cannot be decoded")
-    if clip.size is not None and clip.size[0] * clip.size[1] > MOST_PIXELS:
-        raise InvalidFileError(f"a video of {clip.size[0]} x {clip.size[1]} pixels is too large")
     if clip.size is None:
         # A sound may come in a video's container.
-        return "audio", content_type.replace("video/", "audio/"), None
-    return kind, content_type, clip.size
+        return "audio", found.content_type.replace("video/", "audio/"), None
+    width, height = clip.size
+    if width * height > MOST_PIXELS:
+        raise InvalidFileError(f"a video of {width} x {height} pixels is too large")
+    return found.kind, found.content_type, clip.size
 
 
 def _inspect_picture(path: Path) -> tuple[str, str, tuple[int, int]]:
@@ -205,12 +170,34 @@ def _inspect_picture(path: Path) -> tuple[str, str, tuple[int, int]]:
             # Decoding at a small scale finds a file that was cut short, at little cost.
             picture.draft("RGB", (64, 64))
             picture.load()
-    except PictureTooLargeError as error:
-        raise InvalidFileError(str(error)) from error
+    except InvalidFileError:
+        raise
     except Exception as error:  # decoders raise whatever damaged bytes lead them to
         text = "the file is not a picture, video, sound or zip archive, or it is damaged"
         raise InvalidFileError(text) from error
     return "image", content_type, size
+
+
+def open_picture(file: Path | IO[bytes]) -> Image.Image:
+    """Open a picture, which is not decoded yet, with the few decoders that the service needs.
+
+    `InvalidFileError` says that it is larger than `MOST_PIXELS`, an `OSError` that it is in none
+    of the formats that are taken.
+    """
+    from PIL import Image
+
+    Image.init()
+    # AVIF came with Pillow 11.3, and a name that Pillow does not know is a KeyError.
+    formats = tuple(name for name in _FORMATS if name in Image.OPEN)
+    try:
+        picture = Image.open(file, formats=formats)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InvalidFileError(str(error)) from None
+    width, height = picture.size
+    if width * height > MOST_PIXELS:
+        picture.close()
+        raise InvalidFileError(f"a picture of {width} x {height} pixels is too large")
+    return picture
 
 
 def _iso(seconds: float) -> str:

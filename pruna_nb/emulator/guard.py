@@ -30,13 +30,7 @@ class Guard:
     - A page of another host can have its name lead to this machine, and so ask this server from
       the browser; its requests carry that name in the header Host. Loopback names alone pass.
     - A body that is announced too large is refused at once; one that becomes too large raises
-      `BodyTooLargeError` where it is read.
-
-    Parameters
-    ----------
-    app : ASGI application
-    most : callable
-        Returns the bytes that a request to a path may have.
+      `BodyTooLargeError` where it is read. `most` returns the bytes allowed for a path.
     """
 
     def __init__(self, app: ASGIApp, most: Callable[[str], int]) -> None:
@@ -50,9 +44,11 @@ class Guard:
         lengths = [value for name, value in headers if name == b"content-length"]
         most = self._most(scope["path"])
         counted = CountedReceive(receive, most)
+        # Two of them could name two hosts, and who reads the other one would take the wrong one.
         if len(hosts) != 1 or not is_loopback(hosts[0]):
             refusal = error(421, "MISDIRECTED_REQUEST", "this server answers to loopback names")
             await Unread(refusal)(scope, counted, send)
+        # Cut to 20 digits, which are enough: Python refuses to read numbers of thousands of digits.
         elif any(not value.isdigit() or int(value[:20]) > most for value in lengths):
             await Unread(too_large(most))(scope, counted, send)
         else:
@@ -60,15 +56,7 @@ class Guard:
 
 
 class CountedReceive:
-    """Counts the bytes of a request as they come in, and complains once when there are too many.
-
-    Parameters
-    ----------
-    receive : callable
-        The server's.
-    most : int
-        The bytes that are allowed.
-    """
+    """Counts the bytes of a request as they come in, and complains once when there are too many."""
 
     def __init__(self, receive: Receive, most: int) -> None:
         self._receive = receive
@@ -76,16 +64,11 @@ class CountedReceive:
         self._ended = False
 
     async def __call__(self) -> Message:
-        """Return the next message.
-
-        Raises
-        ------
-        BodyTooLargeError
-            If it makes the request larger than is allowed.
-        """
+        """Return the next message, unless it makes the request larger than is allowed."""
         message = await self._receive()
         self._ended = not message.get("more_body", False)
         before, self._left = self._left, self._left - len(message.get("body", b""))
+        # Once: who answers may then read the rest, to throw it away.
         if self._left < 0 <= before:
             raise BodyTooLargeError
         return message
@@ -113,10 +96,6 @@ class Unread(Response):
 
     A client that sends all before it reads would see its connection break: what it sends is
     thrown away, for a while. Without an end, the connection is closed.
-
-    Parameters
-    ----------
-    whole : Response
     """
 
     def __init__(self, whole: Response) -> None:

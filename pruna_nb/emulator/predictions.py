@@ -19,63 +19,30 @@ _STARTING_PART: Final = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a media input comes from.
-
-    Attributes
-    ----------
-    field : str
-        The input's field.
-    kind : {"file", "output", "elsewhere"}
-        An uploaded file, the output of an earlier prediction, or another host's address.
-    ref : str
-        The file's or the prediction's id, or the address.
-    """
+    """Where a media input comes from: an upload, an earlier output, or another host."""
 
     field: str
     kind: Literal["file", "output", "elsewhere"]
-    ref: str
+    ref: str  # the file's or the prediction's id, or the address elsewhere
 
 
 @dataclass(slots=True)
 class AcceptedPrediction:
-    """One accepted prediction.
-
-    Attributes
-    ----------
-    id, model : str
-        Its id, and the model's name.
-    input : dict
-        As it came, secrets masked.
-    at, finish : float
-        When it was accepted, and when it ends; seconds since 1970.
-    outcome : {"succeeded", "failed", "canceled", "never"}
-        How it ends.
-    error : str
-        Why it fails.
-    seed : int
-        The input's, or one drawn for it.
-    charged : bool
-        Whether it counts as paid work.
-    sources : tuple of Source
-        Of its media inputs.
-    token, suffix : str
-        Of its output's address.
-    asked, fetched : int
-        How often its status and its output were asked for.
-    """
+    """One accepted prediction, whose end is settled already; times are seconds since 1970."""
 
     id: str
     model: str
-    input: dict[str, Any]
+    input: dict[str, Any]  # secrets masked: the ledger and the answers show it
     at: float
     finish: float
     outcome: Outcome
     error: str
-    seed: int
+    seed: int  # the input's, or one drawn for it, so that its output can be drawn again
     charged: bool
     sources: tuple[Source, ...]
     token: str
     suffix: str
+    # How often its status and its output were asked for: some faults happen the first time only.
     asked: int = field(default=0, compare=False)
     fetched: int = field(default=0, compare=False)
 
@@ -89,19 +56,7 @@ class AcceptedPrediction:
 
 @dataclass(frozen=True, slots=True)
 class RenderJob:
-    """What is to be rendered.
-
-    Attributes
-    ----------
-    model : Model
-        Whose output it is.
-    input : mapping
-        As it was accepted.
-    seed : int
-        The input's, or one drawn for it.
-    sources : sequence of Source
-        Of its media fields, in the model's order.
-    """
+    """What is to be rendered; the sources are in the order of the model's media fields."""
 
     model: Model
     input: Mapping[str, Any]
@@ -113,11 +68,6 @@ class AcceptedLog:
     """A file that keeps what was accepted: a killed emulator goes on from it.
 
     One JSON object a line, written before the answer goes out. No key is kept.
-
-    Parameters
-    ----------
-    path : Path
-        It is made if it does not exist; its folder must.
     """
 
     def __init__(self, path: Path) -> None:
@@ -134,7 +84,7 @@ class AcceptedLog:
                 break
             entries.append(json.loads(line))
             whole += len(line)
-        self._file.truncate(whole)
+        self._file.truncate(whole)  # or the next entry would go on in the line that broke off
         return entries
 
     def write(self, entry: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from pruna_nb.emulator.options import Options
 from pruna_nb.emulator.service import Service, accepted_rows, state_of
@@ -23,7 +23,6 @@ from pruna_nb.emulator.service import Service, accepted_rows, state_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pruna_nb.emulator.core import Core
     from pruna_nb.emulator.server import HttpServer
 
 # The package's own front door imports pandas, which takes the child a second and more to no use:
@@ -41,13 +40,7 @@ _STOP_SECONDS: Final = 10.0
 
 
 class ProcessService(Service):
-    """The parent's view of an emulator in another process.
-
-    Attributes
-    ----------
-    pid : int
-        The other process.
-    """
+    """The parent's view of an emulator in another process, whose number is `pid`."""
 
     def __init__(self, options: Options, *, port: int, ledger: Path | None) -> None:
         super().__init__()
@@ -71,20 +64,33 @@ class ProcessService(Service):
             "token": self._token,
         }
         try:
-            self.url, self.port = self._started(order)
+            stdin, stdout = (
+                cast("IO[bytes]", self._child.stdin),
+                cast("IO[bytes]", self._child.stdout),
+            )
+            stdin.write(json.dumps(order).encode() + b"\n")
+            stdin.flush()
+            line = stdout.readline()  # comes when the child answers requests, or not at all
         except BaseException:
             self.kill()
             raise
+        answer = json.loads(line) if line else {"error": "the emulator's process did not start"}
+        if "error" in answer:
+            self.kill()
+            raise OSError(answer["error"])
+        self.url, self.port = str(answer["url"]), int(answer["port"])
 
     @property
     def accepted(self) -> list[dict[str, Any]]:
         """What was accepted, in order: id, model, input and at."""
+        # Only what is new: a test that asks often would move the whole list each time.
         answer = self._ask({"do": "accepted", "from": len(self._accepted)})
         self._accepted += answer.get("accepted", [])
         return list(self._accepted)
 
     def configure(self, **changes: Any) -> None:
         """Change how it behaves while it runs."""
+        # Read here first: JSON needs plain values, and a wrong one raises its own kind of error.
         checked = Options.read(changes).to_json()
         answer = self._ask(
             {"do": "configure", "changes": {name: checked[name] for name in changes}}
@@ -97,6 +103,7 @@ class ProcessService(Service):
         if not self._is_ours():
             return
         if self._child.poll() is None:
+            # A test asks for the counts when the block is over.
             self._last = dict(self._state())
             self._accepted = self.accepted
             # The end of its standard input tells the child to stop.
@@ -118,19 +125,6 @@ class ProcessService(Service):
 
     def _state(self) -> Mapping[str, Any]:
         return self._ask({"do": "state"})
-
-    def _started(self, order: dict[str, Any]) -> tuple[str, int]:
-        assert self._child.stdin is not None  # noqa: S101 - asked for above
-        assert self._child.stdout is not None  # noqa: S101 - asked for above
-        self._child.stdin.write(json.dumps(order).encode() + b"\n")
-        self._child.stdin.flush()
-        line = self._child.stdout.readline()
-        answer: dict[str, Any] = (
-            json.loads(line) if line else {"error": "the emulator's process did not start"}
-        )
-        if "error" in answer:
-            raise OSError(answer["error"])
-        return str(answer["url"]), int(answer["port"])
 
     def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
         """Send a command; of a process that is gone, give what it said last."""
@@ -158,16 +152,22 @@ def run_child(stdin: IO[bytes], stdout: IO[bytes]) -> None:
     from pruna_nb.emulator.core import Core
     from pruna_nb.emulator.server import HttpServer
 
+    def obey(command: dict[str, Any]) -> dict[str, Any]:
+        if command["do"] == "accepted":
+            return {"accepted": accepted_rows(core, command["from"])}
+        if command["do"] == "state":
+            return state_of(core)
+        try:
+            core.configure(command["changes"])
+        except (TypeError, ValueError) as error:
+            return {"error": str(error)}
+        return {}
+
     order = json.loads(stdin.readline())
     try:
         ledger = order["ledger"]
         core = Core(Options.read(order["options"]), ledger=Path(ledger) if ledger else None)
-        server = HttpServer(
-            core,
-            order["port"],
-            control=lambda command: _obey(core, command),
-            token=order["token"],
-        )
+        server = HttpServer(core, order["port"], control=obey, token=order["token"])
     except (OSError, ValueError) as error:
         stdout.write(json.dumps({"error": str(error)}).encode() + b"\n")
         stdout.flush()
@@ -184,15 +184,3 @@ def _watch(stdin: IO[bytes], stdout: IO[bytes], server: HttpServer) -> None:
     stdout.flush()
     stdin.read()
     server.stop()
-
-
-def _obey(core: Core, command: dict[str, Any]) -> dict[str, Any]:
-    if command["do"] == "configure":
-        try:
-            core.configure(command["changes"])
-        except (TypeError, ValueError) as error:
-            return {"error": str(error)}
-        return {}
-    if command["do"] == "accepted":
-        return {"accepted": accepted_rows(core, command["from"])}
-    return state_of(core)

@@ -76,8 +76,13 @@ def render(job: RenderJob, loader: SourceLoader, *, fast: bool = False) -> bytes
     """Make the output's bytes: the same for the same job."""
     if job.model.output == "zip":
         return _weights(job)
+    if job.model.output == "video" and fast:
+        fps, frames = _timing(job, ())
+        note = f"{job.seed}\x00{_variant(job)}\x00{prompt_of(job.input)}"
+        plain = _plain_video(video_size(job.model, job.input), fps, frames)
+        return with_mp4_note(plain, note.encode("utf-8", "replace")[:1_000])
     if job.model.output == "video":
-        return _fast_video(job) if fast else _video(job, loader)
+        return _video(job, loader)
     suffix = suffix_of(job.model, job.input)
     if fast:
         mark = f"{_variant(job)}\x00{prompt_of(job.input)}"
@@ -167,13 +172,6 @@ def _timing(job: RenderJob, clips: Sequence[ClipInfo]) -> tuple[int, int]:
         seconds = min(max(len(str(given.get("voice_script", "")).split()) / 2.5, 2.0), 20.0)
     fps = int(fps or 24)
     return fps, min(max(round(fps * seconds), 1), _MOST_FRAMES)
-
-
-def _fast_video(job: RenderJob) -> bytes:
-    fps, frames = _timing(job, ())
-    note = f"{job.seed}\x00{_variant(job)}\x00{prompt_of(job.input)}"
-    plain = _plain_video(video_size(job.model, job.input), fps, frames)
-    return with_mp4_note(plain, note.encode("utf-8", "replace")[:1_000])
 
 
 @lru_cache(maxsize=64)

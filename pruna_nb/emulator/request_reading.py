@@ -18,7 +18,7 @@ from pruna_nb.emulator.guard import BodyTooLargeError
 from pruna_nb.emulator.responses import error, invalid
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator
 
     from starlette.responses import Response
     from starlette.types import Message
@@ -40,13 +40,9 @@ def read_input(model: Model, body: bytes) -> dict[str, Any] | Response:
     if not isinstance(given, dict):
         text = 'the body must be {"input": {...}}'
         return invalid([Problem("", text, "type")])
-    problems = _wire_problems(model, given)
-    return invalid(problems) if problems else given
-
-
-def _wire_problems(model: Model, given: Mapping[str, Any]) -> list[Problem]:
-    """Check an input as it comes over the wire, where a file is an http address."""
     problems = check_input(model, given)
+    # The catalogue's check takes local files too, since a client uploads them; on the wire, a file
+    # is an http address.
     for field in model.media_fields:
         value = given.get(field.name)
         if value is None:
@@ -58,20 +54,12 @@ def _wire_problems(model: Model, given: Mapping[str, Any]) -> list[Problem]:
         addresses = value if isinstance(value, list) else [value]
         if not all(isinstance(each, str) and _HTTP_ADDRESS.match(each) for each in addresses):
             problems.append(Problem(field.name, "must be http or https addresses.", "type"))
-    return problems
+    return invalid(problems) if problems else given
 
 
 @asynccontextmanager
 async def upload_of(request: Request, most: int) -> AsyncIterator[UploadFile]:
-    """Read the file of an upload, which goes to disk as it comes.
-
-    Raises
-    ------
-    BodyTooLargeError
-        If it has more bytes than allowed.
-    InvalidFileError
-        If the multipart field ``content`` is missing or no file.
-    """
+    """Read the file in the multipart field ``content``, which goes to disk as it comes."""
     too_large: list[BodyTooLargeError] = []
 
     async def receive() -> Message:

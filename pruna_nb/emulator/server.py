@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pruna_nb.emulator.core import Core
 
+# The loop's rounds in which connections that are being accepted are still met at the end.
 _LAST_ROUNDS = 6
 _BACKLOG = 2_048
 _MOST_HEAD = 64 << 10
@@ -31,8 +32,7 @@ _MOST_HEAD = 64 << 10
 class _Protocol(HttpToolsProtocol):
     """Uvicorn's protocol, which shows the application its transport and bounds a request's head."""
 
-    _head_bytes = 0
-    """The bytes that have come of the head that is being read; -1 behind a head."""
+    _head_bytes = 0  # that have come of the head that is being read; -1 behind a head
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -56,22 +56,7 @@ class HttpServer:
 
     uvicorn's own ``Server`` polls ten times a second and takes as long to start and stop; here
     its protocol runs on a plain asyncio server, so that a test can have a server of its own.
-
-    Parameters
-    ----------
-    core : Core
-        What is served.
-    port : int
-        0 for any that is free.
-    control : callable, optional
-        Answers a parent's commands.
-    token : str
-        The parent's token.
-
-    Raises
-    ------
-    OSError
-        If the port is taken.
+    Port 0 is any that is free; `control` and `token` are those of `Api`.
     """
 
     def __init__(
@@ -83,9 +68,20 @@ class HttpServer:
         token: str = "",
     ) -> None:
         self._core = core
-        self._socket = _listen(port)
+        # The protocol is named, since asyncio sends small packets at once (TCP_NODELAY) only then;
+        # without it, every answer waits 40 ms for the client's acknowledgement of its headers.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            if os.name == "posix":
+                # So that an emulator that was killed can start again at once on its port.
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._socket.bind(("127.0.0.1", port))
+        except BaseException:
+            self._socket.close()
+            raise
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        # All of this machine's names: an address that a client got as one may come back as another.
         core.own_hosts = frozenset(
             f"{host}:{self.port}" for host in ("127.0.0.1", "localhost", "[::1]")
         )
@@ -101,6 +97,7 @@ class HttpServer:
         finally:
             self._socket.close()
             self._api.close()
+            # A server that could not start must not leave who waits for it waiting.
             self._ready.set()
 
     def wait_until_ready(self) -> None:
@@ -109,7 +106,7 @@ class HttpServer:
 
     def stop(self) -> None:
         """End all connections and stop serving; may be called from any thread."""
-        self._ready.wait()
+        self._ready.wait()  # before that there is no loop to tell
         # A loop that is closed already has nothing to stop.
         with contextlib.suppress(RuntimeError):
             if self._loop is not None and self._stopping is not None:
@@ -159,18 +156,3 @@ class HttpServer:
             # Uvicorn would log it as a fault of the application.
             if self._stopping is None or not self._stopping.is_set():
                 raise
-
-
-def _listen(port: int) -> socket.socket:
-    # The protocol is named, since asyncio sends small packets at once (TCP_NODELAY) only then;
-    # without it, every answer waits 40 ms for the client's acknowledgement of its headers.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if os.name == "posix":
-            # So that an emulator that was killed can start again at once on its port.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-    except BaseException:
-        listener.close()
-        raise
-    return listener

@@ -13,20 +13,11 @@ Points = list[tuple[float, float]]
 
 @dataclass(slots=True)
 class Shape:
-    """A thing in a square of 100 by 100; `shapes.txt` says how it is written down.
+    """A thing in a square of 100 by 100; `shapes.txt` says how it is written down."""
 
-    Attributes
-    ----------
-    colour : (int, int, int)
-        Its own, for prompts that name no colour.
-    is_wide : bool
-        Whether it stands along the horizon, behind everything else.
-    parts : list of (str, list of (float, float))
-        Drawn in this order: a tone, and two corners of an ellipse or the points of a polygon.
-    """
-
-    colour: Colour
-    is_wide: bool
+    colour: Colour  # for prompts that name no colour
+    is_wide: bool  # whether it stands along the horizon, behind everything else
+    # Drawn in this order: a tone, and two corners of an ellipse or the points of a polygon.
     parts: list[tuple[str, Points]] = field(default_factory=list)
 
 

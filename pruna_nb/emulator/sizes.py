@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]
 
+MOST_PIXELS: Final = 80_000_000  # below Pillow's own bound, so that it need not warn
 MEGAPIXEL: Final = 1024 * 1024
 _STEP: Final = 16
 _SMALLEST: Final = 64
@@ -53,14 +54,7 @@ def value_of(model: Model, given: Mapping[str, Any], name: str) -> Any:
 def image_size(model: Model, given: Mapping[str, Any], lead: Size | None = None) -> Size:
     """Return the width and height of an image in pixels.
 
-    Parameters
-    ----------
-    model : Model
-        Its defaults count for what was not given.
-    given : mapping
-        The prediction's input.
-    lead : (int, int), optional
-        The size of the picture that is edited, for ``match_input_image``.
+    `lead` is the size of the picture that is edited, for ``match_input_image``.
     """
     ratio = value_of(model, given, "aspect_ratio")
     width, height = value_of(model, given, "width"), value_of(model, given, "height")

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pruna_nb.emulator.pictures import open_picture
+from pruna_nb.emulator.files import open_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,17 +20,7 @@ if TYPE_CHECKING:
 
 
 class SourceLoader:
-    """Gives a renderer its sources.
-
-    Parameters
-    ----------
-    files : FileStore
-        Holds what was uploaded.
-    get : callable
-        Returns a prediction by its id.
-    output : callable
-        Returns a prediction's output as bytes.
-    """
+    """Loads what a renderer works from: uploads, and outputs of predictions got by their ids."""
 
     def __init__(
         self,
@@ -59,6 +49,7 @@ class SourceLoader:
         content = self._output(made)
         if made.suffix != "mp4":
             return _open(BytesIO(content))
+        # The reader of videos takes a path; outputs are in memory.
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder, "output.mp4")
             copy.write_bytes(content)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import av
 from PIL import Image, ImageOps
 
-from pruna_nb.emulator.pictures import MOST_PIXELS
+from pruna_nb.emulator.sizes import MOST_PIXELS
 from pruna_nb.files.kinds import READERS
 
 if TYPE_CHECKING:
@@ -27,19 +26,10 @@ _ZOOM: Final = 0.06
 
 @dataclass(frozen=True, slots=True)
 class ClipInfo:
-    """What an uploaded video or sound is like.
-
-    Attributes
-    ----------
-    seconds : float
-        Its length.
-    fps : float or None
-        Frames a second; None for sound.
-    size : (int, int) or None
-        Width and height in pixels; None for sound.
-    """
+    """What an uploaded video or sound is like."""
 
     seconds: float
+    # A sound has neither of these two.
     fps: float | None = None
     size: Size | None = None
 
@@ -48,22 +38,19 @@ def make_video(picture: Image.Image, size: Size, *, fps: int, frames: int) -> by
     """Make an mp4 that begins with the picture and moves slowly into it.
 
     It has all its frames, yet the view changes only a few times: frames that repeat the one
-    before cost hardly anything to encode.
-
-    Parameters
-    ----------
-    picture : PIL.Image.Image
-        The first view.
-    size : (int, int)
-        Width and height in pixels, both even.
-    fps, frames : int
-        Frames a second, and frames in all: their quotient is the length in seconds.
+    before cost hardly anything to encode. Width and height are even, as the pixels' format asks.
     """
     start = ImageOps.fit(picture, size)
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
-        codec, options = _codec()
-        stream: Any = container.add_stream(codec, rate=fps, options=options)
+        # A PyAV that was built without GPL parts has no x264.
+        stream: Any = (
+            container.add_stream(
+                "libx264", rate=fps, options={"preset": "ultrafast", "qp": "28", "threads": "1"}
+            )
+            if "libx264" in av.codecs_available
+            else container.add_stream("mpeg4", rate=fps, options={"qscale": "6"})
+        )
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         shown = -1
@@ -115,10 +102,3 @@ def _frame(picture: Image.Image, view: int) -> Any:
     moved = picture.resize(picture.size, Image.Resampling.BILINEAR, box=box) if view else picture
     # PyAV gives these two no types.
     return cast("Any", av.VideoFrame).from_image(moved).reformat(format="yuv420p")
-
-
-@lru_cache(maxsize=1)
-def _codec() -> tuple[Literal["libx264", "mpeg4"], dict[str, str]]:
-    if "libx264" in av.codecs_available:
-        return "libx264", {"preset": "ultrafast", "qp": "28", "threads": "1"}
-    return "mpeg4", {"qscale": "6"}

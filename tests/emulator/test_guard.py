@@ -10,7 +10,7 @@ import zlib
 import pytest
 from PIL import Image
 
-from pruna_nb.emulator import pictures
+from pruna_nb.emulator import files
 
 HEAD = "POST {path} HTTP/1.1\r\nHost: {host}\r\napikey: k\r\nModel: p-image\r\n{more}\r\n"
 
@@ -167,4 +167,4 @@ def test_a_bomb_is_refused(ask, content):
 
 def test_no_other_decoder_is_ever_asked():
     with pytest.raises(OSError, match="cannot identify"):
-        pictures.open_picture(io.BytesIO(saved("EPS")))
+        files.open_picture(io.BytesIO(saved("EPS")))
