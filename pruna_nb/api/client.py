@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from pruna_nb import arguments, catalog, errors
 from pruna_nb.api import replies, retry
 from pruna_nb.api.certificates import check_authorities
-from pruna_nb.api.endpoints import Calls
+from pruna_nb.api.endpoints import Endpoints
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.throttle import throttle_for
 from pruna_nb.api.upload import Uploader
@@ -86,7 +86,7 @@ class Client:
         )
         self.settings.require_key()
         check_authorities(self.settings.base_url)
-        self.calls = Calls.of(self.settings)
+        self.endpoints = Endpoints.of(self.settings)
         self.uploader = Uploader(self._send_file)
 
     def __repr__(self) -> str:
@@ -108,7 +108,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self.calls.transport.close()
+        self.endpoints.transport.close()
 
     def create(
         self,
@@ -158,7 +158,7 @@ class Client:
         throttle = throttle_for(self.settings, known.name, catalog.limit_for(known))
         prediction = _retried(
             throttle,
-            lambda: self.calls.create(known.name, wire, sync=sync),
+            lambda: self.endpoints.create(known.name, wire, sync=sync),
             lambda error, tries: tries < _CREATE_TRIES and retry.may_create_again(error),
         )
         return replace(prediction, input=known.masked(wire))
@@ -174,7 +174,7 @@ class Client:
         known = _as_prediction(prediction)
         if known.id is None:  # it was finished in the very first response
             return known
-        return self._read("status", lambda: self.calls.status(known))
+        return self._read("status", lambda: self.endpoints.status(known))
 
     def wait(self, prediction: Prediction | str, *, timeout: Seconds | None = None) -> Prediction:
         """Wait until a prediction has finished, and return it.
@@ -245,7 +245,9 @@ class Client:
             )
         store = MediaStore(folder or self.settings.media_dir)
         output = _output_of(prediction)
-        return self._read("delivery", lambda: self.calls.deliver(prediction, store, output)).path
+        return self._read(
+            "delivery", lambda: self.endpoints.deliver(prediction, store, output)
+        ).path
 
     def upload(self, file: object) -> replies.Upload:
         """Upload a file; equal bytes are uploaded once, until shortly before they expire.
@@ -269,7 +271,7 @@ class Client:
     def _send_file(self, media: inputs.Media) -> replies.Upload:
         def send() -> replies.Upload:
             with media.open() as file:
-                return self.calls.upload(file, media.size, media.type, media.sha256[:16])
+                return self.endpoints.upload(file, media.size, media.type, media.sha256[:16])
 
         return self._read("files", send)
 

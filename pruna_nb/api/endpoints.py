@@ -52,7 +52,7 @@ _ELSEWHERE = frozenset({301, 302, 307, 308})
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class Endpoints:
     """The endpoints of P-API, one try each.
 
     Parameters
@@ -73,7 +73,7 @@ class Calls:
     answered: Answered = field(default_factory=Answered, repr=False)
 
     @classmethod
-    def of(cls, settings: Settings) -> Calls:
+    def of(cls, settings: Settings) -> Endpoints:
         """Return the endpoints of the service that the settings name."""
         return cls(settings, Transport(settings))
 

@@ -160,7 +160,7 @@ class CommonLedger:
             os.close(self._file)
             self._file = None
 
-    def rest(self) -> None:
+    def close_file(self) -> None:
         """Close the file when no thread uses it."""
         with self._lock:
             self.close()

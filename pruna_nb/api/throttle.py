@@ -175,7 +175,7 @@ class Throttle:
 
     def close_file(self) -> None:
         """Close the common file; the next use opens it again."""
-        self._ledger.rest()
+        self._ledger.close_file()
 
     def forked(self) -> None:
         """Start afresh in a forked child, which must not share its parent's file and locks."""

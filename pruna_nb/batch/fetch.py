@@ -83,7 +83,7 @@ class Fetcher:
         asked_at = job.age
         try:
             with self.throttles["status"].giving_back(slot):
-                job_now = run.calls.status(_known(job))
+                job_now = run.endpoints.status(_known(job))
         except errors.ApiError as error:
             self._read_failed(job, error, self.poll)
             return
@@ -129,7 +129,7 @@ class Fetcher:
         try:
             with self.throttles["delivery"].giving_back(slot):
                 run.cache.warm_up()
-                stored = run.calls.deliver(_known(job), run.cache.store, model.output)
+                stored = run.endpoints.deliver(_known(job), run.cache.store, model.output)
         except errors.ApiError as error:
             self._read_failed(job, error, self.deliver)
             return
@@ -221,7 +221,7 @@ class Fetcher:
             # Meanwhile it is not in flight, so that it keeps no other row from being sent.
             self.run.count_in_flight(-1)
         # Its 24 hours are compared by the service's own clock, since ours may be wrong.
-        sent, date = _entry(job).service_date, self.run.calls.clock.now()
+        sent, date = _entry(job).service_date, self.run.endpoints.clock.now()
         expired = sent is not None and date is not None and date - sent > OUTPUT_LIFE_SECONDS
         if expired or now - job.missing_since > MISSING_SECONDS:
             self._gone(job, error)

@@ -242,7 +242,7 @@ class Run(RunState):
             if self.lock is not None:
                 with contextlib.suppress(OSError):  # the folder may be gone
                     self.lock.release()
-            self.calls.transport.close()
+            self.endpoints.transport.close()
         finally:
             left = [job.unsettled() for key, job in self.jobs.items() if key not in self.outcomes]
             with self._mutex:  # sent and not waited for, since the run was stopped

@@ -164,7 +164,7 @@ class Sender:
         """Send a request whose intent is in the journal, and journal what came of it."""
         run = self.run
         try:
-            prediction = run.calls.create(run.plan.model.name, fields)
+            prediction = run.endpoints.create(run.plan.model.name, fields)
         except errors.InputError as error:  # it cannot be written as JSON: nothing was sent
             self.throttle.release(slot)
             self._void(job, entry)
@@ -184,7 +184,7 @@ class Sender:
             # The id is worth money: it is in the journal before anything else that could fail.
             # An output that came with the first answer may have no id: its address is all.
             accepted = run.journal.accept(
-                entry, prediction.id, prediction.generation_url, run.calls.clock.now()
+                entry, prediction.id, prediction.generation_url, run.endpoints.clock.now()
             )
         finally:
             self.throttle.give_back(slot)
@@ -278,7 +278,7 @@ class Sender:
                 time.sleep(min(max(slot, 0.001), _CHECK_SECONDS))
             try:
                 with throttle.giving_back(slot), media.open() as file:
-                    return run.calls.upload(file, media.size, media.type, media.sha256[:16])
+                    return run.endpoints.upload(file, media.size, media.type, media.sha256[:16])
             except errors.ApiError as error:
                 tries += 1
                 again = tries < _UPLOADS_AT_MOST and retry.may_read_again(error, tries)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pruna_nb import errors
 from pruna_nb.api.client import TIME_OUT_SECONDS
-from pruna_nb.api.endpoints import Calls
+from pruna_nb.api.endpoints import Endpoints
 from pruna_nb.batch.budget import Budget
 from pruna_nb.batch.health import Health
 from pruna_nb.batch.job import Job, Outcome, Status
@@ -48,7 +48,7 @@ class RunState:
         self.plan, self.settings, self.options = plan, settings, options
         self.cache = Cache(settings.cache_dir)
         self.journal = Journal.of(settings)
-        self.calls = Calls.of(settings)
+        self.endpoints = Endpoints.of(settings)
         self.budget = budget or Budget(options.max_cost_usd)
         self.health = Health(settings.workers)
         self.timeout = options.timeout or TIME_OUT_SECONDS[plan.model.output]

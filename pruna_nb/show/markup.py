@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pruna_nb.show.cells import content_type
-from pruna_nb.show.ratios import fit, mismatch, parse_ratio
+from pruna_nb.show.ratios import drawable_ratio, fit, mismatch
 from pruna_nb.show.tints import AMBER, GREY, TINTS, rgba
 from pruna_nb.text import (
     ALT_LIMIT,
@@ -71,7 +71,7 @@ def data_uri(content: bytes, media_type: str) -> str:
 
 def box_shape(cell: Cell, size: int) -> tuple[int, int]:
     """Return the shape of a picture that is not there: the ratio asked for, else 3 to 2."""
-    return fit(parse_ratio(cell.ratio_asked) or 1.5, 1.0, size, enlarge=True)
+    return fit(drawable_ratio(cell.ratio_asked) or 1.5, 1.0, size, enlarge=True)
 
 
 def reason(cell: Cell, thumb: Thumb | None) -> tuple[str, str]:

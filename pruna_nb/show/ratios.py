@@ -16,8 +16,8 @@ _KNOWN = (
 )
 
 
-def parse_ratio(asked: str | None) -> float | None:
-    """Return a ratio such as ``"16:9"`` as a number.
+def drawable_ratio(asked: str | None) -> float | None:
+    """Return a ratio such as ``"16:9"`` as a number, if a box of it can be drawn.
 
     Parameters
     ----------
@@ -28,11 +28,12 @@ def parse_ratio(asked: str | None) -> float | None:
     Returns
     -------
     float or None
-        Width over height; None if no ratio was asked for.
+        Width over height; None if no ratio was asked for, or one of more than 100 to 1, which
+        would be drawn as a line.
 
     Examples
     --------
-    >>> parse_ratio("3:2"), parse_ratio("custom")
+    >>> drawable_ratio("3:2"), drawable_ratio("custom")
     (1.5, None)
     """
     match = _RATIO.fullmatch(asked or "")
@@ -71,7 +72,7 @@ def mismatch(width: int, height: int, asked: str | None) -> str | None:
     width, height : int
         Pixels of the picture.
     asked : str or None
-        As in `parse_ratio`.
+        As in `drawable_ratio`.
 
     Returns
     -------
@@ -85,7 +86,7 @@ def mismatch(width: int, height: int, asked: str | None) -> str | None:
     >>> mismatch(1344, 768, "16:9") is None
     True
     """
-    ratio = parse_ratio(asked)
+    ratio = drawable_ratio(asked)
     if ratio is None or abs(math.log(width / height / ratio)) <= TOLERANCE:
         return None
     return f"asked {asked}, got {ratio_name(width, height)} ({width} x {height})"

@@ -113,9 +113,9 @@ def test_an_output_of_another_host_with_an_untrusted_certificate_does_not_end_th
             settings.configure(api_key="k", base_url=server.url),
             Client() as client,
         ):
-            done = client.calls.status(client.create("p-image", {"prompt": "a fox"}))
+            done = client.endpoints.status(client.create("p-image", {"prompt": "a fox"}))
             from pruna_nb.files.media_store import MediaStore
 
             with pytest.raises(errors.DeliveryError, match="REQUESTS_CA_BUNDLE"):
-                client.calls.deliver(done, MediaStore(tmp_path / "media"))
+                client.endpoints.deliver(done, MediaStore(tmp_path / "media"))
     assert other.asked == []

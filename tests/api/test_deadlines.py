@@ -9,7 +9,7 @@ import time
 import pytest
 
 from pruna_nb import errors
-from pruna_nb.api.endpoints import Calls
+from pruna_nb.api.endpoints import Endpoints
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.transport import Transport
 from pruna_nb.files.kinds import JPEG
@@ -87,7 +87,7 @@ def deliver(calls, folder):
 def test_an_answer_that_comes_slowly_in_any_part_ends_at_the_time_out(call, answer, tmp_path):
     with Server(answer) as server:
         settings = current(api_key=KEY, base_url=server.url, timeout=SECONDS)
-        calls = Calls(settings, Transport(settings))
+        calls = Endpoints(settings, Transport(settings))
         began = time.monotonic()
         # A body that was whole but for its trailers is read: this one holds no id.
         with pytest.raises((errors.LostAnswerError, errors.DeliveryError, errors.ReplyError)):
@@ -104,6 +104,6 @@ def test_an_output_that_comes_evenly_may_take_longer_than_the_time_out(tmp_path)
         settings = current(api_key=KEY, base_url=server.url, timeout=SECONDS)
         done = Prediction("m", {}, "x", "succeeded", "/out.bin")
         began = time.monotonic()
-        stored = Calls(settings, Transport(settings)).deliver(done, MediaStore(tmp_path))
+        stored = Endpoints(settings, Transport(settings)).deliver(done, MediaStore(tmp_path))
         assert time.monotonic() - began > 2 * SECONDS
     assert stored.size == 30 * len(body)

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from pruna_nb import errors
-from pruna_nb.api.endpoints import Calls
+from pruna_nb.api.endpoints import Endpoints
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.transport import Transport
 from pruna_nb.api.urls import public_addresses, resolve
@@ -112,7 +112,7 @@ def test_an_output_at_a_name_inside_the_network_is_not_asked_for(
             settings = current(
                 api_key="a-key-of-some-length", base_url=f"https://service.example:{front.port}"
             )
-            calls = Calls(settings, Transport(settings))
+            calls = Endpoints(settings, Transport(settings))
             url = "/v1/out.bin" if redirected else there
             done = Prediction("m", {}, "x", "succeeded", url)
             with pytest.raises(errors.DeliveryError, match="inside this network") as caught:
@@ -134,7 +134,7 @@ def test_another_port_of_the_services_own_host_is_asked(names, tmp_path, monkeyp
         settings = current(api_key="a-key-of-some-length", base_url="https://service.example")
         url = f"https://service.example:{front.port}/x.bin"
         done = Prediction("m", {}, "x", "succeeded", url)
-        calls = Calls(settings, Transport(settings))
+        calls = Endpoints(settings, Transport(settings))
         stored = calls.deliver(done, MediaStore(tmp_path / "media"))
         calls.transport.close()
     assert stored.path.read_bytes() == b"weights"
@@ -148,5 +148,5 @@ def test_a_proxy_is_not_asked_for_a_name_inside_the_network(names, tmp_path, mon
         settings = current(api_key="a-key-of-some-length", base_url="https://service.example")
         done = Prediction("m", {}, "x", "succeeded", "https://intranet.example/x.bin")
         with pytest.raises(errors.DeliveryError, match="inside this network"):
-            Calls(settings, Transport(settings)).deliver(done, MediaStore(tmp_path))
+            Endpoints(settings, Transport(settings)).deliver(done, MediaStore(tmp_path))
     assert proxy.asked == []

@@ -161,7 +161,7 @@ def test_debug_output_of_the_libraries_holds_no_key(monkeypatch, capfd, caplog):
         Client(api_key=KEY, base_url=server.url) as client,
     ):
         client.create("p-image", {"prompt": "a lion"})
-        answer = client.calls.transport.request("GET", "/v1/x")
+        answer = client.endpoints.transport.request("GET", "/v1/x")
     assert KEY not in repr(answer) + str(answer.headers) + str(answer.body)
     out = capfd.readouterr()
     assert KEY not in out.out + out.err + caplog.text

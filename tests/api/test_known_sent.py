@@ -11,7 +11,7 @@ import pytest
 from pruna_nb import errors
 from pruna_nb.api import connections
 from pruna_nb.api.client import Client
-from pruna_nb.api.endpoints import Calls
+from pruna_nb.api.endpoints import Endpoints
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.transport import Transport
 from pruna_nb.files.kinds import PNG
@@ -50,7 +50,7 @@ def way_to(server, way, certificate, monkeypatch):
 
 def calls_of(url, **more):
     settings = current(api_key=KEY, base_url=url, **more)
-    return Calls(settings, Transport(settings))
+    return Endpoints(settings, Transport(settings))
 
 
 BROKEN = {

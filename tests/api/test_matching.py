@@ -11,7 +11,7 @@ import pytest
 
 from pruna_nb import errors, settings
 from pruna_nb.api.client import Client
-from pruna_nb.api.endpoints import Calls
+from pruna_nb.api.endpoints import Endpoints
 from pruna_nb.api.matching import difference
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.transport import Transport
@@ -27,7 +27,7 @@ LION = {"prompt": "a lion at night", "seed": 7}
 
 def calls_of(server, **more):
     config = current(api_key=KEY, base_url=server.url, **more)
-    return Calls(config, Transport(config))
+    return Endpoints(config, Transport(config))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 
 from pruna_nb import errors
 from pruna_nb.api import connections
-from pruna_nb.api.endpoints import Calls
+from pruna_nb.api.endpoints import Endpoints
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.transport import MAX_REPLY_BYTES, Transport
 from pruna_nb.files.media_store import MediaStore
@@ -73,7 +73,7 @@ def test_a_redirect_of_a_status_or_a_prediction_is_never_followed(status):
             return reply(status, b"", {"Location": f"{other.url}/v1/predictions/status/x"})
 
         with Server(away) as server, transport_to(server.url) as transport:
-            calls = Calls(transport.settings, transport)
+            calls = Endpoints(transport.settings, transport)
             with pytest.raises(errors.ApiError):
                 calls.status(Prediction("m", {}, "x"))
             with pytest.raises(errors.ApiError):
@@ -88,7 +88,7 @@ def test_a_redirected_delivery_is_fetched_from_the_other_host_without_the_key(tm
             return reply(302, b"", {"Location": f"{other.url}/signed?x=1"})
 
         with Server(away) as server, transport_to(server.url) as transport:
-            calls = Calls(transport.settings, transport)
+            calls = Endpoints(transport.settings, transport)
             done = Prediction("m", {}, "x", "succeeded", "/v1/predictions/delivery/x/output.bin")
             stored = calls.deliver(done, MediaStore(tmp_path))
     assert stored.path.read_bytes() == b"weights"
@@ -103,7 +103,7 @@ def test_a_relative_redirect_is_relative_to_where_it_came_from(tmp_path):
 
     with Server(move) as other, transport_to(NOWHERE) as transport:
         done = Prediction("m", {}, "x", "succeeded", f"{other.url}/a/first")
-        stored = Calls(transport.settings, transport).deliver(done, MediaStore(tmp_path))
+        stored = Endpoints(transport.settings, transport).deliver(done, MediaStore(tmp_path))
     assert stored.path.read_bytes() == b"weights"
 
 
@@ -112,7 +112,7 @@ def test_a_redirect_without_end_ends(tmp_path):
         with transport_to(server.url) as transport:
             done = Prediction("m", {}, "x", "succeeded", "/output.bin")
             with pytest.raises(errors.DeliveryError, match="Too many redirects"):
-                Calls(transport.settings, transport).deliver(done, MediaStore(tmp_path))
+                Endpoints(transport.settings, transport).deliver(done, MediaStore(tmp_path))
     assert len(server.asked) < 10
 
 
@@ -122,7 +122,7 @@ def test_a_redirect_into_a_network_or_to_a_file_is_refused(tmp_path):
             with transport_to(server.url) as transport:
                 done = Prediction("m", {}, "x", "succeeded", "/output.bin")
                 with pytest.raises(errors.DeliveryError, match="returned a"):
-                    Calls(transport.settings, transport).deliver(done, MediaStore(tmp_path))
+                    Endpoints(transport.settings, transport).deliver(done, MediaStore(tmp_path))
 
 
 def test_no_netrc_no_cookie_and_no_proxy_for_this_machine(monkeypatch, tmp_path):
@@ -152,7 +152,7 @@ def test_a_service_that_repeats_the_key_in_its_answer_does_not_put_it_into_the_m
 def wire_error(status, body):
     with Server(lambda _: reply(status, body)) as server, transport_to(server.url) as transport:
         with pytest.raises(errors.ApiError) as caught:
-            Calls(transport.settings, transport).status(Prediction("m", {}, "x"))
+            Endpoints(transport.settings, transport).status(Prediction("m", {}, "x"))
     return caught.value
 
 
@@ -171,14 +171,14 @@ def wire_error(status, body):
 def test_no_traceback_holds_the_key_even_with_all_its_variables(answer):
     with Server(answer) as server, transport_to(server.url, timeout=0.3) as transport:
         with pytest.raises(errors.ApiError) as caught:
-            Calls(transport.settings, transport).status(Prediction("m", {}, "x"))
+            Endpoints(transport.settings, transport).status(Prediction("m", {}, "x"))
     assert_keyless(caught.value)
 
 
 def test_no_traceback_of_a_refused_connection_holds_the_key(tmp_path):
     with transport_to(f"http://127.0.0.1:{free_port()}") as transport:
         with pytest.raises(errors.ConnectionFailedError) as caught:
-            Calls(transport.settings, transport).status(Prediction("m", {}, "x"))
+            Endpoints(transport.settings, transport).status(Prediction("m", {}, "x"))
     assert_keyless(caught.value)
 
 
@@ -198,7 +198,7 @@ def assert_keyless(error):
 
 def test_reprs_do_not_hold_the_key():
     with transport_to(NOWHERE) as transport:
-        shown = repr([transport, transport.settings, Calls(transport.settings, transport)])
+        shown = repr([transport, transport.settings, Endpoints(transport.settings, transport)])
     assert KEY not in shown
 
 
@@ -246,7 +246,7 @@ def test_a_prediction_that_is_redirected_was_not_accepted_and_says_where_to_look
     where = {"Location": "https://www.pruna.ai/"}
     with Server(lambda _: reply(308, b"", where)) as server, transport_to(server.url) as transport:
         with pytest.raises(errors.BadRequestError, match="PRUNA_API_URL") as caught:
-            Calls(transport.settings, transport).create("p-image", {"prompt": "a"})
+            Endpoints(transport.settings, transport).create("p-image", {"prompt": "a"})
     assert caught.value.charged == "no"
 
 
@@ -329,7 +329,7 @@ def test_an_output_that_only_trickles_in_is_given_up(tmp_path):
     with Server(trickle) as server, transport_to(server.url, timeout=0.5) as transport:
         done = Prediction("m", {}, "x", "succeeded", "/output.bin")
         with pytest.raises(errors.DeliveryError):
-            Calls(transport.settings, transport).deliver(done, MediaStore(tmp_path))
+            Endpoints(transport.settings, transport).deliver(done, MediaStore(tmp_path))
     assert time.monotonic() - began < 20
     assert list(tmp_path.rglob("*.part")) == []
 
@@ -343,14 +343,14 @@ def test_an_output_larger_than_is_taken_is_cut_off_and_leaves_no_file(tmp_path, 
     with Server(large) as server, transport_to(server.url, max_output_bytes=100_000) as transport:
         done = Prediction("m", {}, "x", "succeeded", "/output.bin")
         with pytest.raises(errors.DeliveryError, match="max_output_bytes"):
-            Calls(transport.settings, transport).deliver(done, MediaStore(tmp_path))
+            Endpoints(transport.settings, transport).deliver(done, MediaStore(tmp_path))
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [".pruna_nb"]
 
 
 @pytest.mark.parametrize("status", [200, 201, 202])
 def test_every_answer_of_success_is_one(status):
     with Server(lambda _: reply(status, {"id": "x"})) as server, transport_to(server.url) as ours:
-        made = Calls(ours.settings, ours).create("p-image", {"prompt": "ä\u2028"})
+        made = Endpoints(ours.settings, ours).create("p-image", {"prompt": "ä\u2028"})
     assert made.id == "x"
     (asked,) = server.asked
     assert asked.headers["model"] == "p-image"
@@ -365,7 +365,7 @@ def test_every_answer_of_success_is_one(status):
 def test_an_input_that_is_no_json_is_refused_before_it_is_sent(value):
     with Server(lambda _: reply(201, {"id": "x"})) as server, transport_to(server.url) as ours:
         with pytest.raises(errors.InputError):
-            Calls(ours.settings, ours).create("new-model", {"x": value})
+            Endpoints(ours.settings, ours).create("new-model", {"x": value})
     assert server.asked == []
 
 
@@ -389,5 +389,5 @@ def test_a_disk_that_is_full_is_not_taken_for_a_broken_connection(tmp_path):
     with Server(lambda _: reply(200, b"x" * 1000)) as server, transport_to(server.url) as ours:
         done = Prediction("m", {}, "x", "succeeded", "/output.bin")
         with pytest.raises(errors.CacheError, match="No space left"):
-            Calls(ours.settings, ours).deliver(done, Full(tmp_path))
+            Endpoints(ours.settings, ours).deliver(done, Full(tmp_path))
     assert list(tmp_path.rglob("*.part")) == []

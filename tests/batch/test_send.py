@@ -136,7 +136,7 @@ def test_a_lost_row_that_was_not_sent_again_after_all_is_still_told_as_lost(serv
     """The account's trouble comes between the loss and the second POST."""
     service.configure(faults={"reset_after": {"first": 1}}, keys=["test-key"])
     run = planned(["a"], on_lost="resend")
-    send = run.calls.transport.ask
+    send = run.endpoints.transport.ask
     posts = []
 
     def watched(method, path, read, **more):
@@ -146,7 +146,7 @@ def test_a_lost_row_that_was_not_sent_again_after_all_is_still_told_as_lost(serv
                 service.configure(keys=["another-key"])
         return send(method, path, read, **more)
 
-    run.calls.transport.ask = watched
+    run.endpoints.transport.ask = watched
     run.start()
     assert run.join(60)
     (outcome,) = run.row_outcomes()

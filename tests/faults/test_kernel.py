@@ -171,7 +171,7 @@ def test_no_output_of_a_notebook_shows_the_key_not_even_a_verbose_traceback(tmp_
         for code in (
             "pruna_nb.settings.current()",
             "pruna_nb.Client()",
-            "pruna_nb.Client().calls, pruna_nb.Client().calls.transport",
+            "pruna_nb.Client().endpoints, pruna_nb.Client().endpoints.transport",
             "pruna_nb.configure(workers=4)",
             "pruna_nb.journal()",
         ):

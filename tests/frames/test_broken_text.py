@@ -75,11 +75,11 @@ def test_a_single_generate_a_client_and_a_comparison_refuse_it_too(service):
 
 
 def test_the_last_door_refuses_what_no_check_knows(service):
-    from pruna_nb.api.endpoints import Calls
+    from pruna_nb.api.endpoints import Endpoints
     from pruna_nb.settings import current
 
     with pytest.raises(InputError, match="Nothing was sent"):
-        Calls.of(current()).create("p-image", {"prompt": HALF})
+        Endpoints.of(current()).create("p-image", {"prompt": HALF})
     assert service.accepted == []
 
 

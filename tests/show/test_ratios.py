@@ -6,21 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruna_nb.show.ratios import fit, mismatch, parse_ratio, ratio_name
+from pruna_nb.show.ratios import drawable_ratio, fit, mismatch, ratio_name
 
 
 @pytest.mark.parametrize(
     ("asked", "ratio"), [("16:9", 16 / 9), ("1:1", 1.0), (" 3 : 2 ", 1.5), ("2.35:1", 2.35)]
 )
 def test_a_ratio_is_width_over_height(asked, ratio):
-    assert parse_ratio(asked) == pytest.approx(ratio)
+    assert drawable_ratio(asked) == pytest.approx(ratio)
 
 
 @pytest.mark.parametrize(
     "asked", [None, "", "custom", "match_input_image", "16x9", "0:1", "1:0", "1:999", "-1:2"]
 )
 def test_what_names_no_ratio_asks_for_none(asked):
-    assert parse_ratio(asked) is None
+    assert drawable_ratio(asked) is None
 
 
 def test_a_square_for_a_wide_picture_is_told_with_both():
