@@ -94,7 +94,7 @@ class Template:
             If a value is missing or cannot be written as text, or does not fit its format.
         """
         return "".join(
-            part if isinstance(part, str) else _written(part, values[part.name])
+            part if isinstance(part, str) else written(part, values[part.name])
             for part in self.parts
         )
 
@@ -314,7 +314,8 @@ def _unreadable(template: str, why: str) -> InputError:
     return InputError(f"The template {template[:_SHOWN]!r} cannot be read: {why}. {BRACES}")
 
 
-def _written(part: Placeholder, value: Any) -> str:
+def written(part: Placeholder, value: Any) -> str:
+    """Return a value as its placeholder writes it; `InputError` if it does not fit the format."""
     try:
         return value_text(value, part.spec)
     except (ValueError, TypeError, OverflowError) as error:

@@ -11,10 +11,20 @@ import re
 import shutil
 import unicodedata
 import uuid
+from functools import cache
 from importlib.metadata import version
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.errors import InputError
+from pruna_nb.files.decode import (
+    eight_bits,
+    opened,
+    orientation_of,
+    to_srgb,
+    upright,
+    words_of,
+)
 from pruna_nb.files.disk import open_regular
 from pruna_nb.files.kinds import HEAD_BYTES, sniff
 from pruna_nb.files.provenance import append_to_video, with_provenance
@@ -26,6 +36,13 @@ if TYPE_CHECKING:
 FORMATS = {"png": ".png", "jpg": ".jpg", "jpeg": ".jpg", "webp": ".webp"}
 """What a picture can be converted to, with its suffix."""
 
+# Pillow's names of the formats, and its options. Without subsampling=0, JPEG would halve the
+# resolution of the colours.
+_ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
+    ".png": ("PNG", {}),
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".webp": ("WEBP", {"quality": 95, "method": 4}),
+}
 _BYTES_AT_MOST = 180  # of 255 that most systems take: room for a number, a suffix, a partial name
 # What Windows refuses in a name, and what ends or hides one elsewhere.
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]')
@@ -81,7 +98,12 @@ def record_of(path: Path, request: Mapping[str, Any]) -> dict[str, Any]:
         ``model``, ``input`` without secrets, and ``prediction_id``.
     """
     delivered = dt.datetime.fromtimestamp(int(path.stat().st_mtime), dt.UTC)
-    return {**request, "created_at": delivered.isoformat(), "version": version("pruna_nb")}
+    return {**request, "created_at": delivered.isoformat(), "version": _version()}
+
+
+@cache  # importlib reads the package's metadata at each call: 0.4 ms for each of thousands of files
+def _version() -> str:
+    return version("pruna_nb")
 
 
 class Exporter:
@@ -98,6 +120,7 @@ class Exporter:
     def __init__(self, folder: Path, suffix: str | None = None) -> None:
         self._folder, self._suffix = folder, suffix
         self._used: set[str] = set()
+        self._numbers: dict[str, int] = {}
 
     def export(self, source: Path, name: str, record: Mapping[str, Any] | None) -> Path:
         """Write one output; return its path.
@@ -131,41 +154,37 @@ class Exporter:
         part = stem.parent / f".{uuid.uuid4().hex}.part"
         try:
             write_output(source, part, suffix if convert else None, record)
-            return self._placed(part, stem, suffix)
+            return self._place(part, stem, suffix)
         finally:
             part.unlink(missing_ok=True)
 
-    def _placed(self, part: Path, stem: Path, suffix: str) -> Path:
-        """Give a written file the first name that is free, or that has the same bytes already."""
-        number = 1
-        while True:
-            number_text = "" if number == 1 else f"-{number}"
-            path = stem.with_name(f"{stem.name}{number_text}{suffix}")
-            # Windows and macOS take names that differ in case alone for the same file.
-            known = str(path).casefold()
-            if known not in self._used:
-                self._used.add(known)
-                # The same call again finds its own files, and writes no second copy.
-                if path.is_file() and filecmp.cmp(part, path, shallow=False):
-                    return path
-                if _take_name(part, path):
-                    return path
-            number += 1
-
-
-def _take_name(part: Path, path: Path) -> bool:
-    """Move a file to a name; False where another file has it."""
-    try:
-        os.link(part, path)  # fails where the name is taken, as `rename` does not on POSIX
-    except FileExistsError:
-        return False
-    except OSError:  # a disk without hard links, such as FAT
-        try:
-            with path.open("xb"):
+    def _place(self, part: Path, stem: Path, suffix: str) -> Path:
+        """Move a written file to the first free name, unless a file of that name has its bytes."""
+        # Windows and macOS take names that differ in case alone for the same file.
+        key = f"{stem}{suffix}".casefold()
+        # Thousands of rows may ask for one name: each search goes on where the last one ended.
+        for number in count(self._numbers.get(key, 1)):
+            numbered = stem.name if number == 1 else f"{stem.name}-{number}"
+            path = stem.with_name(f"{numbered}{suffix}")
+            self._numbers[key] = number + 1
+            if (known := str(path).casefold()) in self._used:
+                continue
+            self._used.add(known)
+            # The same call again finds its own files, and writes no second copy.
+            if path.is_file() and filecmp.cmp(part, path, shallow=False):
+                break
+            try:
+                os.link(part, path)  # fails where the name is taken, as `rename` does not on POSIX
+            except FileExistsError:
+                continue
+            except OSError:  # a disk without hard links, such as FAT
+                try:
+                    path.touch(exist_ok=False)
+                except FileExistsError:
+                    continue
                 part.replace(path)
-        except FileExistsError:
-            return False
-    return True
+            break
+        return path
 
 
 def write_output(
@@ -206,29 +225,22 @@ def write_output(
 
 def _converted(source: Path, suffix: str) -> bytes:
     """Return a picture in another format, with its colours' profile and the right way up."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image
 
     buffer = io.BytesIO()
     try:
-        with Image.open(source) as image:
+        with open_regular(source) as file, opened(file) as image:
             profile = image.info.get("icc_profile")
-            picture = ImageOps.exif_transpose(image)
-            if suffix == ".jpg" and (
-                picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info
-            ):
+            picture = upright(eight_bits(image), orientation_of(image))
+            if picture.mode == "CMYK":  # which PNG and WebP have not, and browsers show wrongly
+                picture, profile = to_srgb(picture, profile), None
+            if suffix == ".jpg" and picture.mode in {"RGBA", "LA"}:
                 # JPEG has no transparency; white is what a page shows behind a picture.
                 clear = picture.convert("RGBA")
                 picture = Image.new("RGB", clear.size, "white")
                 picture.paste(clear, mask=clear.getchannel("A"))
-            elif picture.mode not in {"RGB", "RGBA", "L"}:
-                picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
-            options: dict[str, Any] = {
-                ".png": {},
-                ".jpg": {"quality": 95, "subsampling": 0},
-                ".webp": {"quality": 95, "method": 4},
-            }[suffix]
-            name = {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}[suffix]
+            name, options = _ENCODERS[suffix]
             picture.save(buffer, name, icc_profile=profile, **options)
-    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
-        raise InputError(f"{source.name} cannot be converted: {error}") from None
+    except Exception as error:  # noqa: BLE001 - on bytes from outside, a decoder raises anything
+        raise InputError(f"{source.name} cannot be converted: {words_of(error)}") from None
     return buffer.getvalue()

@@ -7,6 +7,7 @@ XMP packet (ISO 16684), which other programs show as a description, too.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
@@ -62,7 +63,11 @@ def with_provenance(data: bytes, record: Mapping[str, Any]) -> bytes:
         return _with_segments(data, _jpeg_segments(record))
     if suffix == ".webp":
         return _with_webp_chunk(data, _packet(record))
-    return data + _mp4_box(record) if suffix == ".mp4" else data
+    if suffix == ".mp4":
+        video = io.BytesIO(data)
+        append_to_video(video, record)
+        return video.getvalue()
+    return data
 
 
 def append_to_video(file: BinaryIO, record: Mapping[str, Any]) -> bool:
@@ -114,28 +119,21 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any] | None:
         kind = sniff(file.read(_HEAD))
         suffix = "" if kind is None else kind.suffix
         if suffix == ".mp4":
-            packet = _mp4_packet(file)
-            return None if packet is None else _record_of(_from_packet(packet), target.name)
-        if suffix not in SUFFIXES:
+            content, foreign = _read_mp4(file), None
+        elif suffix in SUFFIXES:
+            file.seek(0)
+            content, foreign = _READERS[suffix](file.read(_PICTURE_AT_MOST))
+        else:
             return None
-        file.seek(0)
-        data = file.read(_PICTURE_AT_MOST)
-    content, foreign = _READERS[suffix](data)
-    if content is not None:
-        return _record_of(content, target.name)
-    return None if foreign is None else _a1111(foreign)
-
-
-def _record_of(content: str | None, name: str) -> dict[str, Any] | None:
     if content is None:
-        return None
+        return None if foreign is None else _a1111(foreign)
     try:
-        found = strict_json.loads(content)
+        record = strict_json.loads(content)
     except ValueError as error:
-        raise InputError(f"{name}: its record is damaged ({str(error)[:200]})") from None
-    if not isinstance(found, dict) or not isinstance(found.get("input"), dict):
-        raise InputError(f"{name}: its record is not of a form that this version reads")
-    return found
+        raise InputError(f"{target.name}: its record is damaged ({str(error)[:200]})") from None
+    if not isinstance(record, dict) or not isinstance(record.get("input"), dict):
+        raise InputError(f"{target.name}: its record is not of a form that this version reads")
+    return record
 
 
 # PNG: chunks of a length, a name, content and a checksum, after 8 bytes of signature
@@ -207,7 +205,8 @@ def _read_jpeg(data: bytes) -> tuple[str | None, str | None]:
     comments, content = [], None
     for marker, body, _ in _segments_of(data):
         if marker == _APP1 and body.startswith(_XMP_START):
-            content = content or _from_packet(body[len(_XMP_START) :])
+            # A file that is saved again has two records; the newer one stands behind.
+            content = _from_packet(body[len(_XMP_START) :]) or content
         elif marker == _COM and body.startswith(_COMMENT):
             comments.append(body[len(_COMMENT) :])
     if content is None and comments:
@@ -254,7 +253,7 @@ def _read_webp(data: bytes) -> tuple[str | None, str | None]:
     while at + 8 <= len(data):
         name, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         if name == b"XMP ":
-            content = content or _from_packet(data[at + 8 : at + 8 + length])
+            content = _from_packet(data[at + 8 : at + 8 + length]) or content
         at += 8 + length + length % 2
     return content, _user_comment(data)
 
@@ -285,14 +284,15 @@ def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int, bool]]:
         at += length
 
 
-def _mp4_packet(file: BinaryIO) -> bytes | None:
+def _read_mp4(file: BinaryIO) -> str | None:
+    content = None
     for name, begin, end, _ in _boxes(file):
         if name == b"uuid" and end - begin < _PACKET_AT_MOST:
             file.seek(begin + 8)
             body = file.read(end - begin - 8)
-            if body.startswith(_XMP_UUID) and _from_packet(body[16:]) is not None:
-                return body[16:]
-    return None
+            if body.startswith(_XMP_UUID):
+                content = _from_packet(body[16:]) or content
+    return content
 
 
 # XMP: a packet of RDF; the record is one property, and the prompt the description
@@ -336,8 +336,6 @@ def _from_packet(packet: bytes) -> str | None:
 
 def _user_comment(data: bytes) -> str | None:
     """Return the EXIF comment of a JPEG or a WebP, if it looks like generation parameters."""
-    import io
-
     from PIL import Image
 
     try:

@@ -15,16 +15,17 @@ from pruna_nb.catalog import find_model
 from pruna_nb.console import LOG, say
 from pruna_nb.errors import InputError
 from pruna_nb.files import strict_json
-from pruna_nb.files.disk import replacing
+from pruna_nb.files.disk import open_regular, replacing
 from pruna_nb.files.export import Exporter, read_format, record_of, safe_name
 from pruna_nb.files.provenance import SUFFIXES, read_provenance
-from pruna_nb.frames.columns import column, places_of, with_columns
+from pruna_nb.frames.chains import is_output
+from pruna_nb.frames.columns import column, places_of, plain_label, with_columns
 from pruna_nb.frames.grids import requests_of
 from pruna_nb.frames.records import records_of
 from pruna_nb.frames.results import beside
-from pruna_nb.redact import MASK
+from pruna_nb.redact import MASK, redact_values
 from pruna_nb.tables.cells import plain_cells
-from pruna_nb.templates import is_missing, name_of, parse, value_text
+from pruna_nb.templates import is_missing, name_of, parse, value_text, written
 from pruna_nb.text import counted, cut
 
 if TYPE_CHECKING:
@@ -56,11 +57,14 @@ def save_frame(
     carry = problems.read(arguments.switch, "provenance", provenance, instead=True)
     if name is not None:
         problems.read(arguments.text, "name", name, instead="")
-    paths: list[Any] = []
+    paths: list[Path | None] = []
     names: list[str] = []
     requests: list[dict[str, Any]] = []
     with problems.noted():
-        paths = column(frame, output_col, "save()")
+        paths = [
+            Path(cell) if isinstance(cell, (str, os.PathLike)) and os.fspath(cell) else None
+            for cell in column(frame, output_col, "save()")
+        ]
         requests = _requests(frame, output_col)
         names = _file_names(frame, name if isinstance(name, str) else None, requests)
     if root.exists() and not root.is_dir():
@@ -71,18 +75,21 @@ def save_frame(
     problems.check("These outputs cannot be saved; nothing was written")
 
     exporter = Exporter(root, suffix)
-    files: list[str | None] = []
-    for path, file_name, request in zip(paths, names, requests, strict=True):
-        if not (isinstance(path, (str, os.PathLike)) and os.fspath(path)):
-            files.append(None)  # a row without an output
+    files: list[str | None] = [None] * len(frame)
+    for place, (path, file_name, request) in enumerate(zip(paths, names, requests, strict=True)):
+        if path is None:
             continue
         try:
-            record = record_of(Path(path), request) if carry else None
-            files.append(str(exporter.export(Path(path), file_name, record)))
-        except (FileNotFoundError, InputError) as error:
-            # One file that is gone keeps no other from being saved; the summary counts it.
+            # Opened here first: a disk that is full ends the call, an output that is gone does not.
+            open_regular(path).close()
+            record = record_of(path, request) if carry else None
+        except (OSError, ValueError) as error:  # ValueError: a path with a null character
             LOG.warning("%s was not saved: %s", path, error)
-            files.append(None)
+            continue
+        try:
+            files[place] = str(exporter.export(path, file_name, record))
+        except InputError as error:
+            LOG.warning("%s was not saved: %s", path, error)
     if layout == "imagefolder":
         _write_metadata(root, frame, output_col, files, requests)
     say(_summary(frame, root, output_col, paths, files))
@@ -129,31 +136,23 @@ def read_outputs(folder: str | os.PathLike[str]) -> pd.DataFrame:
     for file in sorted(root.rglob("*")):
         if file.suffix.lower() not in _OUTPUT_SUFFIXES or not file.is_file():
             continue
-        row: dict[str, Any] = {"output": str(file)}
-        row |= told.get(file.relative_to(root).as_posix(), {})
+        row: dict[str, Any] = {"output": None, **told.get(file.relative_to(root).as_posix(), {})}
+        record = None
         try:
-            row |= _told_by(file)
+            record = read_provenance(file)
         except InputError as error:
             LOG.warning("%s", error)
-        rows.append(row)
+        if record is not None and "input" in record:
+            row |= {"model": record.get("model"), **record["input"]}
+            ids = {name: record.get(name) for name in ("prediction_id", "created_at")}
+            row |= {name: value for name, value in ids.items() if value is not None}
+        elif record is not None:  # of AUTOMATIC1111's web UI
+            row |= {name: record[name] for name in ("prompt", "negative_prompt")}
+            if "Seed" in record["settings"]:
+                row["seed"] = record["settings"]["Seed"]
+        # Last: neither a metadata.jsonl nor a record, which may be a stranger's, chooses the file.
+        rows.append({**row, "output": str(file)})
     return pd.DataFrame(rows, columns=None if rows else ["output"])
-
-
-def _told_by(file: Path) -> dict[str, Any]:
-    """Return the columns that a file's own record gives."""
-    record = read_provenance(file)
-    if record is None:
-        return {}
-    if "parameters" in record:
-        seed = record["settings"].get("Seed")
-        parts = {"prompt": record["prompt"], "negative_prompt": record["negative_prompt"]}
-        return {**parts, "seed": seed} if seed is not None else parts
-    names = ("prediction_id", "created_at")
-    return {
-        "model": record.get("model"),
-        **record["input"],
-        **{name: record[name] for name in names if record.get(name) is not None},
-    }
 
 
 def _file_names(
@@ -175,23 +174,21 @@ def _file_names(
         for row, cell in zip(rows, plain_cells(cells), strict=True):
             row[name_of(label)] = cell
     if template is None:
-        return [_default_name(row) for row in rows]
-    known = list(dict.fromkeys(name for row in rows for name in row))
+        prompts = [row.get("prompt") for row in rows]
+        words = [" ".join(text.split()) if isinstance(text, str) else "" for text in prompts]
+        short = [cut(text, _PROMPT_AT_MOST).rstrip("\u2026") for text in words]
+        return [
+            safe_name(f"{row['row']} {text}".replace(" ", "-") if text else str(row["row"]))
+            for row, text in zip(rows, short, strict=True)
+        ]
+    known = dict.fromkeys(name for row in rows for name in row)
     read = parse(template, known)
     if unknown := [name for name in read.names if name not in known]:
         raise InputError(
             f"name={template!r} asks for {', '.join(map(repr, unknown))}, which no row has. "
-            f"Available are: {', '.join(known[:40])}."
+            f"Available are: {', '.join([*known][:40])}."
         )
     return [_filled(template, read.parts, row) for row in rows]
-
-
-def _default_name(row: Mapping[str, Any]) -> str:
-    prompt = row.get("prompt")
-    if not isinstance(prompt, str) or not prompt.strip():
-        return str(row["row"])
-    words = cut(" ".join(prompt.split()), _PROMPT_AT_MOST).rstrip("\u2026")
-    return safe_name(f"{row['row']} {words}".replace(" ", "-"))
 
 
 def _filled(template: str, parts: Sequence[Any], row: Mapping[str, Any]) -> str:
@@ -202,7 +199,7 @@ def _filled(template: str, parts: Sequence[Any], row: Mapping[str, Any]) -> str:
             text += part
             continue
         value = row.get(part.name)
-        shown = "none" if is_missing(value) else value_text(value, part.spec)
+        shown = "none" if is_missing(value) else written(part, value)
         text += shown.replace("/", "_").replace("\\", "_")
     levels = [level.strip() for level in text.split("/")]
     if any(not level.strip(".") for level in levels):
@@ -220,15 +217,30 @@ def _requests(frame: pd.DataFrame, output_col: str) -> list[dict[str, Any]]:
     for told, record, prediction_id in zip(
         requests_of(frame, output_col), records_of(frame, output_col), ids, strict=True
     ):
-        model, values = told["model"], told["input"]
+        name, values = told["model"], told["input"]
         if record is not None:
-            model, values = record.model, record.input
-        secrets = find_model(model, unchecked=True).secret_names if model else frozenset()
-        values = {
-            key: value for key, value in values.items() if key not in secrets and value != MASK
+            name, values = record.model, record.input
+        fields = find_model(name, unchecked=True).fields if name else {}
+        # What was recorded has files by their SHA-256; what the frame says, by their paths here.
+        hidden = {
+            field.name
+            for field in fields.values()
+            if field.secret or (field.media and record is None)
         }
-        requests.append({"model": model, "input": values, "prediction_id": prediction_id})
+        values = {key: _as_json(value) for key, value in values.items() if key not in hidden}
+        values = {
+            key: value for key, value in redact_values(values).items() if value not in (None, MASK)
+        }
+        requests.append({"model": name, "input": values, "prediction_id": _as_json(prediction_id)})
     return requests
+
+
+def _as_json(value: Any) -> Any:
+    """Return a value as JSON holds it, dates as text; None for bytes, pictures and arrays."""
+    try:
+        return json.loads(json.dumps(value, default=value_text, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        return None
 
 
 def _read_metadata(root: Path) -> dict[str, dict[str, Any]]:
@@ -237,7 +249,12 @@ def _read_metadata(root: Path) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
     rows: dict[str, dict[str, Any]] = {}
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not valid UTF-8: {error}") from None
+    # Not splitlines(), which ends a line at signs that JSON allows within a text, such as U+2028.
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -259,19 +276,26 @@ def _write_metadata(
 ) -> None:
     """Write a line for each file; lines of files that were there before stay."""
     lines = _read_metadata(root)
-    results = {beside(output_col, name) for name in ("output", "status", "error", "cached")}
-    labels = [label for label in frame.columns if label not in results]
-    cells = [plain_cells(frame[label]) for label in labels]
+    labels = [plain_label(label) for label in frame.columns]
+    steps = [output_col, *(label for label in labels if is_output(frame, label))]
+    # Paths of this machine are nothing to a reader of the dataset.
+    left_out = {"file", "file_name"} | {
+        beside(step, name) for step in steps for name in ("output", "status", "error", "cached")
+    }
+    # By position: labels may be there twice, or have several levels.
+    columns = [
+        (name_of(label), plain_cells(frame.iloc[:, position]))
+        for position, label in enumerate(labels)
+        if label not in left_out
+    ]
     for place, (file, request) in enumerate(zip(files, requests, strict=True)):
         if file is None:
             continue
-        row = {name_of(label): values[place] for label, values in zip(labels, cells, strict=True)}
+        row = {name: _as_json(cells[place]) for name, cells in columns}
         row = {"model": request["model"], **request["input"], **row}
         lines[Path(file).relative_to(root).as_posix()] = row
     root.mkdir(parents=True, exist_ok=True)
-    text = "".join(
-        json.dumps({"file_name": name, **row}, default=str) + "\n" for name, row in lines.items()
-    )
+    text = "".join(json.dumps({"file_name": name, **row}) + "\n" for name, row in lines.items())
     with replacing(root / METADATA) as metadata:
         metadata.write(text.encode())
 
@@ -280,15 +304,15 @@ def _summary(
     frame: pd.DataFrame,
     root: Path,
     output_col: str,
-    paths: Sequence[Any],
+    paths: Sequence[Path | None],
     files: Sequence[str | None],
 ) -> str:
     text = f"Saved {counted(sum(file is not None for file in files), 'file')} in {root}."
-    empty = [not isinstance(path, (str, os.PathLike)) for path in paths]
+    empty = [path is None for path in paths]
     if any(empty):
         status = beside(output_col, "status")
-        said = column(frame, status, "save()") if len(places_of(frame, status)) == 1 else []
-        counts = pd.Series([one for one, is_empty in zip(said, empty, strict=False) if is_empty])
+        words = column(frame, status, "save()") if len(places_of(frame, status)) == 1 else []
+        counts = pd.Series([word for word, path in zip(words, paths, strict=False) if path is None])
         why = ", ".join(f"{number:,} {word}" for word, number in counts.value_counts().items())
         text += f" {counted(sum(empty), 'row')} without an output{f' ({why})' if why else ''}."
     if lost := sum(file is None for file in files) - sum(empty):

@@ -232,3 +232,19 @@ def test_other_files_carry_none(tmp_path):
     assert read_provenance(written(tmp_path, b"")) is None
     assert read_provenance(written(tmp_path, b"PK\3\4 and so on")) is None
     assert read_provenance(written(tmp_path, encoded("GIF", "P"))) is None
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_of_two_records_the_newer_counts(name, tmp_path):
+    data = with_provenance(FILES[name](), RECORD | {"model": "old"})
+    path = written(tmp_path, with_provenance(data, RECORD | {"model": "new"}))
+    assert read_provenance(path)["model"] == "new"
+
+
+def test_a_video_in_memory_whose_last_box_is_open_carries_its_record(tmp_path):
+    head = (16).to_bytes(4, "big") + b"ftypisom\0\0\0\0"
+    data = with_provenance(head + b"\0\0\0\0mdat" + b"x" * 100, RECORD)
+    path = written(tmp_path, data, "a.mp4")
+    assert read_provenance(path) == RECORD
+    again = with_provenance(data, RECORD | {"model": "new"})
+    assert read_provenance(written(tmp_path, again, "b.mp4"))["model"] == "new"

@@ -15,6 +15,7 @@ from PIL import Image
 import pruna_nb
 from pruna_nb.errors import ColumnError, InputError, PrunaError
 from pruna_nb.files.export import safe_name
+from pruna_nb.files.provenance import with_provenance
 
 FRAME = pd.DataFrame(
     {
@@ -193,6 +194,168 @@ def test_a_metadata_file_that_is_not_ours_to_read_stops_it_before_anything_is_wr
     with pytest.raises(InputError, match=r"metadata\.jsonl, line 1"):
         out.pruna.save(folder, layout="imagefolder")
     assert below(folder) == ["metadata.jsonl"]
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "picture.jpg"
+    Image.new("RGB", (8, 8), "red").save(path)
+    return str(path)
+
+
+def saved_metadata(frame, folder, **arguments):
+    frame.pruna.save(folder, layout="imagefolder", **arguments)
+    lines = (folder / "metadata.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_metadata_takes_columns_of_equal_names_and_of_several_levels(picture, folder):
+    frame = pd.DataFrame([["a", picture, "x", "y"]], columns=["prompt", "output", "k", "k"])
+    assert saved_metadata(frame, folder / "equal") == [
+        {"file_name": "1-a.jpg", "model": None, "prompt": "a", "k": "y"}
+    ]
+    frame = frame.iloc[:, :3].set_axis(
+        pd.MultiIndex.from_tuples([("prompt", ""), ("output", ""), ("meta", "sku")]), axis=1
+    )
+    assert saved_metadata(frame, folder / "levels", name="{meta.sku}") == [
+        {"file_name": "x.jpg", "model": None, "prompt": "a", "meta.sku": "x"}
+    ]
+
+
+def test_metadata_has_no_paths_of_any_step_nor_of_an_earlier_save(picture, folder):
+    frame = pd.DataFrame(
+        {
+            "prompt": ["a"],
+            "step1_output": [picture],
+            "step1_status": ["succeeded"],
+            "output": [picture],
+            "status": ["succeeded"],
+            "file": [picture],
+        }
+    )
+    assert saved_metadata(frame, folder, output_col="step1_output") == [
+        {"file_name": "1-a.jpg", "model": None, "prompt": "a"}
+    ]
+
+
+def test_cells_that_json_cannot_hold_stop_nothing(picture, folder):
+    frame = pd.DataFrame(
+        {
+            "prompt": ["a"],
+            "output": [picture],
+            "seed": [{1, 2}],
+            "width": [float("inf")],
+            "image": [Image.new("RGB", (4, 4))],
+            "data": [b"0"],
+            "parts": [{("a", 1): 2}],
+            "day": [pd.Timestamp("2026-01-02")],
+        }
+    )
+    (row,) = saved_metadata(frame, folder)
+    assert (row["day"], row["prompt"]) == ("2026-01-02 00:00:00", "a")
+    assert {row[name] for name in ("seed", "width", "image", "data", "parts")} == {None}
+    assert pruna_nb.provenance(folder / "1-a.jpg")["input"] == {"prompt": "a"}
+
+
+def test_a_file_tells_no_path_and_no_token_without_a_record_of_the_request(picture, folder):
+    url = "https://host.example/a.png?X-Amz-Signature=topsecret"
+    frame = pd.DataFrame({"prompt": ["a"], "output": [picture], "photo": [picture], "url": [url]})
+    spec = {"model": "p-image-edit", "columns": {"prompt": "url", "images": "photo"}}
+    frame.attrs["pruna_nb"] = {"output": spec}
+    frame.pruna.save(folder, name="one")
+    data = (folder / "one.jpg").read_bytes()
+    assert b"topsecret" not in data
+    assert picture.encode() not in data
+    assert pruna_nb.provenance(folder / "one.jpg")["model"] == "p-image-edit"
+
+
+def test_an_output_that_cannot_be_read_keeps_no_other_from_being_saved(picture, folder, capsys):
+    cut = folder / "cut.png"
+    Image.effect_noise((64, 64), 90).save(cut)
+    cut.write_bytes(cut.read_bytes()[:2000])
+    outputs = [str(folder), "a\0b.jpg", "", str(cut), picture]
+    frame = pd.DataFrame({"output": outputs})
+    saved = frame.pruna.save(folder / "new", format="webp")
+    assert saved["file"].notna().tolist() == [False, False, False, False, True]
+    said = capsys.readouterr().out
+    assert "1 row without an output. 3 outputs could not be read" in said
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("LA", "RGBA"), ("CMYK", "RGB"), ("P", "RGB")])
+def test_a_conversion_keeps_transparency_and_colours(mode, kept, folder):
+    source = folder / ("a.tiff" if mode == "CMYK" else "a.png")
+    image = Image.new("RGB", (8, 8), (200, 30, 30))
+    image = image.convert("L") if mode == "LA" else image.convert(mode)
+    if mode == "LA":
+        image.putalpha(100)
+    image.save(source)
+    saved = pd.DataFrame({"output": [str(source)]}).pruna.save(folder / "new", format="webp")
+    with Image.open(saved["file"].iloc[0]) as after:
+        assert after.mode == kept
+        red, green, _, *alpha = after.getpixel((4, 4))
+    assert alpha == ([100] if mode == "LA" else [])
+    assert mode == "LA" or red > 2 * green
+
+
+def test_many_rows_of_one_name_take_the_next_number_each(picture, folder):
+    frame = pd.DataFrame({"output": [picture] * 1500})
+    saved = frame.pruna.save(folder, name="same", provenance=False)
+    assert [Path(file).stem for file in saved["file"].iloc[[0, 1, -1]]] == [
+        "same", "same-2", "same-1500",
+    ]  # fmt: skip
+
+
+def test_a_disk_without_hard_links_has_the_same_names(picture, folder, monkeypatch):
+    def link(*_, **__):
+        raise OSError(95, "not supported")
+
+    monkeypatch.setattr("os.link", link)
+    (folder / "x.jpg").write_text("mine")
+    frame = pd.DataFrame({"output": [picture, picture]})
+    for carry in (True, False):
+        saved = frame.pruna.save(folder / str(carry), name="x", provenance=carry)
+        assert [Path(file).stem for file in saved["file"]] == ["x", "x-2"]
+    frame.pruna.save(folder, name="x")
+    assert (folder / "x.jpg").read_text() == "mine"
+    assert below(folder) == [
+        "False/x-2.jpg", "False/x.jpg", "True/x-2.jpg", "True/x.jpg", "x-2.jpg", "x-3.jpg", "x.jpg",
+    ]  # fmt: skip
+
+
+def test_names_hold_spaces_slashes_dots_and_emojis(picture, folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    frame = pd.DataFrame({"product name": ["a/b.c \U0001f98a"], "output": [Path(picture).name]})
+    saved = frame.pruna.save("saved", name="{product name}")
+    assert saved["file"].tolist() == [str(Path("saved", "a_b.c \U0001f98a.jpg"))]
+
+
+def test_a_value_that_does_not_fit_the_name_is_told_before_anything_is_written(picture, folder):
+    frame = pd.DataFrame({"output": [picture], "price": ["free"]})
+    with pytest.raises(InputError, match=r"\{price:.2f\}"):
+        frame.pruna.save(folder / "new", name="{price:.2f}")
+    assert not (folder / "new").exists()
+
+
+def test_the_metadata_of_other_programs_is_read_and_chooses_no_file(picture, folder):
+    Path(picture).rename(folder / "a.jpg")
+    line = json.dumps(
+        {"file_name": "a.jpg", "text": "one\u2028two", "output": "/etc/passwd"}, ensure_ascii=False
+    )
+    (folder / "metadata.jsonl").write_bytes(b"\xef\xbb\xbf" + line.encode() + b"\r\n")
+    assert pruna_nb.read_outputs(folder).to_dict("records") == [
+        {"output": str(folder / "a.jpg"), "text": "one\u2028two"}
+    ]
+    (folder / "metadata.jsonl").write_bytes(b'{"file_name": "\xe9"}')
+    with pytest.raises(InputError, match="is not valid UTF-8"):
+        pruna_nb.read_outputs(folder)
+
+
+def test_the_record_of_a_stranger_chooses_no_file(picture, folder):
+    record = {"model": "m", "input": {"output": "/etc/passwd"}, "parameters": "x"}
+    (folder / "a.jpg").write_bytes(with_provenance(Path(picture).read_bytes(), record))
+    assert pruna_nb.read_outputs(folder).to_dict("records") == [
+        {"output": str(folder / "a.jpg"), "model": "m"}
+    ]
 
 
 @given(st.text(st.characters(codec=None), max_size=400))
