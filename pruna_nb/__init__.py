@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pruna_nb.store import maintenance as cache
     from pruna_nb.widgets.login import login
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 # What costs time to import is imported when it is first asked for.
 _LATER = {
