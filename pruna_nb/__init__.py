@@ -18,6 +18,8 @@ from pruna_nb.accessor import register as _register
 from pruna_nb.catalog import get_model, register_model
 from pruna_nb.errors import PrunaError
 from pruna_nb.settings import configure
+from pruna_nb.text import did_you_mean as _did_you_mean
+from pruna_nb.text import near_names as _near_names
 
 if TYPE_CHECKING:
     from pruna_nb import emulator
@@ -87,8 +89,10 @@ def __getattr__(name: str) -> Any:
     try:
         module, attribute = _LATER[name]
     except KeyError:
-        msg = f"module 'pruna_nb' has no attribute {name!r}"
-        raise AttributeError(msg) from None
+        meant = _did_you_mean(f"pruna_nb.{near}" for near in _near_names(name, __all__))
+        msg = f"module 'pruna_nb' has no attribute {name!r}.{meant}"
+        # With an `obj`, Python would add a second "Did you mean".
+        raise AttributeError(msg if meant else msg[:-1], name=name, obj=None) from None
     found = importlib.import_module(module)
     value = getattr(found, attribute) if attribute else found
     globals()[name] = value

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import pandas as pd
 
+from pruna_nb import tracebacks
 from pruna_nb.arguments import Problems, switch, whole
 from pruna_nb.batch.options import read_options
 from pruna_nb.frames.call import nothing, read_call, read_media_call, read_prefix
+from pruna_nb.text import did_you_mean, near_names
 
 if TYPE_CHECKING:
     import os
@@ -45,6 +47,10 @@ class PrunaFrame:
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
+
+    def __getattr__(self, name: str) -> Any:
+        """Raise an error that names the verbs: this is asked only for what is not there."""
+        raise _no_verb("df.pruna", self, name)
 
     @overload
     def generate(
@@ -1047,6 +1053,10 @@ class PrunaSeries:
         self._name = "prompt" if series.name is None else series.name
         self._frame = series.to_frame(self._name)
 
+    def __getattr__(self, name: str) -> Any:
+        """Raise an error that names the verbs: this is asked only for what is not there."""
+        raise _no_verb("series.pruna", self, name)
+
     @overload
     def generate(
         self,
@@ -1168,6 +1178,21 @@ class PrunaSeries:
         return PrunaFrame(self._frame).explore(
             self._name, model=model, max_cost_usd=max_cost_usd, unchecked=unchecked, **fields
         )
+
+
+def _no_verb(subject: str, accessor: object, name: str) -> AttributeError:
+    """Return the error for a verb that is not there, with the near names and all that are."""
+    if name.startswith("_"):  # what Python and IPython ask each object for
+        return AttributeError(name)
+    verbs = [verb for verb in dir(type(accessor)) if not verb.startswith("_")]
+    meant = did_you_mean(near_names(name, verbs))
+    if not meant and name in dir(PrunaFrame):
+        meant = f" It is of a frame: series.to_frame().pruna.{name}."
+    msg = f"{subject} has no {name!r}.{meant} It has: {', '.join(verbs)}."
+    # With an `obj`, Python would add a second "Did you mean".
+    error = AttributeError(msg, name=name, obj=None)
+    tracebacks.shorten(error)
+    return error
 
 
 def _run(

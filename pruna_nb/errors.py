@@ -236,7 +236,9 @@ class AuthenticationError(ApiError):
     takes a prompt for an attack): ``account_wide`` is False then.
     """
 
-    default_advice = "Check PRUNA_API_KEY, or pruna_nb.configure(api_key=...)."
+    default_advice = (
+        "Enter a key with pruna_nb.login(), or check PRUNA_API_KEY or configure(api_key=...)."
+    )
     account_wide = True
 
     def __init__(self, message: str, *, account_wide: bool = True, **more: Any) -> None:
@@ -245,7 +247,7 @@ class AuthenticationError(ApiError):
             self.account_wide = False
             self.advice = (
                 "If other rows are accepted, this input is refused: change it. "
-                "If all rows are refused, check PRUNA_API_KEY and the permissions of the key."
+                "If all rows are refused, check the key and its permissions: pruna_nb.login()."
             )
 
 

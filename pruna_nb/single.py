@@ -1,32 +1,37 @@
-"""One call, one output: a batch of one row, cached and journaled like any."""
+"""One call, one output: a batch of one row, cached and journaled like any. A list is a batch."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from pruna_nb import arguments, errors
 from pruna_nb.api.client import checked
 from pruna_nb.api.replies import Prediction
-from pruna_nb.arguments import Problems, switch
-from pruna_nb.batch.options import read_options, unknown_name
+from pruna_nb.arguments import Problems, switch, text, whole
+from pruna_nb.batch.options import OPTION_NAMES, read_options, unknown_name
 from pruna_nb.batch.plan import Request, make_plan
 from pruna_nb.catalog import read_model
 from pruna_nb.files.export import read_format, record_of, write_output
 from pruna_nb.redact import MASK
 from pruna_nb.settings import current
 from pruna_nb.store.keys import masked, request_key
+from pruna_nb.text import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
     from PIL import Image
 
     from pruna_nb.arguments import Amount, Seconds
-    from pruna_nb.batch.options import OnLost
+    from pruna_nb.batch.options import OnLost, RunOptions
+    from pruna_nb.frames.background import BackgroundRun
     from pruna_nb.store.cache import CacheMode
 
-_OPTIONS = ("model", "prompt", "unchecked", "cache", "on_lost", "max_cost_usd", "timeout")
+_OPTIONS = ("model", "prompt", "unchecked", "samples", "prefix", *OPTION_NAMES)
 
 
 @dataclass(frozen=True)
@@ -144,23 +149,82 @@ class Output:
         )
 
 
+@overload
 def generate(
     prompt: str | None = None,
     *,
     model: str = "p-image",
+    samples: int = 1,
     cache: CacheMode = "use",
     on_lost: OnLost = "report",
     max_cost_usd: Amount | None = None,
+    progress: bool = True,
     timeout: Seconds | None = None,
     unchecked: bool = False,
+    prefix: str = "",
+    background: Literal[False] = False,
     **fields: Any,
-) -> Output:
-    """Make one output.
+) -> Output: ...
+
+
+@overload
+def generate(
+    prompt: Iterable[str | None],
+    *,
+    model: str = "p-image",
+    samples: int = 1,
+    cache: CacheMode = "use",
+    on_lost: OnLost = "report",
+    max_cost_usd: Amount | None = None,
+    progress: bool = True,
+    timeout: Seconds | None = None,
+    unchecked: bool = False,
+    prefix: str = "",
+    background: Literal[False] = False,
+    **fields: Any,
+) -> pd.DataFrame: ...
+
+
+@overload
+def generate(
+    prompt: Iterable[str | None],
+    *,
+    model: str = "p-image",
+    samples: int = 1,
+    cache: CacheMode = "use",
+    on_lost: OnLost = "report",
+    max_cost_usd: Amount | None = None,
+    progress: bool = True,
+    timeout: Seconds | None = None,
+    unchecked: bool = False,
+    prefix: str = "",
+    background: Literal[True],
+    **fields: Any,
+) -> BackgroundRun: ...
+
+
+def generate(
+    prompt: str | Iterable[str | None] | None = None,
+    *,
+    model: str = "p-image",
+    samples: int = 1,
+    cache: CacheMode = "use",
+    on_lost: OnLost = "report",
+    max_cost_usd: Amount | None = None,
+    progress: bool = True,
+    timeout: Seconds | None = None,
+    unchecked: bool = False,
+    prefix: str = "",
+    background: bool = False,
+    **fields: Any,
+) -> Output | pd.DataFrame | BackgroundRun:
+    """Make one output; of a list of prompts, a frame with one for each.
 
     Parameters
     ----------
-    prompt : str, optional
-        What to make, for the models that take it.
+    prompt : str or list of str, optional
+        What to make, for the models that take it. A list, a Series or an array of prompts is a
+        batch: a row for each, as ``df.pruna.generate`` makes it.
     model : str
         Any model of `pruna_nb.models`; default "p-image".
     cache : {"use", "refresh", "off"}
@@ -174,6 +238,8 @@ def generate(
         Seconds that the prediction may take.
     unchecked : bool
         Send fields that the catalogue does not know.
+    samples, progress, prefix, background
+        Of a list of prompts, as for ``df.pruna.generate``.
     **fields
         Any field of the model. One that takes a file takes a path, bytes, a PIL image, a numpy
         array, a data URI, an http(s) address or an `Output`.
@@ -181,7 +247,8 @@ def generate(
     Returns
     -------
     Output
-        With ``path``, ``image`` (PIL) and ``prediction``.
+        With ``path``, ``image`` (PIL) and ``prediction``. Of a list of prompts, a DataFrame with
+        the prompts and the result columns of ``df.pruna.generate``, or a `BackgroundRun`.
 
     Raises
     ------
@@ -196,15 +263,65 @@ def generate(
     >>> output = pruna_nb.generate("a lion", aspect_ratio="16:9")
     >>> output.path.suffix, output.prediction.status
     ('.jpg', 'succeeded')
+    >>> pruna_nb.generate(["a lion", "a fox"], progress=False)["prompt"].tolist()
+    ['a lion', 'a fox']
     """
-    from pruna_nb.batch import progress
-    from pruna_nb.batch.run import Run
+    batch = {"samples": samples, "prefix": prefix, "background": background}
+    if prompt is not None and not isinstance(prompt, str):
+        from pruna_nb.frames.prompts import generate_prompts, is_prompts
 
+        if is_prompts(prompt):
+            return generate_prompts(
+                prompt,
+                model=model,
+                cache=cache,
+                on_lost=on_lost,
+                max_cost_usd=max_cost_usd,
+                progress=progress,
+                timeout=timeout,
+                unchecked=unchecked,
+                **batch,
+                **fields,
+            )
     problems = Problems()
+    if type(prompt).__name__ == "DataFrame":
+        msg = "prompt= is a frame. For a row of each: df.pruna.generate(prompt_col), on that frame."
+        problems.add(errors.InputError(msg))
+        prompt = ""
+    problems.read(switch, "progress", progress, instead=True)  # one output has no bar
+    _refuse_options_of_lists(problems, batch)
     anyhow = problems.read(switch, "unchecked", unchecked, instead=False)
     options = read_options(
         problems, cache=cache, on_lost=on_lost, max_cost_usd=max_cost_usd, timeout=timeout
     )
+    return _one(prompt, model, options, problems, fields, anyhow=anyhow)
+
+
+def _refuse_options_of_lists(problems: Problems, given: dict[str, Any]) -> None:
+    """Note the options of a list of prompts that were given with one prompt."""
+    prefix = "" if given["prefix"] is None else given["prefix"]
+    is_given = {
+        "samples": problems.read(whole, "samples", given["samples"], instead=1) != 1,
+        "prefix": problems.read(text, "prefix", prefix, instead="") != "",
+        "background": problems.read(switch, "background", given["background"], instead=False),
+    }
+    for name in filter(is_given.get, is_given):
+        call = f"pruna_nb.generate([prompt], {name}={shown(given[name])})"
+        problems.add(errors.InputError(f"{name}= is of a list of prompts: {call}."))
+
+
+def _one(
+    prompt: object,
+    model: object,
+    options: RunOptions,
+    problems: Problems,
+    fields: dict[str, Any],
+    *,
+    anyhow: bool,
+) -> Output:
+    from pruna_nb.batch import progress
+    from pruna_nb.batch.run import Run
+
     known = read_model(model, problems, unchecked=anyhow)
     asked = fields if prompt is None else {"prompt": prompt, **fields}
     if not anyhow:

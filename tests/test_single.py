@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -123,3 +124,30 @@ def test_a_file_of_another_kind_is_refused_before_it_is_paid_for(service, tmp_pa
     with pytest.raises(errors.InputError, match="video/mp4"):
         pruna_nb.generate("make it blue", model="p-image-edit", images=[video])
     assert service.charged == charged
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("samples", 2), ("prefix", "a_"), ("background", True)]
+)
+def test_an_option_of_a_list_says_so_where_there_is_one_prompt(service, name, value):
+    told = rf"{name}= is of a list of prompts: pruna_nb\.generate\(\[prompt\], {name}={value!r}"
+    with pytest.raises(errors.InputError, match=told):
+        pruna_nb.generate("a lion", **{name: value})
+    assert service.charged == 0
+
+
+def test_a_frame_is_led_to_its_own_verb(service):
+    with pytest.raises(errors.InputError, match=r"df\.pruna\.generate\(prompt_col\)"):
+        pruna_nb.generate(pd.DataFrame({"prompt": ["a lion"]}))
+    assert service.charged == 0
+
+
+def test_a_name_that_the_package_does_not_have_is_told_with_a_near_one():
+    with pytest.raises(AttributeError, match=r"'generat'\. Did you mean pruna_nb\.generate\?"):
+        pruna_nb.generat  # noqa: B018
+    assert not hasattr(pruna_nb, "zebra")
+
+
+def test_a_key_that_is_refused_is_told_where_to_enter_another():
+    assert "pruna_nb.login()" in str(errors.AuthenticationError("Invalid key", status=401))
+    assert "pruna_nb.login()" in str(errors.AuthenticationError("No", account_wide=False))

@@ -363,6 +363,8 @@ def _one_column_each(model: Model, columns: Mapping[str, Any], wrong: list[str])
         else:
             what = "one column" if not takes_many else "a column, or a list of columns"
             hint = f": give its name, {label.name!r}" if isinstance(label, pd.Series) else ""
+            if name == "prompt" and not hint and is_several(label):
+                hint = ". For a row of each prompt: pruna_nb.generate([...])"
             wrong.append(f"{name}_col= takes {what}; {described(label)} was given{hint}.")
     return right
 

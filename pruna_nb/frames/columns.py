@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 
+_PROMPT_SHOWN = 80
+
+
 def column(
     frame: pd.DataFrame, name: object, what_for: str, *, as_shown: bool = False
 ) -> list[Any]:
@@ -32,15 +35,49 @@ def column(
         raise ColumnError(msg)
     labels = [label_text(label) for label in frame.columns]
     text = label_text(name) if isinstance(name, (str, tuple)) else shown(name)
-    near = did_you_mean(map(repr, near_names(text, labels, alike=0.5)))
+    near = near_names(text, labels, alike=0.5)
+    hint = _way_on(name, what_for, labels, near) or did_you_mean(map(repr, near))
     there = ", ".join(map(shown, labels[:20])) or "none"
-    msg = f"No column {shown(plain_label(name))} for {what_for}.{near} The columns are: {there}."
+    msg = f"No column {shown(plain_label(name))} for {what_for}.{hint} The columns are: {there}."
     raise ColumnError(msg)
+
+
+def _way_on(name: object, what_for: str, labels: list[str], near: list[str]) -> str:
+    """Return what to do where something else was meant than a column of a near name; else ""."""
+    if not isinstance(name, str):
+        return ""
+    if what_for == "prompt_col":
+        is_text = "{" in name or (" " in name and not near_names(name, labels, alike=0.8))
+        if near and not is_text:
+            return ""
+        kind = "a template over columns" if "{" in name else "the prompt of all rows"
+        way = f"use prompt={name!r}" if len(name) < _PROMPT_SHOWN else "give it as prompt="
+        return f" If it is {kind}, {way}."
+    if name in {"output", "status"} and not any(label.endswith("output") for label in labels):
+        return (
+            " There are no outputs yet: generate first, and go on with the frame that comes back "
+            "(out = df.pruna.generate(...), out.pruna.grid())."
+        )
+    return ""
 
 
 def optional_column(frame: pd.DataFrame, name: object) -> list[Any]:
     """Return a column's plain cells, or as many None where there is no such column."""
     return column(frame, name, str(name)) if places_of(frame, name) else [None] * len(frame)
+
+
+def text_columns(frame: pd.DataFrame) -> list[Any]:
+    """Return the labels of the columns that hold text, and nothing else."""
+    found = []
+    for place, dtype in enumerate(frame.dtypes):
+        if isinstance(dtype, pd.CategoricalDtype) or not (
+            pd.api.types.is_object_dtype(dtype) or pd.api.types.is_string_dtype(dtype)
+        ):
+            continue
+        cells = [cell for cell in plain_cells(frame.iloc[:, place]) if cell is not None]
+        if cells and all(isinstance(cell, str) for cell in cells):
+            found.append(plain_label(frame.columns[place]))
+    return found
 
 
 def places_of(frame: pd.DataFrame, name: object) -> list[int]:

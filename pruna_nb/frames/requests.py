@@ -12,12 +12,12 @@ from pruna_nb.catalog import check_input
 from pruna_nb.catalog.unicode import unsendable
 from pruna_nb.errors import InputError, TooLargeError
 from pruna_nb.frames.chains import is_output, missing_outputs
-from pruna_nb.frames.columns import Filled, column, fill_template, label_text
+from pruna_nb.frames.columns import Filled, column, fill_template, label_text, text_columns
 from pruna_nb.frames.media import MediaReader
 from pruna_nb.store.keys import KeyMaker
 from pruna_nb.tables.cells import fit_cell, plain
 from pruna_nb.templates import plain_number
-from pruna_nb.text import shown
+from pruna_nb.text import did_you_mean, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -126,6 +126,9 @@ class _Reader:
             ways = " ".join(f"Give {name}_col= (a column) or {name}=." for name in lacking)
             columns = ", ".join(map(repr, map(label_text, frame.columns[:20]))) or "none"
             msg = f"{model.name} needs {' and '.join(lacking)}. {ways} The columns are: {columns}."
+            texts = text_columns(frame) if "prompt" in lacking else []
+            if len(texts) == 1:  # not taken by itself: what it makes is paid for
+                msg += did_you_mean([f"prompt_col={texts[0]!r}"])
             problems.add(InputError(msg, [msg]))
             self._reported.update(lacking)
         given: dict[str, Any] = {}

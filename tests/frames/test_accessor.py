@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import traceback
 import typing
 
 import pandas as pd
@@ -58,3 +59,23 @@ def test_help_on_a_verb_shows_its_options_and_its_example(capsys):
     assert all(f"{name}:" in text for name in OPTION_NAMES)
     assert "images_col" in text
     assert "Examples" in text
+
+
+def test_a_misspelt_verb_is_told_with_the_near_one_and_all_that_there_are(frame):
+    with pytest.raises(AttributeError) as raised:
+        frame.pruna.generat  # noqa: B018
+    verbs = [name for name in dir(frame.pruna) if not name.startswith("_")]
+    assert str(raised.value) == (
+        f"df.pruna has no 'generat'. Did you mean generate? It has: {', '.join(verbs)}."
+    )
+    with pytest.raises(AttributeError, match=r"of a frame: series\.to_frame\(\)\.pruna\.grid"):
+        frame["prompt"].pruna.grid  # noqa: B018
+    assert not hasattr(frame.pruna, "_repr_html_")
+
+
+def test_a_misspelt_verb_is_suggested_once_in_a_traceback(frame):
+    try:
+        frame.pruna.generat  # noqa: B018
+    except AttributeError as error:
+        told = "".join(traceback.format_exception(error))
+    assert told.count("Did you mean") == 1

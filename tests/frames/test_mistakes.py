@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import pandas as pd
@@ -61,7 +62,8 @@ def test_no_prompt_at_all_says_how_to_give_one(generate):
     with pytest.raises(InputError) as raised:
         generate(pd.DataFrame({"text": ["a"]}))
     assert str(raised.value) == (
-        "p-image needs prompt. Give prompt_col= (a column) or prompt=. The columns are: 'text'."
+        "p-image needs prompt. Give prompt_col= (a column) or prompt=. The columns are: 'text'. "
+        "Did you mean prompt_col='text'?"
     )
 
 
@@ -241,3 +243,54 @@ def test_an_unknown_field_and_a_wrong_value_are_told_together(service):
     assert len(caught.value.problems) == 2
     assert "5:9" in str(caught.value)
     assert "Did you mean seed?" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("a {color} fox", "If it is a template over columns, use prompt='a {color} fox'."),
+        ("a fox in snow", "If it is the prompt of all rows, use prompt='a fox in snow'."),
+        ("lighthouse", "If it is the prompt of all rows, use prompt='lighthouse'."),
+        ("a fox " * 40, "If it is the prompt of all rows, give it as prompt=."),
+    ],
+)
+def test_a_prompt_in_place_of_its_column_is_told_where_it_belongs(generate, given, hint):
+    frame = pd.DataFrame({"text": ["a fox"], "color": ["red"]})
+    with pytest.raises(ColumnError, match=re.escape(f"for prompt_col. {hint} The columns are")):
+        generate(frame, given)
+    with pytest.raises(ColumnError, match=re.escape(hint)):
+        frame.pruna.estimate(given)
+
+
+def test_a_misspelt_column_of_two_words_is_taken_for_no_prompt(generate):
+    frame = pd.DataFrame({"my prompt": ["a fox"]})
+    with pytest.raises(ColumnError, match="Did you mean 'my prompt'") as raised:
+        generate(frame, "my promt")
+    assert "prompt=" not in str(raised.value)
+
+
+def test_a_list_of_prompts_in_place_of_their_column_is_told_how_to_become_rows(frame, generate):
+    with pytest.raises(InputError, match=r"prompt_col= takes one column; .* pruna_nb\.generate"):
+        generate(frame, ["a fox", "a hare"])
+
+
+def test_the_one_column_of_text_is_named_and_not_taken(generate):
+    frame = pd.DataFrame({"n": [1, 2], "words": ["a fox", None]})
+    with pytest.raises(InputError, match=r"Did you mean prompt_col='words'\?$"):
+        generate(frame)
+    with pytest.raises(InputError) as raised:
+        generate(frame.assign(others="a hare"))
+    assert "Did you mean" not in str(raised.value)
+
+
+@pytest.mark.parametrize("verb", ["grid", "retry", "failed", "finalize", "upscale"])
+def test_what_needs_outputs_says_to_generate_first(frame, verb):
+    with pytest.raises((ColumnError, InputError), match="generate first") as raised:
+        getattr(frame.pruna, verb)(*(["output"] if verb == "upscale" else []))
+    assert "out = df.pruna.generate(...), out.pruna.grid()" in str(raised.value)
+
+
+def test_outputs_of_another_name_are_there_already(frame):
+    with pytest.raises(ColumnError, match="Did you mean 'x_output'") as raised:
+        frame.assign(x_output="a.png").pruna.grid()
+    assert "generate first" not in str(raised.value)
