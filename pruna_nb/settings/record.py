@@ -1,8 +1,17 @@
 """Key, address, folders and limits: the only reader of the package's own variables.
 
-A setting comes from, first found first: a ``with configure(...)`` around the call, `configure`,
-the environment, the default. A key that is in none is looked for in the system's keyring, where
-`pruna_nb.login` may have put it.
+A setting comes from, first found first:
+
+1. a ``with configure(...)`` around the call,
+2. `configure`, which `pruna_nb.login` calls,
+3. the environment,
+4. a ``.env`` file in the working folder or one above it (`dotenv`),
+5. the default;
+
+and a key that is in none of them from
+
+6. Colab's secrets, then Kaggle's (`host_secrets`),
+7. the system's keyring, where `pruna_nb.login` may have put it (`keyrings`).
 """
 
 from __future__ import annotations
@@ -10,40 +19,36 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb import arguments
 from pruna_nb.arguments import Problems
-from pruna_nb.errors import InputError, MissingKeyError, SettingsError
+from pruna_nb.errors import MissingKeyError, SettingsError
 from pruna_nb.redact import Hidden
-from pruna_nb.settings import keyrings, scopes
+from pruna_nb.settings import dotenv, host_secrets, keyrings, scopes
 from pruna_nb.settings.cache_folder import CacheFolder
 from pruna_nb.settings.handover import Handover, hash_of
 from pruna_nb.settings.origins import (
     DEFAULT_BASE_URL,
     canonical_origin,
-    clean_base_url,
     host_of,
     is_loopback,
 )
-from pruna_nb.text import described, shown
+from pruna_nb.settings.values import CLEAN, ENVIRONMENT, clean_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
+    from pathlib import Path
 
     from pruna_nb.arguments import Seconds
     from pruna_nb.settings.scopes import Configured
 
 _KEY_HELP = (
-    "No API key. Set PRUNA_API_KEY, or call pruna_nb.login() or "
-    "pruna_nb.configure(api_key=...). To try everything without a key, use the emulator: "
-    "`pruna-nb demo`, or pruna_nb.use_emulator() in a notebook."
+    "No API key. Call pruna_nb.login() or pruna_nb.configure(api_key=...), or set PRUNA_API_KEY in "
+    "the environment, in a .env file of the working folder, or in Colab's or Kaggle's secrets. To "
+    "try everything without a key, use the emulator: `pruna-nb demo`, or pruna_nb.use_emulator() "
+    "in a notebook."
 )
 _KEY_NOT_HANDED = (
     "No API key: the session that started this process has one of its own, which it hands to no "
@@ -88,6 +93,7 @@ class Settings(CacheFolder):
     def require_key(self) -> str:
         """Return the key, or raise `MissingKeyError` that says how to get one."""
         if self.api_key is None:
+            host_secrets.look_again()  # the next call finds one that is added now
             raise MissingKeyError(_KEY_NOT_HANDED if HANDOVER.is_other_key(None) else _KEY_HELP)
         return self.api_key
 
@@ -130,13 +136,7 @@ class Settings(CacheFolder):
 
 
 _origin = lru_cache(maxsize=64)(canonical_origin)
-_ENVIRONMENT = {
-    "api_key": "PRUNA_API_KEY",
-    "base_url": "PRUNA_API_URL",
-    "cache_dir": "PRUNA_NB_CACHE_DIR",
-    "state_dir": "PRUNA_NB_STATE_DIR",
-}
-HANDOVER = Handover(_ENVIRONMENT)
+HANDOVER = Handover(ENVIRONMENT)
 scopes.on_change(HANDOVER.publish)
 
 
@@ -161,21 +161,34 @@ def current(**overrides: Any) -> Settings:
         If one of them is wrong.
     """
     overrides = _with_hidden_key(overrides)
-    given = _with_hidden_key({name: os.environ.get(var) for name, var in _ENVIRONMENT.items()})
+    given = _with_hidden_key({name: os.environ.get(var) for name, var in ENVIRONMENT.items()})
     merged: dict[str, Any] = {name: value for name, value in given.items() if value}
     for name in _FOLDERS & merged.keys():
         merged[name] = _fixed_dir(name, merged[name])
     mine = scopes.in_force()
     merged = scopes.merge(merged, [HANDOVER.settings(), *mine])
     merged.update({name: value for name, value in overrides.items() if value is not None})
-    clean = _read(merged)
+    clean = _read(_with_dotenv(merged))
     if "api_key" not in clean:
-        stored = keyrings.stored_key(clean.get("base_url", DEFAULT_BASE_URL))
-        clean = _with_hidden_key({**clean, "api_key": stored})
+        stored = host_secrets.host_secret(ENVIRONMENT["api_key"])
+        stored = stored or keyrings.stored_key(clean.get("base_url", DEFAULT_BASE_URL))
+        clean["api_key"] = None if stored is None else clean_key(stored)
     chosen = any(changes.get("api_key") for changes in (overrides, *mine))
     if not chosen and HANDOVER.is_other_key(clean["api_key"]):
         clean["api_key"] = None  # never pay with another one than the session does
     return Settings(**clean)
+
+
+def _with_dotenv(merged: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with those of a ``.env`` file where there are none."""
+    found = dotenv.from_dotenv(ENVIRONMENT)
+    if "base_url" in found and "base_url" not in merged:
+        # Its address gets no key but its own: the folder may have come from anybody.
+        has_own_key = "api_key" in found and "api_key" not in merged
+        if not has_own_key:
+            dotenv.tell_ignored_address()
+            del found["base_url"]
+    return {**found, **merged}
 
 
 def keep_key(api_key: str, *, store: bool = False) -> None:
@@ -195,7 +208,7 @@ def keep_key(api_key: str, *, store: bool = False) -> None:
     MissingExtraError
         If it is to be stored and the package for that is not installed.
     """
-    api_key = key = _clean_key(api_key)
+    api_key = key = clean_key(api_key)
     if store:
         keyrings.store_key(current().base_url, key)
     configure(api_key=key)
@@ -264,9 +277,10 @@ def configure(
 
 
 def reset() -> None:
-    """Forget all that `configure` set, and what the keyring held."""
+    """Forget all that `configure` set, and what ``.env``, the host and the keyring had."""
     scopes.reset()
-    keyrings.forget()
+    for place in (dotenv, host_secrets, keyrings):
+        place.forget()
     _FIXED_DIRS.clear()
 
 
@@ -278,82 +292,6 @@ def _with_hidden_key(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _clean_key(value: object) -> Hidden:
-    value = Hidden(value.strip() if isinstance(value, str) else "")
-    if not re.fullmatch(r"[\x21-\x7e]+", value):
-        message = (
-            "The API key must be one word of printable ASCII characters (it is not shown here)."
-        )
-        raise SettingsError(message)
-    return value
-
-
-def _clean_limits(value: object) -> Mapping[str, tuple[int, float]]:
-    if not isinstance(value, Mapping):
-        message = (
-            "limits must be a dict of (requests, seconds) by model, such as "
-            f'{{"p-image": (250, 60.0)}}; {described(value)} was given.'
-        )
-        raise SettingsError(message)
-    clean: dict[str, tuple[int, float]] = {}
-    for name, limit in value.items():
-        try:
-            requests, per = limit
-            number = arguments.whole("requests", requests, most=10**9)
-            seconds = arguments.seconds("seconds", per)
-        except (TypeError, ValueError):  # both of the package's errors are ValueErrors
-            number, seconds = 0, None
-        if seconds is None:
-            message = (
-                f"limits[{shown(name)}] must be (requests, seconds), both above 0, such as "
-                f"(250, 60.0); {shown(limit)} was given."
-            )
-            raise SettingsError(message)
-        clean[str(name)] = (number, seconds)
-    return MappingProxyType(clean)
-
-
-def _clean_number(name: str, low: int, high: int) -> Callable[[object], int]:
-    def clean(value: object) -> int:
-        try:
-            return arguments.whole(name, value, least=low, most=high)
-        except InputError as error:
-            raise SettingsError(str(error)) from None
-
-    return clean
-
-
-def _clean_timeout(value: object) -> float:
-    least, most = 0.001, 86_400.0
-    seconds = arguments.seconds("timeout", value)
-    if seconds is None or not least <= seconds <= most:
-        message = f"timeout must be {least:g} to {most:g} seconds; {described(value)} was given."
-        raise SettingsError(message)
-    return seconds
-
-
-def _clean_dir(name: str) -> Callable[[object], Path]:
-    def clean(value: object) -> Path:
-        where = f"{name} ({_ENVIRONMENT[name]} in the environment)"
-        text = os.fspath(value) if isinstance(value, os.PathLike) else value
-        if not isinstance(text, str) or not text.strip() or "\0" in text:
-            given = described(value)
-            raise SettingsError(f"{where} must be a folder's path; {given} was given.")
-        if address := arguments.ADDRESS.match(text.strip()):
-            # The rest is not shown: such addresses may hold keys.
-            message = (
-                f"{where} must be a folder of this machine; an address, {address[1]}://..., was "
-                "given, which is not supported. Mount it and give the folder."
-            )
-            raise SettingsError(message)
-        try:
-            return Path(text).expanduser().absolute()
-        except (RuntimeError, OSError) as error:  # no such user's home, no folder to stand in
-            raise SettingsError(f"{where} cannot be used: {error}.") from None
-
-    return clean
-
-
 _FOLDERS = {"cache_dir", "state_dir"}
 _FIXED_DIRS: dict[str, Path] = {}
 
@@ -362,26 +300,14 @@ def _fixed_dir(name: str, value: str) -> Path:
     """Return a folder of the environment as it was meant when it was first seen."""
     # A program that goes to another folder must not leave its cache, and its journal, behind.
     if value not in _FIXED_DIRS:
-        _FIXED_DIRS.setdefault(value, _clean_dir(name)(value))
+        _FIXED_DIRS.setdefault(value, CLEAN[name](value))
     return _FIXED_DIRS[value]
 
 
 for _name in _FOLDERS:
-    if os.environ.get(_ENVIRONMENT[_name]):
+    if os.environ.get(ENVIRONMENT[_name]):
         with contextlib.suppress(SettingsError):  # it is told where it is used
-            _fixed_dir(_name, os.environ[_ENVIRONMENT[_name]])
-
-
-_CLEAN: dict[str, Any] = {
-    "api_key": _clean_key,
-    "base_url": clean_base_url,
-    "cache_dir": _clean_dir("cache_dir"),
-    "state_dir": _clean_dir("state_dir"),
-    "limits": _clean_limits,
-    "workers": _clean_number("workers", 1, 128),
-    "timeout": _clean_timeout,
-    "max_output_bytes": _clean_number("max_output_bytes", 1, 2**63),
-}
+            _fixed_dir(_name, os.environ[ENVIRONMENT[_name]])
 
 
 def _read(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -391,6 +317,6 @@ def _read(given: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         if value is not None:
             with problems.noted():
-                clean[name] = _CLEAN[name](value)
+                clean[name] = CLEAN[name](value)
     problems.check("These settings cannot be used; nothing was changed")
     return clean

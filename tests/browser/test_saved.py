@@ -84,7 +84,8 @@ def test_a_cell_of_prompts_becomes_a_grid_that_stays(lab):
 
 
 def test_a_key_that_was_typed_is_in_no_saved_notebook(lab):
-    source = "import pruna_nb\npruna_nb.login()"
+    nobody = "import pruna_nb\npruna_nb.configure(base_url='http://127.0.0.1:9')\n"
+    source = nobody + "pruna_nb.login()"
     said = "pruna_nb.settings.current().api_key[:9]"
     book = lab.open(lab.write("login", source, said), widget_state=True)
     page = book.page

@@ -209,7 +209,8 @@ def test_without_a_key_the_form_asks_for_one_and_goes_on(explore, service):
     field = part(form, "login").children[0].children[0]
     field.value = "a-key-of-mine"
     assert field.value == ""
-    assert "is kept for this session" in status(form)
+    assert "is accepted" in status(form)
+    assert "kept for this session" in status(form)
     made(form)
     assert form.frame["status"].tolist() == ["succeeded"]
     assert "a-key-of-mine" not in repr([w.get_state() for w in everything(form.box)])

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import getpass
+import http.server
+import socket
 import sys
+import threading
 
 import keyring
 import pytest
 from keyring.backend import KeyringBackend
 
 import pruna_nb
-from pruna_nb import settings
+from pruna_nb import emulator, settings
+from pruna_nb.api.key_check import check_key
 from pruna_nb.errors import MissingExtraError, SettingsError
 from pruna_nb.widgets.login import LoginBox
 
@@ -46,24 +50,150 @@ def ring():
     keyring.set_keyring(before)
 
 
-def test_a_terminal_asks_without_showing(monkeypatch, capsys):
+@pytest.fixture
+def accepting():
+    """Run an emulator that accepts one key, with the address pointed to it."""
+    with emulator.running(fast=True, latency=0, keys=[KEY]) as running:
+        settings.configure(base_url=running.url)
+        yield running
+
+
+@pytest.fixture
+def nobody():
+    """Point the address to a port of this machine where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        settings.configure(base_url=f"http://127.0.0.1:{taken.getsockname()[1]}", timeout=5)
+        yield
+
+
+def test_a_terminal_asks_without_showing(monkeypatch, capsys, accepting):
     monkeypatch.setattr(getpass, "getpass", lambda prompt: KEY)
     pruna_nb.login()
     assert settings.current().api_key == KEY
+    said = capsys.readouterr().out
+    assert said == f"The key is accepted by {accepting.url}, and kept for this session.\n"
+
+
+def test_an_accepted_key_costs_nothing_to_ask_about(capsys, accepting):
+    pruna_nb.login(f" {KEY}\n")
+    assert settings.current().api_key == KEY
+    assert accepting.charged == 0
     assert KEY not in capsys.readouterr().out
 
 
-def test_the_field_hands_the_key_on_and_is_empty_again():
+def test_a_key_that_is_not_accepted_is_not_kept_and_what_was_in_force_stays(capsys, accepting):
+    settings.configure(api_key="the-one-before")
+    pruna_nb.login("pk-of-nobody-123")
+    said = capsys.readouterr().out
+    assert f"The key is not accepted by {accepting.url} (401: " in said
+    assert "Nothing was charged" in said
+    assert "pk-of-nobody-123" not in said
+    assert settings.current().api_key == "the-one-before"
+    assert accepting.charged == 0
+
+
+def test_a_service_that_does_not_answer_has_not_checked_the_key(capsys, nobody):
+    pruna_nb.login(KEY)
+    said = capsys.readouterr().out
+    assert "is kept for this session. It was not checked: " in said
+    assert KEY not in said
+    assert settings.current().api_key == KEY
+
+
+def test_without_the_check_nothing_is_sent(capsys, stay_here):
+    pruna_nb.login(KEY, check=False)
+    assert "It was not checked: check=False was given." in capsys.readouterr().out
+    assert settings.current().api_key == KEY
+    assert stay_here == []
+
+
+def test_what_is_neither_yes_nor_no_is_refused_as_check():
+    with pytest.raises(SettingsError, match="check"):
+        pruna_nb.login(KEY, check="maybe")
+    assert settings.current().api_key is None
+
+
+@pytest.mark.parametrize("key", ["", "two words", 5, b"bytes"])
+def test_what_can_be_no_key_is_refused_before_anybody_is_asked(key):
+    with pytest.raises(SettingsError, match="one word"):
+        pruna_nb.login(key)
+
+
+ANSWERS = [
+    (401, "not accepted"),
+    (403, "not accepted"),
+    (404, "accepted"),
+    (400, "accepted"),
+    (410, "accepted"),
+    (422, "accepted"),
+    (429, "not checked"),
+    (302, "not checked"),
+    (500, "not checked"),
+    (502, "not checked"),
+    (503, "not checked"),
+    (504, "not checked"),
+]
+
+
+@pytest.mark.parametrize(("status", "verdict"), ANSWERS)
+def test_the_status_of_the_answer_tells_what_the_service_says_to_the_key(status, verdict):
+    seen = []
+
+    class Answering(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append((self.command, self.path, self.headers["apikey"]))
+            body = b'{"detail": "so it is"}'
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        found = check_key(settings.current(api_key=KEY, base_url=url))
+        server.shutdown()
+    assert found.verdict == verdict
+    assert KEY not in found.reason
+    assert {(command, key) for command, _, key in seen} == {("GET", KEY)}
+    assert all(path.startswith("/v1/predictions/status/") for _, path, _ in seen)
+
+
+def test_the_field_hands_the_key_on_and_is_empty_again(accepting):
     said = []
     box = LoginBox(done=said.append)
     box.field.widget.value = f" {KEY}\n"
     assert settings.current().api_key == KEY
     assert box.field.widget.value == ""
-    assert said == ["The key for https://api.pruna.ai is kept for this session."]
+    assert said == [f"The key is accepted by {accepting.url}, and kept for this session."]
+
+
+def test_the_field_stays_for_another_try_where_the_key_is_not_accepted(accepting):
+    said = []
+    box = LoginBox(done=said.append)
+    box.field.widget.value = "pk-of-nobody-123"
+    assert "is not accepted" in box._message.value
+    assert "pk-of-nobody-123" not in box._message.value
+    assert settings.current().api_key is None
+    box.field.widget.value = KEY
+    assert settings.current().api_key == KEY
+    assert len(said) == 1
+
+
+def test_a_key_that_is_not_accepted_goes_into_no_keyring(ring, accepting):
+    pruna_nb.login("pk-of-nobody-123", store=True)
+    assert ring.kept == {}
+    pruna_nb.login(KEY, store=True)
+    assert list(ring.kept.values()) == [KEY]
 
 
 def test_no_widget_holds_the_key_afterwards():
-    box = LoginBox()
+    box = LoginBox(check=False)
     box.field.widget.value = KEY
     state = repr([widget.get_state() for widget in (box.box, box.field.widget, box._message)])
     assert KEY not in state
@@ -82,7 +212,7 @@ def test_what_can_be_no_key_is_refused_and_not_shown():
 
 
 def test_a_click_without_a_key_says_what_to_do():
-    box = LoginBox()
+    box = LoginBox(check=False)
     button = box.box.children[0].children[1]
     box.field.widget.value = "  "
     button.click()
