@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from pruna_nb import errors
-from pruna_nb.api.endpoints import Calls
+from pruna_nb.api.endpoints import Endpoints
 from pruna_nb.api.replies import Prediction
 from pruna_nb.api.throttle import throttle_for
 from pruna_nb.catalog import ENDPOINT_LIMITS
@@ -55,15 +55,15 @@ def check_key(settings: Settings) -> KeyCheck:
     slot = throttle_for(settings, "status", ENDPOINT_LIMITS["status"]).take()
     if isinstance(slot, float):
         return KeyCheck("not checked", "this key's limit of status requests is used up just now")
-    calls = Calls.of(settings)
+    endpoints = Endpoints.of(settings)
     failure: errors.ApiError | None = None
     try:
-        calls.status(Prediction("", {}, uuid.uuid4().hex))
+        endpoints.status(Prediction("", {}, uuid.uuid4().hex))
     except errors.ApiError as error:
         failure = error
     finally:
         throttle_for(settings, "status", ENDPOINT_LIMITS["status"]).give_back(slot, failure)
-        calls.transport.close()
+        endpoints.transport.close()
     return _read(failure)
 
 
