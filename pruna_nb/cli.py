@@ -23,6 +23,7 @@ from pruna_nb.errors import InputError, PrunaError, UnknownModelError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# What `df.pruna.generate` takes beside the model's fields.
 GENERATE_ARGUMENTS = (
     "model",
     "prefix",
@@ -32,7 +33,6 @@ GENERATE_ARGUMENTS = (
     "unchecked",
     *OPTION_NAMES,
 )
-"""What `df.pruna.generate` takes beside the model's fields."""
 # Those whose option has another name here, or that have none.
 _FLAGS = {"background": None, "max_cost_usd": "--max-cost", "progress": "--quiet"}
 # The exit code by Ctrl-C: 128 and the signal's number, as shells have it.
@@ -65,19 +65,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given:
         _parser().print_help(sys.stderr)
         return 2
-    if given[:1] == ["emulator"]:
-        return _emulator(given[1:])
-    asked = _parser().parse_args(given)
+    # The emulator has a parser of its own, which `python -m pruna_nb.emulator` uses too.
+    asked = None if given[0] == "emulator" else _parser().parse_args(given)
     try:
-        return int(asked.run(asked))
+        if asked is None:
+            from pruna_nb.emulator.__main__ import main as serve
+
+            return serve(given[1:], name="pruna-nb emulator")
+        if asked.command == "generate":
+            return _generate(asked)
+        if asked.command == "demo":
+            from pruna_nb.commands.generate import check_folder
+            from pruna_nb.demo import demo
+
+            check_folder(asked.out)
+            return demo(asked.out)
+        import pruna_nb
+
+        columns = ["task", "output", "price_usd", "price_unit", "requests_per_minute"]
+        say(pruna_nb.models()[columns].to_string(na_rep="-"))
+        code = 0
     except PrunaError as error:
         for said in (str(error), *getattr(error, "__notes__", [])):
             say(f"pruna-nb: {_with_options(said)}", error=True)
-        return 1
+        code = 1
     except KeyboardInterrupt as interrupt:
         for note in getattr(interrupt, "__notes__", ["interrupted; what is done is kept."]):
             say(f"pruna-nb: {note}", error=True)
-        return int(getattr(interrupt, "code", _INTERRUPTED))
+        code = int(getattr(interrupt, "code", _INTERRUPTED))
+    return code
 
 
 def _with_options(text: str) -> str:
@@ -102,13 +118,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Images and videos from P-API: throttled, cached, never paid for twice.",
     )
     parser.add_argument("--version", action="version", version=f"pruna-nb {version('pruna_nb')}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     demo = commands.add_parser("demo", help="see everything work; needs no key")
     demo.add_argument("--out", default="pruna_nb_demo", help="folder (default: %(default)s)")
-    demo.set_defaults(run=_demo)
     _add_generate(commands)
-    models = commands.add_parser("models", help="list the models")
-    models.set_defaults(run=_models)
+    commands.add_parser("models", help="list the models")
     # Its options are the emulator's own: see `pruna-nb emulator --help`.
     commands.add_parser("emulator", help="serve a P-API on this machine", add_help=False)
     return parser
@@ -194,15 +208,6 @@ def _add_generate(commands: Any) -> None:
     make.add_argument("--dry-run", action="store_true", help="say what it would do and cost")
     make.add_argument("--unchecked", action="store_true", help="send fields not in the catalogue")
     make.add_argument("--quiet", action="store_false", dest="progress", help="no progress bar")
-    make.set_defaults(run=_generate)
-
-
-def _demo(asked: argparse.Namespace) -> int:
-    from pruna_nb.commands.generate import check_folder
-    from pruna_nb.demo import demo
-
-    check_folder(asked.out)
-    return demo(asked.out)
 
 
 def _generate(asked: argparse.Namespace) -> int:
@@ -213,6 +218,7 @@ def _generate(asked: argparse.Namespace) -> int:
     samples = problems.read(whole, "samples", asked.samples, instead=1)
     given = {name: value for name, value in vars(asked).items() if name in OPTION_NAMES}
     how = read_options(problems, **given)
+    # What is wrong so far is the command's own: shells expect 2 for that, whatever is found later.
     is_misused = bool(problems)
     call = {
         "model": asked.model,
@@ -248,14 +254,14 @@ def _fields(asked: argparse.Namespace, problems: Problems) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for text in asked.fields:
         with problems.noted():
-            name, value = _field(text, asked.model)
+            name, value = read_field(text, asked.model)
             if name in fields:
                 raise InputError(f"--set {name}= is given twice; give it once.")
             fields[name] = value
     return fields
 
 
-def _field(text: str, model: str = "p-image") -> tuple[str, Any]:
+def read_field(text: str, model: str = "p-image") -> tuple[str, Any]:
     """Read ``field=value``; a value that is JSON (7, true, ["a"]) is what it says, else text.
 
     Raises
@@ -299,25 +305,7 @@ def _secret(name: str, value: str) -> str:
             "be asked for it (or to read a line of stdin)."
         )
         raise InputError(msg)
+    # A line of stdin ends with a newline, and what was pasted may have spaces around it.
     if not found.strip():
         raise InputError(f"{name}: {where} is empty, so there is no secret to send.")
     return found.strip()
-
-
-def _models(asked: argparse.Namespace) -> int:
-    del asked
-    import pruna_nb
-
-    columns = ["task", "output", "price_usd", "price_unit", "requests_per_minute"]
-    say(pruna_nb.models()[columns].to_string(na_rep="-"))
-    return 0
-
-
-def _emulator(given: list[str]) -> int:
-    from pruna_nb.emulator.__main__ import main as serve
-
-    try:
-        return int(serve(given, name="pruna-nb emulator") or 0)
-    except PrunaError as error:
-        say(f"pruna-nb: {error}", error=True)
-        return 1

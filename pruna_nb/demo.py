@@ -55,7 +55,7 @@ def demo(out: str) -> int:
         say(f"{len(prompts)} prompts, before anything is spent:")
         say(f"  {prompts.pruna.estimate('prompt', **how)}\n")
         pictures = prompts.pruna.generate("prompt", **how)
-        before = service.charged
+        before = service.charged  # the second run below must add nothing
         _show(pictures)
         grid = pictures.pruna.grid(rows="prompt", cols="aspect_ratio", title="pruna_nb demo")
         sheet = grid.save(folder / "sheet.png")
@@ -64,7 +64,16 @@ def demo(out: str) -> int:
         say("\nThe same again: everything is there already, so nothing is sent or paid.")
         prompts.pruna.generate("prompt", **how)
         say(f"Charged by the emulator: {before} predictions, then {service.charged - before}.\n")
-    _what_next(folder, sheet[0], page[0])
+    say(
+        f"Look at:   {sheet[0]}\n"
+        f"           {page[0]}   (in a browser: click a picture, arrows, Esc)\n"
+        f"The table: {folder / 'pictures.csv'}\n\n"
+        "Next, with your own prompts:\n"
+        "  export PRUNA_API_KEY=...      the key of the real service\n"
+        "  pruna-nb generate prompts.csv --prompt-col prompt --out out/ --dry-run\n"
+        "or, without a key:\n"
+        "  pruna-nb emulator             and set PRUNA_API_URL to the address that it prints"
+    )
     return int((pictures["status"] != "succeeded").any())
 
 
@@ -98,44 +107,26 @@ def use_emulator(**options: Any) -> Service:
     """
     from pruna_nb.emulator import running
 
-    session = contextlib.ExitStack()
-    atexit.register(_close_in, os.getpid(), session)
+    session, owner = contextlib.ExitStack(), os.getpid()
+
+    def close() -> None:
+        if os.getpid() == owner:  # to a forked child it is its parent's, which goes on
+            session.close()
+
+    atexit.register(close)
     # Not a TemporaryDirectory: that removes the folder at the end of a forked child, too.
     folder = tempfile.mkdtemp(prefix="pruna_nb_")
     session.callback(shutil.rmtree, folder, ignore_errors=True)
     service = session.enter_context(running(**options))
     # Not undone at the end: the settings are the session's own.
     configure(api_key=EMULATOR_KEY, base_url=service.url, cache_dir=folder)
-    _end_idle_workers()
-    return service
-
-
-def _close_in(pid: int, session: contextlib.ExitStack) -> None:
-    """Close a session in the process that began it: to a forked child it is its parent's."""
-    if os.getpid() == pid:
-        session.close()
-
-
-def _end_idle_workers() -> None:
-    """End joblib's workers of earlier calls, which would go on with the settings of before."""
+    # joblib keeps the workers of earlier calls, which would go on with the settings of before.
     loky = sys.modules.get("joblib.externals.loky")
     if loky is not None:
         loky.get_reusable_executor().shutdown(wait=True)
+    return service
 
 
 def _show(pictures: Any) -> None:
     columns = ["prompt", "aspect_ratio", "status", "seconds", "cost_usd", "cached"]
     say(pictures[columns].to_string(max_rows=8, max_colwidth=40, float_format="{:.3f}".format))
-
-
-def _what_next(folder: Path, sheet: Path, page: Path) -> None:
-    say(
-        f"Look at:   {sheet}\n"
-        f"           {page}   (in a browser: click a picture, arrows, Esc)\n"
-        f"The table: {folder / 'pictures.csv'}\n\n"
-        "Next, with your own prompts:\n"
-        "  export PRUNA_API_KEY=...      the key of the real service\n"
-        "  pruna-nb generate prompts.csv --prompt-col prompt --out out/ --dry-run\n"
-        "or, without a key:\n"
-        "  pruna-nb emulator             and set PRUNA_API_URL to the address that it prints"
-    )

@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from pruna_nb.catalog import Field, Model
     from pruna_nb.show import Grid
 
-OUT = "_pruna"
-"""Where the frame goes if no ``--out`` says otherwise."""
+OUT = "_pruna"  # where the frame goes if no --out says otherwise
 _USAGE = """\
 %%pruna [--model p-image] [--<field> value ...] [--out _pruna]   one prompt a line
     --aspect-ratio 16:9,1:1 --seed 1,2,5-8   several values make a grid
@@ -83,18 +82,17 @@ def fill_prompt(prompt: str, variables: Mapping[str, Any]) -> str:
     'a red fox, {really}'
     """
     template = parse(prompt, variables)
-    return template.fill({name: _variable(name, variables) for name in template.names})
-
-
-def _variable(name: str, variables: Mapping[str, Any]) -> Any:
-    if name not in variables:
-        near = near_names(name, [each for each in variables if each[0] != "_"])
-        meant = did_you_mean(near)
-        raise InputError(f"The notebook has no variable {name!r}.{meant} {BRACES}")
-    value = variables[name]
-    if is_empty(value):
-        raise InputError(f"The variable {name!r} is empty ({value!r}); give it a value.")
-    return value
+    values = {}
+    for name in template.names:
+        if name not in variables:
+            # IPython's own variables (_, _3, __name__) are not what somebody meant to write.
+            near = near_names(name, [each for each in variables if each[0] != "_"])
+            meant = did_you_mean(near)
+            raise InputError(f"The notebook has no variable {name!r}.{meant} {BRACES}")
+        values[name] = variables[name]
+        if is_empty(values[name]):
+            raise InputError(f"The variable {name!r} is empty ({values[name]!r}); give it a value.")
+    return template.fill(values)
 
 
 @dataclass(slots=True)
@@ -146,6 +144,7 @@ def _values_by_name(line: str) -> dict[str, list[str | None]]:
         words = shlex.split(line)
     except ValueError as error:
         raise InputError(f"The options cannot be read: {error}.") from None
+    # Left to itself, argparse ends a mistake with SystemExit, which means to leave the kernel.
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     # Any field of any model is an option, so those are declared that the line has.
     for flag in dict.fromkeys(word.partition("=")[0] for word in words):
@@ -209,6 +208,7 @@ def _field_value(field: Field | None, name: str, texts: list[str]) -> Any:
     if field is not None and field.type == "array":
         return [_number(text, field.item_type) for text in texts]
     kind = None if field is None else str(field.type)
+    # A model that was registered may list choices that are text, whatever type it names.
     choices = [type(choice) for choice in (field.choices if field is not None else ())]
     return texts[-1] if str in choices else _number(texts[-1], kind)
 
@@ -261,6 +261,7 @@ class PrunaMagics(Magics):
         try:
             return self._look(line) if cell is None else self._make(line, cell)
         except (InputError, UnknownModelError) as error:
+            # IPython shows the message alone of this one, with no traceback through the magic.
             raise UsageError(str(error)) from None
 
     def _look(self, line: str) -> Any:
@@ -300,6 +301,7 @@ class PrunaMagics(Magics):
         try:
             frame = verbs.generate(tables.table(sweep), tables.call(sweep), options)
         except BaseException as error:
+            # What was paid for until Ctrl-C is in the variable too: the cell has no result then.
             part = attached_frame(error)
             if part is not None:
                 shell.user_ns[out] = part

@@ -31,23 +31,12 @@ _ROWS_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class FittedTable:
-    """A table and a call, as they are run.
-
-    Attributes
-    ----------
-    frame : DataFrame
-    call : dict
-        What ``df.pruna.generate`` takes.
-    changed : list of str
-        The columns whose cells are not as they were read.
-    added : list of str
-        Columns that are there for a field alone.
-    """
+    """A table and a call, as they are run."""
 
     frame: pd.DataFrame
     call: dict[str, Any]
-    changed: list[str]
-    added: list[str]
+    changed: list[str]  # columns whose cells are not as they were read
+    added: list[str]  # columns that are there for a field alone
 
 
 def fit_columns(

@@ -35,24 +35,12 @@ _FAILED_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command that was checked, before anything is spent.
+    """A command that was checked, before anything is spent."""
 
-    Attributes
-    ----------
-    read : DataFrame
-        The table as it was read.
-    fitted : FittedTable
-        The same as it is run, and the call.
-    folder : OutFolder or None
-        Where outputs and table go; None to say what they would cost.
-    options : dict
-        What ``df.pruna.generate`` takes beside the call.
-    """
-
-    read: pd.DataFrame
-    fitted: FittedTable
-    folder: OutFolder | None
-    options: dict[str, Any]
+    read: pd.DataFrame  # as it stands in the file
+    fitted: FittedTable  # the same as it is run, and the call
+    folder: OutFolder | None  # None to say what it would cost
+    options: dict[str, Any]  # what `df.pruna.generate` takes beside the call
 
 
 def prepare(
@@ -99,7 +87,9 @@ def prepare(
                 frame = read_table(path, escaped=True)
             fitted = fit_columns(frame, model, call, path)
         if out is not None:
-            folder = _open_folder(out, path)
+            read_path("--out", out)
+            check_folder(out)
+            folder = OutFolder(out, path)
     if fitted is None or problems:  # the run, which finds the rest, is not reached
         _check_arguments(
             frame if fitted is None else fitted.frame, call, options["prefix"], problems
@@ -107,18 +97,6 @@ def prepare(
     problems.check()
     assert fitted is not None  # noqa: S101 - else there was a problem
     return Command(frame, fitted, folder, dict(options))
-
-
-def _open_folder(out: str, table: Path) -> OutFolder:
-    read_path("--out", out)
-    check_folder(out)
-    if Path(out).resolve() == table.absolute().parent.resolve():
-        msg = (
-            f"--out {out} is the table's own folder, where results could be written over what "
-            "they were made of: choose another folder."
-        )
-        raise InputError(msg)
-    return OutFolder(out, table)
 
 
 def _check_arguments(
@@ -258,17 +236,14 @@ class _Results:
                 continue
             stem = f"{place:0{width}d}"
             names.append(str(self.folder.put(Path(output), stem, plain(number))))
-        out = _flat(made) if isinstance(made.index, pd.MultiIndex) else made.copy()
+        out = made.copy()
+        if isinstance(made.index, pd.MultiIndex):  # of samples: a file has no place for an index
+            labels: list[str] = []
+            for label in made.index.names:
+                wanted = "row" if label is None else str(label)
+                taken = {*map(str, made.columns), *labels}
+                free = (wanted if number == 1 else f"{wanted}{number}" for number in count(1))
+                labels.append(next(each for each in free if each not in taken))
+            out = made.reset_index(names=labels)
         out[column] = pd.Series(names, index=out.index, dtype=made[column].dtype)
         return out
-
-
-def _flat(made: pd.DataFrame) -> pd.DataFrame:
-    """Make columns of the index: the row's label, called "row", and the sample's number."""
-    names: list[str] = []
-    for name in made.index.names:
-        wanted = "row" if name is None else str(name)
-        taken = {*map(str, made.columns), *names}
-        free = (wanted if number == 1 else f"{wanted}{number}" for number in count(1))
-        names.append(next(each for each in free if each not in taken))
-    return made.reset_index(names=names)

@@ -30,27 +30,13 @@ _FORMAT: Final = "pruna_nb files 1"
 
 @dataclass(frozen=True, slots=True)
 class ManifestEntry:
-    """A file that a command made.
+    """A file that a command made."""
 
-    Attributes
-    ----------
-    sha256 : str
-        Of its bytes, as they were written.
-    table : str
-        The table that names it, or the table itself.
-    source : str
-        For an output, where it was copied from; for a table, the table that was read.
-    prediction_id : str
-        The output's, if known.
-    escaped : bool
-        For a table, whether cells that begin a formula were escaped.
-    """
-
-    sha256: str
-    table: str
-    source: str = ""
+    sha256: str  # of its bytes, as they were written
+    table: str  # the table that names it, or the table itself
+    source: str = ""  # where an output was copied from; for a table, the table that was read
     prediction_id: str = ""
-    escaped: bool = False
+    escaped: bool = False  # for a table: whether cells that begin a formula were escaped
 
 
 class OutFolder:
@@ -65,10 +51,16 @@ class OutFolder:
     Raises
     ------
     InputError
-        If the folder holds a file of the manifest's name that is not one.
+        If it is the table's own folder, or holds a file of the manifest's name that is not one.
     """
 
     def __init__(self, folder: str | Path, read: Path) -> None:
+        if Path(folder).resolve() == read.absolute().parent.resolve():
+            msg = (
+                f"--out {folder} is the table's own folder, where results could be written over "
+                "what they were made of: choose another folder."
+            )
+            raise InputError(msg)
         # A way through a folder that may go away, such as a/../out, leads nowhere then.
         path = Path(folder)
         self.folder = path.resolve() if ".." in path.parts else path.absolute()
@@ -82,9 +74,18 @@ class OutFolder:
         stem = read.name[: -len(suffix)]
         # A text file of prompts has no place for their results.
         suffix = suffix.lower() if kind_of(read)[0] != ".txt" else ".csv"
-        self.table = self.folder / next(
-            name for name in _numbered(stem, suffix) if self._is_free_for_table(name)
-        )
+        for name in _numbered(stem, suffix):
+            self.table = self.folder / name
+            if not os.path.lexists(self.table):
+                break
+            # What an earlier command made of the same table, and nobody changed, is replaced.
+            entry = self._entries.get(name)
+            if (
+                entry is not None
+                and entry.source == self._read
+                and entry.sha256 == self._digest_here(name)
+            ):
+                break
 
     def put(self, source: Path, stem: str, prediction_id: str | None) -> Path:
         """Copy an output into the folder, unless it is there, and return its path."""
@@ -117,6 +118,7 @@ class OutFolder:
             Whether it escapes the cells that begin a formula.
         """
         name = self.table.name
+        # Writers go by the suffix, and a table that is half written must not have the table's name.
         part = self.folder / f".{secrets.token_hex(8)}{suffixes_of(self.table)}"
         try:
             part.open("xb").close()
@@ -139,17 +141,6 @@ class OutFolder:
         )
         with replacing(self.folder / MANIFEST) as file:
             file.write(content.encode())
-
-    def _is_free_for_table(self, name: str) -> bool:
-        """Whether the table may be written there: no file, or the same table's earlier one."""
-        if not os.path.lexists(self.folder / name):
-            return True
-        entry = self._entries.get(name)
-        return (
-            entry is not None
-            and entry.source == self._read
-            and entry.sha256 == self._digest_here(name)
-        )
 
     def _is_replaceable(self, name: str, here: str | None) -> bool:
         """Whether a file is this table's own, as it was made, and nothing would be lost by it."""

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from pruna_nb.catalog import Field
 
 _PLAIN = frozenset({str, int, bool, list, dict, tuple, bytes})
+# By name, in pandas' and pyarrow's words: a column's type may come from either.
 _SHORT_FLOATS = frozenset({"float16", "float32", "halffloat[pyarrow]", "float[pyarrow]"})
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 _LARGEST = 2**63 - 1
+_LONGEST_WHOLE = len(str(_LARGEST))
 _FLAGS = {"True": True, "False": False}
 
 
@@ -135,6 +137,7 @@ def column_of_values(values: Sequence[Any]) -> pd.Series[Any]:
     kinds = {type(value) for value in values if value is not None}
     gaps = None in values
     dtype: Any = "object"
+    # pandas' own guess makes whole numbers beside a gap floats.
     if kinds == {int} and all(value is None or abs(value) <= _LARGEST for value in values):
         dtype = "Int64" if gaps else "int64"
     elif kinds == {float}:
@@ -221,8 +224,9 @@ def _exact(cells: Sequence[str | None], read: Any) -> list[Any] | None:
 
 def _number(cell: str) -> int | float | None:
     if _WHOLE.fullmatch(cell):
-        number = int(cell) if len(cell) < 20 else _LARGEST + 1  # noqa: PLR2004 - digits of 2**63
-        return number if abs(number) <= _LARGEST else None
+        # Python refuses to read thousands of digits, so that length is asked first.
+        is_long = len(cell) > _LONGEST_WHOLE
+        return None if is_long or abs(int(cell)) > _LARGEST else int(cell)
     if not NUMBER.fullmatch(cell):
         return None
     value = float(cell)

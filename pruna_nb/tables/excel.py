@@ -57,6 +57,7 @@ def read_workbook(content: bytes, name: str) -> pd.DataFrame:
         )
         raise InputError(msg)
     sheet = filled[0]
+    # openpyxl computes nothing, and an empty cell would be another request.
     problems = _unreadable(sheet, formulas[sheet.title])
     if problems:
         msg = f"{name} has cells without a value: {'; '.join(problems[:10])}."
@@ -87,6 +88,7 @@ def write_workbook(frame: pd.DataFrame) -> bytes:
             if value is None:
                 continue
             cell = sheet.cell(row, column)
+            # Excel keeps 15 digits of a number: longer ones, mostly ids, are safe as text.
             if isinstance(value, (bool, float)) or (type(value) is int and abs(value) < 10**15):
                 cell.value = value
             else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import zlib
 from pathlib import Path
@@ -13,6 +12,7 @@ import pandas as pd
 from pruna_nb.errors import InputError, MissingExtraError
 from pruna_nb.tables.excel import read_workbook, write_workbook
 from pruna_nb.tables.text_tables import (
+    decoded,
     lines_of,
     read_delimited,
     read_json,
@@ -28,14 +28,6 @@ if TYPE_CHECKING:
     _Reader = Callable[[str, str], pd.DataFrame]
     _Writer = Callable[[pd.DataFrame], str]
 
-# UTF-32's mark begins with UTF-16's.
-_MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 PACKED: Final = ".gz"
 _SEPARATORS: Final = {".csv": ",", ".tsv": "\t"}
 _JSON: Final[Mapping[str, tuple[_Reader, _Writer]]] = {
@@ -84,7 +76,7 @@ def read_table(path: str | Path, *, escaped: bool = False) -> pd.DataFrame:
         raise InputError(f"{file.name} cannot be read: {str(error)[:200].strip()}") from None
     if suffix == ".xlsx":
         return read_workbook(content, file.name)
-    text = _decode(content, file.name)
+    text = decoded(content, file.name)
     if suffix in _SEPARATORS:
         return read_delimited(text, file.name, _SEPARATORS[suffix], escaped=escaped)
     if suffix in _JSON:
@@ -151,25 +143,3 @@ def is_delimited(path: Path) -> bool:
 def _bytes(text: str) -> bytes:
     # What cannot be UTF-8 (half a surrogate pair) is written as JSON writes it.
     return text.encode("utf-8", "backslashreplace")
-
-
-def _decode(content: bytes, name: str) -> str:
-    """Return a file's text: UTF-8, or what its byte order mark says."""
-    encoding = next((each for mark, each in _MARKS if content.startswith(mark)), "utf-8")
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        msg = (
-            f"{name} is not valid {encoding.removesuffix('-sig').upper()} ({error.reason} at byte "
-            f"{error.start}, line {line}): save it as UTF-8."
-        )
-        raise InputError(msg) from None
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        msg = (
-            f"{name} holds a NUL character in line {line}, so it is not a text file, or UTF-16 "
-            "without its mark: save it as UTF-8."
-        )
-        raise InputError(msg)
-    return text

@@ -5,6 +5,7 @@ Every message names the line.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -22,6 +23,14 @@ from pruna_nb.text import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+# UTF-32's mark begins with UTF-16's.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _LINES_SHOWN = 10
 # What parts cells, in one country's spreadsheets or another's.
 _SEPARATORS = (";", "\t", "|", ",")
@@ -29,6 +38,28 @@ _LONGEST_CELL = 1 << 30  # pictures may stand in cells as data URIs; the csv mod
 _BEGINS_FORMULA = re.compile(r"'*[=+\-@\t\r].", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _RECORDS = '[{"prompt": "a fox"}, {"prompt": "an owl"}]'
+
+
+def decoded(content: bytes, name: str) -> str:
+    """Return a file's text: UTF-8, or what its byte order mark says."""
+    encoding = next((each for mark, each in _MARKS if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        msg = (
+            f"{name} is not valid {encoding.removesuffix('-sig').upper()} ({error.reason} at byte "
+            f"{error.start}, line {line}): save it as UTF-8."
+        )
+        raise InputError(msg) from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        msg = (
+            f"{name} holds a NUL character in line {line}, so it is not a text file, or UTF-16 "
+            "without its mark: save it as UTF-8."
+        )
+        raise InputError(msg)
+    return text
 
 
 def lines_of(text: str) -> list[str]:
@@ -67,7 +98,10 @@ def read_delimited(text: str, name: str, separator: str, *, escaped: bool) -> pd
     if not records:
         raise InputError(f"{name} is empty: its first line names the columns.")
     if escaped:
-        records = [(line, [_unescaped(cell) for cell in fields]) for line, fields in records]
+        records = [
+            (line, [c[1:] if c.startswith("'") and _is_formula(c[1:]) else c for c in fields])
+            for line, fields in records
+        ]
     head = column_names(records[0][1], name)
     other = next((each for each in _SEPARATORS if len(head) == 1 and each in head[0]), None)
     if other is not None:
@@ -78,7 +112,15 @@ def read_delimited(text: str, name: str, separator: str, *, escaped: bool) -> pd
     rows = [row for row in records[1:] if len(head) == 1 or "".join(row[1]).strip() or row[1][1:]]
     wrong = [(line, len(fields)) for line, fields in rows if len(fields) != len(head)]
     if wrong:
-        raise InputError(_ragged(wrong, len(head), name, separator))
+        kind = "tab" if separator == "\t" else "comma"
+        shown = ", ".join(f"line {line} has {found}" for line, found in wrong[:_LINES_SHOWN])
+        more = f", and {len(wrong) - _LINES_SHOWN:,} more" if len(wrong) > _LINES_SHOWN else ""
+        msg = (
+            f"{name}: its first line has {counted(len(head), 'field')}, but {shown}{more}. Put a "
+            f'cell that contains a {kind} in quotes ("a fox{separator} at night"), and write an '
+            f"empty cell as nothing between two {kind}s. Is the file separated by {kind}s?"
+        )
+        raise InputError(msg)
     cells = zip(*(fields for _, fields in rows), strict=True) if rows else ([] for _ in head)
     columns = [column_of_text([cell or None for cell in column]) for column in cells]
     return pd.DataFrame(dict(zip(head, columns, strict=True)), columns=head)
@@ -113,6 +155,7 @@ def write_delimited(frame: pd.DataFrame, separator: str, *, escape_formulas: boo
 def _read_records(text: str, name: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Yield each record with the line that it begins in; empty lines are skipped."""
     lines = lines_of(text)
+    # The limit is the whole process's: it is set back, also for the code of others.
     before = csv.field_size_limit(_LONGEST_CELL)
     end = 0
     try:
@@ -136,17 +179,6 @@ def _read_records(text: str, name: str, separator: str) -> Iterator[tuple[int, l
         csv.field_size_limit(before)
 
 
-def _ragged(wrong: list[tuple[int, int]], width: int, name: str, separator: str) -> str:
-    kind = "tab" if separator == "\t" else "comma"
-    shown = ", ".join(f"line {line} has {found}" for line, found in wrong[:_LINES_SHOWN])
-    more = f", and {len(wrong) - _LINES_SHOWN:,} more" if len(wrong) > _LINES_SHOWN else ""
-    return (
-        f"{name}: its first line has {counted(width, 'field')}, but {shown}{more}. Put a cell "
-        f'that contains a {kind} in quotes ("a fox{separator} at night"), and write an empty '
-        f"cell as nothing between two {kind}s. Is the file separated by {kind}s?"
-    )
-
-
 def _unbalanced(name: str, line: int, reason: str) -> str:
     return (
         f"{name}: a quote in the row at line {line} is not closed where its cell ends ({reason}). "
@@ -158,10 +190,6 @@ def _unbalanced(name: str, line: int, reason: str) -> str:
 def _is_formula(cell: str) -> bool:
     """Whether a spreadsheet would compute a cell, or an apostrophe before it could be ours."""
     return bool(_BEGINS_FORMULA.match(cell)) and not _NUMBER.fullmatch(cell)
-
-
-def _unescaped(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and _is_formula(cell[1:]) else cell
 
 
 def read_json_lines(text: str, name: str) -> pd.DataFrame:
@@ -221,6 +249,7 @@ def write_json(frame: pd.DataFrame) -> str:
 
 
 def _frame_of(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    # A row may lack a name or bring a new one: the columns are those of all, in their order.
     names = list(dict.fromkeys(chain.from_iterable(rows)))
     columns = {name: column_of_values([row.get(name) for row in rows]) for name in names}
     return pd.DataFrame(columns, columns=names, index=range(len(rows)))

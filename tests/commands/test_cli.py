@@ -177,7 +177,7 @@ def test_without_a_key_it_says_how_to_get_on(prompts, capsys, tmp_path):
     ],
 )
 def test_a_value_is_json_where_it_can_be_and_text_elsewhere(text, expected):
-    assert cli._field(text) == expected
+    assert cli.read_field(text) == expected
 
 
 def test_a_set_without_a_value_is_refused(capsys):

@@ -393,11 +393,11 @@ TRAINER = ["--model", "p-image-trainer", "--set", "image_data=https://127.0.0.1/
 
 def test_a_secret_is_read_from_the_environment_or_stdin(here, monkeypatch, capsys):
     monkeypatch.setenv("HF_TOKEN", "hf_secret_one")
-    assert cli._field("hf_api_token=env:HF_TOKEN") == ("hf_api_token", "hf_secret_one")
+    assert cli.read_field("hf_api_token=env:HF_TOKEN") == ("hf_api_token", "hf_secret_one")
     monkeypatch.setattr(sys, "stdin", io.StringIO("hf_secret_two\nmore\n"))
-    assert cli._field("hf_api_token=-") == ("hf_api_token", "hf_secret_two")
+    assert cli.read_field("hf_api_token=-") == ("hf_api_token", "hf_secret_two")
     monkeypatch.setenv("OTHER", "12345")
-    assert cli._field("civitai_api_key=env:OTHER") == ("civitai_api_key", "12345")
+    assert cli.read_field("civitai_api_key=env:OTHER") == ("civitai_api_key", "12345")
 
 
 @pytest.mark.parametrize(
