@@ -897,8 +897,8 @@ class PrunaFrame:
         *,
         columns: int | None = None,
         caption_col: str | None = None,
-        rows: str | None = None,
-        cols: str | None = None,
+        rows: str | Sequence[str] | None = None,
+        cols: str | Sequence[str] | None = None,
         size: int = 256,
         max_bytes: int | None = 1_000_000,
         output_col: str = "output",
@@ -912,10 +912,12 @@ class PrunaFrame:
         columns : int, optional
             Images side by side; by default as many as fit.
         caption_col : str, optional
-            The column of captions; by default prompt, aspect ratio and seed.
-        rows, cols : str, optional
-            The grid's axes: a column, an index level (such as "sample"), or a field of the
-            requests (such as "aspect_ratio").
+            The column of captions; by default they say what differs among the requests and is on
+            no axis, and a line above the grid says what all share.
+        rows, cols : str or list of str, optional
+            The grid's axes: a column, an index level (such as "sample"), any field of the
+            requests (such as "aspect_ratio"), or "model". A list nests them: ``rows=["prompt",
+            "seed"]`` gives each prompt a sub-row for each seed.
         size : int
             Side of the box that each image fits into, in pixels.
         max_bytes : int, optional
@@ -931,7 +933,27 @@ class PrunaFrame:
         -------
         Grid
             Its ``save("sheet.png")`` writes a contact sheet that `pruna_nb.read_sheet` reads
-            back, ``save("grid.html")`` a page with zoom.
+            back, ``save("grid.html")`` a page with zoom, a filter, and axes that can be changed.
+
+        Raises
+        ------
+        ColumnError
+            If an axis is neither a column, nor an index level, nor a field of the requests.
+        InputError
+            If a name is on an axis twice, or on both.
+
+        Examples
+        --------
+        >>> import itertools, pandas as pd, pruna_nb
+        >>> from pruna_nb import emulator
+        >>> each = itertools.product(["a fox", "an owl"], [1, 2], ["1:1", "16:9"])
+        >>> df = pd.DataFrame(each, columns=["prompt", "seed", "shape"])
+        >>> with emulator.running(latency=0):
+        ...     out = df.pruna.generate(
+        ...         "prompt", seed_col="seed", aspect_ratio_col="shape", progress=False
+        ...     )
+        >>> out.pruna.grid(rows=["prompt", "seed"], cols="aspect_ratio")
+        <Grid: 8 pictures>
         """
         from pruna_nb.frames.grids import frame_grid
 

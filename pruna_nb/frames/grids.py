@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,15 @@ import pandas as pd
 from pruna_nb.catalog import lookup_model
 from pruna_nb.console import LOG
 from pruna_nb.errors import CacheError, InputError
+from pruna_nb.frames.axes import (
+    axis_keys,
+    axis_names,
+    can_be_label,
+    default_of,
+    plain_columns,
+)
 from pruna_nb.frames.call import is_several, several
+from pruna_nb.frames.captions import alt_of, caption_of, shared_of, text_of, varying
 from pruna_nb.frames.chains import REMOVED
 from pruna_nb.frames.columns import (
     column,
@@ -31,6 +38,7 @@ from pruna_nb.text import described, shown
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     from pruna_nb.frames.call import Call
     from pruna_nb.frames.records import Record
@@ -115,31 +123,35 @@ def cells_of(
     frame: pd.DataFrame,
     *,
     output_col: str,
-    caption_col: str | None,
-    rows: str | None,
-    cols: str | None,
-) -> list[Cell]:
-    """Make a grid's cells of a frame's rows."""
-    for name, value in (("rows", rows), ("cols", cols), ("caption_col", caption_col)):
-        _see_that_it_is_one(name, value)
+    caption_col: str | None = None,
+    rows: Sequence[Any] = (),
+    cols: Sequence[Any] = (),
+) -> tuple[list[Cell], str]:
+    """Make a grid's cells of a frame's rows, and say what all of them share.
+
+    A caption says what differs: neither what all share nor what is on an axis.
+    """
+    _see_that_it_is_one("caption_col", caption_col)
     outputs = column(frame, output_col, "output_col")
     statuses = optional_column(frame, beside(output_col, "status"))
     errors = optional_column(frame, beside(output_col, "error"))
     requests = requests_of(frame, output_col)
-    axes = {plain_label(rows), plain_label(cols)}
-    words = [_caption(request["input"], without=axes) for request in requests]
+    facts = [{**request["input"], "model": request["model"]} for request in requests]
+    varied = varying(facts)
+    axes = {plain_label(name) for name in (*rows, *cols)}
+    told = [name for name in varied if name not in axes]
+    words = [caption_of(fact, told) for fact in facts]
     if caption_col is not None:
-        words = [(_text(value), "") for value in column(frame, caption_col, "caption_col")]
-    row_values = None if rows is None else _axis(frame, rows, requests)
-    col_values = None if cols is None else _axis(frame, cols, requests)
+        words = [(text_of(value), "") for value in column(frame, caption_col, "caption_col")]
+    row_keys, col_keys = axis_keys(frame, rows, requests), axis_keys(frame, cols, requests)
+    columns = plain_columns(frame, output_col, skip={*varied, *axes})
     made = []
     for place, (path, status, error) in enumerate(zip(outputs, statuses, errors, strict=True)):
         request = requests[place]
         caption, note = words[place]
         ratio = request["input"].get("aspect_ratio")
-        if ratio is None and request["model"]:
-            field = lookup_model(request["model"]).fields.get("aspect_ratio")
-            ratio = None if field is None else field.default
+        if ratio is None:
+            ratio = default_of(request, "aspect_ratio")
         removed = path is None and status == "succeeded"
         why = REMOVED if removed else error
         made.append(
@@ -147,16 +159,17 @@ def cells_of(
                 path=path,
                 caption=caption,
                 note=note,
-                alt=_alt(request["input"]) or caption,
+                alt=alt_of(request["input"]) or caption,
                 status="skipped" if removed else _status(status, path),
                 error=None if why is None else str(why),
                 ratio_asked=ratio if isinstance(ratio, str) else None,
                 request=request,
-                row_value=None if row_values is None else row_values[place],
-                col_value=None if col_values is None else col_values[place],
+                row_value=row_keys[place],
+                col_value=col_keys[place],
+                fields={name: values[place] for name, values in columns.items()},
             )
         )
-    return made
+    return made, shared_of(facts, varied, axes) if caption_col is None else ""
 
 
 def frame_grid(
@@ -164,8 +177,8 @@ def frame_grid(
     *,
     columns: int | None = None,
     caption_col: str | None = None,
-    rows: str | None = None,
-    cols: str | None = None,
+    rows: str | Sequence[str] | None = None,
+    cols: str | Sequence[str] | None = None,
     size: int = 256,
     max_bytes: int | None = 1_000_000,
     output_col: str = "output",
@@ -173,15 +186,22 @@ def frame_grid(
     live: bool = False,
 ) -> Grid:
     """Return a frame's outputs as a grid; see ``df.pruna.grid``."""
-    cells = cells_of(frame, output_col=output_col, caption_col=caption_col, rows=rows, cols=cols)
+    row_names, col_names = axis_names(frame, "rows", rows), axis_names(frame, "cols", cols)
+    both = [shown(name) for name in row_names if plain_label(name) in map(plain_label, col_names)]
+    if both:
+        raise InputError(f"rows= and cols= both name {both[0]}. Give each field to one of them.")
+    cells, shared = cells_of(
+        frame, output_col=output_col, caption_col=caption_col, rows=row_names, cols=col_names
+    )
     return grid(
         cells,
         columns=columns,
         size=size,
         max_bytes=max_bytes,
-        row_name="" if rows is None else label_text(rows),
-        col_name="" if cols is None else label_text(cols),
+        row_name=tuple(map(label_text, row_names)),
+        col_name=tuple(map(label_text, col_names)),
         title=title,
+        shared=shared,
         thumbs_dir=current().thumbs_dir,
         live=live,
     )
@@ -247,7 +267,7 @@ def frame_table(
 
 def _pictures(frame: pd.DataFrame, name: Any, heads: list[str]) -> list[Cell]:
     """Make a column's cells, whose reasons are not said twice."""
-    cells = cells_of(frame, output_col=name, caption_col=None, rows=None, cols=None)
+    cells, _ = cells_of(frame, output_col=name)
     if label_text(beside(name, "error")) not in heads:
         return cells
     return [replace(cell, error=None) for cell in cells]
@@ -287,65 +307,13 @@ def sheet_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def _see_that_it_is_one(name: str, value: Any) -> None:
-    if _can_be_label(value):
+    if can_be_label(value):
         return
     join = " Join them into one column." if is_several(value) else ""
     raise InputError(f"{name}= takes one column's name; {described(value)} was given.{join}")
-
-
-def _can_be_label(value: Any) -> bool:
-    try:
-        hash(value), bool(value == value)  # noqa: PLR0124 - what an index asks of its labels
-    except Exception:  # noqa: BLE001 - a value's own methods may raise anything
-        return False
-    return True
-
-
-def _axis(frame: pd.DataFrame, name: str, requests: list[dict[str, Any]]) -> list[str]:
-    """Return the values of an axis: of a column, an index level, or a field of the requests."""
-    if places_of(frame, name):
-        values = column(frame, name, "the grid's axes")
-    elif name in frame.index.names:
-        values = frame.index.get_level_values(name).tolist()
-    elif any(name in request["input"] for request in requests):
-        values = [request["input"].get(name) for request in requests]
-    else:
-        values = column(frame, name, "the grid's axes")
-    return [_text(value) or "(none)" for value in values]
-
-
-def _text(value: object) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, float):  # a column with a gap in it holds its whole numbers as such
-        return str(int(value)) if value.is_integer() else f"{value:g}"
-    return str(value)
 
 
 def _status(status: object, path: object) -> Any:
     if isinstance(status, str) and status in STATUSES:
         return status
     return "pending" if path is None else "succeeded"
-
-
-def _caption(given: dict[str, Any], without: set[str | None]) -> tuple[str, str]:
-    """Return a caption and its note: what was requested, without what the axes show already.
-
-    The note is what tells apart pictures of one prompt that is too long to be shown.
-    """
-    said = " · ".join(
-        f"{name.replace('_', ' ')} {_text(given[name])}"
-        for name in ("aspect_ratio", "seed")
-        if name in given and name not in without
-    )
-    prompt = str(given["prompt"]) if given.get("prompt") and "prompt" not in without else ""
-    return (prompt, said) if prompt else (said, "")
-
-
-def _alt(given: dict[str, Any]) -> str:
-    names = ("prompt", "seed", "aspect_ratio")
-    return ", ".join(
-        str(given[name]) if name == "prompt" else f"{name.replace('_', ' ')} {_text(given[name])}"
-        for name in names
-        if given.get(name) is not None
-    )

@@ -1,10 +1,10 @@
 """What a person looks at: pure functions from files and captions to HTML, sheets and pages.
 
 Read in this order: `cells` (one picture and its words), `thumbs` and `decode` (from a file of
-unknown origin to a small picture), `markup` (a cell as HTML), `layout` (where cells are),
-`byte_budget` and `grid_html` (what fits into a notebook), `grids` (the grid itself); then `table`,
-`single`, `images`; and what is saved: `page`, `sheet` (drawn by `draw` and `fonts`) and
-`requests_in_files`.
+unknown origin to a small picture), `markup` (a cell as HTML), `axes` and `layout` (where
+cells are), `byte_budget` and `grid_html` (what fits into a notebook), `grids` (the grid itself);
+then `table`, `single`, `images`; and what is saved: `page` (with the `fields` that its axes can
+be), `sheet` (drawn by `draw` and `fonts`) and `requests_in_files`.
 """
 
 from pruna_nb.show.cells import Cell

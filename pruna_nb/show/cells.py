@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pruna_nb.files.kinds import MediaType
+    from pruna_nb.show.axes import Key
 
 Kind = Literal["image", "video", "zip", "unknown"]
 Status = Literal["succeeded", "failed", "canceled", "skipped", "lost", "pending"]
@@ -123,12 +124,15 @@ class Cell:
         A picture shown for a video; None: the video's first frame.
     request : mapping
         Model and input, as JSON takes them; saved sheets carry it, without secrets.
-    row_value, col_value : str, optional
-        The cell's place on the two axes.
+    row_value, col_value : str or tuple of str, optional
+        The cell's place on the two axes; a tuple has a value for each level, the outer one first.
     data : bytes, optional
         The file itself, if it is on no disk.
     note : str
         A line below the caption, however long that is, such as the seed.
+    fields : mapping of str to str
+        What a saved page can take for an axis, sort and filter by, beside the request and the
+        axes, such as a column of the table.
 
     Raises
     ------
@@ -150,10 +154,11 @@ class Cell:
     kind: Kind | None = None
     poster: str | None = None
     request: Mapping[str, Any] = field(default_factory=dict)
-    row_value: str | None = None
-    col_value: str | None = None
+    row_value: str | Key | None = None
+    col_value: str | Key | None = None
     data: bytes | None = field(default=None, repr=False)
     note: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Accept paths of every type, mask what is secret, check the status."""

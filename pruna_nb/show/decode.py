@@ -137,3 +137,20 @@ def _load_video(file: BinaryIO, kind: MediaType, size: int) -> Picture:
     except ImportError as error:
         what = "A video's first frame"
         raise MissingExtraError(what, "video") from error
+
+
+def with_play_mark(image: Image.Image) -> Image.Image:
+    """Return a video's frame with the sign for "play", which no notebook strips from a picture."""
+    from PIL import Image, ImageDraw
+
+    marked = image.convert("RGB")
+    side = max(12, min(marked.size) // 6)
+    # drawn four times as large and reduced: Pillow's own edges are jagged
+    sign = Image.new("RGBA", (side * 4, side * 4), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(sign)
+    draw.ellipse((0, 0, side * 4 - 1, side * 4 - 1), fill=(0, 0, 0, 150))
+    corners = [(0.39, 0.28), (0.39, 0.72), (0.74, 0.5)]
+    draw.polygon([(x * side * 4, y * side * 4) for x, y in corners], fill=(255, 255, 255, 235))
+    small = sign.resize((side, side), Image.Resampling.LANCZOS)
+    marked.paste(small, ((marked.width - side) // 2, (marked.height - side) // 2), small)
+    return marked

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.show.decode import Picture, UnreadableError, load
+from pruna_nb.show.axes import spans
+from pruna_nb.show.decode import Picture, UnreadableError, load, with_play_mark
 from pruna_nb.show.fonts import face_for, fit_all, wrap
 from pruna_nb.show.markup import box_shape, caption_lines, reason
 from pruna_nb.show.thumbs import Thumb
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
+    from pruna_nb.show.axes import Key
     from pruna_nb.show.cells import Cell
 
 _LINES = 3
@@ -81,13 +83,29 @@ class Style:
         return (160, 160, 166) if self.dark else (104, 104, 110)
 
     @property
+    def line(self) -> Colour:
+        """What joins the columns of a group."""
+        return (80, 80, 86) if self.dark else (200, 200, 206)
+
+    @property
     def fill(self) -> Colour:
         """A box in the place of a picture."""
         return (44, 44, 48) if self.dark else (243, 243, 245)
 
-    def width(self, columns: int, *, heads: bool) -> int:
-        """Return the sheet's width in pixels."""
-        side = self.head + self.gap if heads else 0
+    @property
+    def sub_head(self) -> int:
+        """Width of the heads of each further level."""
+        return max(64, round(self.size * 0.3))
+
+    def side(self, heads: int) -> int:
+        """Return the width of so many levels of heads, with the gaps behind them."""
+        if not heads:
+            return 0
+        return self.head + self.gap + (heads - 1) * (self.sub_head + self.gap)
+
+    def width(self, columns: int, *, heads: int) -> int:
+        """Return the sheet's width in pixels; `heads` counts the levels of the rows' heads."""
+        side = self.side(heads)
         return 2 * self.margin + side + columns * self.size + (columns - 1) * self.gap
 
 
@@ -108,46 +126,84 @@ class Pen:
     style : Style
     width : int
         The sheet's, in pixels.
+    repeated : tuple of bool
+        Whether captions repeat the values of rows and of columns, see `caption_lines`.
     """
 
-    def __init__(self, style: Style, width: int) -> None:
+    def __init__(
+        self, style: Style, width: int, repeated: tuple[bool, bool] = (True, True)
+    ) -> None:
         self.style = style
         self.width = width
+        self._repeated = repeated
 
-    def title(self, text: str) -> Image.Image:
-        """Draw the sheet's title."""
-        style = self.style
-        pixels = round(style.type * 1.7)
-        block = self._block(text, pixels, style.ink, self.width - 2 * style.margin, lines=2)
-        strip = self._blank(block.height + style.gap)
-        strip.paste(block, (style.margin, 0))
+    def title(self, text: str | None, shared: str) -> Image.Image | None:
+        """Draw the sheet's title and what all its pictures share; None if there is neither."""
+        style, room = self.style, self.width - 2 * self.style.margin
+        blocks = []
+        if text:
+            blocks.append(self._block(text, round(style.type * 1.7), style.ink, room, lines=2))
+        if shared:
+            blocks.append(self._block(shared, style.type, style.faint, room, lines=3))
+        if not blocks:
+            return None
+        space = round(style.type * 0.4)
+        height = sum(block.height for block in blocks) + space * (len(blocks) - 1)
+        strip = self._blank(height + style.gap)
+        down = 0
+        for block in blocks:
+            strip.paste(block, (style.margin, down))
+            down += block.height + space
         return strip
 
-    def heads(self, values: Sequence[str], corner: str) -> Image.Image:
-        """Draw the columns' values."""
-        style = self.style
-        blocks = [
-            self._block(value, style.type, style.ink, style.size, lines=4) for value in values
+    def heads(self, keys: Sequence[Key], corners: Sequence[str]) -> Image.Image:
+        """Draw the columns' values, those of a group once above its columns."""
+        from PIL import ImageDraw
+
+        style, deep = self.style, len(corners)
+        step, space = style.size + style.gap, round(style.type * 0.5)
+        levels = [
+            [
+                (
+                    head,
+                    self._block(
+                        head.value, style.type, style.ink, head.span * step - style.gap, lines=4
+                    ),
+                )
+                for head in level
+            ]
+            for level in spans(keys)
         ]
-        first = self._block(corner, style.small, style.faint, style.head, lines=3)
-        height = max(block.height for block in (first, *blocks)) + style.gap
+        heights = [max(block.height for _, block in level) + space for level in levels]
+        names = [
+            self._block(text, style.small, style.faint, self._head_width(i), lines=3)
+            for i, text in enumerate(corners)
+        ]
+        height = max(sum(heights) - space, *(name.height for name in names)) + style.gap
         strip = self._blank(height)
-        strip.paste(first, (style.margin, height - style.gap - first.height))
-        for i, block in enumerate(blocks):
-            strip.paste(block, (self._left(i, heads=True), height - style.gap - block.height))
+        for i, name in enumerate(names):
+            strip.paste(name, (self._head_left(i), height - style.gap - name.height))
+        down = height - style.gap - (sum(heights) - space)
+        for level, tall in zip(levels, heights, strict=True):
+            for head, block in level:
+                left = self._left(head.start, heads=deep)
+                low = down + tall - space
+                strip.paste(block, (left, low - block.height))
+                if head.span > 1:
+                    line = (left, low + 1, left + head.span * step - style.gap - 1, low + 1)
+                    ImageDraw.Draw(strip).line(line, fill=style.line)
+            down += tall
         return strip
 
-    def row(
-        self, places: Sequence[Sequence[Cell]], head: str | None, pool: Executor
-    ) -> Image.Image:
+    def row(self, places: Sequence[Sequence[Cell]], head: Key, pool: Executor) -> Image.Image:
         """Draw cells side by side.
 
         Parameters
         ----------
         places : sequence of sequence of Cell
             Those of one place stand one below the other.
-        head : str or None
-            The row's value; None without axes.
+        head : tuple of str
+            The row's value on each level; empty without axes.
         pool : concurrent.futures.Executor
             Reads the pictures.
         """
@@ -155,17 +211,18 @@ class Pen:
         cells = [cell for place in places for cell in place]
         drawn = iter(list(pool.map(self._load, cells)))
         columns = [[self._cell(next(drawn)) for _ in place] for place in places]
-        blocks = (
-            [] if head is None else [self._block(head, style.type, style.ink, style.head, lines=9)]
-        )
+        blocks = [
+            self._block(value, style.type, style.ink, self._head_width(i), lines=9)
+            for i, value in enumerate(head)
+        ]
         heights = [sum(tile.height + style.gap for tile in column) for column in columns]
         strip = self._blank(max([*heights, *(b.height + style.gap for b in blocks), style.gap]))
-        for block in blocks:
-            strip.paste(block, (style.margin, 0))
+        for i, block in enumerate(blocks):
+            strip.paste(block, (self._head_left(i), 0))
         for i, column in enumerate(columns):
             down = 0
             for tile in column:
-                strip.paste(tile, (self._left(i, heads=head is not None), down))
+                strip.paste(tile, (self._left(i, heads=len(head)), down))
                 down += tile.height + style.gap
         return strip
 
@@ -181,10 +238,15 @@ class Pen:
             down += strip.height
         return page
 
-    def _left(self, column: int, *, heads: bool) -> int:
+    def _left(self, column: int, *, heads: int) -> int:
         style = self.style
-        side = style.head + style.gap if heads else 0
-        return style.margin + side + column * (style.size + style.gap)
+        return style.margin + style.side(heads) + column * (style.size + style.gap)
+
+    def _head_left(self, level: int) -> int:
+        return self.style.margin + self.style.side(level)
+
+    def _head_width(self, level: int) -> int:
+        return self.style.sub_head if level else self.style.head
 
     def _blank(self, height: int, width: int | None = None) -> Image.Image:
         from PIL import Image
@@ -206,7 +268,7 @@ class Pen:
         style = self.style
         picture = drawn.picture
         top = self._box(drawn) if picture is None else self._picture(picture, drawn.cell)
-        text, notes, odd = caption_lines(drawn.cell, drawn.thumb)
+        text, notes, odd = caption_lines(drawn.cell, drawn.thumb, self._repeated)
         # Pillow's own face lacks the sign, which stands on the picture
         notes = [note.replace("▶ ", "") for note in notes]
         face, fold = _face("".join(notes), style.small)
@@ -234,7 +296,7 @@ class Pen:
             ground.paste(image, (0, 0), image)
             image = ground
         if cell.media == "video":
-            image = _with_triangle(image)
+            image = with_play_mark(image)
         return image
 
     def _box(self, drawn: _Drawn) -> Image.Image:
@@ -301,20 +363,3 @@ def _checkerboard(size: tuple[int, int], step: int, style: Style) -> Image.Image
         for x in range((i % 2) * step, size[0], 2 * step):
             draw.rectangle((x, y, x + step - 1, y + step - 1), fill=shade)
     return board
-
-
-def _with_triangle(image: Image.Image) -> Image.Image:
-    """Mark a video's frame with the sign for "play"."""
-    from PIL import Image, ImageDraw
-
-    marked = image.convert("RGB")
-    side = max(12, min(marked.size) // 6)
-    # drawn four times as large and reduced: Pillow's own edges are jagged
-    sign = Image.new("RGBA", (side * 4, side * 4), (0, 0, 0, 0))
-    draw = ImageDraw.Draw(sign)
-    draw.ellipse((0, 0, side * 4 - 1, side * 4 - 1), fill=(0, 0, 0, 150))
-    corners = [(0.39, 0.28), (0.39, 0.72), (0.74, 0.5)]
-    draw.polygon([(x * side * 4, y * side * 4) for x, y in corners], fill=(255, 255, 255, 235))
-    small = sign.resize((side, side), Image.Resampling.LANCZOS)
-    marked.paste(small, ((marked.width - side) // 2, (marked.height - side) // 2), small)
-    return marked

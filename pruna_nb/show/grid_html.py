@@ -46,7 +46,10 @@ def fitted_grid(
         units = [layout.units[number] for number in numbers]
         made = thumbs.of_cells([cell for unit in units for cell in unit.cells], size)
         return [
-            [figure(cell, made.get(id(cell)), size, fluid=True) for cell in unit.cells]
+            [
+                figure(cell, made.get(id(cell)), size, fluid=True, repeated=layout.repeated(size))
+                for cell in unit.cells
+            ]
             for unit in units
         ]
 
@@ -72,7 +75,10 @@ def _play(layout: Layout, thumbs: Thumbs, figures: Pieces, size: int, room: int 
                 continue
             address = relative_address(cell.path) if cell.path is not None else None
             address = address or video_uri(cell.source)
-            player = figure(cell, made[id(cell)], size, address=address, fluid=True)
+            repeated = layout.repeated(size)
+            player = figure(
+                cell, made[id(cell)], size, address=address, fluid=True, repeated=repeated
+            )
             more = notebook_bytes(player) - notebook_bytes(drawn[i])
             if room is not None and more > room:
                 posters += 1

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, get_args
 from pruna_nb.arguments import Problems, choice, switch, whole
 from pruna_nb.arguments import path as read_path
 from pruna_nb.errors import InputError
+from pruna_nb.show.axes import key_of, order_of
 from pruna_nb.show.byte_budget import notebook_bytes
 from pruna_nb.show.grid_html import Fitted, fitted_grid
 from pruna_nb.show.layout import Layout, arrange
-from pruna_nb.show.markup import note_line
+from pruna_nb.show.markup import head_lines, note_line
 from pruna_nb.show.page import Full, save_page
 from pruna_nb.show.sheet import draw_sheet, save_sheet
 from pruna_nb.show.thumbs import Thumbs
-from pruna_nb.text import NO_MATH, counted, isolated, megabytes, shown
+from pruna_nb.text import NO_MATH, counted, megabytes, shown
 
 if TYPE_CHECKING:
     import os
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
+    from pruna_nb.show.axes import Key
     from pruna_nb.show.cells import Cell, Status
 
 _NOTES_BYTES = 900  # kept free for the lines below the grid, which are written last
@@ -52,12 +54,13 @@ class Grid:
     columns: int | None = None
     size: int = 256
     max_bytes: int | None = 1_000_000
-    rows: tuple[str, ...] | None = None
-    cols: tuple[str, ...] | None = None
-    row_name: str = ""
-    col_name: str = ""
+    rows: tuple[str | Key, ...] | None = None
+    cols: tuple[str | Key, ...] | None = None
+    row_name: str | Key = ""
+    col_name: str | Key = ""
     page_size: int = 60
     title: str | None = None
+    shared: str = ""
     thumbs_dir: Path | None = None
     live: bool = False
     first: int = 0
@@ -134,22 +137,20 @@ class Grid:
 
     def layout(self) -> Layout:
         """Return the cells in their places."""
-        names = [name for name in (self.row_name, self.col_name) if name]
         return arrange(
             self.cells,
             columns=self.columns,
             rows=self.rows,
             cols=self.cols,
-            corner=" / ".join(names),
             page_size=self.page_size,
+            row_names=tuple(filter(None, key_of(self.row_name))),
+            col_names=tuple(filter(None, key_of(self.col_name))),
         )
 
     def html(self) -> str:
         """Return the grid as HTML for a notebook's output, within ``max_bytes``."""
         head = f"<div class='{NO_MATH}'>"
-        if self.title:
-            style = "margin:0 0 10px;font-weight:600;font-size:1.1em;text-align:left"
-            head += f"<p style='{style}'>{isolated(self.title, 200)}</p>"
+        head += head_lines(self.title, self.shared)
         room = None
         if self.max_bytes is not None:
             room = self.max_bytes - notebook_bytes(head) - _NOTES_BYTES
@@ -219,7 +220,7 @@ class Grid:
         box = read_sizes(problems, size=size)["size"]
         dark = problems.read(switch, "dark", dark, instead=False)
         problems.check("This grid cannot be drawn")
-        return draw_sheet(self.layout(), title=self.title, size=box, dark=dark)
+        return draw_sheet(self.layout(), title=self.title, shared=self.shared, size=box, dark=dark)
 
     def save(
         self,
@@ -280,6 +281,7 @@ class Grid:
                 self.layout(),
                 target,
                 title=self.title,
+                shared=self.shared,
                 summary=self.summary(),
                 thumbs=Thumbs(self.thumbs_dir),
                 size=box or 400,
@@ -289,7 +291,13 @@ class Grid:
         if suffix in {".png", ".jpg", ".jpeg", ".webp"}:
             layout, size = self.layout(), box or 512
             return save_sheet(
-                layout, target, title=self.title, size=size, max_pixels=most, dark=dark
+                layout,
+                target,
+                title=self.title,
+                shared=self.shared,
+                size=size,
+                max_pixels=most,
+                dark=dark,
             )
         message = f"cannot write {suffix or 'a file without suffix'}: .png, .jpg, .webp or .html"
         raise InputError(message)
@@ -301,12 +309,13 @@ def grid(
     columns: int | None = None,
     size: int = 256,
     max_bytes: int | None = 1_000_000,
-    rows: Sequence[str] | None = None,
-    cols: Sequence[str] | None = None,
-    row_name: str = "",
-    col_name: str = "",
+    rows: Sequence[str | Key] | None = None,
+    cols: Sequence[str | Key] | None = None,
+    row_name: str | Key = "",
+    col_name: str | Key = "",
     page_size: int = 60,
     title: str | None = None,
+    shared: str = "",
     thumbs_dir: str | os.PathLike[str] | None = None,
     live: bool = False,
 ) -> Grid:
@@ -323,13 +332,15 @@ def grid(
     max_bytes : int, optional
         What the grid may take in the notebook's file: pictures get smaller, down to 96 pixels,
         and then fewer, and a line says so. None: no limit.
-    rows, cols : sequence of str, optional
+    rows, cols : sequence of str or of tuple of str, optional
         The axis values in the order wanted; None: as they come.
-    row_name, col_name : str
-        What the axes are called.
+    row_name, col_name : str or tuple of str
+        What the axes are called; a tuple names each level of its own.
     page_size : int
         Cells that are open; the rest is folded away in pages of as many.
     title : str, optional
+    shared : str
+        What all cells share, said once below the title in place of each caption.
     thumbs_dir : path, optional
         Where thumbnails are kept; None: they are made again each time.
     live : bool
@@ -362,11 +373,12 @@ def grid(
     made = Grid(
         tuple(cells),
         **sizes,
-        rows=None if rows is None else tuple(str(value) for value in rows),
-        cols=None if cols is None else tuple(str(value) for value in cols),
+        rows=order_of(rows),
+        cols=order_of(cols),
         row_name=row_name,
         col_name=col_name,
         title=title,
+        shared=shared,
         thumbs_dir=None if thumbs_dir is None else Path(thumbs_dir),
         live=live,
     )

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pruna_nb.errors import InputError
+from pruna_nb.show.axes import Head, Key, in_order, key_of, padded, spans
 from pruna_nb.show.markup import BREAK, FAINT, SMALL, TABLE
+from pruna_nb.show.tints import GREY, rgba
 from pruna_nb.text import counted, isolated, visible_line
 
 if TYPE_CHECKING:
@@ -18,9 +20,12 @@ GAP = 16
 SMALLEST = 96  # pixels: a smaller picture shows nothing, so columns do not get narrower
 
 HEAD_LIMIT = 220
-_SIDE = 136  # pixels of the rows' heads
+_SIDE, _SUB_SIDE = 136, 88  # pixels of the rows' heads, and of each further level
+# pixels of a notebook's window: in a larger grid the heads scroll out of view
+_TALL, _WIDE = 900, 1000
 _HEAD = f"{SMALL}{BREAK}font-weight:600;text-align:left;padding:4px 16px 12px 0;"
 _FOLD = f"{SMALL}cursor:pointer;padding:8px 0;font-weight:600"
+_GROUP = f"border-top:1px solid {rgba(GREY, 0.3)};"
 _EMPTY = f"<span style='{FAINT}'>&ndash;</span>"
 
 
@@ -33,13 +38,13 @@ class Unit:
     cells : tuple of Cell
     places : tuple of int
         The column of each cell.
-    head : str
-        The row's value on its axis; empty without axes.
+    head : tuple of str
+        The row's value on each level of its axis; empty without axes.
     """
 
     cells: tuple[Cell, ...]
     places: tuple[int, ...] = (0,)
-    head: str = ""
+    head: Key = ()
 
 
 @dataclass(frozen=True)
@@ -49,10 +54,10 @@ class Layout:
     Attributes
     ----------
     units : tuple of Unit
-    heads : tuple of str
-        The columns' values; empty without axes.
-    corner : str
-        The names of both axes.
+    heads : tuple of tuple of str
+        The columns' values on each level of their axis; empty without axes.
+    row_names, col_names : tuple of str
+        What the levels of the axes are called; may be empty.
     columns : int or None
         Cells side by side at most; None: as many as there is room for.
     fold : int
@@ -60,10 +65,33 @@ class Layout:
     """
 
     units: tuple[Unit, ...]
-    heads: tuple[str, ...]
-    corner: str
+    heads: tuple[Key, ...]
     columns: int | None
     fold: int
+    row_names: tuple[str, ...] = ()
+    col_names: tuple[str, ...] = ()
+
+    @property
+    def row_depth(self) -> int:
+        """How many levels the rows' axis has; 0 without axes."""
+        return len(self.units[0].head) if self.units and self.heads else 0
+
+    @property
+    def corners(self) -> tuple[str, ...]:
+        """What stands above the rows' heads, for each level; the last one names the columns too."""
+        names = [*self.row_names, *[""] * self.row_depth][: self.row_depth]
+        return (*names[:-1], " / ".join(filter(None, (*names[-1:], " · ".join(self.col_names)))))
+
+    def repeated(self, size: int) -> tuple[bool, bool]:
+        """Whether the heads of rows and of columns scroll out of view beside pictures of a size.
+
+        Values that a reader cannot see beside a picture stand below it.
+        """
+        if not self.heads:
+            return True, True
+        side = _SIDE + (self.row_depth - 1) * _SUB_SIDE
+        wide = side + len(self.heads) * (min(size, SMALLEST) + GAP) > _WIDE
+        return wide, min(len(self.units), self.fold) * size > _TALL
 
     def html(self, figures: Sequence[Sequence[str]], size: int) -> str:
         """Compose the figures of the first units, as many as are given.
@@ -107,50 +135,83 @@ class Layout:
         return f"<div style='{style}'>{''.join(f for unit in figures for f in unit)}</div>"
 
     def _table(self, figures: Sequence[Sequence[str]], start: int, size: int) -> str:
-        style = f"{_HEAD}vertical-align:bottom"
-        heads = "".join(
-            f"<th scope='col' style='{style}'>{isolated(head, HEAD_LIMIT)}</th>"
-            for head in self.heads
-        )
-        corner = f"{_HEAD}{FAINT}vertical-align:bottom;font-weight:400;width:{_SIDE}px"
+        number, depth = len(self.heads), self.row_depth
+        units = self.units[start : start + len(figures)]
+        levels = spans([unit.head for unit in units])
+        # a line above each group but the first; without sub-rows there are no groups
+        lines = {head.start for head in levels[0][1:]} if depth > 1 else set()
+        heads = [""] * len(units)  # those that begin in each row, the outer one first
+        for level, found in enumerate(levels):
+            for head in found:
+                inner = level == depth - 1
+                heads[head.start] += _row_head(head, inner=inner, line=head.start in lines)
         rows = "".join(
-            self._row(self.units[start + i], unit_figures) for i, unit_figures in enumerate(figures)
+            self._row(unit, figures[i], heads[i], line=i in lines) for i, unit in enumerate(units)
         )
+        side = _SIDE + (depth - 1) * _SUB_SIDE
         # equal columns that follow the window, down to where pictures tell nothing: then it scrolls
-        number = len(self.heads)
-        least, most = (_SIDE + number * (width + GAP) for width in (min(size, SMALLEST), size))
+        least, most = (side + number * (width + GAP) for width in (min(size, SMALLEST), size))
         table = f"{TABLE};table-layout:fixed;width:100%;min-width:{least}px;max-width:{most}px"
         return (
             f"<div style='overflow:auto'><table style='{table}'><thead style='border:none'>"
-            f"<tr style='background:none'><td style='{corner}'>{isolated(self.corner, 80)}</td>"
-            f"{heads}</tr></thead>"
-            f"<tbody>{rows}</tbody></table></div>"
+            f"{self._col_heads()}</thead><tbody>{rows}</tbody></table></div>"
         )
 
-    def _row(self, unit: Unit, figures: Sequence[str]) -> str:
+    def _col_heads(self) -> str:
+        levels = spans(self.heads)
+        deep = f" rowspan='{len(levels)}'" if len(levels) > 1 else ""
+        corner = f"{_HEAD}{FAINT}vertical-align:bottom;font-weight:400"
+        lines = [
+            "".join(
+                f"<td{deep} style='{corner};width:{_SUB_SIDE if i else _SIDE}px'>"
+                f"{isolated(text, 80)}</td>"
+                for i, text in enumerate(self.corners)
+            ),
+            *[""] * (len(levels) - 1),
+        ]
+        for i, heads in enumerate(levels):
+            for head in heads:
+                scope = "col" if i == len(levels) - 1 else "colgroup"
+                below = "" if scope == "col" else "padding-bottom:4px;"
+                wide = f" colspan='{head.span}'" if head.span > 1 else ""
+                lines[i] += (
+                    f"<th scope='{scope}'{wide} style='{_HEAD}{below}vertical-align:bottom'>"
+                    f"{isolated(head.value, HEAD_LIMIT)}</th>"
+                )
+        return "".join(f"<tr style='background:none'>{line}</tr>" for line in lines)
+
+    def _row(self, unit: Unit, figures: Sequence[str], heads: str, *, line: bool) -> str:
         places: list[list[str]] = [[] for _ in self.heads]
         for place, figure in zip(unit.places, figures, strict=True):
             places[place].append(figure)
+        top = f"{_GROUP}padding:{GAP}px" if line else "padding:0"
         cells = "".join(
-            "<td style='vertical-align:top;text-align:left;"
-            f"padding:0 {GAP}px {GAP}px 0'>"
+            f"<td style='vertical-align:top;text-align:left;{top} {GAP}px {GAP}px 0'>"
             + (f"<div style='height:{GAP}px'></div>".join(place) or _EMPTY)
             + "</td>"
             for place in places
         )
-        style = f"{_HEAD}vertical-align:top;padding-top:0"
-        head = f"<th scope='row' style='{style}'>{isolated(unit.head, HEAD_LIMIT)}</th>"
-        return f"<tr style='background:none'>{head}{cells}</tr>"
+        return f"<tr style='background:none'>{heads}{cells}</tr>"
+
+
+def _row_head(head: Head, *, inner: bool, line: bool) -> str:
+    tall = f" rowspan='{head.span}'" if head.span > 1 else ""
+    top = f"{_GROUP}padding-top:{GAP}px" if line else "padding-top:0"
+    return (
+        f"<th scope='{'row' if inner else 'rowgroup'}'{tall} "
+        f"style='{_HEAD}vertical-align:top;{top}'>{isolated(head.value, HEAD_LIMIT)}</th>"
+    )
 
 
 def arrange(
     cells: Sequence[Cell],
     *,
     columns: int | None,
-    rows: Sequence[str] | None,
-    cols: Sequence[str] | None,
-    corner: str,
+    rows: Sequence[str | Key] | None,
+    cols: Sequence[str | Key] | None,
     page_size: int,
+    row_names: Key = (),
+    col_names: Key = (),
 ) -> Layout:
     """Return cells in their places.
 
@@ -160,12 +221,12 @@ def arrange(
         With axes if any has a ``row_value`` or a ``col_value``.
     columns : int or None
         Cells side by side; means nothing on axes.
-    rows, cols : sequence of str or None
+    rows, cols : sequence of str or of tuple of str, or None
         The axis values in the order wanted; None: as they come.
-    corner : str
-        The names of the axes.
     page_size : int
         Cells on a page, about.
+    row_names, col_names : tuple of str
+        What the levels of the axes are called.
 
     Returns
     -------
@@ -178,27 +239,34 @@ def arrange(
     """
     if not any(cell.row_value is not None or cell.col_value is not None for cell in cells):
         units = tuple(Unit((cell,)) for cell in cells)
-        return Layout(units, (), "", columns, page_size)
-    row_values = _axis("rows", rows, (cell.row_value or "" for cell in cells))
-    col_values = _axis("cols", cols, (cell.col_value or "" for cell in cells))
-    members: dict[str, list[Cell]] = {value: [] for value in row_values}
-    for cell in cells:
-        members[cell.row_value or ""].append(cell)
-    at = {value: i for i, value in enumerate(col_values)}
+        return Layout(units, (), columns, page_size)
+    row_keys = _keys(cell.row_value for cell in cells)
+    col_keys = _keys(cell.col_value for cell in cells)
+    members: dict[Key, list[int]] = {key: [] for key in _axis("rows", rows, row_keys)}
+    for i, key in enumerate(row_keys):
+        members[key].append(i)
+    heads = _axis("cols", cols, col_keys)
+    at = {key: i for i, key in enumerate(heads)}
     units = tuple(
-        Unit(tuple(group), tuple(at[cell.col_value or ""] for cell in group), value)
-        for value, group in members.items()
+        Unit(tuple(cells[i] for i in group), tuple(at[col_keys[i]] for i in group), key)
+        for key, group in members.items()
     )
     # a page of a table still has some rows when there are very many columns
-    return Layout(units, tuple(col_values), corner, columns, max(2, page_size // len(col_values)))
+    fold = max(2, page_size // len(heads))
+    return Layout(units, tuple(heads), columns, fold, row_names, col_names)
 
 
-def _axis(name: str, order: Sequence[str] | None, values: Iterable[str]) -> list[str]:
-    present = list(dict.fromkeys(values))
+def _keys(values: Iterable[str | Key | None]) -> list[Key]:
+    keys = [key_of(value) for value in values]
+    return padded(keys, max(map(len, keys)))
+
+
+def _axis(name: str, order: Sequence[str | Key] | None, keys: Sequence[Key]) -> list[Key]:
+    present = in_order(keys)
     if order is None:
         return present
-    wanted = list(dict.fromkeys(str(value) for value in order))
-    lacking = [visible_line(value, 60) for value in present if value not in wanted]
+    wanted = list(dict.fromkeys(padded(map(key_of, order), len(keys[0]))))
+    lacking = [visible_line(" · ".join(key), 60) for key in present if key not in wanted]
     if lacking:
         message = f"{name}= lacks {counted(len(lacking), 'value')} of the cells: {lacking[:5]}"
         raise InputError(message)

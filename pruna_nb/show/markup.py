@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from pruna_nb.show.axes import key_of
 from pruna_nb.show.cells import content_type
 from pruna_nb.show.ratios import drawable_ratio, fit, mismatch
 from pruna_nb.show.tints import AMBER, GREY, TINTS, rgba
@@ -33,7 +35,11 @@ if TYPE_CHECKING:
     from pruna_nb.show.thumbs import Thumb
 
 ERROR_LIMIT = 280
+TITLE_LIMIT = (
+    4_000  # a prompt beyond is not read in a tooltip, and would take the bytes of pictures
+)
 AXIS_LIMIT = 60
+SHARED_LIMIT = 600
 
 SMALL = "font-size:.85em;line-height:1.4;"
 FAINT = "opacity:.7;"
@@ -56,6 +62,18 @@ _NOTE = f"{SMALL}{FAINT}margin:10px 0 0;text-align:left"
 def note_line(html: str) -> str:
     """Return a line below a grid or a table that says what a reader must know beyond it."""
     return f"<p style='{_NOTE}'>{html}</p>"
+
+
+def head_lines(title: str | None, shared: str) -> str:
+    """Return the lines above a grid: its title, and what all its pictures share."""
+    lines = ""
+    if title:
+        style = "margin:0 0 10px;font-weight:600;font-size:1.1em;text-align:left"
+        lines += f"<p style='{style}'>{isolated(title, 200)}</p>"
+    if shared:
+        style = f"{SMALL}{BREAK}margin:0 0 10px;text-align:left"
+        lines += f"<p style='{style}'>{isolated(shared, SHARED_LIMIT)}</p>"
+    return lines
 
 
 def data_uri(content: bytes, media_type: str) -> str:
@@ -128,6 +146,13 @@ def alt_text(cell: Cell) -> str:
     return escaped(cell.alt or cell.caption or cell.media, ALT_LIMIT)
 
 
+def title_text(cell: Cell) -> str:
+    """Return what a pointer on the picture shows, escaped: the whole prompt."""
+    asked = cell.request.get("input")
+    prompt = asked.get("prompt") if isinstance(asked, Mapping) else None
+    return escaped(prompt or cell.alt or cell.caption or cell.media, TITLE_LIMIT)
+
+
 def image(
     cell: Cell, thumb: Thumb, size: int, *, fluid: bool = False, squeezed: bool = False
 ) -> str:
@@ -141,7 +166,7 @@ def image(
     tall = "" if squeezed else f" height='{height}'"
     return (
         f"<img src='{data_uri(thumb.webp, 'image/webp')}' alt='{alt_text(cell)}' "
-        f"width='{width}'{tall} style='{_IMAGE}{share}'>"
+        f"title='{title_text(cell)}' width='{width}'{tall} style='{_IMAGE}{share}'>"
     )
 
 
@@ -163,7 +188,7 @@ def video(cell: Cell, thumb: Thumb, address: str, size: int) -> str:
     poster = f" poster='{data_uri(thumb.webp, 'image/webp')}'" if thumb.webp else ""
     return (
         f"<video src='{escaped(address, len(address) + 1)}'{poster} controls muted loop "
-        f"preload='none' width='{width}' height='{height}' title='{alt_text(cell)}' "
+        f"preload='none' width='{width}' height='{height}' title='{title_text(cell)}' "
         f"style='{_IMAGE}'>{alt_text(cell)}</video>"
     )
 
@@ -197,14 +222,23 @@ def video_uri(source: Source) -> str | None:
     return data_uri(content, found[0])
 
 
-def caption_lines(cell: Cell, thumb: Thumb | None) -> tuple[str, list[str], str]:
+def caption_lines(
+    cell: Cell, thumb: Thumb | None, repeated: tuple[bool, bool] = (True, True)
+) -> tuple[str, list[str], str]:
     """Return a caption's three parts, not escaped: its text, its notes, what is odd.
 
-    The axis values are repeated, since a table's headings scroll out of view.
+    `repeated` says whether the values of rows and of columns stand below the picture, since their
+    heads are out of view; what a head in view says already is not said again.
     """
     text = visible(cell.caption)
-    axes = [cell.row_value, cell.col_value]
-    notes = [plain_axis(value) for value in axes if value and visible(value) != text]
+    axes = [key_of(value) for value in (cell.row_value, cell.col_value)]
+    below = [value for key, again in zip(axes, repeated, strict=True) if again for value in key]
+    beside = [
+        value for key, again in zip(axes, repeated, strict=True) if not again for value in key
+    ]
+    if text in map(visible, beside):
+        text = ""
+    notes = [plain_axis(value) for value in below if value and visible(value) != text]
     notes += [visible_line(cell.note, 3 * AXIS_LIMIT)] if cell.note else []
     if thumb is not None and thumb.seconds:
         notes.append(f"▶ {thumb.seconds:.1f} s")
@@ -224,9 +258,9 @@ def joined(notes: Sequence[str]) -> str:
     return " · ".join(isolated(note, 3 * AXIS_LIMIT) for note in notes)
 
 
-def caption(cell: Cell, thumb: Thumb | None) -> str:
+def caption(cell: Cell, thumb: Thumb | None, repeated: tuple[bool, bool] = (True, True)) -> str:
     """Return what is below a picture; empty if there is nothing to say."""
-    text, notes, odd = caption_lines(cell, thumb)
+    text, notes, odd = caption_lines(cell, thumb, repeated)
     parts = []
     if text:
         parts.append(isolated(text, CAPTION_LIMIT))
@@ -246,6 +280,7 @@ def figure(
     *,
     address: str | None = None,
     fluid: bool = False,
+    repeated: tuple[bool, bool] = (True, True),
 ) -> str:
     """Draw one cell: picture, video or box, with its caption.
 
@@ -260,6 +295,8 @@ def figure(
         Where a video is played from; None: its poster alone.
     fluid : bool
         Whether the figure stands in a column that gets narrower with the window.
+    repeated : tuple of bool
+        Whether the values of rows and of columns stand below it, see `caption_lines`.
 
     Returns
     -------
@@ -272,4 +309,4 @@ def figure(
         media = image(cell, thumb, size, fluid=fluid)
     else:
         media = box(cell, thumb, size, fluid=fluid)
-    return f"<figure style='margin:0;min-width:0'>{media}{caption(cell, thumb)}</figure>"
+    return f"<figure style='margin:0;min-width:0'>{media}{caption(cell, thumb, repeated)}</figure>"

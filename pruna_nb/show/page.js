@@ -1,6 +1,6 @@
 "use strict";
 // Zoom for a saved grid: click or Enter opens, arrows turn the pages, Esc closes.
-const links = [...document.querySelectorAll("a.zoom")];
+let links = [...document.querySelectorAll("a.zoom")];
 const dialog = document.querySelector("dialog");
 const [stage, words] = [dialog.querySelector(".stage"), dialog.querySelector(".words")];
 const [back, next] = [dialog.querySelector(".back"), dialog.querySelector(".next")];
@@ -32,6 +32,7 @@ function show(index) {
   // only the one on show is decoded: a thousand large pictures would fill the memory
   const large = document.createElement(link.dataset.kind === "video" ? "video" : "img");
   if (large.tagName === "VIDEO") {
+    // controls only where it is large
     Object.assign(large, { controls: true, loop: true, autoplay: true, muted: true });
     if (small) large.poster = small.src;
   } else {
@@ -53,13 +54,14 @@ function show(index) {
   next.disabled = at === links.length - 1;
 }
 
-links.forEach((link, index) => link.addEventListener("click", (event) => {
+document.querySelector("main").addEventListener("click", (event) => {
+  const link = event.target.closest("a.zoom");
   // a click with Ctrl or the middle button still opens the file itself
-  if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
-  show(index);
+  show(links.indexOf(link));
   dialog.showModal();
-}));
+});
 dialog.addEventListener("keydown", (event) => {
   const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: links.length - 1 }[event.key];
   if (to === undefined || event.target.tagName === "VIDEO") return;

@@ -9,30 +9,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import quote
 
 from pruna_nb.files.disk import open_regular, replacing
+from pruna_nb.show.axes import spans
 from pruna_nb.show.cells import content_type
+from pruna_nb.show.fields import fields_of, phrase
 from pruna_nb.show.layout import HEAD_LIMIT
 from pruna_nb.show.markup import (
+    AXIS_LIMIT,
     ERROR_LIMIT,
+    SHARED_LIMIT,
     alt_text,
     box_shape,
     caption_lines,
     data_uri,
-    joined,
     plain_axis,
     reason,
+    title_text,
     webp_size,
 )
 from pruna_nb.show.requests_in_files import PAGE_START, encode, file_hash, record
-from pruna_nb.text import ALT_LIMIT, NO_MATH, escaped, isolated
+from pruna_nb.text import ALT_LIMIT, NO_MATH, escaped, isolated, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pruna_nb.show.cells import Cell
+    from pruna_nb.show.fields import Fields
     from pruna_nb.show.layout import Layout
     from pruna_nb.show.thumbs import Thumb, Thumbs
 
@@ -63,11 +68,20 @@ class _Entry:
     full: str | None = None
 
 
+class _Words(NamedTuple):
+    """What stands above the pictures."""
+
+    title: str | None
+    shared: str
+    summary: str
+
+
 def save_page(
     layout: Layout,
     target: Path,
     *,
     title: str | None,
+    shared: str,
     summary: str,
     thumbs: Thumbs,
     size: int,
@@ -88,7 +102,8 @@ def save_page(
         _entry(_Entry(cell, made.get(id(cell)), at), folder, full) for at, cell in enumerate(cells)
     ]
     records = [record(entry.cell, beside=target.parent, file=entry.file) for entry in entries]
-    page = _page(layout, entries, encode(records), size, title=title, summary=summary)
+    words = _Words(title, shared, summary)
+    page = _page(layout, entries, encode(records), size, words)
     with replacing(target) as file:
         file.write(page.encode())
     return target
@@ -132,16 +147,11 @@ def _copy(cell: Cell, target: Path) -> None:
 
 
 def _page(
-    layout: Layout,
-    entries: Sequence[_Entry],
-    requests: str,
-    size: int,
-    *,
-    title: str | None,
-    summary: str,
+    layout: Layout, entries: Sequence[_Entry], requests: str, size: int, words: _Words
 ) -> str:
     room = resources.files("pruna_nb.show")
-    script = room.joinpath("page.js").read_text("utf-8")
+    scripts = ("page.js", "page_axes.js", "page_videos.js")
+    script = "\n".join(room.joinpath(name).read_text("utf-8") for name in scripts)
     style = room.joinpath("page.css").read_text("utf-8") + _shapes(layout, entries, size)
     # nothing may be asked of any host, and no other script or style can run
     policy = (
@@ -149,10 +159,17 @@ def _page(
         f"style-src {_allowed(style)}; script-src {_allowed(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
-    summary = escaped(summary[0].upper() + summary[1:], 200)
-    more = f"<p>{summary}</p>" if title else ""
-    title = escaped(title, 200) if title else summary
-    body = _table(layout, entries, size) if layout.heads else _flow(entries, size)
+    summary = escaped(words.summary[0].upper() + words.summary[1:], 200)
+    more = f"<p>{summary}</p>" if words.title else ""
+    if words.shared:
+        more += f'<p class="shared">{isolated(words.shared, SHARED_LIMIT)}</p>'
+    title = escaped(words.title, 200) if words.title else summary
+    cells = [entry.cell for entry in entries]
+    fields = fields_of(cells, layout.row_names, layout.col_names)
+    figures = [_figure(entry, fields, size, axes=bool(layout.heads)) for entry in entries]
+    body = (
+        _table(layout, figures) if layout.heads else f'<div class="flow">{"".join(figures)}</div>'
+    )
     return "".join(
         (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
@@ -161,7 +178,8 @@ def _page(
             '<meta name="referrer" content="no-referrer">\n',
             f"<title>{title}</title>\n{PAGE_START}{requests}</script>\n<style>{style}</style>\n",
             f'</head>\n<body class="{NO_MATH}">\n<header><h1><bdi>{title}</bdi></h1>',
-            f"{more}</header>\n<main>\n{body}\n</main>\n",
+            f'{more}<form class="controls" hidden></form></header>\n',
+            f'<main data-axes="{fields.attribute()}">\n{body}\n</main>\n',
             '<dialog aria-label="Picture"><div class="stage"></div><div class="words"></div>',
             '<button class="back" aria-label="Previous">&lsaquo;</button>',
             '<button class="next" aria-label="Next">&rsaquo;</button>',
@@ -183,11 +201,13 @@ def _shapes(layout: Layout, entries: Sequence[_Entry], size: int) -> str:
         gaps = 20 * (layout.columns - 1) + 1
         share = f"max(140px, (100% - {gaps}px) / {layout.columns})"
     rules = [f".flow {{ grid-template-columns: repeat(auto-fill, minmax({share}, 1fr)); }}"]
-    if layout.heads:
-        # equal columns in the window's width; below 160 pixels the table scrolls
-        number = len(layout.heads)
-        wide = f"clamp(160px, (100vw - 300px) / {number} - 20px, {size}px)"
-        rules.append(f"tbody td > * {{ width: {wide}; }}")
+    # equal columns in the window's width; below 160 pixels the table scrolls
+    wide = f"clamp(160px, (100vw - 112px - var(--side)) / var(--n) - 20px, {max(160, size)}px)"
+    number, depth = max(1, len(layout.heads)), max(1, layout.row_depth)
+    rules += [
+        f"main {{ --n: {number}; --depth: {depth}; }}",
+        f"tbody td > * {{ width: {wide}; }}",
+    ]
     rules += [
         f".s{w}-{h} {{ aspect-ratio: {w} / {h}; width: {100 * w / size:.2f}%; max-width: {w}px; }}"
         for w, h in sorted({_shape(entry, size) for entry in entries})
@@ -207,40 +227,79 @@ def _allowed(content: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _flow(entries: Sequence[_Entry], size: int) -> str:
-    return f'<div class="flow">{"".join(_figure(entry, size) for entry in entries)}</div>'
-
-
-def _table(layout: Layout, entries: Sequence[_Entry], size: int) -> str:
-    left = iter(entries)
-    heads = "".join(f'<th scope="col">{isolated(h, HEAD_LIMIT)}</th>' for h in layout.heads)
+def _table(layout: Layout, figures: Sequence[str]) -> str:
+    left = iter(figures)
+    heads = [""] * len(layout.units)
+    for level, found in enumerate(spans([unit.head for unit in layout.units])):
+        scope = "row" if level == layout.row_depth - 1 else "rowgroup"
+        for head in found:
+            heads[head.start] += (
+                f'<th scope="{scope}" class="l{level}" rowspan="{head.span}">'
+                f"{isolated(head.value, HEAD_LIMIT)}</th>"
+            )
     rows = []
-    for unit in layout.units:
+    for unit, before in zip(layout.units, heads, strict=True):
         places: list[list[str]] = [[] for _ in layout.heads]
         for place in unit.places:
-            places[place].append(_figure(next(left), size))
+            places[place].append(next(left))
         cells = "".join(
             f"<td>{''.join(place)}</td>" if place else '<td class="none">&ndash;</td>'
             for place in places
         )
-        rows.append(f'<tr><th scope="row">{isolated(unit.head, HEAD_LIMIT)}</th>{cells}</tr>\n')
-    corner = isolated(layout.corner, 80)
-    return (
-        f'<div class="scroll"><table><thead><tr><td>{corner}</td>{heads}</tr></thead>\n'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        rows.append(f"<tr>{before}{cells}</tr>\n")
+    return f"<table><thead>{_col_heads(layout)}</thead>\n<tbody>{''.join(rows)}</tbody></table>"
+
+
+def _col_heads(layout: Layout) -> str:
+    levels = spans(layout.heads)
+    lines = []
+    for level, heads in enumerate(levels):
+        scope = "col" if level == len(levels) - 1 else "colgroup"
+        lines.append(
+            "".join(
+                f'<th scope="{scope}" colspan="{head.span}">{isolated(head.value, HEAD_LIMIT)}</th>'
+                for head in heads
+            )
+        )
+    corners = "".join(
+        f'<td class="l{level}" rowspan="{len(levels)}">{isolated(text, 80)}</td>'
+        for level, text in enumerate(layout.corners)
     )
+    return "".join(f"<tr>{'' if i else corners}{line}</tr>" for i, line in enumerate(lines))
 
 
-def _figure(entry: _Entry, size: int) -> str:
-    text, notes, odd = caption_lines(entry.cell, entry.thumb)
-    parts = [isolated(text, _CAPTION)] if text else []
-    if notes:
-        parts.append(f'<span class="notes">{joined(notes)}</span>')
+def _figure(entry: _Entry, fields: Fields, size: int, *, axes: bool) -> str:
+    """Draw a cell; of the fields in its caption, the script hides those that are axes."""
+    cell = entry.cell
+    text, notes, odd = caption_lines(cell, entry.thumb)
+    beyond = " · ".join(_beyond(cell, notes))
+    # the heads stay in view here, and the fields below them change with the axes
+    text, notes, _ = caption_lines(replace(cell, row_value=None, col_value=None), entry.thumb)
+    told = {name: fields.values[name][entry.at] for name in fields.values if name in fields.told}
+    known = {phrase(name, value) for name, value in told.items()}
+    if cell.note and known.issuperset(cell.note.split(" · ")):
+        notes = notes[1:]
+    heads = {*fields.rows, *fields.cols} if axes else set()
+    lines, small = [], []
+    for at, name in enumerate(fields.values):
+        if not told.get(name):
+            continue
+        off = " hidden" if name in heads else ""
+        if name == "prompt" or visible(told[name]) == text:
+            lines.append(f'<bdi data-field="{at}"{off}>{escaped(told[name], _CAPTION)}</bdi>')
+            text = "" if visible(told[name]) == text else text
+        else:
+            said = isolated(phrase(name, told[name]), 3 * AXIS_LIMIT)
+            small.append(f'<span data-field="{at}"{off}>{said}</span>')
+    lines += [isolated(text, _CAPTION)] if text else []
+    small += [f"<span>{isolated(note, 3 * AXIS_LIMIT)}</span>" for note in notes]
+    if small:
+        lines.append(f'<span class="notes">{"".join(small)}</span>')
     if odd:
-        parts.append(f'<span class="odd">⚠ {escaped(odd, 100)}</span>')
-    words = f"<figcaption>{''.join(parts)}</figcaption>" if parts else ""
-    beyond = " · ".join(_beyond(entry.cell, notes))
-    return f"<figure>{_media(entry, beyond, odd, size)}{words}</figure>\n"
+        lines.append(f'<span class="odd">⚠ {escaped(odd, 100)}</span>')
+    words = f"<figcaption>{''.join(lines)}</figcaption>" if lines else ""
+    media = _media(entry, beyond, odd, size)
+    return f'<figure data-cell="{entry.at}">{media}{words}</figure>\n'
 
 
 def _asked(cell: Cell) -> Mapping[str, object]:
@@ -270,8 +329,8 @@ def _media(entry: _Entry, notes: str, odd: str, size: int) -> str:
         uri = data_uri(thumb.webp, "image/webp")
         address = address or uri
         inner = (
-            f'<img{alpha} src="{uri}" alt="{alt_text(cell)}" width="{width}" height="{height}" '
-            'decoding="async" loading="lazy">'
+            f'<img{alpha} src="{uri}" alt="{alt_text(cell)}" title="{title_text(cell)}" '
+            f'width="{width}" height="{height}" decoding="async" loading="lazy">'
         )
     kind = "video" if cell.media == "video" and (entry.full or entry.file) else "image"
     # a data URI cannot be opened as a page, so without the script its link leads nowhere

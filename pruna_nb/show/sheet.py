@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.errors import InputError
 from pruna_nb.files.disk import replacing
+from pruna_nb.show.axes import begun
 from pruna_nb.show.draw import Pen, Style
 from pruna_nb.show.requests_in_files import KEY, encode, record, with_comments
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
+    from pruna_nb.show.axes import Key
     from pruna_nb.show.cells import Cell
     from pruna_nb.show.layout import Layout
 
@@ -36,7 +38,7 @@ class _Row:
     """Cells side by side, several in one place if an axis says so, under one head."""
 
     places: tuple[tuple[Cell, ...], ...]
-    head: str = ""
+    head: Key = ()
 
     @property
     def cells(self) -> list[Cell]:
@@ -56,7 +58,14 @@ class _Page:
 
 
 def save_sheet(
-    layout: Layout, target: Path, *, title: str | None, size: int, max_pixels: int, dark: bool
+    layout: Layout,
+    target: Path,
+    *,
+    title: str | None,
+    shared: str,
+    size: int,
+    max_pixels: int,
+    dark: bool,
 ) -> list[Path]:
     """Draw a layout and write it; see `Grid.save`.
 
@@ -67,7 +76,7 @@ def save_sheet(
     """
     style = Style(size=size, dark=dark)
     rows, columns = _rows(layout, style, max_pixels)
-    width = style.width(columns, heads=bool(layout.heads))
+    width = style.width(columns, heads=layout.row_depth)
     longest = _LONGEST[target.suffix.lower()]
     if width > longest:
         message = (
@@ -76,9 +85,9 @@ def save_sheet(
         )
         raise InputError(message)
     tallest = min(longest, max(1, max_pixels // width)) - 2 * style.margin
-    pen = Pen(style, width)
+    pen = Pen(style, width, repeated=layout.repeated(size))
     target.parent.mkdir(parents=True, exist_ok=True)
-    pages = _pages(rows, layout, pen, tallest, title)
+    pages = _pages(rows, layout, pen, tallest, (title, shared))
     first, second = next(pages), next(pages, None)
     paths: list[Path] = []
     # One block for all pages: they replace what was there when the last one is drawn, or none do.
@@ -92,12 +101,15 @@ def save_sheet(
     return paths
 
 
-def draw_sheet(layout: Layout, *, title: str | None, size: int, dark: bool) -> Image.Image:
+def draw_sheet(
+    layout: Layout, *, title: str | None, shared: str, size: int, dark: bool
+) -> Image.Image:
     """Draw a layout as one picture; see `Grid.image`."""
     style = Style(size=size, dark=dark)
     rows, columns = _rows(layout, style, _PIXELS_AT_MOST)
-    pen = Pen(style, style.width(columns, heads=bool(layout.heads)))
-    pages = list(_pages(rows, layout, pen, _PIXELS_AT_MOST // pen.width, title))
+    width = style.width(columns, heads=layout.row_depth)
+    pen = Pen(style, width, repeated=layout.repeated(size))
+    pages = list(_pages(rows, layout, pen, _PIXELS_AT_MOST // pen.width, (title, shared)))
     if len(pages) > 1:
         raise InputError(
             f"{len(layout.units):,} rows of pictures of {size} px are more than one picture holds: "
@@ -125,21 +137,24 @@ def _rows(layout: Layout, style: Style, max_pixels: int) -> tuple[list[_Row], in
 
 
 def _pages(
-    rows: Sequence[_Row], layout: Layout, pen: Pen, tallest: int, title: str | None
+    rows: Sequence[_Row], layout: Layout, pen: Pen, tallest: int, words: tuple[str | None, str]
 ) -> Iterator[_Page]:
     """Draw row after row; a page ends before the row that would make it too tall."""
-    top = pen.heads(layout.heads, layout.corner) if layout.heads else None
-    start = [strip for strip in (pen.title(title) if title else None, top) if strip]
-    page = _Page(start, [])
+    top = pen.heads(layout.heads, layout.corners) if layout.heads else None
+    page = _Page([strip for strip in (pen.title(*words), top) if strip], [])
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    before: Key = ()
     with ThreadPoolExecutor(workers, "pruna-sheet") as pool:
         for row in rows:
-            strip = pen.row(row.places, row.head if layout.heads else None, pool)
+            strip = pen.row(row.places, begun(row.head, before), pool)
             if page.cells and page.height + strip.height > tallest:
                 yield page
                 page = _Page([top] if top else [], [])
+                # a group that goes on says on each page whose it is
+                strip = pen.row(row.places, row.head, pool)
             page.strips.append(strip)
             page.cells += row.cells
+            before = row.head
     yield page
 
 

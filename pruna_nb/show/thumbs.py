@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from pruna_nb.files.disk import make_private, open_regular, replacing
 from pruna_nb.files.owned import THUMB_MARK, THUMB_TAIL
-from pruna_nb.show.decode import UnreadableError, load
+from pruna_nb.show.cells import kind_of
+from pruna_nb.show.decode import UnreadableError, load, with_play_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -143,7 +144,8 @@ class Thumbs:
             picture = load(source, size)
         except UnreadableError as error:
             return Thumb(error=str(error)), None
-        webp = _encoded(picture.image, self.quality, most_bytes(size))
+        image = picture.image if picture.seconds is None else with_play_mark(picture.image)
+        webp = _encoded(image, self.quality, most_bytes(size))
         thumb = Thumb(webp, (picture.width, picture.height), picture.seconds)
         if self.folder is None:
             return thumb, None
@@ -164,6 +166,8 @@ class Thumbs:
                 return ""
             identity = f"{os.path.abspath(source)}\0{stat.st_size}\0{stat.st_mtime_ns}"  # noqa: PTH100
         name = f"{identity}\0{size}\0{self.quality}"
+        if kind_of(source) == "video":  # those of earlier versions had no sign for "play"
+            name += "\0play"
         return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
 
     def _place(self, key: str) -> Path:

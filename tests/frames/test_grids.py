@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import pruna_nb
-from pruna_nb.errors import ColumnError, InputError
+from pruna_nb.errors import ColumnError, PrunaError
 from tests.show.looking import parsed
 
 LONG = "a lighthouse at dusk, " * 40
@@ -16,10 +16,79 @@ def captions(grid):
     return [caption.text for caption in parsed(grid.html()).all("figcaption")]
 
 
-def test_pictures_of_one_long_prompt_are_told_apart_by_their_captions(generate):
+def test_a_caption_says_what_differs_and_the_head_what_all_share(generate):
     out = generate(pd.DataFrame({"prompt": [LONG] * 2, "seed": [1, 2]}), "prompt", seed_col="seed")
-    said = captions(out.pruna.grid())
+    grid = out.pruna.grid()
+    assert sorted(captions(grid)) == ["seed 1", "seed 2"]
+    said = parsed(grid.html()).all("p")[0].text
+    assert said.startswith("a lighthouse at dusk, a lighthouse")
+    assert "p-image" in said
+    assert {image.attrs["title"] for image in parsed(grid.html()).all("img")} == {LONG.strip()}
+
+
+def test_pictures_of_long_prompts_are_told_apart_by_their_captions(generate):
+    frame = pd.DataFrame({"prompt": [LONG + "a", LONG + "b"], "seed": [1, 2]})
+    said = captions(generate(frame, "prompt", seed_col="seed").pruna.grid())
     assert [text.partition("…")[2] for text in said] == ["seed 1", "seed 2"]
+
+
+SWEEP = pd.MultiIndex.from_product(
+    [["a fox", "an owl"], [1, 2], ["1:1", "16:9"]], names=["prompt", "seed", "shape"]
+).to_frame(index=False)
+
+
+@pytest.fixture
+def swept(generate):
+    return generate(SWEEP, "prompt", seed_col="seed", aspect_ratio_col="shape")
+
+
+def heads(grid):
+    return [th.text for th in parsed(grid.html()).all("th")]
+
+
+def test_a_list_of_fields_lays_out_sub_rows_that_line_up(swept):
+    grid = swept.pruna.grid(rows=["prompt", "seed"], cols="aspect_ratio")
+    assert heads(grid) == ["1:1", "16:9", "a fox", "1", "2", "an owl", "1", "2"]
+    rows = parsed(grid.html()).all("tr")[1:]
+    assert [len(row.all("figure")) for row in rows] == [2] * 4
+    assert [row.all("th")[0].attrs.get("rowspan") for row in rows] == ["2", None, "2", None]
+    assert captions(grid) == ["1:1", "16:9"] * 4  # four rows are taller than a screen
+
+
+def test_lists_nest_columns_too_and_one_name_in_a_list_is_that_name(swept):
+    grid = swept.pruna.grid(rows=["prompt"], cols=["seed", "shape"])
+    assert heads(grid) == ["1", "2", "1:1", "16:9", "1:1", "16:9", "a fox", "an owl"]
+
+
+def test_models_are_an_axis(generate):
+    frame = pd.DataFrame({"prompt": ["a fox", "an owl"]})
+    both = pd.concat([generate(frame, "prompt", model=m) for m in ("p-image", "flux-dev")])
+    assert heads(both.pruna.grid(rows="prompt", cols="model")) == [
+        "p-image",
+        "flux-dev",
+        "a fox",
+        "an owl",
+    ]
+
+
+def test_a_field_that_was_left_to_its_default_is_an_axis(generate):
+    out = generate(pd.DataFrame({"prompt": ["a fox", "an owl"]}), "prompt")
+    assert heads(out.pruna.grid(cols="aspect_ratio"))[0] == "16:9"
+
+
+@pytest.mark.parametrize(
+    ("axes", "said"),
+    [
+        ({"rows": ["seed", "seed"]}, "rows= names 'seed' twice"),
+        ({"rows": ["prompt", "seed"], "cols": "seed"}, "rows= and cols= both name 'seed'"),
+        ({"rows": [["prompt"]]}, "rows= takes a name or a list of names; it holds a list of 1"),
+        ({"cols": "aspect_ration"}, "Did you mean 'aspect_ratio'"),
+        ({"cols": ["seed", "guidance"]}, "There are: 'model', 'prompt', 'seed', 'aspect_ratio'"),
+    ],
+)
+def test_an_axis_that_cannot_be_is_refused_in_words(swept, axes, said):
+    with pytest.raises(PrunaError, match=said):
+        swept.pruna.grid(**axes)
 
 
 def test_a_ratio_keeps_its_direction_beside_a_prompt_from_right_to_left(generate):
@@ -51,15 +120,9 @@ def test_runs_that_were_put_together_tell_their_models_and_whole_seeds(generate,
         [generate(frame.assign(seed=3), "prompt", seed_col="seed"),
          generate(frame, "prompt", model="flux-dev")]
     )  # fmt: skip
-    assert captions(both.pruna.grid()) == ["a foxseed 3", "a fox"]
+    assert captions(both.pruna.grid()) == ["seed 3 · p-image", "flux-dev"]
     told = requests_on_a_sheet(both, tmp_path / "sheet.png")
     assert told["model"].tolist() == ["p-image", "flux-dev"]
-
-
-def test_an_axis_of_two_columns_is_refused_in_words(generate):
-    out = generate(pd.DataFrame({"prompt": ["a fox"]}), "prompt")
-    with pytest.raises(InputError, match="cols= takes one column's name; a list of 2 was given"):
-        out.pruna.grid(rows="prompt", cols=["aspect_ratio", "seed"])
 
 
 def test_a_picture_in_a_table_is_read_out_as_what_was_asked_for(generate):

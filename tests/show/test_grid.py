@@ -223,13 +223,78 @@ def test_axes_are_a_table_whose_heads_have_a_scope():
     assert table.all("td")[0].text == "prompt / aspect_ratio"
 
 
-def test_the_axis_values_are_repeated_in_each_caption():
+def test_an_axis_value_is_not_repeated_below_a_picture_whose_heads_are_in_view():
     cells = [Cell(status="pending", caption="seed 1", row_value="fox", col_value="16:9")]
-    assert captions(grid(cells)) == ["seed 1fox · 16:9"]
+    assert captions(grid(cells)) == ["seed 1"]
+
+
+def test_a_grid_taller_than_a_screen_repeats_the_columns_values():
+    page = grid(crossed([f"fox {i}" for i in range(8)]))
+    assert captions(page)[:2] == ["1:1", "16:9"]  # the rows' heads stand beside the pictures
+
+
+def test_a_grid_wider_than_a_screen_repeats_the_rows_values():
+    page = grid(crossed(("fox", "owl"), [f"style {i}" for i in range(12)]))
+    assert captions(page)[0] == "fox"
 
 
 def test_an_axis_value_that_is_the_caption_is_said_once():
-    assert captions(grid(crossed(("fox",), ("1:1",)))) == ["fox1:1"]
+    assert captions(grid(crossed(("fox",), ("1:1",)))) == []
+
+
+def nested():
+    return [
+        Cell(status="pending", row_value=(prompt, seed), col_value=(model, ratio))
+        for prompt in ("fox", "owl")
+        for seed in ("1", "2")
+        for model in ("p-image", "flux-dev")
+        for ratio in ("1:1", "16:9")
+        if (prompt, seed) != ("owl", "1")
+    ]
+
+
+def test_sub_rows_line_up_below_grouped_heads():
+    page = grid(nested(), row_name=("prompt", "seed"), col_name=("model", "aspect_ratio"))
+    (table,) = parsed(page.html()).all("table")
+    first, second, *body = table.all("tr")
+    assert [td.text for td in first.all("td")] == ["prompt", "seed / model · aspect_ratio"]
+    assert {td.attrs["rowspan"] for td in first.all("td")} == {"2"}
+    assert [(th.text, th.attrs["colspan"]) for th in first.all("th")] == [
+        ("p-image", "2"),
+        ("flux-dev", "2"),
+    ]
+    assert [th.text for th in second.all("th")] == ["1:1", "16:9"] * 2
+    assert [[th.text for th in row.all("th")] for row in body] == [
+        ["fox", "1"],
+        ["2"],
+        ["owl", "2"],
+    ]
+    assert body[0].all("th")[0].attrs["rowspan"] == "2"
+    assert [len(row.all("figure")) for row in body] == [4, 4, 4]
+
+
+def test_a_group_that_goes_on_behind_a_fold_has_its_head_again():
+    cells = [Cell(status="pending", row_value=("fox", str(i)), col_value="a") for i in range(5)]
+    first, second = parsed(grid(cells, page_size=3).html()).all("table")
+    spans = [table.all("tr")[1].all("th")[0] for table in (first, second)]
+    assert [(th.text, th.attrs["rowspan"]) for th in spans] == [("fox", "3"), ("fox", "2")]
+
+
+def test_a_page_of_sub_rows_is_a_grid_of_its_own():
+    page = grid(nested(), page_size=8).page(2)
+    assert [cell.row_value for cell in page.cells] == [("owl", "2")] * 4
+
+
+def test_what_all_share_stands_once_above_the_pictures():
+    html = grid([Cell(status="pending")], title="Foxes", shared="p-image · seed <7>").html()
+    assert [p.text for p in parsed(html).all("p")][:2] == ["Foxes", "p-image · seed <7>"]
+
+
+def test_a_pointer_on_a_picture_shows_the_whole_prompt(files):
+    prompt = 'a "fox" <b> ' + "in the snow " * 200
+    cell = Cell(files("a.png"), prompt[:50], request={"input": {"prompt": prompt}})
+    (image,) = pictures(grid([cell]))
+    assert image.attrs["title"] == prompt.strip()
 
 
 def test_axes_stand_in_the_order_given():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -145,3 +146,39 @@ def test_a_page_that_is_written_again_is_replaced_whole(tmp_path):
     grid([Cell(data=RED)] * 5).save(tmp_path / "grid.html")
     (path,) = grid([Cell(data=RED)]).save(tmp_path / "grid.html")
     assert len(links(path)) == 1
+
+
+def test_fields_in_which_pictures_differ_are_offered_as_axes(tmp_path):
+    cells = [
+        Cell(
+            data=RED,
+            row_value=("a fox", seed),
+            col_value=model,
+            request={"model": model, "input": {"prompt": "a fox", "seed": int(seed), "steps": 4}},
+            fields={"rating": seed + model},
+        )
+        for seed in "12"
+        for model in ("p-image", "flux-dev")
+    ]
+    page = grid(cells, row_name=("prompt", "seed"), col_name="model")
+    (path,) = page.save(tmp_path / "grid.html")
+    (main,) = parsed(read(path)).all("main")
+    axes = json.loads(main.attrs["data-axes"])
+    assert [field["name"] for field in axes["fields"]] == ["prompt", "seed", "model", "rating"]
+    assert (axes["rows"], axes["cols"]) == ([0, 1], [2])
+    assert axes["fields"][1] == {"name": "seed", "values": ["1", "2"], "at": [0, 0, 1, 1]}
+    # what is on an axis is in the caption all the same, for when it is on none
+    hidden = [span for span in main.all("span") if "hidden" in span.attrs]
+    assert {span.text for span in hidden} == {"seed 1", "seed 2", "p-image", "flux-dev"}
+
+
+def test_no_secret_is_a_field_of_a_page(tmp_path):
+    cells = [Cell(data=RED, request={"input": {"hf_api_token": t}}) for t in ("hf_1", "hf_2")]
+    (path,) = grid(cells).save(tmp_path / "grid.html")
+    assert "hf_" not in read(path)
+
+
+def test_what_all_share_stands_in_the_head(tmp_path):
+    (path,) = grid([Cell(data=RED)], title="Foxes", shared="<b> seed 7").save(tmp_path / "g.html")
+    said = [p.text for p in parsed(read(path)).all("header")[0].all("p")]
+    assert said == ["1 picture", "<b> seed 7"]

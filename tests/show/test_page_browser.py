@@ -131,3 +131,106 @@ def test_no_window_is_too_narrow(tmp_path, seen, width):
     page = seen(path, viewport={"width": width, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate("Math.min(...[...document.images].map((i) => i.clientWidth))") >= 130
+
+
+EVIL = "an owl</script><img src=x onerror=alert(1)>"
+
+
+def crossed():
+    asked = [
+        {"prompt": prompt, "seed": seed, "aspect_ratio": ratio}
+        for prompt in ("a fox", EVIL)
+        for seed in (10, 9, 100)
+        for ratio in ("1:1", "16:9")
+    ]
+    cells = []
+    for i, each in enumerate(asked):
+        width, height = (300, 300) if each["aspect_ratio"] == "1:1" else (320, 180)
+        cells.append(
+            Cell(
+                data=encoded(photo(width, height, i), "JPEG"),
+                alt=each["prompt"],
+                row_value=(each["prompt"], str(each["seed"])),
+                col_value=each["aspect_ratio"],
+                request={"model": "p-image", "input": each},
+            )
+        )
+    return grid(cells, row_name=("prompt", "seed"), col_name="aspect_ratio", title="Foxes")
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 700)])
+def test_axes_are_switched_filtered_and_sorted(tmp_path, seen, scheme, width):
+    (path,) = crossed().save(tmp_path / "grid.html")
+    page = seen(path, color_scheme=scheme, viewport={"width": width, "height": 800})
+
+    def heads(part):
+        return page.locator(f"{part} th").all_inner_texts()
+
+    assert heads("thead") == ["1:1", "16:9"]
+    assert heads("tbody") == ["a fox", "10", "9", "100", EVIL, "10", "9", "100"]
+    # the heads stay in view, both ways, and the page itself is no wider than its window
+    main = page.locator("main")
+    main.evaluate("main => main.scrollTo(60, main.scrollHeight)")
+    top = main.bounding_box()["y"]
+    assert page.locator("thead th").first.bounding_box()["y"] == pytest.approx(top, abs=2)
+    left = main.bounding_box()["x"]
+    assert page.locator("tbody th").first.bounding_box()["x"] == pytest.approx(left, abs=2)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("figcaption [data-field]:visible").count() == 0
+    # another field on the columns: the first axis gives it up, and captions say what is on none
+    page.get_by_label("Columns", exact=True).select_option(label="prompt")
+    assert heads("thead") == ["a fox", EVIL]
+    assert heads("tbody") == ["10", "9", "100"]
+    assert (
+        page.locator("figcaption [data-field]:visible").all_inner_texts()
+        == [
+            "aspect ratio 1:1",
+            "aspect ratio 16:9",
+        ]
+        * 6
+    )
+    page.get_by_label("Sort").select_option(label="seed")
+    assert heads("tbody") == ["9", "10", "100"]  # numbers, not words
+    page.get_by_label("Reverse the order").click()
+    assert heads("tbody") == ["100", "10", "9"]
+    page.get_by_label("Filter").fill("OWL 16:9")
+    assert heads("thead") == [EVIL]
+    assert page.locator("main figure").count() == 3
+    assert page.locator(".controls output").inner_text() == "3 of 12"
+    page.locator("a.zoom").nth(1).click()
+    assert "2 / 3" in page.locator(".words").inner_text()  # arrows go through what is shown
+    page.keyboard.press("Escape")
+    page.locator("dialog").wait_for(state="hidden")
+    page.get_by_label("Filter").fill("no such words")
+    assert page.locator("main").inner_text() == "No picture matches the filter."
+    page.get_by_label("Filter").fill("")
+    page.get_by_label("Rows", exact=True).select_option("-1")
+    page.get_by_label("Columns", exact=True).select_option("-1")
+    assert page.locator("table").count() == 0
+    assert page.locator(".flow figure").count() == 12
+
+
+def test_videos_play_below_the_pointer_and_all_in_step(tmp_path, seen, film):
+    from playwright.sync_api import expect
+
+    cells = [Cell(film, f"wave {i}", request={"input": {"seed": i}}) for i in range(2)]
+    page = seen(grid(cells).save(tmp_path / "grid.html")[0])
+    assert page.locator("video").count() == 0
+    page.locator("a.zoom").first.hover()
+    first = page.locator("a.zoom.playing video")
+    expect(first).to_have_count(1)
+    assert first.evaluate("video => video.controls") is False
+    page.mouse.move(0, 0)
+    expect(page.locator("video")).to_have_count(0)
+    page.get_by_role("button", name="Play all").click()
+    expect(page.locator("a.zoom.playing video")).to_have_count(2)
+    times = page.evaluate("[...document.querySelectorAll('video')].map((v) => v.currentTime)")
+    assert abs(times[0] - times[1]) < 0.3
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("video")).to_have_count(0)
+    page.locator("a.zoom").first.click()
+    large = page.locator(".stage video")
+    assert large.evaluate("video => video.controls") is True
+    page.keyboard.press("Escape")
+    page.locator("dialog").wait_for(state="hidden")
+    assert page.locator(".stage video").count() == 0

@@ -183,6 +183,38 @@ def test_axes_have_their_heads_on_every_sheet(tmp_path):
     assert ImageChops.difference(tops[0], tops[1]).getbbox() is None
 
 
+def test_sub_rows_and_grouped_heads_are_drawn_in_their_places():
+    image = {name: encoded(Image.new("RGB", (100, 100), name)) for name in ("red", "blue")}
+    cells = [
+        Cell(data=image[colour], row_value=(prompt, seed), col_value=colour)
+        for prompt in ("fox", "owl")
+        for seed in ("1", "2")
+        for colour in image
+    ]
+    picture = grid(cells, row_name=("prompt", "seed"), col_name="colour").image(size=100)
+    style = Style(100)
+    assert picture.width == style.width(2, heads=2)
+    left = style.margin + style.side(2) + 50
+    column = [picture.getpixel((left, y)) for y in range(picture.height)]
+    assert sum(pixel == (255, 0, 0) for pixel in column) == 4 * 100
+    right = [picture.getpixel((left + 100 + style.gap, y)) for y in range(picture.height)]
+    rows = [pixel == (255, 0, 0) for pixel in column]
+    assert rows == [pixel == (0, 0, 255) for pixel in right]  # they line up
+    # the outer head is drawn in the first row of its group alone
+    starts = [y for y in range(1, len(rows)) if rows[y] and not rows[y - 1]]
+    inked = []
+    for top in starts:
+        head = picture.crop((style.margin, top, style.margin + style.head, top + 100))
+        inked.append(len(head.getcolors()) > 1)
+    assert inked == [True, False, True, False]
+
+
+def test_what_all_share_is_drawn_below_the_title():
+    plain = grid(colours("red"), title="Foxes").image(size=200)
+    said = grid(colours("red"), title="Foxes", shared="p-image, seed 7").image(size=200)
+    assert said.height > plain.height
+
+
 def test_captions_are_as_large_beside_large_pictures_as_beside_small_ones():
     small, large = Style(256), Style(2048)
     assert large.type / 2048 == pytest.approx(small.type / 256, rel=0.05)
