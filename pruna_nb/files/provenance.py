@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from xml.etree import ElementTree as ET
@@ -58,9 +59,12 @@ def with_provenance(data: bytes, record: Mapping[str, Any]) -> bytes:
     suffix = "" if kind is None else kind.suffix
     if suffix == ".png" and data[12:16] == b"IHDR":
         text = json.dumps(record).encode()  # ASCII: a lone surrogate stays an escape
-        return data[:33] + _png_chunk(_PNG_KEY, text) + data[33:]
+        # Not packed, no language, no translation; the head IHDR, which is first, ends at byte 33.
+        body = b"iTXt" + _PNG_KEY + b"\0\0\0\0\0" + text
+        chunk = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+        return data[:33] + chunk + data[33:]
     if suffix == ".jpg":
-        return _with_segments(data, _jpeg_segments(record))
+        return _with_jpeg_segments(data, record)
     if suffix == ".webp":
         return _with_webp_chunk(data, _packet(record))
     if suffix == ".mp4":
@@ -139,13 +143,6 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any] | None:
 # PNG: chunks of a length, a name, content and a checksum, after 8 bytes of signature
 
 
-def _png_chunk(keyword: bytes, text: bytes) -> bytes:
-    import zlib
-
-    body = b"iTXt" + keyword + b"\0\0\0\0\0" + text  # not packed, no language, no translation
-    return (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
-
-
 def _read_png(data: bytes) -> tuple[str | None, str | None]:
     texts: dict[bytes, str] = {}
     at = 8
@@ -167,27 +164,25 @@ def _read_png(data: bytes) -> tuple[str | None, str | None]:
 # JPEG: segments of a marker and a length, before the picture's own data
 
 
-def _jpeg_segments(record: Mapping[str, Any]) -> list[bytes]:
+def _with_jpeg_segments(data: bytes, record: Mapping[str, Any]) -> bytes:
     packet = _XMP_START + _packet(record)
     if len(packet) + 2 <= _SEGMENT:
-        return [_segment(_APP1, packet)]
-    # XMP's own way past 64 kB is read by few programs: comments, which are as good for reading back
-    text, step = json.dumps(record).encode(), _SEGMENT - len(_COMMENT) - 2
-    parts = [text[i : i + step] for i in range(0, len(text), step)]
-    return [_segment(_COM, _COMMENT + part) for part in parts]
-
-
-def _segment(marker: int, body: bytes) -> bytes:
-    return bytes([_MARK, marker]) + (len(body) + 2).to_bytes(2, "big") + body
-
-
-def _with_segments(data: bytes, segments: list[bytes]) -> bytes:
+        segments = [_segment(_APP1, packet)]
+    else:
+        # XMP's own way past 64 kB is read by few programs: comments are as good for reading back
+        text, step = json.dumps(record).encode(), _SEGMENT - len(_COMMENT) - 2
+        parts = [text[i : i + step] for i in range(0, len(text), step)]
+        segments = [_segment(_COM, _COMMENT + part) for part in parts]
     at = 2
     for marker, _, end in _segments_of(data):
         if marker not in {_APP0, _APP1}:  # JFIF and Exif want to be first
             break
         at = end
     return data[:at] + b"".join(segments) + data[at:]
+
+
+def _segment(marker: int, body: bytes) -> bytes:
+    return bytes([_MARK, marker]) + (len(body) + 2).to_bytes(2, "big") + body
 
 
 def _segments_of(data: bytes) -> Iterator[tuple[int, bytes, int]]:
@@ -220,32 +215,25 @@ def _read_jpeg(data: bytes) -> tuple[str | None, str | None]:
 def _with_webp_chunk(data: bytes, packet: bytes) -> bytes:
     size = int.from_bytes(data[4:8], "little") + 8
     chunks = data[12:size]
+    flags = 0x04  # there is XMP
     if chunks[:4] == b"VP8X":
-        chunks = chunks[:8] + bytes([chunks[8] | 0x04]) + chunks[9:]
-    else:
-        head = _extended_head(chunks)
-        if head is None:
+        chunks = chunks[:8] + bytes([chunks[8] | flags]) + chunks[9:]
+    else:  # the simple form: it gets the head, which repeats the size that the picture's data has
+        if chunks[:4] == b"VP8L" and chunks[8:9] == b"\x2f":
+            bits = int.from_bytes(chunks[9:13], "little")
+            width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+            flags |= 0x10 if bits >> 28 & 1 else 0  # transparency
+        elif chunks[:4] == b"VP8 " and chunks[11:14] == b"\x9d\x01\x2a":
+            width = int.from_bytes(chunks[14:16], "little") & 0x3FFF
+            height = int.from_bytes(chunks[16:18], "little") & 0x3FFF
+        else:
             return data
-        chunks = head + chunks
+        sizes = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+        head = b"VP8X" + (10).to_bytes(4, "little") + bytes([flags, 0, 0, 0])
+        chunks = head + sizes + chunks
     body = b"WEBP" + chunks + b"XMP " + len(packet).to_bytes(4, "little") + packet
     body += b"\0" * (len(packet) % 2)
     return b"RIFF" + len(body).to_bytes(4, "little") + body + data[size:]
-
-
-def _extended_head(chunks: bytes) -> bytes | None:
-    """Return the head VP8X of a WebP that has none, with XMP announced."""
-    flags = 0x04
-    if chunks[:4] == b"VP8L" and chunks[8:9] == b"\x2f":
-        bits = int.from_bytes(chunks[9:13], "little")
-        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-        flags |= 0x10 if bits >> 28 & 1 else 0
-    elif chunks[:4] == b"VP8 " and chunks[11:14] == b"\x9d\x01\x2a":
-        width = int.from_bytes(chunks[14:16], "little") & 0x3FFF
-        height = int.from_bytes(chunks[16:18], "little") & 0x3FFF
-    else:
-        return None
-    sizes = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
-    return b"VP8X" + (10).to_bytes(4, "little") + bytes([flags, 0, 0, 0]) + sizes
 
 
 def _read_webp(data: bytes) -> tuple[str | None, str | None]:

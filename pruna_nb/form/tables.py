@@ -80,7 +80,10 @@ class SweepTables:
     def frame(self, sweep: Sweep, outcomes: Sequence[Outcome]) -> pd.DataFrame:
         """Return the frame of what was made."""
         call = self.call(sweep)
-        return with_results(with_samples(self.table(sweep), call), outcomes, call)
+        table = self.table(sweep)
+        if call.needs_seeds():
+            table = with_samples(table, call)
+        return with_results(table, outcomes, call)
 
     def code(self, sweep: Sweep) -> str:
         """Return the Python that makes it again."""

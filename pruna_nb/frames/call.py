@@ -81,7 +81,7 @@ class Call:
 
     def labels(self) -> list[Any]:
         """Return the labels of all columns that fields are read from."""
-        return [label for given in self.columns.values() for label in _listed(given)]
+        return [label for value in self.columns.values() for label in _listed(value)]
 
     def drafts(self) -> bool:
         """Whether it makes drafts, whose final pass needs their seeds."""
@@ -89,14 +89,15 @@ class Call:
 
     def chooses_seeds(self) -> bool:
         """Whether it needs a column of seeds that it does not read: `with_samples` makes it."""
-        return self._needs_seeds() and self.columns.get("seed") != "seed"
+        return self.needs_seeds() and self.columns.get("seed") != "seed"
 
-    def _needs_seeds(self) -> bool:
+    def needs_seeds(self) -> bool:
+        """Whether its rows need seeds in a column."""
         return self.samples > 1 or (self.drafts() and "seed" not in self.constants)
 
     def settled(self) -> Call:
         """Return the call for the frame that `with_samples` made: seeds are in a column."""
-        if not self._needs_seeds():
+        if not self.needs_seeds():
             return self
         constants = {name: value for name, value in self.constants.items() if name != "seed"}
         return replace(
@@ -112,7 +113,10 @@ class Call:
         named = {"model": self.model.name, "unchecked": self.model.unchecked}
         values = {name: getattr(self, name) for name in _TYPES if name not in named} | named
         # A label that is a tuple would come back from JSON as a list of labels.
-        values["columns"] = _labels_by_field(self.columns, _packed)
+        values["columns"] = _labels_by_field(
+            self.columns,
+            lambda label: {_LEVELS: list(label)} if isinstance(label, tuple) else label,
+        )
         try:
             spec: dict[str, Any] = json.loads(json.dumps(values))
         except (TypeError, ValueError, RecursionError):
@@ -131,7 +135,7 @@ class Call:
         if any(type(value) not in _TYPES[name] for name, value in known.items()):
             return None
         known["columns"] = _labels_by_field(known.get("columns", {}), _unpacked)
-        labels = [label for each in known["columns"].values() for label in _listed(each)]
+        labels = [label for value in known["columns"].values() for label in _listed(value)]
         needs = known.get("needs", ())
         if not all(isinstance(label, (str, int, float, tuple)) for label in labels):
             return None
@@ -153,25 +157,21 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }  # fmt: skip
 
 
-def _listed(given: Any) -> list[Any]:
+def _listed(labels: Any) -> list[Any]:
     """Return what a field is read from as a list: one column, or several."""
-    return given if isinstance(given, list) else [given]
+    return labels if isinstance(labels, list) else [labels]
 
 
-def _plain_labels(given: Any) -> Any:
+def _plain_labels(labels: Any) -> Any:
     """Return a column's label, or a list of several, in Python's own types."""
-    return [plain_label(each) for each in given] if isinstance(given, list) else plain_label(given)
+    return [*map(plain_label, labels)] if isinstance(labels, list) else plain_label(labels)
 
 
 def _labels_by_field(columns: dict[str, Any], changed: Callable[[Any], Any]) -> dict[str, Any]:
     return {
-        name: [changed(each) for each in given] if isinstance(given, list) else changed(given)
-        for name, given in columns.items()
+        name: [*map(changed, labels)] if isinstance(labels, list) else changed(labels)
+        for name, labels in columns.items()
     }
-
-
-def _packed(label: Any) -> Any:
-    return {_LEVELS: list(label)} if isinstance(label, tuple) else label
 
 
 def _unpacked(label: Any) -> Any:
@@ -323,18 +323,15 @@ def _read_fields(
         elif is_column:
             columns[base] = _plain_labels(unshared(value))
         else:
-            constants[name] = _plain_constant(model, name, value)
+            # In plain types where that is possible: a frame's attrs hold JSON alone.
+            field = model.fields.get(name)
+            if field is not None and isinstance(value, os.PathLike):
+                constants[name] = os.fspath(value)
+            elif field is not None and not field.media and is_several(value):
+                constants[name] = several(value)
+            else:
+                constants[name] = unshared(plain(value))
     return constants, columns
-
-
-def _plain_constant(model: Model, name: str, value: Any) -> Any:
-    """Return a constant in plain types, which a frame's attrs can hold, where that is possible."""
-    field = model.fields.get(name)
-    if field is not None and isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if field is None or field.media:
-        return unshared(plain(value))
-    return several(value) if is_several(value) else unshared(plain(value))
 
 
 def is_several(value: Any) -> bool:

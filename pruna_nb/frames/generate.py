@@ -210,7 +210,8 @@ def _planned(
 ) -> tuple[pd.DataFrame, Plan]:
     """Return the frame with a row for each sample, and the plan; raise all mistakes at once."""
     try:
-        frame = with_samples(frame, call)
+        if call.needs_seeds():
+            frame = with_samples(frame, call)
     except MISTAKES as error:  # the rows are checked all the same, with any seed
         problems.add(error)
         frame = with_columns(frame, {"seed": 1})

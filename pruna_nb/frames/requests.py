@@ -99,8 +99,8 @@ class _Reader:
         self.constants: dict[str, Any] = {}
         self._needed = frozenset({"prompt", *model.required, *call.needs})
         self._media_names = frozenset(field.name for field in model.media_fields)
-        self._media = MediaReader(unchecked=call.model.unchecked)
-        self._recorded = MediaReader(unchecked=call.model.unchecked, recorded=True)
+        # By whether the field was recorded: made only for a call with files.
+        self._media: dict[bool, MediaReader] = {}
         self._reported: set[str] = set()
 
     @contextlib.contextmanager
@@ -153,11 +153,14 @@ class _Reader:
         `made_before` is the column of an earlier step's outputs that it is read from, if it is.
         """
         field = self.model.fields.get(name)
-        media = self._recorded if name in self.call.recorded else self._media
-        if field is None:
-            return media.of_unknown
-        if field.media:
-            return media.of(field, made_before)
+        if field is None or field.media:
+            recorded = name in self.call.recorded
+            if recorded not in self._media:
+                self._media[recorded] = MediaReader(
+                    unchecked=self.model.unchecked, recorded=recorded
+                )
+            media = self._media[recorded]
+            return media.of_unknown if field is None else media.of(field, made_before)
         if field.type in {"string", "boolean"}:
             return _number_as_text if name == "reference_image" else None
         return lambda value: fit_cell(field, value)
@@ -226,19 +229,14 @@ def _cells(frame: pd.DataFrame, name: str, given: Any, model: Model) -> list[Any
         cells = column(frame, given, f"{name}_col")
         # Known fields are made to fit by their type.
         return cells if name in model.fields else [plain_number(cell) for cell in cells]
-    several = [column(frame, label, f"{name}_col") for label in given]
-    rows = zip(*several, strict=True) if several else ([] for _ in range(len(frame)))
-    return [_joined(row) for row in rows]
-
-
-def _joined(row: Sequence[Any]) -> list[Any]:
-    items: list[Any] = []
-    for cell in row:
-        if isinstance(cell, (list, tuple)):
-            items.extend(cell)
-        elif cell is not None:
-            items.append(cell)
-    return items
+    rows: list[list[Any]] = [[] for _ in range(len(frame))]
+    for label in given:
+        for row, cell in zip(rows, column(frame, label, f"{name}_col"), strict=True):
+            if isinstance(cell, (list, tuple)):
+                row.extend(cell)
+            elif cell is not None:
+                row.append(cell)
+    return rows
 
 
 def input_error(model: Model, problems: list[str]) -> InputError:

@@ -284,8 +284,25 @@ def asked_before(
     records = records_of(frame, prefix + "output")
     known = steps_of(frame).get(prefix + "output")
     again, rest = by_record(frame, records, known, places)
-    call = _call_of_rest(frame, prefix, known, records, rest) if rest else None
-    return again, call, rest
+    if not rest:
+        return again, None, rest
+    models = sorted({record.model for record in records if record is not None})
+    if known is not None and set(models) <= {known.model.name}:
+        return again, known.resolved(), rest
+    which = _named(frame, rest)
+    # With rows of several models, the call that is known may not be that of these rows.
+    if len({*models, *([known.model.name] if known is not None else [])}) > 1:
+        msg = (
+            f"{which}: the request is not known, and the frame's rows are of several "
+            f"models ({', '.join(models)}). Nothing was sent. Retry them separately, with the "
+            'arguments that made them: frame.iloc[[...]].pruna.retry("prompt", model=...).'
+        )
+        raise InputError(msg, [which])
+    try:
+        return again, call_of(frame, prefix + "output"), rest
+    except InputError as error:
+        msg = f"{which}: no record of the request was found. {error} Nothing was sent."
+        raise InputError(msg, [which]) from None
 
 
 def by_record(
@@ -301,36 +318,6 @@ def by_record(
     again = replays_of(frame.index, asked)
     found = {place for replay in again for place in replay.places}
     return again, [place for place in places if place not in found]
-
-
-def _call_of_rest(
-    frame: pd.DataFrame,
-    prefix: str,
-    known: Call | None,
-    records: Sequence[Record | None],
-    rest: list[int],
-) -> Call:
-    """Return the call of the rows whose own record cannot be used.
-
-    Raises `InputError` if none is known, or the frame's rows are of several models, so that it may
-    not be theirs.
-    """
-    models = sorted({record.model for record in records if record is not None})
-    if known is not None and set(models) <= {known.model.name}:
-        return known.resolved()
-    which = _named(frame, rest)
-    if len({*models, *([known.model.name] if known is not None else [])}) > 1:
-        msg = (
-            f"{which}: the request is not known, and the frame's rows are of several "
-            f"models ({', '.join(models)}). Nothing was sent. Retry them separately, with the "
-            'arguments that made them: frame.iloc[[...]].pruna.retry("prompt", model=...).'
-        )
-        raise InputError(msg, [which])
-    try:
-        return call_of(frame, prefix + "output")
-    except InputError as error:
-        msg = f"{which}: no record of the request was found. {error} Nothing was sent."
-        raise InputError(msg, [which]) from None
 
 
 def check_models(frame: pd.DataFrame, call: Call, prefix: str, places: list[int]) -> None:

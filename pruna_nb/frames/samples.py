@@ -32,12 +32,11 @@ def with_samples(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
     - **Drafts** without a seed get seed 1, since their final pass makes the same video only
       with the same seed.
 
-    A column "seed" that is not the call's own stays as ``step1_seed``.
+    A column "seed" that is not the call's own stays as ``step1_seed``. The call is one that
+    `needs_seeds`.
     """
-    if call.samples > 1:
-        return _sampled(frame, call)
-    if call.drafts() and "seed" not in call.constants:
-        seeds: list[int | None] = [None] * len(frame)
+    seeds: list[int | None] = [None] * len(frame)
+    if call.samples == 1:
         if "seed" in call.columns:
             seeds = _whole_seeds(frame, call)
         drafts: list[Any] = [True] * len(frame)
@@ -48,25 +47,21 @@ def with_samples(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
             for seed, draft in zip(seeds, drafts, strict=True)
         ]
         return _with_seeds(frame, call, chosen)
-    return frame
-
-
-def _sampled(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
     numbers = np.tile(np.arange(1, call.samples + 1), len(frame))
     # With the level of samples, labels are unique again; until then they repeat.
     strict = not frame.flags.allows_duplicate_labels
     rows = frame.set_flags(allows_duplicate_labels=True)
     grown = rows.iloc[np.repeat(np.arange(len(frame)), call.samples)].copy()
     if "seed" in call.columns:
-        firsts = _whole_seeds(frame, call)
+        seeds = _whole_seeds(frame, call)
     else:
         first = plain_number(call.constants.get("seed", FIRST_SEED))
         if why := not_whole("seed", first):
             raise input_error(call.model, [f"seed: {shown(first)} is {why}"])
-        firsts = [first] * len(frame)
+        seeds = [first] * len(frame)
     seeds = [
         None if first is None else first + number
-        for first in firsts
+        for first in seeds
         for number in range(call.samples)
     ]
     levels = [grown.index.get_level_values(level) for level in range(grown.index.nlevels)]
