@@ -12,7 +12,9 @@ BENCH ?= $(sort $(wildcard benchmarks/bench_*.py))
 # What pytest is given beside the coverage options, such as `make test TESTS="tests/batch -x"`.
 TESTS ?= tests
 # How many processes share the tests; `make test TEST_PROCESSES=0` runs them in one, for a debugger.
-TEST_PROCESSES ?= 3
+TEST_PROCESSES ?= 4
+# How many examples hypothesis tries: `house`, all of them, or `few` (tests/conftest.py).
+HYPOTHESIS ?= house
 # Every other Python of the machine that can run this: python3.12 and so on, pyenv's too.
 OTHER_PYTHONS ?= $(shell $(PYTHON) .ci/pythons.py)
 
@@ -35,17 +37,18 @@ demo: $(STAMP) ## Run the demo: no key needed
 test: $(STAMP) ## Run all tests with coverage; browser tests skip where there is no Chromium
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(TESTS)
 
-# Most of these tests wait for something, so more processes than processors share them.
+# Every process imports and collects for five seconds, so few of them are the quickest.
 test-units: $(STAMP) ## Run the tests that need no browser and break nothing on purpose, without coverage
-	$(BIN)/python -m pytest -q -n 8 --dist loadfile -m "not browser and not faults" -p no:cacheprovider tests
+	$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder -p no:cacheprovider \
+		--hypothesis-profile=$(HYPOTHESIS) -m "not browser and not faults" tests
 
 test-lowest: ## Run them on the lowest versions that pyproject.toml allows
-	$(MAKE) test-units VENV=.venv-lowest LOCK=requirements-lowest.lock
+	$(MAKE) test-units HYPOTHESIS=few VENV=.venv-lowest LOCK=requirements-lowest.lock
 
 test-pythons: ## Run them on every other Python that this machine has
 	@set -e; for python in $(OTHER_PYTHONS); do \
 		echo "== $$($$python --version)"; \
-		$(MAKE) test-units PYTHON=$$python VENV=.venv-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+		$(MAKE) test-units HYPOTHESIS=few PYTHON=$$python VENV=.venv-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 	done
 
 check: $(STAMP) ## Check format, lint, types and floors
@@ -108,7 +111,7 @@ $(STAMP): $(LOCK) pyproject.toml
 	else \
 		awk '/^[^ #]/ {on = /^uv==/} on' $(LOCK) > $(VENV)/uv.lock && \
 		$(BIN)/python -m pip install --quiet --require-hashes -r $(VENV)/uv.lock && \
-		$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCK) && \
+		$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes $(LOCK) && \
 		$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .; \
 	fi
 	@touch $@

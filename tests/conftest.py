@@ -17,6 +17,8 @@ from pruna_nb.store import rescue
 
 # Examples are not timed: this may be a busy machine.
 hypothesis.settings.register_profile("house", deadline=None)
+# For further Pythons and the lowest versions: `--hypothesis-profile=few`, in the Makefile.
+hypothesis.settings.register_profile("few", deadline=None, max_examples=20)
 hypothesis.settings.load_profile("house")
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
