@@ -55,21 +55,21 @@ class Control:
 
 
 def line(widget: Any, field: Field) -> Any:
-    """Return a widget with its help beside it, below it where there is no room."""
+    """Return a widget with its help beside it, at any width: it would belong to nothing below."""
     widget.layout.flex = "1 1 300px"
     widget.layout.max_width = "440px"
     widget.layout.min_width = "0"
     widget.add_class(f"pruna-{field.name}")
     return w.HBox(
         [widget, help_box(help_of(field))],
-        layout=w.Layout(flex_flow="row wrap", align_items="center", margin="0 0 2px 0"),
+        layout=w.Layout(flex_flow="row nowrap", align_items="center", margin="0 0 2px 0"),
     )
 
 
 def help_box(text: str) -> Any:
-    """Return help that is beside a control, below it where there is no room."""
+    """Return help that is beside a control."""
     box = w.HTML(note(text, f"{FAINT};font-size:.9em"))
-    box.layout = w.Layout(flex="1 1 200px", min_width="0", margin="2px 2px 2px 10px")
+    box.layout = w.Layout(flex="1 1 120px", min_width="0", margin="2px 2px 2px 10px")
     return box
 
 

@@ -249,7 +249,8 @@ class Controls:
     def _lay_out(self) -> None:
         """Make the chosen model's controls; what was typed stays where a field is the same."""
         model = self.model
-        self._about.value = note(model_line(model), f"{FAINT};font-size:.9em")
+        with self._scope.entered():
+            self._about.value = note(model_line(model), f"{FAINT};font-size:.9em")
         fields = {
             name: field
             for name, field in (model.fields if model.known else _PLAIN_FIELDS).items()

@@ -53,8 +53,9 @@ def explore(
     Returns
     -------
     Form
-        It shows itself. ``form.frame`` is what was made, ``form.selected`` the rows whose
-        pictures were selected, ``form.code()`` the Python that makes the grid again, and
+        It shows itself. ``form.frame`` is what the round on the screen made, ``form.history``
+        what all rounds made, ``form.selected`` the rows whose pictures were selected,
+        ``form.kept`` the favourites, ``form.code()`` the Python that makes the grid again, and
         ``form.fields`` the fields, to be set from code.
 
     Raises
@@ -134,12 +135,14 @@ def _make_form(
     # ipywidgets takes a third of a second to import: only once a form is made
     from pruna_nb.form.controls import Controls
     from pruna_nb.form.form import Form
-    from pruna_nb.form.memory import Memory, this_place
+    from pruna_nb.form.memory import Memory, home_of, this_place
 
-    place = this_place(("explore", states["model"], repr(sorted(states)), repr(bound)))
+    fallback = ("explore", states["model"], repr(sorted(states)), repr(bound))
+    place = this_place(fallback)
     memory = Memory(place, states)
     controls = Controls(states, memory, scope=tables.scope, rows=rows, bound=bound)
-    form = Form(controls, tables)
+    home = home_of(place, fallback)
+    form = Form(controls, tables, rounds=memory.rounds(), home=home)
     earlier = memory.replace(form)
     if earlier is not None:
         form.take_over(earlier)

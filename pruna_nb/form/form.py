@@ -4,34 +4,31 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets as w
-
 from pruna_nb.batch.job import Outcome
-from pruna_nb.batch.plan import announcements
-from pruna_nb.batch.progress import closing_line
-from pruna_nb.errors import AuthenticationError, MissingKeyError, PrunaError
-from pruna_nb.form.board import SIZES, Board
+from pruna_nb.errors import PrunaError
+from pruna_nb.form import onwards
+from pruna_nb.form.board import Board
 from pruna_nb.form.cells import saved_grid
 from pruna_nb.form.controls import FieldValue
+from pruna_nb.form.keeping import Keeping
 from pruna_nb.form.labels import code_box, progress_line
 from pruna_nb.form.quote import Quote
+from pruna_nb.form.rounds import Round, chosen_of, history_of, selected_of
 from pruna_nb.form.runner import Runner
+from pruna_nb.form.screen import Screen
 from pruna_nb.settings import current
 from pruna_nb.show import Thumbs
 from pruna_nb.show.notebook import display
-from pruna_nb.widgets.login import LoginBox
-from pruna_nb.widgets.notes import ERROR, FAINT, note
+from pruna_nb.text import counted
+from pruna_nb.widgets.notes import ERROR, FAINT
 from pruna_nb.widgets.saved_copy import Saved, bundle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pruna_nb.form.controls import Controls
-    from pruna_nb.form.sweep import Point, Sweep
     from pruna_nb.form.tables import SweepTables
 
 _NOT_DONE = frozenset({"failed", "canceled", "lost", "pending"})
@@ -40,24 +37,15 @@ _PLAIN = "The form lives as long as its kernel: run the cell to use it."
 _SAVE_SECONDS = 2.0
 
 
-@dataclass(slots=True)
-class _Grid:
-    """A sweep whose button was clicked, and what became of its points so far."""
-
-    tables: SweepTables
-    sweep: Sweep
-    points: Sequence[Point]
-    outcomes: list[Outcome]
-
-
 class Form:
     """A form that makes pictures; the last expression of a notebook's cell shows it.
 
     It is made by `pruna_nb.explore` and by ``df.pruna.explore``. Prompts x aspect ratios x
     seeds are a grid. Beside the button the form says before the click how many pictures that is,
     how many are there already, what the rest costs and how long it takes. Runs are in threads,
-    so the kernel stays free. What was made is also below the form as HTML, which the saved
-    notebook keeps.
+    so the kernel stays free. Each click on Generate is a round; earlier ones stay, and are shown
+    again by a click on their button. What was made is also below the form as HTML, which the
+    saved notebook keeps.
 
     Attributes
     ----------
@@ -65,70 +53,59 @@ class Form:
         The form's widget, to be put into others.
     """
 
-    def __init__(self, controls: Controls, tables: SweepTables) -> None:
+    def __init__(
+        self,
+        controls: Controls,
+        tables: SweepTables,
+        *,
+        rounds: list[Round] | None = None,
+        home: str = "",
+    ) -> None:
         self._controls, self._tables = controls, tables
         self._lock = threading.RLock()  # methods that hold it call each other
         self._runners: list[Runner] = []  # those that are not over
         self._threads: list[Runner] = []  # those whose threads may still work
-        self._grid: _Grid | None = None
-        self._shown: _Grid | None = None
+        self._rounds: list[Round] = [] if rounds is None else rounds
+        self._queue: list[Round] = []  # those that begin when what is under way is over
+        self._round: Round | None = None
+        self._shown: Round | None = None
         self._saved_at = 0.0
         self._saved = Saved()
+        with tables.scope.entered():
+            self._thumbs_dir = current().thumbs_dir
+            self._keeping = Keeping(current().cache_dir, home)
         self._quote = Quote(tables, controls.sweep)
         self._board = Board(
-            retry=lambda number: self._make([number]),
-            changed=self._quote.show_chosen,
-            thumbs=Thumbs(self._thumbs_dir()),
+            retry=lambda number: self._make(self._round, [number]),
+            changed=self._show_chosen,
+            keep=self._keep,
+            kept=self._keeping.__contains__,
+            go_on=self._go_on,
+            thumbs=Thumbs(self._thumbs_dir),
         )
-        self._build()
+        above = [self._saved.hide, controls.box, self._quote.box]
+        self._screen = Screen(above, [self._board.box], show=self._look_back)
+        self.box = self._screen.box
+        self._screen.go.on_click(lambda _: self.generate())
+        self._screen.stop.on_click(lambda _: self.cancel())
+        self._screen.again.on_click(lambda _: self._make(self._round, self._numbers_left()))
+        self._screen.size.observe(lambda change: self._board.resize(change["new"]), "value")
         controls.on_change(self._quote.renew)
-        self._quote.renew()
+        self._quote.on_ready(self._screen.set_ready)
+        self._begin()
 
-    def _thumbs_dir(self) -> Path:
-        with self._tables.scope.entered():
-            return current().thumbs_dir
-
-    def _build(self) -> None:
-        wide = w.Layout(width="130px")
-        self._go = w.Button(
-            description="Generate", button_style="primary", icon="play", layout=wide
-        )
-        self._stop = w.Button(description="Cancel", icon="stop", disabled=True, layout=wide)
-        self._again = w.Button(icon="refresh", layout=w.Layout(width="auto", display="none"))
-        self._go.on_click(lambda _: self.generate())
-        self._stop.on_click(lambda _: self.cancel())
-        self._again.on_click(lambda _: self._make(self._numbers_left()))
-        self._size = w.Dropdown(
-            options=[(f"{name} pictures", side) for name, side in SIZES.items()],
-            layout=w.Layout(width="150px", display="none"),
-            tooltip="How large the pictures are shown here",
-        )
-        self._size.observe(lambda change: self._board.resize(change["new"]), "value")
-        self._bar = w.IntProgress(
-            layout=w.Layout(flex="1 1 120px", max_width="300px", display="none")
-        )
-        self._status = w.HTML()
-        self._login = w.VBox()
-        self._code = w.HTML()
-        buttons = w.HBox(
-            [self._go, self._stop, self._size, self._again, self._bar],
-            layout=w.Layout(flex_flow="row wrap", align_items="center", margin="4px 0 0"),
-        )
-        parts = [self._saved.hide, self._controls.box, self._quote.box, buttons, self._status]
-        self.box = w.VBox(
-            [*parts, self._login, self._board.box, self._code],
-            layout=w.Layout(max_width="1200px", padding="4px 8px 8px 4px"),
-        )
-        named = {
-            "form": self.box,
-            "go": self._go,
-            "stop": self._stop,
-            "again": self._again,
-            "size": self._size,
-            "status": self._status,
-        }
-        for name, widget in named.items():
-            widget.add_class(f"pruna-{name}")
+    def _begin(self) -> None:
+        """Show what was made here before, or what of the fields is in the cache already."""
+        if self._rounds:
+            self._look_back(self._rounds[-1])
+            return
+        try:
+            sweep = self._controls.sweep()
+            points, outcomes = sweep.points(), self._tables.cached(sweep)
+        except PrunaError:
+            return  # the line before the click says what is missing
+        if any(outcome.status == "succeeded" for outcome in outcomes):
+            self._look_back(self._added(Round(self._tables, sweep, points, outcomes)))
 
     # -------------------------------------------------------------- what users call
 
@@ -143,20 +120,48 @@ class Form:
 
     @property
     def frame(self) -> Any:
-        """What was made, as a frame like the one that ``df.pruna.generate`` returns."""
+        """What the round on the screen made, like the frame of ``df.pruna.generate``."""
+        shown = self._round
+        return self._empty() if shown is None else shown.frame()
+
+    @property
+    def history(self) -> Any:
+        """What all rounds made, in one frame, with the columns ``round`` and ``model`` in front."""
         with self._lock:
-            grid = self._grid
-            outcomes = [] if grid is None else list(grid.outcomes)
-        if grid is None:
-            return self._tables.frame(self._controls.empty_sweep(), outcomes)
-        return grid.tables.frame(grid.sweep, outcomes)
+            rounds = list(self._rounds)
+        return history_of(rounds, self._empty())
 
     @property
     def selected(self) -> Any:
-        """The rows of `frame` whose pictures are selected; its index holds their labels."""
-        with self._lock:  # a click's grid is there before the board shows it
-            chosen = sorted(self._board.selected) if self._shown is self._grid else []
-        return self.frame.iloc[chosen]
+        """The rows of `history` whose pictures are selected, of whatever round."""
+        with self._lock:
+            return selected_of(list(self._rounds), self._empty())
+
+    @property
+    def kept(self) -> Any:
+        """The favourites as a frame: what was kept here, also before the kernel's last restart."""
+        with self._lock:
+            outcomes = [outcome for each in self._rounds for outcome in each.outcomes]
+        return self._keeping.frame(outcomes)
+
+    def keep(self, places: Sequence[int] | None = None) -> None:
+        """Keep pictures as favourites, as their buttons do; they outlive the kernel.
+
+        Parameters
+        ----------
+        places : sequence of int, optional
+            Rows of `history`, counted from 0. None: those that are selected.
+
+        Raises
+        ------
+        CacheError
+            If it cannot be written.
+        """
+        with self._lock:
+            chosen = chosen_of(self._rounds, places)
+        for each, number in chosen:
+            self._keeping.turn(each, number, kept=True)
+        self._board.mark_kept()
 
     def code(self) -> str:
         """Return the Python that makes the grid again; before a run, the grid of the fields.
@@ -166,51 +171,59 @@ class Form:
         InputError
             If nothing was made, and the form does not say what to make.
         """
-        grid = self._grid
-        if grid is None:
+        shown = self._round
+        if shown is None:
             return self._tables.code(self._controls.sweep())
-        return grid.tables.code(grid.sweep)
+        return shown.tables.code(shown.sweep)
 
     def generate(self) -> None:
-        """Make what the form describes, as the button does; returns at once."""
+        """Make what the form describes, as the button does; returns at once.
+
+        During a run it is added to the queue, and begins when the run is over.
+        """
         try:
             sweep = self._controls.sweep()
             points = sweep.points()
         except PrunaError as error:
-            self._status.value = note(str(error), ERROR)
+            self._screen.say(str(error), ERROR)
             return
+        new = Round(self._tables, sweep, points, [Outcome("pending")] * len(points))
         with self._lock:
-            if self._runners:
+            if not self._runners:
+                self._start(new)
                 return
-            self._grid = _Grid(self._tables, sweep, points, [Outcome("pending")] * len(points))
-        self._status.value = note("Starting…", FAINT)
-        self._make(range(len(points)))
+            self._queue.append(new)
+            self._set_buttons()
 
     def cancel(self) -> None:
         """Stop as soon as what is on the wire is answered; what was made is kept."""
         with self._lock:
             runners = list(self._runners)
+            self._queue.clear()
         for runner in runners:
             runner.cancel()
         if runners:
-            self._stop.disabled = True
-            self._status.value = note("Stopping…", FAINT)
+            self._screen.stop.disabled = True
+            self._screen.say("Stopping…", FAINT)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until nothing is under way; return whether that is so.
+        """Wait until nothing is under way or in the queue; return whether that is so.
 
         Parameters
         ----------
         timeout : float, optional
             Seconds at most. None: as long as it takes.
         """
-        with self._lock:
-            threads = list(self._threads)
         end = None if timeout is None else time.monotonic() + timeout
-        return all(
-            runner.join(None if end is None else max(0.0, end - time.monotonic()))
-            for runner in threads
-        )
+        while True:
+            with self._lock:
+                threads = list(self._threads)
+            for runner in threads:
+                if not runner.join(None if end is None else max(0.0, end - time.monotonic())):
+                    return False
+            with self._lock:
+                if threads == self._threads:  # none of them began another
+                    return True
 
     def take_over(self, earlier: Form) -> None:
         """Continue what another form has under way, whose cell was run again.
@@ -218,54 +231,65 @@ class Form:
         What was paid for stays on the screen, and can be canceled.
         """
         with earlier._lock:
-            grid = earlier._grid
-            runners = list(earlier._runners)
+            now, runners = earlier._round, list(earlier._runners)
+            waiting, earlier._queue = earlier._queue, []
         with self._lock:
             # Those that end meanwhile do not call this form: it does not wait for them.
             self._runners = [each for each in runners if each.watch(self._look, self._over)]
             self._threads = list(self._runners)
-            if not self._runners or grid is None:
+            if not self._runners or now is None:
                 return
-            self._grid = grid
+            self._queue = waiting
+            self._round = now
             self._set_buttons()
-            self._show(grid)  # before the run's thread does
+            self._show(now)  # before the run's thread does
 
     # ------------------------------------------------------------------- runs
 
-    def _make(self, numbers: Sequence[int]) -> None:
-        """Make some points of the grid that is shown, in a thread."""
+    def _added(self, new: Round) -> Round:
+        new.number = self._rounds[-1].number + 1 if self._rounds else 1
+        self._rounds.append(new)
+        return new
+
+    def _start(self, new: Round) -> None:
         with self._lock:
-            grid = self._grid
-            under_way = {number for runner in self._runners for number in runner.numbers}
-            wanted = [number for number in numbers if number not in under_way]
-            if grid is None or not wanted:
+            self._round = self._added(new)
+        self._screen.say("Starting…", FAINT)
+        self._make(new, range(len(new.points)))
+
+    def _make(self, made: Round | None, numbers: Sequence[int]) -> None:
+        """Make some points of a round, in a thread."""
+        with self._lock:
+            if made is None:
                 return
-            runner = Runner(grid.tables, grid.sweep, wanted)
+            runners = [runner for runner in self._runners if runner.round is made]
+            under_way = {number for runner in runners for number in runner.numbers}
+            wanted = [number for number in numbers if number not in under_way]
+            if not wanted:
+                return
+            runner = Runner(made, wanted)
             runner.watch(self._look, self._over)
             self._runners.append(runner)
             self._threads = [each for each in self._threads if not each.join(0)] + [runner]
             self._set_buttons()
-        self._login.children = ()
+        self._screen.login.children = ()
         runner.start()
 
     def _look(self, runner: Runner, outcomes: dict[int, Outcome]) -> None:
         """Show what is new; in the thread of a run."""
+        made = runner.round
         with self._lock:
-            grid = self._grid
-            if grid is None or runner.sweep is not grid.sweep:
-                return
             for number, outcome in outcomes.items():
-                grid.outcomes[number] = outcome
-            now = list(grid.outcomes)
-            if self._shown is not grid:
-                self._show(grid)
-        self._board.update(grid.sweep, now, busy=True)
+                made.outcomes[number] = outcome
+            now = list(made.outcomes)
+            if self._round is made and self._shown is not made:
+                self._show(made)
+        self._board.update(made, now, busy=True)
         if runner.run is not None and not runner.canceled:
-            self._status.value = note(progress_line(runner.run))
-        self._bar.max = len(now)
-        self._bar.value = sum(outcome.status != "pending" for outcome in now)
-        self._bar.layout.display = ""
-        if time.monotonic() - self._saved_at > _SAVE_SECONDS:
+            waiting = f" · {len(self._queue):,} in the queue" if self._queue else ""
+            self._screen.say(progress_line(runner.run) + waiting)
+        self._screen.draw_progress(now)
+        if made is self._shown and time.monotonic() - self._saved_at > _SAVE_SECONDS:
             self._save(now)
 
     def _over(self, runner: Runner, error: BaseException | None) -> None:
@@ -274,31 +298,28 @@ class Form:
             with self._lock:
                 self._runners.remove(runner)
                 busy = bool(self._runners)
-                if self._grid is not self._shown:  # refused: what was there before stays
-                    self._grid = self._shown
-                grid = self._grid
-                sweep, now = (None, []) if grid is None else (grid.sweep, list(grid.outcomes))
-            self._board.update(sweep, now, busy=busy)
+                if not runner.started:
+                    self._leave_out(runner.round)
+                shown = self._shown
+                now = [] if shown is None else list(shown.outcomes)
+            self._board.update(shown, now, busy=busy)
             self._save(now)
-            if error is None and runner.run is not None:
-                summary = closing_line(runner.run)
-                lines = announcements(runner.run.plan)
-                lines.append(f"Canceled. {summary}" if runner.canceled else summary)
-                self._status.value = note("\n".join(lines))
-            else:
-                kind = "" if isinstance(error, PrunaError) else f"{type(error).__name__}: "
-                self._status.value = note(f"{kind}{error}", ERROR)
-            if isinstance(error, (MissingKeyError, AuthenticationError)):
-
-                def logged_in(message: str) -> None:
-                    self._login.children = ()
-                    self._status.value = note(f"{message} Click Generate.")
-
-                self._login.children = [LoginBox(done=logged_in).box]
-            self._quote.learn(runner.sweep.model.name, runner.outcomes().values())
+            self._screen.tell_end(runner, error)
+            self._quote.learn(runner.round.sweep.model.name, runner.outcomes().values())
             self._quote.renew()
         finally:
+            with self._lock:
+                following = self._queue.pop(0) if self._queue and not self._runners else None
             self._set_buttons()
+            if following is not None:
+                self._start(following)
+
+    def _leave_out(self, refused: Round) -> None:
+        """Have a round that was refused be none, and what was there before stay."""
+        if refused is not self._shown and refused.is_untouched:
+            self._rounds[:] = [each for each in self._rounds if each is not refused]
+            if self._round is refused:
+                self._round = self._shown
 
     def _set_buttons(self) -> None:
         """Enable the buttons that can be used now."""
@@ -306,30 +327,66 @@ class Form:
         with self._lock:
             busy = bool(self._runners)
             left = 0 if busy else len(self._numbers_left())
-            self._go.disabled, self._stop.disabled = busy, not busy
-            self._again.description = f"Retry all {left:,}"
-            self._again.layout.display = "" if left > 1 else "none"
-            if not busy:
-                self._bar.layout.display = "none"
+            self._screen.draw_buttons(busy=busy, left=left)
+            self._screen.draw_strip(self._rounds, self._shown)
+            if self._queue:
+                self._screen.say(f"{counted(len(self._queue), 'round')} in the queue.", FAINT)
 
     def _numbers_left(self) -> list[int]:
         with self._lock:
-            outcomes = [] if self._grid is None else self._grid.outcomes
+            outcomes = [] if self._round is None else self._round.outcomes
             return [number for number, each in enumerate(outcomes) if each.status in _NOT_DONE]
 
     # ------------------------------------------------------------------- showing
 
-    def _show(self, grid: _Grid) -> None:
-        """Replace the grid on the board."""
-        self._board.show(grid.sweep, grid.points, grid.outcomes)
-        self._shown = grid
-        self._size.layout.display = ""
-        self._code.value = code_box(grid.tables.code(grid.sweep))
+    def _empty(self) -> Any:
+        return self._tables.frame(self._controls.empty_sweep(), [])
+
+    def _look_back(self, earlier: Round) -> None:
+        """Show a round, as its button in the strip does."""
+        with self._lock:
+            self._round = earlier
+            self._show(earlier)
+            outcomes, busy = list(earlier.outcomes), bool(self._runners)
+        self._board.update(earlier, outcomes, busy=busy)
+        self._save(outcomes)
+        self._set_buttons()
+
+    def _show(self, shown: Round) -> None:
+        """Replace the round on the board."""
+        self._board.show(shown)
+        self._shown = shown
+        self._screen.size.layout.display = ""
+        self._screen.code.value = code_box(shown.tables.code(shown.sweep))
+        self._screen.draw_strip(self._rounds, shown)
+
+    def _show_chosen(self) -> None:
+        self._quote.show_chosen(sum(len(each.selected) for each in self._rounds))
+
+    def _keep(self, number: int, *, kept: bool) -> bool:
+        if self._shown is None:
+            return False
+        try:
+            self._keeping.turn(self._shown, number, kept=kept)
+        except PrunaError as error:
+            self._screen.say(str(error), ERROR)
+            return not kept
+        return kept
+
+    def _go_on(self, word: str, number: int) -> None:
+        """Set the fields for what follows from a picture; nothing is sent."""
+        if (shown := self._shown) is not None:
+            try:
+                onwards.go_on(word, self._controls, shown, number)
+            except PrunaError as error:
+                self._screen.say(str(error), ERROR)
+            else:
+                self._screen.say("The form is set: see the price, then click Generate.", FAINT)
 
     def _save(self, outcomes: Sequence[Outcome]) -> None:
-        if (grid := self._shown) is None:
+        if (shown := self._shown) is None:
             return
-        made = saved_grid(grid.sweep, grid.points, outcomes, thumbs_dir=self._thumbs_dir())
+        made = saved_grid(shown.sweep, shown.points, outcomes, thumbs_dir=self._thumbs_dir)
         self._saved.update(made.html())
         self._saved_at = time.monotonic()
 
@@ -338,8 +395,7 @@ class Form:
         self._saved.display()
 
     def __repr__(self) -> str:
-        with self._lock:
-            outcomes = [] if self._grid is None else list(self._grid.outcomes)
+        outcomes = [] if self._round is None else list(self._round.outcomes)
         done, total = sum(each.status == "succeeded" for each in outcomes), len(outcomes)
         made = f"{done:,} of {total:,} pictures made" if total else "nothing made yet"
         return f"<Form: {made}>"

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _LONG = ("prompt", "script", "caption")
 _STEPS_AT_MOST = 1_000.0  # between a slider's ends; beyond, a number is typed
 _ROWS_CHOSEN = 4
+_ROWS_AT_LEAST, _ROWS_AT_MOST = 4, 20  # of the box for prompts
+_LINE = 95  # letters that a line of it holds in a wide window
 _WIDE = {"width": "auto", "max_width": "880px"}
 
 
@@ -197,18 +199,12 @@ class Chips(Control):
         }
         for button in self.buttons.values():
             button.observe(self._switched, "value")
-        chips = w.HBox(
-            list(self.buttons.values()),
-            layout=w.Layout(flex="1 1 300px", flex_flow="row wrap", min_width="0"),
-        )
-        wide = w.Layout(flex="1 1 600px", min_width="0", align_items="center")
-        self.box = w.HBox(
-            [
-                w.HBox([name_box(field), chips], layout=wide),
-                help_box(f"{help_of(field)} Several are compared."),
-            ],
-            layout=w.Layout(flex_flow="row wrap", align_items="center"),
-        )
+        chips = w.HBox(list(self.buttons.values()), layout=w.Layout(flex_flow="row wrap"))
+        help_line = help_box(f"{help_of(field)} Several are compared.")
+        help_line.layout = w.Layout(margin="0 0 4px 0")
+        # the chips take as many lines as they need: their help is below them, in their column
+        column = w.VBox([chips, help_line], layout=w.Layout(flex="1 1 0", min_width="0"))
+        self.box = w.HBox([name_box(field), column], layout=w.Layout(align_items="flex-start"))
         self.box.add_class(f"pruna-{field.name}")
 
     def value(self) -> tuple[Any, ...]:
@@ -235,7 +231,7 @@ class PromptsInput(_WidgetInput):
         widget = w.Textarea(
             description="Prompts",
             placeholder="one prompt a line",
-            rows=4,
+            rows=_ROWS_AT_LEAST,
             style={"description_width": LABEL},
             tooltip=f"One prompt a line; {LINE_BREAK} stands for a line break inside a prompt.",
             layout=w.Layout(**_WIDE),
@@ -243,6 +239,12 @@ class PromptsInput(_WidgetInput):
         widget.add_class("pruna-prompt")
         super().__init__(field, widget)
         self.box = widget
+        widget.observe(lambda _: self._grow(), "value")
+
+    def _grow(self) -> None:
+        """Make the box as high as its text, as far as it stays handy."""
+        lines = sum(1 + len(line) // _LINE for line in self.widget.value.split("\n"))
+        self.widget.rows = min(max(_ROWS_AT_LEAST, lines + 1), _ROWS_AT_MOST)
 
     def value(self) -> tuple[str, ...]:
         """Return the prompts."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pruna_nb.batch.progress import cost_text, duration, wait_text
 from pruna_nb.catalog import limit_for, usd_text
+from pruna_nb.settings import current
 from pruna_nb.show.tints import GREY, rgba
 from pruna_nb.text import NO_MATH, counted
 from pruna_nb.widgets.notes import FAINT
@@ -89,8 +90,8 @@ def price_of(model: Model) -> str:
 
 
 def model_line(model: Model) -> str:
-    """Return in one line what a model costs and allows."""
-    limit, seconds = limit_for(model)
+    """Return in one line what a model costs, and the limit that is in force."""
+    limit, seconds = current().limits.get(model.name, limit_for(model))
     pace = f"{limit:,} a minute" if seconds == 60.0 else f"{limit:,} in {seconds:g} s"  # noqa: PLR2004
     parts = [price_of(model), pace]
     return " · ".join(parts) + (f". {model.note}" if model.note else "")

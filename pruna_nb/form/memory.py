@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import weakref
 from typing import Any
 
 _KEPT: dict[object, tuple[dict[str, Any], dict[str, Any]]] = {}
 _CALLS: dict[object, tuple[object, int]] = {}
 # a form that nobody uses any more must not live on because its cell is remembered
+# what was made in a place outlives the form that made it
+_ROUNDS: dict[object, list[Any]] = {}
 _FORMS: weakref.WeakValueDictionary[object, Any] = weakref.WeakValueDictionary()
 _NOTHING = object()
 # begins a place that no other form can have: where a front end names no cell, two may be alike
@@ -40,6 +44,14 @@ class Memory:
     def keep(self, name: str, value: Any) -> None:
         """Remember what a field holds."""
         self.typed[name] = value
+
+    def rounds(self) -> list[Any]:
+        """Return the list of the place's rounds, to which a form adds its own."""
+        if self._place is None:
+            return []
+        # a list for each form: an earlier one may still be on the screen
+        _ROUNDS[self._place] = list(_ROUNDS.get(self._place, ()))
+        return _ROUNDS[self._place]
 
     def replace(self, form: Any) -> Any:
         """Remember the place's form; return the one that was there before, if it still exists."""
@@ -86,3 +98,17 @@ def this_place(fallback: object) -> object:
     calls = calls + 1 if before == run else 0
     _CALLS[cell] = (run, calls)
     return (CELL, cell, calls)
+
+
+def home_of(place: object, fallback: object) -> str:
+    """Return the name of a place that is the same after a restart of the kernel.
+
+    Parameters
+    ----------
+    place : object
+        What `this_place` returned.
+    fallback : object
+        What names it in its folder where there is no cell's id.
+    """
+    named = place if isinstance(place, tuple) and place[0] == CELL else (os.getcwd(), fallback)  # noqa: PTH109 - text
+    return hashlib.sha256(repr(named).encode("utf-8", "surrogateescape")).hexdigest()[:32]

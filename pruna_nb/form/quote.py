@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as w
 
+from pruna_nb.catalog import exact
 from pruna_nb.errors import PrunaError
 from pruna_nb.form.labels import quote_line
 from pruna_nb.form.sweep import IncompleteError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pruna_nb.batch.job import Outcome
     from pruna_nb.form.sweep import Sweep
     from pruna_nb.form.tables import SweepTables
+    from pruna_nb.frames.generate import Estimate
 
 _TOOK: dict[str, float] = {}  # seconds that a model's predictions took when a form last saw some
 REST_SECONDS = 0.25  # how long no key is pressed before the cache is asked
@@ -42,6 +44,7 @@ class Quote:
 
     def __init__(self, tables: SweepTables, sweep: Callable[[], Sweep]) -> None:
         self._tables, self._sweep = tables, sweep
+        self._ready: Callable[[str], object] = lambda _: None
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
         self._turn = 0
@@ -51,8 +54,20 @@ class Quote:
         layout = w.Layout(flex_flow="row wrap", justify_content="space-between", margin="8px 0 0")
         self.box = w.HBox([self._line, self._chosen], layout=layout)
 
+    def on_ready(self, listener: Callable[[str], object]) -> None:
+        """Begin, and tell each time why there is nothing to be run now; empty if there is."""
+        self._ready = listener
+        self.renew()
+
     def renew(self) -> None:
         """Update the line soon, or at once if REST_SECONDS is 0; may be called from any thread."""
+        # The button follows the fields at once: a click may come before the line does.
+        try:
+            self._sweep()
+        except PrunaError as error:
+            self._ready(str(error))
+        else:
+            self._ready("")
         with self._lock:
             self._turn += 1
             turn = self._turn
@@ -81,17 +96,33 @@ class Quote:
         self._chosen.value = note(text, FAINT) if text else ""
 
     def _work(self, turn: int) -> None:
-        html = self._html()
+        html, reason = self._html()
         with self._lock:
             if turn == self._turn:  # a later change has a later estimate
                 self._line.value = html
+                self._ready(reason)
 
-    def _html(self) -> str:
+    def _html(self) -> tuple[str, str]:
+        """Return the line, and why there is nothing to be run, if there is not."""
         try:
             sweep = self._sweep()
             sweep.points()
             estimate = self._tables.estimate(sweep)
         except PrunaError as error:
-            return note(str(error), FAINT if isinstance(error, IncompleteError) else ERROR)
+            style = FAINT if isinstance(error, IncompleteError) else ERROR
+            return note(str(error), style), str(error)
         took = _TOOK.get(sweep.model.name)
-        return note(quote_line(estimate, output=sweep.model.output, took=took))
+        line = quote_line(estimate, output=sweep.model.output, took=took)
+        over = self._over_budget(estimate)
+        return (note(f"{line}\n{over}", ERROR), over) if over else (note(line), "")
+
+    def _over_budget(self, estimate: Estimate) -> str:
+        """Return why `max_cost_usd` forbids the click; empty if it does not."""
+        most, cost = self._tables.most_usd, estimate.cost_usd
+        if most is None or not estimate.new:
+            return ""
+        if cost is None:
+            return f"Its price is not published, so max_cost_usd={most} cannot be kept."
+        if exact(cost) <= most:
+            return ""
+        return f"That is more than max_cost_usd={most}: make fewer, or raise it in the code."

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pruna_nb.batch.run import Run
-    from pruna_nb.form.sweep import Sweep
-    from pruna_nb.form.tables import SweepTables
+    from pruna_nb.form.rounds import Round
 
     Look = Callable[["Runner", dict[int, Outcome]], object]
     Over = Callable[["Runner", BaseException | None], object]
@@ -24,13 +23,12 @@ _END_SECONDS = 5.0
 
 
 class Runner:
-    """One run of some points of a sweep, watched from a thread of its own.
+    """One run of some points of a round, watched from a thread of its own.
 
     Parameters
     ----------
-    tables : SweepTables
-        Makes the run.
-    sweep : Sweep
+    made : Round
+        The round.
     numbers : sequence of int
         Which of its points are to be made.
 
@@ -42,11 +40,10 @@ class Runner:
         Whether the run was started: it was neither refused nor wrong.
     """
 
-    def __init__(self, tables: SweepTables, sweep: Sweep, numbers: Sequence[int]) -> None:
-        self.sweep, self.numbers = sweep, list(numbers)
+    def __init__(self, made: Round, numbers: Sequence[int]) -> None:
+        self.round, self.numbers = made, list(numbers)
         self.run: Run | None = None
         self.started = self.canceled = False
-        self._tables = tables
         self._watchers: list[tuple[Look, Over]] = []
         self._ended = False
         self._lock = threading.Lock()
@@ -82,6 +79,8 @@ class Runner:
 
     def join(self, seconds: float | None = None) -> bool:
         """Wait for the end; return whether it is reached."""
+        if self._thread is threading.current_thread():  # the next one is begun where this one ends
+            return False
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
@@ -102,7 +101,7 @@ class Runner:
     def _work(self) -> None:
         error: BaseException | None = None
         try:
-            run = self._tables.begin(self.sweep, self.numbers)
+            run = self.round.tables.begin(self.round.sweep, self.numbers)
             with self._lock:
                 self.run = run
                 if self.canceled:

@@ -59,8 +59,18 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         match = _SEED.fullmatch(part.strip())
         first = int(match.group(1)) if match else 0
         last = int(match.group(2)) if match and match.group(2) else first
-        if match is None or last < first or last - first >= POINTS_AT_MOST:
-            msg = f"seed: {part.strip()[:40]!r} is not a seed; give numbers and ranges: 1, 2, 5-8."
+        shown = repr(part.strip()[:40])
+        if match is None:
+            msg = f"seed: {shown} is not a seed; give numbers and ranges: 1, 2, 5-8."
+            raise InputError(msg)
+        if last < first:
+            msg = f"seed: the range {shown} is reversed; write {last}-{first}."
+            raise InputError(msg)
+        if last - first >= POINTS_AT_MOST:
+            msg = (
+                f"seed: the range {shown} has {last - first + 1:,} seeds, which is too many; "
+                f"a form takes {POINTS_AT_MOST:,} pictures, and df.pruna.generate any number."
+            )
             raise InputError(msg)
         seeds.extend(range(first, last + 1))
     return tuple(dict.fromkeys(seeds))

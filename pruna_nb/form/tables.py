@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pruna_nb.batch.job import Outcome
 from pruna_nb.batch.options import RunOptions
 from pruna_nb.errors import ColumnError
 from pruna_nb.form.code import code_of
@@ -28,8 +29,8 @@ from pruna_nb.settings.scopes import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from decimal import Decimal
 
-    from pruna_nb.batch.job import Outcome
     from pruna_nb.batch.run import Run
     from pruna_nb.form.sweep import Sweep
 
@@ -69,6 +70,21 @@ class SweepTables:
         """Return what a sweep would run and cost; sends nothing."""
         with self.scope.entered():
             return generate.estimate(self.table(sweep), self.call(sweep), self._options)
+
+    @property
+    def most_usd(self) -> Decimal | None:
+        """What one click may cost; None: no limit."""
+        return self._options.max_cost_usd
+
+    def cached(self, sweep: Sweep) -> list[Outcome]:
+        """Return what the cache has of each point; the others are pending. Sends nothing."""
+        with self.scope.entered():
+            options = replace(self._options, max_cost_usd=None)  # nothing is spent
+            _, run = generate.prepare_run(self.table(sweep), self.call(sweep), options)
+            return [
+                outcome if outcome.status == "succeeded" else Outcome("pending")
+                for outcome in run.row_outcomes()
+            ]
 
     def begin(self, sweep: Sweep, numbers: Sequence[int]) -> Run:
         """Return the run of some points of a sweep, not started yet."""

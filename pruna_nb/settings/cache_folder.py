@@ -57,3 +57,8 @@ class CacheFolder:
     def votes_dir(self) -> Path:
         """The votes of comparisons."""
         return self.cache_dir / "votes"
+
+    @property
+    def kept_dir(self) -> Path:
+        """The favourites of forms."""
+        return self.cache_dir / "kept"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pruna_nb.files.owned import (
 from pruna_nb.settings import CacheFolder, current
 from pruna_nb.store import sidecars
 from pruna_nb.store.database import database_of
+from pruna_nb.store.favourites import Favourites
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -86,6 +88,8 @@ def prune(
 ) -> int:
     """Drop what was not used for long, media files that no entry names, and old thumbnails.
 
+    The favourites of forms stay, however old and large they are.
+
     Only files that the cache made are deleted: by its own pattern of names, regular ones, through
     no link. In a ``media`` folder that was there before the cache, they are those that its journal
     says were delivered.
@@ -119,7 +123,9 @@ def prune(
     freed = 0
     if older_than is not None:
         before = time.time() - _seconds(older_than)
-        database.change("DELETE FROM item WHERE used_at < ?", [before])
+        kept = json.dumps(sorted(Favourites(folder).media_names()))
+        old = "DELETE FROM item WHERE used_at < ? AND media NOT IN (SELECT value FROM json_each(?))"
+        database.change(old, [before, kept])
         freed += sum(_unlink(file) for file in _thumbnails(folder) if _age_of(file) < before)
     if keep_bytes is not None:
         freed += _shrink_to(folder, keep_bytes)
@@ -228,8 +234,10 @@ def _shrink_to(folder: Path, keep_bytes: int) -> int:
         freed += _unlink(file)
     database = database_of(folder)
     rows = database.execute("SELECT media, max(size), max(used_at) FROM item GROUP BY media")
-    total = sum(size for _, size, _ in rows)
+    total, kept = sum(size for _, size, _ in rows), Favourites(folder).media_names()
     for name, size, _ in sorted(rows, key=lambda row: row[2]):
+        if name in kept:
+            continue
         if total <= keep_bytes:
             break
         database.change("DELETE FROM item WHERE media = ?", [name])

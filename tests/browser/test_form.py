@@ -96,6 +96,65 @@ def test_cancel_is_heard_while_it_runs_and_the_kernel_is_free(lab):
     book.shoot("form-canceled")
 
 
+def counts(page, text):
+    page.locator(".pruna-lightbox").get_by_text(text, exact=True).wait_for()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_rounds_are_looked_at_large_kept_and_gone_on_from(lab, theme):
+    book = lab.open(
+        lab.write(f"rounds-{theme}", EXPLORE, "print('kept', form.kept['seed'].tolist())"),
+        theme=theme,
+        height=1300,
+    )
+    page = book.page
+    book.run(0, ".pruna-form")
+    page.locator("button.pruna-go:disabled").wait_for()  # there is no prompt yet
+    fill(page, "a red fox in fresh snow", ratios=["1:1"], seeds="1-3")
+    wait_for_quote(page, "6 pictures: 6 new")
+    page.locator(".pruna-seed input").press("Control+Enter")
+    page.wait_for_function(ALL_DRAWN, arg=6)
+    page.locator(".pruna-prompt textarea").fill(f"{HOSTILE}\na lighthouse at dusk\na harbour")
+    page.locator(".pruna-seed input").fill("4")
+    wait_for_quote(page, "6 pictures")
+    click(page, "go")
+    page.locator("button.pruna-round").get_by_text("2 · a red fox <script> (6)").wait_for()
+    page.wait_for_function(ALL_DRAWN, arg=6)
+    book.shoot(f"rounds-{theme}", ".pruna-form")
+    # the picture itself is clicked, and from then on the keys are enough
+    page.locator(".pruna-place img").first.click()
+    counts(page, "1 of 6")
+    page.locator(".pruna-large-media img").first.wait_for()
+    page.wait_for_function("() => document.activeElement.closest('.pruna-large-keys')")
+    before = page.locator(".jp-Notebook .jp-Cell").count()
+    page.keyboard.press("ArrowRight")
+    counts(page, "2 of 6")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    counts(page, "6 of 6")
+    page.keyboard.press("k")
+    page.locator(".pruna-large-keep").get_by_text("Kept").wait_for()
+    assert page.locator(".jp-Notebook .jp-Cell").count() == before
+    assert page.title() != "taken"
+    with page.expect_download() as download:
+        page.locator(".pruna-lightbox").get_by_text("Download").click()
+    assert download.value.suggested_filename.endswith((".jpg", ".png", ".webp"))
+    book.shoot(f"large-{theme}", ".pruna-form")
+    page.set_viewport_size({"width": 700, "height": 1300})
+    assert not is_wider_than_its_room(page)
+    book.shoot(f"large-700-{theme}", ".pruna-form")
+    page.locator(".pruna-large-media img").first.click()
+    page.locator(".pruna-large-keys input").press("Escape")
+    page.locator(".pruna-place img").first.wait_for()
+    book.shoot(f"rounds-700-{theme}", ".pruna-form")
+    assert not is_wider_than_its_room(page)
+    click(page, "round")
+    page.locator(".pruna-place img[alt*='red fox']").nth(5).wait_for()
+    # a new kernel knows the favourites, and shows what is in the cache at once
+    page.locator(".pruna-seed input").fill("")
+    book.run(1, "text=kept [4]")
+
+
 def test_a_failed_picture_says_why_and_is_tried_again_in_its_place(lab):
     lab.service.configure(faults={"failed": {"first": 1}})
     book = lab.open(lab.write("retry", EXPLORE))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 
 def everything(widget):
     """Return a widget and all that it contains, from top to bottom."""
@@ -18,3 +21,23 @@ def part(form, name):
     """Return the only widget of a form that has a class."""
     (found,) = parts(form, name)
     return found
+
+
+def made(form):
+    """Click Generate and wait for the end."""
+    part(form, "go").click()
+    assert form.wait(30)
+    return form
+
+
+def quote(form):
+    """Return the line before the click."""
+    return html.unescape(re.sub("<[^>]*>", "", part(form, "quote").value))
+
+
+def status(form):
+    return part(form, "status").value
+
+
+def tiles(form):
+    return form._board.tiles

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import html
-import re
 import time
 
 import pandas as pd
 import pytest
 from PIL import Image
 
-import pruna_nb
 from pruna_nb import settings
 from pruna_nb.errors import InputError, UnknownModelError
 from pruna_nb.form import board
 from pruna_nb.form.memory import CELL
-from tests.form.parts import everything, part
-
-
-def made(form):
-    """Click Generate and wait for the end."""
-    part(form, "go").click()
-    assert form.wait(30)
-    return form
-
-
-def quote(form):
-    """Return the line before the click."""
-    return html.unescape(re.sub("<[^>]*>", "", part(form, "quote").value))
+from tests.form.parts import everything, made, part, quote, status, tiles
 
 
 def size_of(path):
@@ -35,26 +20,12 @@ def size_of(path):
         return image.size
 
 
-def status(form):
-    return part(form, "status").value
-
-
 def can_click(form):
-    """Return which of the two buttons is enabled."""
-    (name,) = [name for name in ("go", "stop") if not part(form, name).disabled]
-    return name
-
-
-def tiles(form):
-    return form._board.tiles
-
-
-@pytest.fixture
-def explore(service, monkeypatch):
-    """Make a form whose quote comes at once, and that has seen no picture yet."""
-    monkeypatch.setattr("pruna_nb.form.quote._TOOK", {})
-    monkeypatch.setattr("pruna_nb.form.quote.REST_SECONDS", 0)
-    return pruna_nb.explore
+    """Return "stop" during a run, "go" before and after one."""
+    if part(form, "go").description == "Generate":
+        assert part(form, "stop").disabled
+        return "go"
+    return "stop" if not part(form, "stop").disabled else "nothing"
 
 
 def test_the_price_stands_there_before_the_click(explore, service):
@@ -149,7 +120,7 @@ def test_an_error_stands_in_its_place_with_a_retry_that_makes_that_place_alone(e
     assert form.wait(30)
     assert form.frame["status"].tolist() == ["succeeded"] * 3
     assert service.charged == charged + 1
-    assert tile.box.children == (tile.picture, tile.choose)
+    assert tile.box.children == (tile.picture, tile.buttons)
 
 
 def test_all_that_failed_is_tried_again_by_one_button(explore, service):
@@ -173,11 +144,16 @@ def test_selected_pictures_come_back_as_the_frame_s_rows(explore):
     assert form.selected.index.tolist() == [3]
 
 
-def test_a_new_grid_has_nothing_selected(explore):
-    form = made(explore(prompt="a fox"))
-    tiles(form)[0].choose.value = True
+def test_what_is_selected_stays_so_in_later_rounds(explore):
+    form = made(explore(prompt="a fox", seed="1, 2"))
+    tiles(form)[1].choose.value = True
+    form.fields["prompt"].value = "an owl"
     made(form)
-    assert len(form.selected) == 0
+    assert not any(tile.choose.value for tile in tiles(form))
+    tiles(form)[0].choose.value = True
+    assert form.selected["prompt"].tolist() == ["a fox", "an owl"]
+    assert form.selected.index.tolist() == [1, 2]
+    assert form.selected["round"].tolist() == [1, 2]
 
 
 def test_the_copy_below_the_form_holds_each_picture_with_its_words(explore):
@@ -454,6 +430,7 @@ def one_cell(monkeypatch):
     """Have every form made by the same cell, run again and again."""
     monkeypatch.setattr("pruna_nb.form.memory.this_place", lambda _: (CELL, "a cell", 0))
     monkeypatch.setattr("pruna_nb.form.memory._KEPT", {})
+    monkeypatch.setattr("pruna_nb.form.memory._ROUNDS", {})
 
 
 @pytest.mark.usefixtures("one_cell")
@@ -541,6 +518,13 @@ def test_what_ends_in_the_later_form_is_shown_there(explore, service):
 
 
 @pytest.mark.usefixtures("one_cell")
-def test_what_was_over_before_the_cell_ran_again_is_not_taken_over(explore):
-    made(explore(prompt="a fox"))
-    assert len(explore(prompt="an owl").frame) == 0
+def test_rounds_are_there_again_when_the_cell_runs_again(explore):
+    form = made(explore(prompt="a fox", seed="1, 2"))
+    tiles(form)[0].choose.value = True
+    again = explore(prompt="an owl")
+    assert again.history["prompt"].tolist() == ["a fox", "a fox"]
+    assert again.selected["seed"].tolist() == [1]
+    assert "<img" in tiles(again)[1].picture.value
+    assert made(again).history["round"].tolist() == [1, 1, 2]
+    # the form above is another one, and keeps what it made
+    assert form.history["prompt"].tolist() == ["a fox", "a fox"]

@@ -1,0 +1,87 @@
+"""Keys and clicks for widgets, as handlers within their HTML, that click their buttons.
+
+The handlers are constants of this module, in attributes: no text of a user is in a script, and
+nothing is loaded. Where a host runs none of them, as with a notebook that is not trusted, the
+buttons are still there.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+
+
+def clicks(button: str, inside: str) -> str:
+    """Return an attribute that has a click on an element click a button beside it.
+
+    Parameters
+    ----------
+    button, inside : str
+        Classes: of the button, and of what holds both.
+    """
+    script = f"this.closest('.{inside}').querySelector('.{button}').click()"
+    return f'onclick="{html.escape(script)}"'
+
+
+def presses(inside: str, keys: Mapping[str, str], *, focus: str = "") -> str:
+    """Return an unseen element that has keys click buttons, wherever the focus is inside a box.
+
+    Parameters
+    ----------
+    inside : str
+        The class of the box that holds the element and the buttons.
+    keys : mapping of str to str
+        The class of a button by the key's name, such as "ArrowLeft" or "Control+Enter".
+    focus : str
+        The class of the field that takes the focus as soon as the element is there, if any.
+    """
+    # what is not displayed yet takes no focus: the box may come a moment after the element
+    take = (
+        "const take = (tries) => {"
+        f"const field = box.querySelector('.{focus} input');"
+        "if (!field || field.offsetParent === null) {"
+        "if (tries) setTimeout(take, 40, tries - 1); return; }"
+        "field.focus({preventScroll: true}); box.scrollIntoView({block: 'nearest'}); };"
+        "take(50);"
+    )
+    # Jupyter's own shortcuts are heard before those of a page, but not from within such a box
+    own = "box.setAttribute('data-lm-suppress-shortcuts', 'true');" if focus else ""
+    script = f"""
+const box = this.closest('.{inside}');
+if (!box) return;
+{own}{take if focus else ""}
+if (box.prunaKeys) return;
+box.prunaKeys = {json.dumps(dict(keys))};
+box.addEventListener('keydown', (event) => {{
+  const name = (event.ctrlKey || event.metaKey ? 'Control+' : '') + event.key;
+  const button = box.prunaKeys[name] && box.querySelector('.' + box.prunaKeys[name]);
+  if (!button) return;
+  event.preventDefault();
+  event.stopPropagation();
+  button.click();
+}}, true);"""
+    line = html.escape(" ".join(script.split()))
+    return f"<img src='{_PIXEL}' alt='' style='display:none' onload=\"{line}\">"
+
+
+def copies(source: str, inside: str) -> str:
+    """Return an attribute that has a click copy the text of an element.
+
+    Parameters
+    ----------
+    source, inside : str
+        Classes: of the element, and of what holds both.
+    """
+    # without a secure address there is no clipboard: the text is selected, for Ctrl+C
+    script = f"""
+const text = this.closest('.{inside}').querySelector('.{source}');
+getSelection().selectAllChildren(text);
+if (navigator.clipboard) navigator.clipboard.writeText(text.textContent);
+else document.execCommand('copy');"""
+    return f'onclick="{html.escape(" ".join(script.split()))}"'
