@@ -84,8 +84,15 @@ class PrunaError(Exception):
         Attributes that cannot be pickled, such as a frame with a lock or an open file in a cell,
         are left out: if pickling failed, the parent process would not see the error at all.
         """
-        state = {name: value for name, value in vars(self).items() if _can_be_pickled(value)}
-        if lost := [name for name in vars(self) if name not in state]:
+        state, lost = {}, []
+        for name, value in vars(self).items():
+            try:
+                pickle.dumps(value)
+            except Exception:  # noqa: BLE001 - the methods of a cell's value may raise anything
+                lost.append(name)
+            else:
+                state[name] = value
+        if lost:
             note = f"Left out, since it cannot be pickled: {', '.join(lost)}."
             state["__notes__"] = [*state.get("__notes__", []), note]
         # An OSError has its path here, and not in `args`.
@@ -101,14 +108,6 @@ def attach_frame(error: BaseException, frame: Any) -> None:
 def attached_frame(error: BaseException) -> Any:
     """Return the frame that an error carries; None if it carries none."""
     return vars(error).get("frame")
-
-
-def _can_be_pickled(value: object) -> bool:
-    try:
-        pickle.dumps(value)
-    except Exception:  # noqa: BLE001 - the methods of a cell's value may raise anything
-        return False
-    return True
 
 
 def _remade(kind: type[PrunaError], args: tuple[Any, ...]) -> PrunaError:
@@ -185,10 +184,10 @@ class ApiError(PrunaError):
         The prediction that the error is about, if known.
     """
 
+    # For what says that nothing was accepted: only an accepted prediction is charged.
     default_charged: Charged = "no"
     default_advice = ""
-    account_wide = False
-    """Whether all other rows would fail in the same way."""
+    account_wide = False  # whether all other rows would fail in the same way, so that the run ends
 
     def __init__(
         self,
@@ -317,6 +316,7 @@ class RateLimitError(ApiError):
 class ServerError(ApiError):
     """500 or 502: the service failed, and it is unknown whether the work was accepted."""
 
+    # Nor can it be sent again to find out: the API has no key that makes two requests one.
     default_charged: Charged = "unknown"
     default_advice = "Run again to send it once more, or ask the service about the request."
 
@@ -324,6 +324,7 @@ class ServerError(ApiError):
 class UnavailableError(ApiError):
     """503: the service is temporarily unavailable."""
 
+    # Of the gateways' errors the only one that proves that nothing was accepted.
     default_advice = "Run again later."
 
 
@@ -352,6 +353,7 @@ class LostAnswerError(ApiError):
 class ReplyError(ApiError):
     """The service's response cannot be understood."""
 
+    # It may be what is left of an accepted prediction's answer, such as JSON that breaks off.
     default_charged: Charged = "unknown"
     default_advice = "If it happens again, report it with the request's id."
 
@@ -373,6 +375,7 @@ class PredictionCanceledError(ApiError):
 class PredictionTimeoutError(ApiError):
     """The prediction did not finish within the timeout."""
 
+    # It was accepted and goes on at the service, which knows nothing of the time given here.
     default_charged: Charged = "yes"
     default_advice = "Run again to resume it; nothing is sent or paid again."
 
@@ -380,5 +383,6 @@ class PredictionTimeoutError(ApiError):
 class DeliveryError(ApiError):
     """The output could not be downloaded completely."""
 
+    # The service deletes outputs after 24 hours; a later run would have to make it again.
     default_charged: Charged = "yes"
     default_advice = "Run again within 24 hours to download it; nothing is sent or paid again."

@@ -111,10 +111,12 @@ class Output:
             target /= self.path.stem
         own = self.path.suffix
         target = target if target.suffix else target.with_name(f"{target.name}{own}")
+        # Two names of one format: no picture is encoded anew for them.
         suffix = target.suffix.lower().replace(".jpeg", ".jpg")
         other = None if suffix == own else read_format(suffix)
         request = {
             "model": self.prediction.model,
+            # A masked secret is no value that the request could be run again with.
             "input": {
                 name: value for name, value in self.prediction.input.items() if value != MASK
             },
@@ -122,6 +124,7 @@ class Output:
         }
         record = record_of(self.path, request) if carry else None
         target.parent.mkdir(parents=True, exist_ok=True)
+        # Written beside it and moved there: a file that is replaced stays whole if this fails.
         part = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
             write_output(self.path, part, other, record)
@@ -266,7 +269,7 @@ def generate(
     >>> pruna_nb.generate(["a lion", "a fox"], progress=False)["prompt"].tolist()
     ['a lion', 'a fox']
     """
-    batch = {"samples": samples, "prefix": prefix, "background": background}
+    batch: dict[str, Any] = {"samples": samples, "prefix": prefix, "background": background}
     if prompt is not None and not isinstance(prompt, str):
         from pruna_nb.frames.prompts import generate_prompts, is_prompts
 
@@ -289,25 +292,20 @@ def generate(
         problems.add(errors.InputError(msg))
         prompt = ""
     problems.read(switch, "progress", progress, instead=True)  # one output has no bar
-    _refuse_options_of_lists(problems, batch)
+    named = "" if batch["prefix"] is None else prefix  # as lists have it: None is no prefix
+    is_given = {
+        "samples": problems.read(whole, "samples", samples, instead=1) != 1,
+        "prefix": problems.read(text, "prefix", named, instead="") != "",
+        "background": problems.read(switch, "background", background, instead=False),
+    }
+    for name in filter(is_given.get, is_given):
+        call = f"pruna_nb.generate([prompt], {name}={shown(batch[name])})"
+        problems.add(errors.InputError(f"{name}= is of a list of prompts: {call}."))
     anyhow = problems.read(switch, "unchecked", unchecked, instead=False)
     options = read_options(
         problems, cache=cache, on_lost=on_lost, max_cost_usd=max_cost_usd, timeout=timeout
     )
     return _one(prompt, model, options, problems, fields, anyhow=anyhow)
-
-
-def _refuse_options_of_lists(problems: Problems, given: dict[str, Any]) -> None:
-    """Note the options of a list of prompts that were given with one prompt."""
-    prefix = "" if given["prefix"] is None else given["prefix"]
-    is_given = {
-        "samples": problems.read(whole, "samples", given["samples"], instead=1) != 1,
-        "prefix": problems.read(text, "prefix", prefix, instead="") != "",
-        "background": problems.read(switch, "background", given["background"], instead=False),
-    }
-    for name in filter(is_given.get, is_given):
-        call = f"pruna_nb.generate([prompt], {name}={shown(given[name])})"
-        problems.add(errors.InputError(f"{name}= is of a list of prompts: {call}."))
 
 
 def _one(
@@ -326,6 +324,7 @@ def _one(
     asked = fields if prompt is None else {"prompt": prompt, **fields}
     if not anyhow:
         for name in [name for name in fields if name not in known.fields]:
+            # Told here, since it may be an option that is misspelt; the input's check knows fields.
             if (told := unknown_name(known, name, _OPTIONS)) is not None:
                 problems.add(errors.InputError(told))
                 del asked[name]
@@ -337,7 +336,7 @@ def _one(
     # Not with the header Try-Sync: its answer comes at the end and without an id, so that a process
     # which is killed meanwhile could not fetch what it paid for.
     run = Run(plan, settings, options)
-    run.budget.check(plan)
+    run.budget.check(plan)  # before the run begins, so that nothing is sent above the limit
     progress.wait(run, progress=False)
     error = run.crash or run.error
     if error is not None:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 BRACES: Final = "Write {{ and }} for literal braces."
 # From here on, a float cannot represent every whole number.
 EXACT: Final = 2**53
+# Text that is a number; Python's \d would take the digits of every script.
 NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-"""Text that is a number in ASCII digits."""
 _BRACE = re.compile(r"[{}]")
 # A format's sign, zeros, grouping and type: these apply to numbers only, or differ for text.
 _FORMAT = re.compile(
@@ -47,35 +47,17 @@ _SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """A name in braces.
-
-    Parameters
-    ----------
-    name : str
-        The name of the value that replaces it.
-    spec : str
-        The format after the colon; may be empty.
-    start, end : int
-        Its position in the template.
-    """
+    """A name in braces."""
 
     name: str
-    spec: str
+    spec: str  # the format after the colon; may be empty
     start: int
     end: int
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A parsed template.
-
-    Parameters
-    ----------
-    source : str
-        The template's text.
-    parts : tuple of str and Placeholder
-        Text, and the placeholders between.
-    """
+    """A parsed template: its text, and the same as parts of text and placeholders."""
 
     source: str
     parts: tuple[str | Placeholder, ...]
@@ -285,8 +267,13 @@ def _placeholder(
     end = _BRACE.search(template, start + 1)
     content = template[start + 1 : end.start() if end else None]
     closed = end is not None and end[0] == "}"
-    if closed and (name_and_spec := _split(content, names)) is not None:
-        return Placeholder(*name_and_spec, start, start + len(content) + 2)
+    # The longest known name counts: names may hold colons, as formats do.
+    name, colon, spec = content, ":", ""
+    while closed and colon and name not in names:
+        name, colon, rest = name.rpartition(":")
+        spec = f"{rest}:{spec}" if spec else rest
+    if closed and colon:
+        return Placeholder(name, spec, start, start + len(content) + 2)
     text = content.strip()
     if text[:1] in {'"', "'"} or (closed and within and not text):
         return None
@@ -297,17 +284,6 @@ def _placeholder(
         raise _unreadable(template, f"{{{content}}} has no name")
     name, _, spec = content.partition(":")
     return Placeholder(name, spec, start, start + len(content) + 2)
-
-
-def _split(content: str, names: Collection[str]) -> tuple[str, str] | None:
-    """Return a known name and its format; the longest name counts, as names may hold colons."""
-    name, spec = content, ""
-    while name not in names:
-        name, colon, rest = name.rpartition(":")
-        if not colon:
-            return None
-        spec = f"{rest}:{spec}" if spec else rest
-    return name, spec
 
 
 def _unreadable(template: str, why: str) -> InputError:

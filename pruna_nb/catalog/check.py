@@ -115,6 +115,7 @@ def check_input(
             problems.append(Problem(name, why, "text"))
     if not model.checked:
         return problems
+    # One that is None was found above already.
     problems.extend(
         Problem(name, f"missing; {model.name} needs it.", "missing")
         for name in rules.required
@@ -136,6 +137,7 @@ class _Rules:
         self.conditions = _conditions(model)
 
 
+# By the model's content, not its name: `register_model` may have replaced one meanwhile.
 _rules_of = lru_cache(maxsize=512)(_Rules)
 
 
@@ -145,6 +147,7 @@ def _checker(model: Model, field: Field, *, types_only: bool) -> Callable[[Any],
     if field.media:
         tests.append(_media_count(field, types_only=types_only))
     else:
+        # First, and the first problem ends the check: the limits compare and divide.
         tests.append(_type(field))
         if field.name == "num_outputs":
             # The API does not document how several outputs of one prediction are delivered.
@@ -204,7 +207,7 @@ _ACCEPTS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "number": lambda value: (
         (isinstance(value, int) and not isinstance(value, bool))
-        or (isinstance(value, float) and math.isfinite(value))
+        or (isinstance(value, float) and math.isfinite(value))  # JSON has no NaN and no infinity
     ),
     "boolean": lambda value: isinstance(value, bool),
     "array": lambda value: isinstance(value, (list, tuple)),
@@ -268,6 +271,7 @@ def _media_count(field: Field, *, types_only: bool) -> Callable[[Any], Problem |
             text = f"a list of {len(value)} was given; give one {_media(field)}, not a list."
             return Problem(field.name, text, "count")
         for index, item in enumerate(value):
+            # What kind of file it is, is seen when it is read; that None is none at all, here.
             if item is None:
                 return Problem(field.name, f"item {index + 1} is None; leave it out.", "null")
         return None if types_only else _count(field, len(value))
@@ -302,6 +306,7 @@ def _conditions(model: Model) -> tuple[Callable[[Mapping[str, Any]], list[Proble
             value = values.get(other)
             if not isinstance(value, (str, int, float, type(None))):
                 return []  # its type is wrong, which its own check reports
+            # What is left out has its default, which may be the very value that is wanted.
             if (default if value is None else value) == wanted:
                 text = f"missing; {other}={wanted!r} needs it."
                 lacking = (name for name in names if values.get(name) is None)

@@ -20,10 +20,10 @@ FieldType = Literal["string", "integer", "number", "boolean", "array"]
 # The lowest published limit of an image model, for models whose limit is not published.
 DEFAULT_REQUESTS_PER_MINUTE: Final = 150
 
+# Requests and seconds, for one key, of the endpoints beside predictions, as published.
 ENDPOINT_LIMITS: Final[Mapping[str, tuple[int, float]]] = MappingProxyType(
     {"status": (30_000, 60.0), "delivery": (10_000, 60.0), "files": (10_000, 60.0)}
 )
-"""Requests and seconds, for one key, of the endpoints beside predictions."""
 
 _FIELD_TYPES = ("string", "integer", "number", "boolean", "array")
 _MEDIA_KINDS = ("image", "video", "audio", "zip")
@@ -150,6 +150,7 @@ class Model:
     requests_per_minute: int | None
     try_sync: bool
     price: Price | None
+    # A mapping has no hash, and a model is a key where its rules are kept.
     fields: Mapping[str, Field] = field(hash=False, repr=False)
     known: bool = True
     note: str = ""
@@ -223,6 +224,7 @@ def parse_ratio(text: object) -> Fraction | None:
         return None
     from fractions import Fraction
 
+    # The service writes a video's size as 832*480; people write 832x480.
     for separator in (":", "*", "x"):
         width, is_there, height = text.partition(separator)
         if is_there and _is_count(width) and _is_count(height):
@@ -256,6 +258,7 @@ def field_from_spec(name: str, spec: Mapping[str, Any], *, required: bool) -> Fi
     if strange := [name for name in media if name not in _MEDIA_KINDS]:
         msg = f"field {name!r}: media {strange} is not one of {', '.join(_MEDIA_KINDS)}"
         raise SettingsError(msg)
+    # JSON's null is a default too, so `has_default` is read from the key, not from the value.
     default = spec.get("default")
     only_when = spec.get("only_when")
     return Field(
@@ -264,6 +267,7 @@ def field_from_spec(name: str, spec: Mapping[str, Any], *, required: bool) -> Fi
             "name": name,
             "type": cast("FieldType", kind),
             "required": required,
+            # A field is hashed with its model, and a list has no hash.
             "default": tuple(default) if isinstance(default, list) else default,
             "has_default": "default" in spec,
             "choices": tuple(spec.get("choices", ())),

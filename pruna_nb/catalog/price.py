@@ -21,6 +21,7 @@ def exact(amount: float | Decimal) -> Decimal:
     >>> exact(0.1) + exact(0.2)
     Decimal('0.3')
     """
+    # repr() is the shortest text that reads back as the same float: what somebody wrote.
     return amount if isinstance(amount, Decimal) else Decimal(repr(float(amount)))
 
 
@@ -49,6 +50,7 @@ def usd_text(amount: float | Decimal) -> str:
     if not value.is_finite():
         return f"{value} USD"
     step = Decimal("0.0001") if value < 1 else Decimal("0.01")
+    # Up, so that a limit of the amount that is shown does not refuse the run.
     whole, _, part = f"{value.quantize(step, ROUND_CEILING):,f}".partition(".")
     return f"{whole}.{part.rstrip('0'):0<2} USD"
 
@@ -122,6 +124,7 @@ def _video_cost(
         rates = price.draft_usd_by_resolution
     resolution = _value(model, values, "resolution")
     rate = rates.get(resolution) if rates and isinstance(resolution, str) else None
+    # True would count as one second.
     if rate is None or isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         return None
     return float(exact(rate) * exact(seconds))

@@ -37,6 +37,7 @@ _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
 _registered: dict[str, Model] = {}
 _warned: set[str] = set()
 _lock = threading.Lock()
+# A lock that another thread holds while the process forks would stay locked in the child.
 renew_in_child(sys.modules[__name__])
 
 
@@ -44,7 +45,7 @@ class UnknownModelWarning(UserWarning):
     """A model is used that the catalogue does not know."""
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=1)  # read when a model is first asked for: an import stays quick
 def _packaged() -> Mapping[str, Model]:
     text = Path(__file__).with_name("models.json").read_text(encoding="utf-8")
     return {name: model_from_spec(name, spec) for name, spec in json.loads(text).items()}
@@ -212,6 +213,7 @@ def register_model(
     if requests_per_minute is not None and requests_per_minute < 1:
         msg = f"requests_per_minute must be 1 or more, not {requests_per_minute!r}"
         raise SettingsError(msg)
+    # Written so that NaN is refused too: every comparison with it is false.
     if price_usd is not None and not 0 <= price_usd < float("inf"):
         msg = f"price_usd must be 0 or more, not {price_usd!r}"
         raise SettingsError(msg)
@@ -230,8 +232,9 @@ def register_model(
     return model
 
 
+# Stands for a model that was not found, while the rest of a call is checked; its brackets make it
+# no name that a model could have.
 NO_MODEL = "(no such model)"
-"""Stands for a model that was not found, while the rest of a call is checked."""
 
 
 def read_model(model: object, problems: Problems, *, unchecked: bool = False) -> Model:
@@ -254,6 +257,7 @@ def read_model(model: object, problems: Problems, *, unchecked: bool = False) ->
             raise InputError(
                 f"model must be a model's name, such as 'p-image'; {described(model)} was given."
             )
+        # The str() of a member of an enum is the member's name, not its text.
         return find_model(str.__str__(model), unchecked=unchecked or model == NO_MODEL)
     return find_model(NO_MODEL, unchecked=True)
 
@@ -282,7 +286,7 @@ def _likely(name: str) -> list[str]:
     words = folded.split("-")
     for known in model_names():
         known_words = known.split("-")
-        if "".join(words) == "".join(known_words):
+        if "".join(words) == "".join(known_words):  # hyphens elsewhere, such as pimage
             return [known]
         if len(words) == len(known_words) and all(
             word == known_word or _is_misspelt(word, known_word)

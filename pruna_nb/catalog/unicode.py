@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# The largest float lies between 2**1023 and 2**1024.
 _BITS_OF_A_FLOAT = 1023
 
 
@@ -21,7 +22,7 @@ def broken_at(value: object) -> tuple[str, int] | None:
     (('a fox \ud83e', 6), None)
     """
     if isinstance(value, str):
-        if not value.isascii():
+        if not value.isascii():  # Python knows this of each text; encoding would copy it
             try:
                 value.encode()
             except UnicodeEncodeError as error:
@@ -54,4 +55,5 @@ def _is_too_large(value: object) -> bool:
 def _parts(value: object) -> list[object]:
     if isinstance(value, (list, tuple)):
         return list(value)
+    # A dict's keys are text that is sent too.
     return [*value, *value.values()] if isinstance(value, dict) else []
