@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb import errors, settings
@@ -104,5 +105,10 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(ipython: Any) -> None:
-    """Give a notebook the magics, by ``%load_ext pruna_nb``."""
+    """Give a notebook the magics and completion, by ``%load_ext pruna_nb``."""
     importlib.import_module("pruna_nb.magics").register(ipython)
+    importlib.import_module("pruna_nb.completion").register(ipython)
+
+
+if "IPython" in sys.modules:  # a notebook: completion needs no %load_ext
+    importlib.import_module("pruna_nb.completion").register_running()

@@ -17,6 +17,7 @@ import pandas as pd
 from pruna_nb import tracebacks
 from pruna_nb.arguments import Problems, switch, whole
 from pruna_nb.batch.options import read_options
+from pruna_nb.catalog.field_docs import with_fields
 from pruna_nb.frames.call import nothing, read_call, read_media_call, read_prefix
 from pruna_nb.text import did_you_mean, near_names
 
@@ -90,6 +91,7 @@ class PrunaFrame:
         **fields: Any,
     ) -> BackgroundRun: ...
 
+    @with_fields("p-image", others=True)
     def generate(
         self,
         prompt_col: Hashable | None = None,
@@ -202,6 +204,7 @@ class PrunaFrame:
         )
         return _run(self._frame, call, options, problems)
 
+    @with_fields("p-image", others=True)
     def estimate(
         self,
         prompt_col: Hashable | None = None,
@@ -302,6 +305,7 @@ class PrunaFrame:
         **fields: Any,
     ) -> BackgroundRun: ...
 
+    @with_fields("p-image-edit")
     def edit(
         self,
         prompt_col: Hashable | None = None,
@@ -420,6 +424,7 @@ class PrunaFrame:
         **fields: Any,
     ) -> BackgroundRun: ...
 
+    @with_fields("p-image-upscale")
     def upscale(
         self,
         image_col: Hashable | None = None,
@@ -535,6 +540,7 @@ class PrunaFrame:
         **fields: Any,
     ) -> BackgroundRun: ...
 
+    @with_fields("p-video")
     def animate(
         self,
         image_col: Hashable | None = None,
@@ -1113,6 +1119,7 @@ class PrunaSeries:
         **fields: Any,
     ) -> BackgroundRun: ...
 
+    @with_fields("p-image", others=True)
     def generate(
         self,
         *,
@@ -1157,6 +1164,7 @@ class PrunaSeries:
         )
         return _run(self._frame, call, options, problems)
 
+    @with_fields("p-image", others=True)
     def estimate(
         self,
         *,

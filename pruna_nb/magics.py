@@ -56,9 +56,9 @@ _USAGE = """\
 %pruna cost             what was spent: this session, 24 hours, 30 days"""
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
-_AXES = frozenset({"seed", "aspect_ratio"})
-_SWITCHES = frozenset({"estimate", "quiet", "unchecked"})
-_OPTIONS = frozenset({"model", "out", "max_cost_usd", "size", *_SWITCHES})
+AXES = frozenset({"seed", "aspect_ratio"})
+SWITCHES = frozenset({"estimate", "quiet", "unchecked"})
+OPTIONS = frozenset({"model", "out", "max_cost_usd", "size", *SWITCHES})
 
 
 def fill_prompt(prompt: str, variables: Mapping[str, Any]) -> str:
@@ -114,7 +114,7 @@ def read_options_line(line: str, problems: Problems) -> _Options:
     values: dict[str, list[str | None]] = {}
     with problems.noted():
         values = _values_by_name(line)
-    options = {name: texts[-1] or "" for name, texts in values.items() if name in _OPTIONS}
+    options = {name: texts[-1] or "" for name, texts in values.items() if name in OPTIONS}
     unchecked = "unchecked" in options
     model = read_model(options.get("model") or "p-image", problems, unchecked=unchecked)
     wrong: list[str] = []
@@ -128,7 +128,7 @@ def read_options_line(line: str, problems: Problems) -> _Options:
     if wrong:
         head = "The options of %%pruna are wrong; nothing was sent:"
         problems.add(InputError(wrong[0] if len(wrong) == 1 else listed(head, wrong), wrong))
-    switches = {name: name in options for name in _SWITCHES}
+    switches = {name: name in options for name in SWITCHES}
     return _Options(model, fields, out, max_cost_usd, int(size or 256), **switches)
 
 
@@ -151,10 +151,10 @@ def _values_by_name(line: str) -> dict[str, list[str | None]]:
         name = flag[2:].replace("-", "_")
         if not flag.startswith("--") or not name:
             continue
-        if name in _SWITCHES:
+        if name in SWITCHES:
             parser.add_argument(flag, dest=name, action="append_const", const="on")
         else:
-            count = "*" if name in _AXES else "?"
+            count = "*" if name in AXES else "?"
             parser.add_argument(flag, dest=name, action="append", nargs=count)
     try:
         parsed, others = parser.parse_known_args(words)
@@ -166,9 +166,7 @@ def _values_by_name(line: str) -> dict[str, list[str | None]]:
     values: dict[str, list[str | None]] = {}
     for name, texts in vars(parsed).items():
         if texts is not None:
-            parts = (
-                [part for text in texts for part in (text or [None])] if name in _AXES else texts
-            )
+            parts = [part for text in texts for part in (text or [None])] if name in AXES else texts
             values[name] = parts
     return values
 
@@ -181,12 +179,12 @@ def _fields(
     for name, texts in values.items():
         field = model.fields.get(name)
         is_list = field is not None and field.type == "array"
-        if len(texts) > 1 and not is_list and name not in _AXES:
+        if len(texts) > 1 and not is_list and name not in AXES:
             wrong.append(f"--{_dashed(name)} is given twice.")
-        if name in _SWITCHES:
+        if name in SWITCHES:
             continue
-        if field is None and name not in _OPTIONS and model.known and not unchecked:
-            near = near_names(name, [*model.fields, *_OPTIONS])
+        if field is None and name not in OPTIONS and model.known and not unchecked:
+            near = near_names(name, [*model.fields, *OPTIONS])
             meant = did_you_mean([f"--{_dashed(option)}" for option in near])
             wrong.append(f"--{_dashed(name)}: {model.name} has no such field.{meant}")
         elif field is not None and field.type == "boolean":
@@ -194,7 +192,7 @@ def _fields(
             fields[name] = True if word in _YES else False if word in _NO else texts[-1]
         elif not all(texts):
             wrong.append(f"--{_dashed(name)} needs a value.")
-        elif name not in _OPTIONS:
+        elif name not in OPTIONS:
             fields[name] = _field_value(field, name, [text for text in texts if text])
     return fields
 

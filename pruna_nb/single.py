@@ -14,6 +14,7 @@ from pruna_nb.arguments import Problems, switch, text, whole
 from pruna_nb.batch.options import OPTION_NAMES, read_options, unknown_name
 from pruna_nb.batch.plan import Request, make_plan
 from pruna_nb.catalog import read_model
+from pruna_nb.catalog.field_docs import with_fields
 from pruna_nb.files.export import read_format, record_of, write_output
 from pruna_nb.redact import MASK
 from pruna_nb.settings import current
@@ -206,6 +207,7 @@ def generate(
 ) -> BackgroundRun: ...
 
 
+@with_fields("p-image", others=True)
 def generate(
     prompt: str | Iterable[str | None] | None = None,
     *,
