@@ -197,7 +197,8 @@ def seconds(name: str, value: object, *, zero: bool = False) -> float | None:
         return None
     number: float | None = None
     if type(value).__name__ == "timedelta64":  # numpy's, by name: numpy need not be imported here
-        value = value.astype("timedelta64[us]").item()  # type: ignore[attr-defined]
+        span: Any = value
+        value = span.astype("timedelta64[us]").item()
     if isinstance(value, timedelta):
         with contextlib.suppress(ValueError, AttributeError):  # pandas' NaT
             number = value.total_seconds()
@@ -328,9 +329,9 @@ def text(name: str, value: object) -> str:
     return plain
 
 
-def _scalar(value: object) -> object:
+def _scalar(value: Any) -> object:
     """Return a value; numpy's scalars and arrays without a dimension as Python's own."""
-    return value.item() if is_scalar(value) else value  # type: ignore[attr-defined]
+    return value.item() if is_scalar(value) else value
 
 
 def _number(value: object) -> Any:

@@ -314,7 +314,7 @@ def checked(model: catalog.Model, values: dict[str, Any]) -> dict[str, Any]:
                 ready[name] = files if takes_many else files[0]
     problems = catalog.check_input(model, ready)
     # A file that cannot be read has one line, and not a second about its type.
-    lines = [*wrong.values(), *(str(each) for each in problems if each.field not in wrong)]
+    lines = [*wrong.values(), *(str(problem) for problem in problems if problem.field not in wrong)]
     if lines:
         head = f"{model.name} does not accept this input"
         several = arguments.listed(f"{head}; nothing was sent:", lines)

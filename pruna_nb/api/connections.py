@@ -73,17 +73,8 @@ class Clock:
 class Exchange:
     """One request and its response.
 
-    Parameters
-    ----------
-    apikey : str or None
-        The key to send; None for a host that must not get it.
-    public_only : bool
-        Whether only public addresses of the host may be connected to.
-
-    Attributes
-    ----------
-    sent : bool
-        Whether a byte of the request was given to the socket.
+    `apikey` is None for a host that must not get the key; with `public_only`, only public
+    addresses of the host are connected to; `sent` is whether a byte was given to the socket.
     """
 
     def __init__(self, apikey: str | None, *, public_only: bool = False) -> None:
@@ -138,6 +129,7 @@ class _Answer(http.client.HTTPResponse):
         """Return the status line of the final response."""
         # http.client skips 100 only, and reads 103 as the final response.
         while True:
+            # Python's stubs leave out what is private, here and below.
             version, status, reason = super()._read_status()  # type: ignore[misc]
             if status >= _FINAL or status == _SWITCHING_PROTOCOLS:
                 return version, status, reason
@@ -159,11 +151,12 @@ class _Watched(_Connection):
     is_first = True
     is_spoilt = False
     idle_since = 0.0
+    response_class: Any
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self.clock = Clock(CONNECT_SECONDS)
-        self.response_class = partial(_Answer, self)  # type: ignore[assignment]
+        self.response_class = partial(_Answer, self)
 
     def open_for(self, exchange: Exchange, pool: Any) -> None:
         """Connect, if necessary through a proxy's tunnel, unless it is connected already."""
@@ -216,7 +209,7 @@ class _Watched(_Connection):
             request_method=method,
         )
 
-    def send(self, data: bytes) -> None:  # type: ignore[override]
+    def send(self, data: Any) -> None:
         """Write to the socket; before a request, that is the CONNECT to a proxy."""
         if self.sock is None:
             raise http.client.NotConnected
@@ -256,18 +249,6 @@ def _watched_pool(base: type[Any]) -> type[Any]:
     return type("Pool", (_CleanPool, base), {"ConnectionCls": connection})
 
 
-def _share_authorities(pool: Any) -> None:
-    """Load the authorities once for a pool; urllib3 loads them for each connection (18 ms)."""
-    proxy = pool.proxy
-    if pool.scheme != "https" or (proxy is not None and proxy.scheme == "https"):
-        return  # nothing to load, or the connection to the proxy needs them too
-    if pool.conn_kw.get("ssl_context") is None:
-        context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
-        context.load_verify_locations(pool.ca_certs, pool.ca_cert_dir)
-        pool.conn_kw["ssl_context"] = context
-    pool.ca_certs = pool.ca_cert_dir = None
-
-
 def _watch(manager: PoolManager) -> PoolManager:
     classes = manager.pool_classes_by_scheme
     manager.pool_classes_by_scheme = {name: _watched_pool(base) for name, base in classes.items()}
@@ -288,6 +269,7 @@ class Pools(HTTPAdapter):
         self, request: requests.PreparedRequest, verify: Any, proxies: dict[str, str]
     ) -> Any:
         """Return the pool of connections to a request's host."""
+        pool: Any
         origin = "/".join(str(request.url).split("/", 3)[:3])
         known, pool = self._last
         # urllib3 closes a pool when there are too many; it has no queue then.
@@ -295,8 +277,17 @@ class Pools(HTTPAdapter):
             return pool
         with self._opening:
             pool = self.get_connection_with_tls_context(request, verify, proxies)
+            # requests' stubs leave this method without types.
             self.cert_verify(pool, str(request.url), verify, None)  # type: ignore[no-untyped-call]
-            _share_authorities(pool)
+            proxy = pool.proxy
+            # Nothing is loaded for http, and the connection to an https proxy needs them too.
+            if pool.scheme == "https" and (proxy is None or proxy.scheme != "https"):
+                # Once for the pool: urllib3 loads the authorities for each connection (18 ms).
+                if pool.conn_kw.get("ssl_context") is None:
+                    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+                    context.load_verify_locations(pool.ca_certs, pool.ca_cert_dir)
+                    pool.conn_kw["ssl_context"] = context
+                pool.ca_certs = pool.ca_cert_dir = None
             self._last = origin, pool
         return pool
 

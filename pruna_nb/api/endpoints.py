@@ -53,19 +53,7 @@ _ELSEWHERE = frozenset({301, 302, 307, 308})
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """The endpoints of P-API, one try each.
-
-    Parameters
-    ----------
-    settings : Settings
-        The key, address and timeouts.
-    transport : Transport
-        Sends the requests of all threads.
-    clock : ServiceClock
-        The service's time, from its responses.
-    answered : Answered
-        What was answered so far, to recognise the response to another request.
-    """
+    """The endpoints of P-API, one try each; all threads of a run share them."""
 
     settings: Settings
     transport: Transport
@@ -80,14 +68,7 @@ class Endpoints:
     def create(self, model: str, values: dict[str, Any], *, sync: bool = False) -> Prediction:
         """Create a prediction: paid work, if it is accepted.
 
-        Parameters
-        ----------
-        model : str
-            The model's name.
-        values : dict
-            The input.
-        sync : bool
-            Whether the service may wait with its response for the result (60 s).
+        With `sync`, the service may wait with its response for the result (60 s).
 
         Raises
         ------
@@ -172,14 +153,7 @@ class Endpoints:
     ) -> Stored:
         """Download an output, check that it is complete, and keep it.
 
-        Parameters
-        ----------
-        prediction : Prediction
-            One that succeeded.
-        store : MediaStore
-            Where the bytes are kept.
-        expected : str
-            The kind of the model's output: "image", "video", "zip" or "unknown".
+        `expected` is the kind of the model's output: "image", "video", "zip" or "unknown".
 
         Raises
         ------
@@ -272,19 +246,7 @@ class Endpoints:
         return digest.hexdigest()
 
     def upload(self, file: BinaryIO, size: int, kind: MediaType, name: str) -> Upload:
-        """Upload a file, streamed; the service deletes it after about 30 minutes.
-
-        Parameters
-        ----------
-        file : binary file
-            At its beginning.
-        size : int
-            Its number of bytes.
-        kind : MediaType
-            Its type.
-        name : str
-            Its name at the service, without a suffix.
-        """
+        """Upload a file, streamed; the service deletes it after about 30 minutes."""
         body = Multipart("content", name + kind.suffix, kind.content_type, file, size)
         reply = self.transport.request(
             "POST", "/v1/files", headers={"Content-Type": body.content_type}, data=body

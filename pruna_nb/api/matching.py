@@ -44,13 +44,7 @@ class Answered:
         self._requests: dict[str, bytes] = {}
 
     def claim(self, identity: str, model: str, request: dict[str, Any]) -> None:
-        """Remember the id of a request's response, or its output if it has no id.
-
-        Raises
-        ------
-        LostAnswerError
-            If another request got the same.
-        """
+        """Remember the id of a request's response, or its output; raise if another had the same."""
         text = json.dumps([model, request], sort_keys=True)
         digest = blake2b(text.encode(), digest_size=16).digest()
         with self._lock:
@@ -67,16 +61,8 @@ def difference(body: dict[str, Any], model: str, request: dict[str, Any]) -> str
     """Return what proves that a response belongs to another request; None without a proof.
 
     Services echo an input in their own way (defaults filled in, URLs of files rewritten, spaces
-    trimmed, names with an owner or a version): that is not a difference.
-
-    Parameters
-    ----------
-    body : dict
-        The response, which may name a ``model`` and an ``input``.
-    model : str
-        The request's model; empty if it is not known.
-    request : dict
-        The request's input.
+    trimmed, names with an owner or a version): that is not a difference. `model` is empty if it
+    is not known.
     """
     named = body.get("model")
     if isinstance(named, str) and model and not _is_same_model(named, model):

@@ -10,18 +10,7 @@ from typing import BinaryIO
 class Multipart:
     """The body of a form with one file, as a file object that an HTTP library reads.
 
-    Parameters
-    ----------
-    field : str
-        The form's field.
-    filename : str
-        The name of the file in the form.
-    content_type : str
-        The file's type.
-    file : binary file
-        Read from its current position.
-    size : int
-        The number of bytes to send.
+    The file is read from its current position, and `size` bytes of it are sent.
     """
 
     def __init__(

@@ -204,14 +204,7 @@ def ended_badly(prediction: Prediction, values: Mapping[str, Any]) -> errors.Api
 def read_upload(reply: Reply, now: float, lifetime: float) -> Upload:
     """Return the upload in the response to its POST.
 
-    Parameters
-    ----------
-    reply : Reply
-        The response.
-    now : float
-        Seconds since 1970, for a response that does not say when the file expires.
-    lifetime : float
-        The lifetime of a file by default, in seconds.
+    `now` and `lifetime`, in seconds, are for a response that does not say when the file expires.
     """
     body = reply.json()
     urls = body.get("urls")
@@ -271,14 +264,8 @@ _ACCOUNT_CODES = frozenset(
 def read_error(reply: Reply, now: float, *, prediction_id: str | None = None) -> errors.ApiError:
     """Return the error for a response whose status is not 2xx.
 
-    Parameters
-    ----------
-    reply : Reply
-        JSON in one of the documented forms, or a gateway's HTML.
-    now : float
-        Seconds since 1970, for dates in its headers.
-    prediction_id : str, optional
-        The prediction that it is about.
+    It is JSON in one of the documented forms, or a gateway's HTML; `now` is in seconds since 1970,
+    for dates in its headers.
     """
     try:
         body = reply.json()
@@ -335,17 +322,13 @@ def _message(reply: Reply, body: dict[str, Any]) -> tuple[str | None, str]:
         text = _safe_line(error)
     text = text or _safe_line(body.get("detail") or body.get("title") or body.get("message"))
     if not text:
-        text = _words_of_page(reply) or "no reason was given"
+        # A gateway's HTML page, without its title, which mostly repeats the status and the text.
+        page = reply.body[:4000].decode("utf-8", "replace")
+        untitled = re.sub(r"(?is)<(title|style|script)\b.*?</\1\s*>", " ", page)
+        lines = [_safe_line(re.sub(r"<[^>]*>", " ", html), 200) for html in (untitled, page)]
+        line = next(filter(None, lines), "").removeprefix(str(reply.status)).strip()
+        text = line or "no reason was given"
     return (_safe_line(code, 80) or None if isinstance(code, str) else None), text
-
-
-def _words_of_page(reply: Reply) -> str:
-    """Return the text of a gateway's HTML page."""
-    # Without the title, which mostly repeats the status and the text.
-    page = reply.body[:4000].decode("utf-8", "replace")
-    untitled = re.sub(r"(?is)<(title|style|script)\b.*?</\1\s*>", " ", page)
-    words = [_safe_line(re.sub(r"<[^>]*>", " ", text), 200) for text in (untitled, page)]
-    return next(filter(None, words), "").removeprefix(str(reply.status)).strip()
 
 
 def _word(value: object) -> str:

@@ -34,13 +34,7 @@ _BINARY: int = getattr(os, "O_BINARY", 0)
 
 
 class CommonLedger:
-    """One limit's ledger, in a file or only in memory.
-
-    Parameters
-    ----------
-    path : Path or None
-        The file; None for the memory of this process.
-    """
+    """One limit's ledger, in a file or, without a path, only in the memory of this process."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -54,12 +48,7 @@ class CommonLedger:
     def change(self, limit: tuple[int, float, int], decide: Callable[[Ledger], T]) -> T:
         """Run one decision on the shared state, exclusively among threads and processes.
 
-        Parameters
-        ----------
-        limit : (int, float, int)
-            Slots, seconds and weight of the limit.
-        decide : callable
-            Gets the ledger, and changes it.
+        `limit` is its slots, seconds and weight; `decide` gets the ledger, and changes it.
         """
         with self._lock:
             if self.path is None or time.monotonic() < self._try_again_at:
@@ -115,8 +104,11 @@ class CommonLedger:
                 make_private(path.parent)
                 self._file = os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
             self._wait_for_lock(self._file, path)
-            if _is_at(self._file, path):
-                return self._file
+            try:
+                if os.path.samestat(os.stat(path), os.fstat(self._file)):  # noqa: PTH116 - asked for each time
+                    return self._file
+            except OSError:  # the file was deleted
+                pass
             self._apart = True
             self.close()
         raise OSError(errno.ESTALE, "it is deleted again and again")
@@ -169,10 +161,3 @@ class CommonLedger:
         """Reset the lock and the file in a forked child, which must not share its parent's."""
         self._lock = threading.Lock()
         self.close()
-
-
-def _is_at(file: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.stat(path), os.fstat(file))  # noqa: PTH116 - asked for each time
-    except OSError:
-        return False

@@ -173,15 +173,8 @@ class Ledger:
     def answered(self, entry: int, now: float, until: float | None = None) -> None:
         """Record that the response came: the entry counts for one window from now.
 
-        Parameters
-        ----------
-        entry : int
-            As `take` returned it.
-        now : float
-            The time.
-        until : float, optional
-            The value of ``at`` after `take`, by which an entry is found that was moved. If it is
-            not found, the response came so late that the entry was replaced.
+        An entry that was moved is found by `until`, its ``at`` after `take`. If it is not found,
+        the response came so late that the entry was replaced.
         """
         self.episodes = 0
         number = self._find(entry, until)
@@ -249,13 +242,8 @@ class Ledger:
     def merge(self, other: Ledger, pid: int) -> None:
         """Add what a process recorded while it could not use the shared file.
 
-        Parameters
-        ----------
-        other : Ledger
-            Its own state, which began as a copy of the shared one.
-        pid : int
-            The process, whose own entries replace those here. Those of others are added only if
-            this state is empty, since the file was created again.
+        The process's own entries replace those here. Those of others, from the copy that it began
+        with, are added only if this state is empty, since the file was created again.
         """
         is_new = not self.at
         for entry, owner in enumerate(self.owner):

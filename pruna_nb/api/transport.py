@@ -46,13 +46,6 @@ T = TypeVar("T")
 class Transport:
     """Sends requests: with the key to the service, and without it to other hosts.
 
-    Parameters
-    ----------
-    settings : Settings
-        The key, address and timeouts.
-
-    Notes
-    -----
     Requests go to a connection directly. A session of requests would add cookies, .netrc and hooks
     to them, which must not be, and urllib3's pools would hide whether a request that failed was
     sent: see `connections`.
@@ -107,8 +100,6 @@ class Transport:
 
         Parameters
         ----------
-        method, path, headers, data
-            The request.
         read : callable
             Reads the response. If it raises, the response was not one to this request, and the
             connection is not used again: the true response may still come on it.

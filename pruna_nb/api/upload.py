@@ -24,12 +24,8 @@ _LAST_PART = 0.25
 class Uploader:
     """Uploads equal bytes once, and again shortly before the service deletes them.
 
-    Parameters
-    ----------
-    send : callable
-        Uploads one `Media`, throttled and with retries.
-    clock : callable
-        Returns seconds since 1970, as in the service's ``expires_at``.
+    `send` uploads one `Media`, throttled and with retries; `clock` returns seconds since 1970, as
+    in the service's ``expires_at``.
     """
 
     def __init__(

@@ -23,19 +23,9 @@ _NUMBERS = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?", re.IG
 
 
 def resolve(base_url: str, address: object) -> str:
-    """Return a URL of a response as an absolute one that may be requested.
+    """Return a URL of a response, absolute or a path of the service, if it may be requested.
 
-    Parameters
-    ----------
-    base_url : str
-        The service's address, without ``/v1``.
-    address : object
-        From the response: absolute, or a path of the service.
-
-    Returns
-    -------
-    str
-        An http(s) URL; plain http only on this machine.
+    Plain http is allowed only on this machine.
 
     Raises
     ------
@@ -49,10 +39,6 @@ def resolve(base_url: str, address: object) -> str:
         return base_url + address
     if "://" not in address:
         return f"{base_url}/{quote(address, safe='/%?=&._~-')}"
-    return _checked(base_url, address)
-
-
-def _checked(base_url: str, address: str) -> str:
     url = _parse(address)
     host = (url.host or "").strip("[]")
     if url.scheme not in _PORTS or not host or _USER.match(address):

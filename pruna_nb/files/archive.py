@@ -158,7 +158,7 @@ def _plain_name(name: str) -> str:
 def _beside(folder: Path, names: _Names, problems: list[str]) -> dict[str, str]:
     """Read the texts that lie in a folder, by the roots that they are captions of."""
     files: dict[str, Path] = {}
-    words: dict[str, str] = {}
+    texts: dict[str, str] = {}
     paths = [path for path in folder.iterdir() if path.suffix.lower() == ".txt" and path.is_file()]
     for path in sorted(paths):
         if path.name.startswith("."):
@@ -172,35 +172,24 @@ def _beside(folder: Path, names: _Names, problems: list[str]) -> dict[str, str]:
             problems.append(f"{files[root].name} and {path.name} are captions of one picture.")
         else:
             files[root] = path
-            words[root] = _read_text(path, problems)
-    return words
-
-
-def _read_text(path: Path, problems: list[str]) -> str:
-    data = path.read_bytes()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        utf_16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-        what = "it looks like UTF-16" if utf_16 else f"byte {error.start} is {data[error.start]:#x}"
-        problems.append(f"{path.name} is not valid UTF-8 ({what}): save it as UTF-8.")
-        return ""
-    if "\0" in text:
-        problems.append(
-            f"{path.name} is not valid UTF-8 text (it has NUL bytes): save it as UTF-8."
-        )
-    return text
+            data = path.read_bytes()
+            try:
+                texts[root] = data.decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                is_utf_16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+                byte = f"byte {error.start} is {data[error.start]:#x}"
+                why = "it looks like UTF-16" if is_utf_16 else byte
+                problems.append(f"{path.name} is not valid UTF-8 ({why}): save it as UTF-8.")
+                texts[root] = ""
+            # UTF-16 without its mark decodes as UTF-8, with a NUL at every Latin letter.
+            if "\0" in texts[root]:
+                why = "valid UTF-8 text (it has NUL bytes)"
+                problems.append(f"{path.name} is not {why}: save it as UTF-8.")
+    return texts
 
 
 def write_zip(members: Sequence[tuple[str, Media | str]], to: str | Path) -> Path:
-    """Write an archive of files and texts, from disk to disk.
-
-    Parameters
-    ----------
-    members : sequence of (str, Media or str)
-        Names, and files or texts.
-    to : path
-        The archive; it is there whole or not at all.
+    """Write an archive of files and texts, from disk to disk: it is there whole or not at all.
 
     Raises
     ------

@@ -46,15 +46,10 @@ def image_of(value: Any) -> Image.Image:
         raise ValueError(message)
     if array.ndim == _DEEP and channels == 1:
         array = array[:, :, 0]
-    return Image.fromarray(np.ascontiguousarray(_as_bytes(array)))
-
-
-def _as_bytes(array: Any) -> Any:
-    """Return an array's values as 0 to 255."""
     kind = array.dtype.kind
     if kind == "b":
-        return array.astype("uint8") * 255
-    if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # noqa: PLR2004 - 16 bits
+        array = array.astype("uint8") * 255
+    elif kind == "u" and array.dtype.itemsize == 2:  # noqa: PLR2004 - 16 bits
         largest = int(array.max())
         if 0 < largest <= 255:  # noqa: PLR2004 - 8 bits
             message = (
@@ -62,14 +57,17 @@ def _as_bytes(array: Any) -> Any:
                 "as 16 bits it is black. Give .astype('uint8') if it goes from 0 to 255."
             )
             raise ValueError(message)
-        return (array >> 8).astype("uint8")
-    low, high = _RANGES.get(kind, (0, 0))
-    if kind not in _RANGES or not (array.min() >= low and array.max() <= high):  # also for NaN
-        message = (
-            f"An array of {array.dtype} is not a picture unless it goes from 0 to 255, as floats "
-            "from 0 to 1 (and without NaN), or as uint16 from 0 to 65535."
-        )
-        raise ValueError(message)
-    if kind == "f":
-        array = (array.clip(0.0, 1.0).astype("float64") * 255).round()
-    return array.astype("uint8")
+        array = array >> 8
+    else:
+        low, high = _RANGES.get(kind, (0, 0))
+        # Not `min < low or max > high`: with NaN in the array every comparison is false.
+        if kind not in _RANGES or not (array.min() >= low and array.max() <= high):
+            message = (
+                f"An array of {array.dtype} is not a picture unless it goes from 0 to 255, as "
+                "floats from 0 to 1 (and without NaN), or as uint16 from 0 to 65535."
+            )
+            raise ValueError(message)
+        if kind == "f":
+            # float16 has 11 bits: 255 times a value would be rounded before it is rounded here.
+            array = (array.clip(0.0, 1.0).astype("float64") * 255).round()
+    return Image.fromarray(np.ascontiguousarray(array.astype("uint8")))

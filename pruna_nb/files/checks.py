@@ -55,20 +55,10 @@ def type_of(file: BinaryIO) -> MediaType | None:
 
 
 def problem_of(file: BinaryIO, kind: MediaType) -> str | None:
-    """Return what is wrong with an open file of a known kind, decoded as far as possible.
+    """Return what is wrong with an open file, decoded as far as possible; None if it is whole.
 
-    Parameters
-    ----------
-    file : binary file
-        Where it stands does not count.
-    kind : MediaType
-        As `type_of` returns it.
-
-    Returns
-    -------
-    str or None
-        None if it is whole: a picture decoded to its end, a video's tracks and samples found
-        and its first frame decoded where PyAV is installed, a zip's members read.
+    A picture is decoded to its end; of a video, the tracks and samples are found and the first
+    frame is decoded where PyAV is installed; a zip's members are read.
     """
     file.seek(0)
     try:
@@ -82,13 +72,7 @@ def problem_of(file: BinaryIO, kind: MediaType) -> str | None:
 
 
 class WholeFiles:
-    """The SHA-256 of files that were found whole by this process: none is decoded twice.
-
-    Parameters
-    ----------
-    most : int
-        How many are kept.
-    """
+    """The SHA-256 of files that were found whole by this process: none is decoded twice."""
 
     def __init__(self, most: int = 200_000) -> None:
         self._most = most
@@ -153,10 +137,10 @@ def _check_jpeg(file: BinaryIO, kind: MediaType) -> str | None:
             continue
         at += int.from_bytes(data[at : at + 2], "big")
         if marker == 0xDA:  # noqa: PLR2004 - the pixels: up to the next marker
-            found = _MARKER.search(data, at)
-            if found is None:
+            match = _MARKER.search(data, at)
+            if match is None:
                 return "cut short"
-            at = found.start()
+            at = match.start()
 
 
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
@@ -212,29 +196,23 @@ def _clip(file: BinaryIO, kind: MediaType) -> clips.Clip:
     return clips.read_webm(file) if kind in _EBML else clips.read_mp4(file)
 
 
-def _check_video(file: BinaryIO, kind: MediaType) -> str | None:
-    has_index = kind in _BOXED or kind in _EBML
-    if has_index and not _clip(file, kind).tracks.get("video"):
-        return "it holds no pictures"
-    file.seek(0)
-    try:
-        with first_frame(file, kind):
-            return None
-    except (ImportError, NoDecoderError):  # then its structure is all that can be looked at
-        return None
-
-
-def _check_audio(file: BinaryIO, kind: MediaType) -> str | None:
+def _check_clip(file: BinaryIO, kind: MediaType) -> str | None:
+    """Return what is wrong with a video or a sound: its container, then its first frame."""
     if kind is kinds.WAV and (problem := _check_riff(file, kind)):
         return problem
-    if (kind in _BOXED or kind in _EBML) and not _clip(file, kind).tracks.get("audio"):
-        return "it holds no sound"
+    is_video = kind.kind == "video"
+    nothing = "it holds no pictures" if is_video else "it holds no sound"
+    if kind in _BOXED | _EBML and not _clip(file, kind).tracks.get(kind.kind):
+        return nothing
     file.seek(0)
     try:
+        if is_video:
+            with first_frame(file, kind):
+                return None
         with opened_clip(file, kind) as clip:
             if not clip.streams.audio or next(clip.decode(clip.streams.audio[0]), None) is None:
-                return "it holds no sound"
-    except (ImportError, NoDecoderError):
+                return nothing
+    except (ImportError, NoDecoderError):  # then its structure is all that can be looked at
         return None
     return None
 
@@ -258,7 +236,7 @@ def _nothing_to_check(file: BinaryIO, kind: MediaType) -> None:
 
 _CHECKS: dict[str, Callable[[BinaryIO, MediaType], str | None]] = {
     "image": _check_image,
-    "video": _check_video,
-    "audio": _check_audio,
+    "video": _check_clip,
+    "audio": _check_clip,
     "zip": _check_zip,
 }

@@ -66,7 +66,7 @@ class _Boxes:
         self._left = _BOXES_AT_MOST
 
     def inside(self, begin: int, end: int) -> Iterator[_Box]:
-        """Walk the boxes between two places, which they must fill."""
+        """Walk the boxes between two offsets, which they must fill."""
         at = begin
         while at < end:
             self._left -= 1
@@ -91,23 +91,22 @@ class _Boxes:
 
     def outermost(self) -> tuple[list[_Box], bool]:
         """Return the boxes of the file itself, and whether they fill it."""
-        found: list[_Box] = []
+        boxes: list[_Box] = []
         try:
             for box in self.inside(0, self.size):
-                found.append(box)  # noqa: PERF402 - those before the damage count
+                boxes.append(box)  # noqa: PERF402 - those before the damage count
         except CutShortError:
-            return found, False
-        return found, True
+            return boxes, False
+        return boxes, True
 
     def find(self, box: _Box, *names: bytes) -> _Box | None:
         """Find a box by its way down from another one."""
         for name in names:
-            found = next(
-                (each for each in self.inside(box.begin, box.end) if each.name == name), None
-            )
-            if found is None:
+            inner = (child for child in self.inside(box.begin, box.end) if child.name == name)
+            child = next(inner, None)
+            if child is None:
                 return None
-            box = found
+            box = child
         return box
 
     def read(self, at: int, count: int) -> bytes:
@@ -187,16 +186,16 @@ def _samples(boxes: _Boxes, track: _Box, data: list[_Box]) -> int:
             if begin + 8 + chunks * width > parts[name].end:
                 raise CutShortError("its index is cut short")
             content = boxes.read(begin + 8, min(chunks * width, _TABLE_AT_MOST))
-            places = [
+            offsets = [
                 int.from_bytes(content[at : at + width], "big")
                 for at in range(0, len(content), width)
             ]
-            lengths = [1] * len(places)
-            if places and len(places) == chunks:
+            lengths = [1] * len(offsets)
+            if offsets and len(offsets) == chunks:
                 lengths[-1] = max(1, _last_chunk_bytes(boxes, parts))
             within = all(
-                any(box.begin <= place and place + length <= box.end for box in data)
-                for place, length in zip(places, lengths, strict=True)
+                any(box.begin <= offset and offset + length <= box.end for box in data)
+                for offset, length in zip(offsets, lengths, strict=True)
             )
             if count and not within:
                 raise DamagedError("its index leads to what is not in the file")
@@ -282,7 +281,7 @@ def read_webm(file: BinaryIO) -> Clip:
         if name == _CLUSTER and (size == _UNKNOWN or not blocks):
             continue  # its elements come next
         if name == _TRACKS:
-            kinds += _track_types(file, after)
+            kinds += _track_kinds(file, after)
         blocks += name in (_SIMPLE_BLOCK, _BLOCK_GROUP)
         file.seek(after)
     else:
@@ -292,18 +291,18 @@ def read_webm(file: BinaryIO) -> Clip:
     return Clip(dict.fromkeys(kinds, blocks))
 
 
-def _track_types(file: BinaryIO, end: int) -> list[str]:
-    found = []
+def _track_kinds(file: BinaryIO, end: int) -> list[str]:
+    kinds = []
     while file.tell() < end:
         name, size = _element(file)
         if name == _TRACK:
             continue  # its elements come next
         content = file.read(size) if name == _TRACK_TYPE else b""
         if content:
-            found.append(_TRACK_KINDS.get(int.from_bytes(content, "big"), ""))
+            kinds.append(_TRACK_KINDS.get(int.from_bytes(content, "big"), ""))
         elif size > 0:
             file.seek(size, os.SEEK_CUR)
-    return [kind for kind in found if kind]
+    return [kind for kind in kinds if kind]
 
 
 def _element(file: BinaryIO) -> tuple[int, int]:

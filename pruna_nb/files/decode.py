@@ -18,7 +18,7 @@ from pruna_nb.files.png import without_long_texts
 from pruna_nb.forks import importing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from PIL import Image
 
@@ -144,8 +144,8 @@ def orientation_of(image: Image.Image) -> int:
     )
     if not tagged and image.format not in {"TIFF", "MPO"} and not getattr(image, "_exif", None):
         return 1
-    found: Any = image.getexif().get(_ORIENTATION, 1)
-    return found if found in range(1, 9) else 1
+    orientation: Any = image.getexif().get(_ORIENTATION, 1)
+    return orientation if orientation in range(1, 9) else 1
 
 
 def as_it_looks(image: Image.Image) -> Image.Image:
@@ -200,70 +200,48 @@ def eight_bits(image: Image.Image) -> Image.Image:
     ValueError
         If its values are of no such range, or not numbers.
     """
-    mode = image.mode
-    if mode in _DIRECT and "transparency" not in image.info:
+    mode = "I;16" if image.mode.startswith("I;16") else image.mode
+    has_clear = "transparency" in image.info
+    if mode in {"L", "LA", "RGB", "RGBA", "CMYK"} and not has_clear:
         return image
-    convert = _CONVERSIONS.get("I;16" if mode.startswith("I;16") else mode)
-    if convert is not None:
-        return convert(image)
+    if mode in {"1", "L", "La"}:  # gray, and one of its values may stand for clear
+        return image.convert("LA" if has_clear or mode == "La" else "L")
+    if mode == "LAB":
+        from PIL import ImageCms
+
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image
+    if mode in {"I;16", "I", "F"}:
+        return _from_numbers(image)
     clear_palette = image.palette is not None and image.palette.mode.endswith("A")
-    clear = mode in {"RGBa", "PA"} or "transparency" in image.info or clear_palette
-    return image.convert("RGBA" if clear else "RGB")
+    is_clear = mode in {"RGBa", "PA"} or has_clear or clear_palette
+    return image.convert("RGBA" if is_clear else "RGB")
 
 
-_DIRECT = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
+def _from_numbers(image: Image.Image) -> Image.Image:
+    """Bring 16 bits, 32 bits or floats to gray, by the range of the values."""
+    import numpy as np
 
-
-def _gray(image: Image.Image) -> Image.Image:
-    """Convert what is gray and may have one of its values stand for clear."""
-    return image.convert("LA" if "transparency" in image.info or image.mode == "La" else "L")
-
-
-def _lab(image: Image.Image) -> Image.Image:
-    from PIL import ImageCms
-
-    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image
-
-
-def _whole_numbers(image: Image.Image) -> Image.Image:
-    low, high = _range(image)
-    if not 0 <= low <= high <= 65535:  # noqa: PLR2004 - 16 bits
-        message = f"its values go from {low:g} to {high:g}: give 0 to 255, or 16 bits"
-        raise ValueError(message)
-    # Older Pillows open PNG files of 16 bits in this mode, however dark they are.
-    if high > 255 or image.format in {"PNG", "TIFF"}:  # noqa: PLR2004 - 8 bits
-        image = image.point(lambda value: value * _DEEP)
-    return image.convert("L")
-
-
-def _floats(image: Image.Image) -> Image.Image:
-    low, high = _range(image)
+    if image.mode.startswith("I;16"):
+        # Pillow's own conversion from 16 bits makes white of everything above 255.
+        return image.convert("I").point(lambda value: value * _DEEP).convert("L")
+    values = np.asarray(image)
+    low, high = float(values.min()), float(values.max())  # NaN if one of them is
+    if image.mode == "I":
+        if not 0 <= low <= high <= 65535:  # noqa: PLR2004 - 16 bits
+            message = f"its values go from {low:g} to {high:g}: give 0 to 255, or 16 bits"
+            raise ValueError(message)
+        # Older Pillows open PNG files of 16 bits in this mode, however dark they are.
+        if high > 255 or image.format in {"PNG", "TIFF"}:  # noqa: PLR2004 - 8 bits
+            image = image.point(lambda value: value * _DEEP)
+        return image.convert("L")
+    # A half more, since the conversion cuts off where numpy rounds.
     if low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT:
-        # A half more, since the conversion cuts off where numpy rounds.
         return image.point(lambda value: value * 255.0 + 0.5).convert("L")
     if low >= -0.5 and high <= 255.5:  # noqa: PLR2004 - 8 bits, resampled
         return image.point(lambda value: value * 1.0 + 0.5).convert("L")
     message = f"its values go from {low:g} to {high:g}: give floats from 0 to 1, or 0 to 255"
     raise ValueError(message)
-
-
-_CONVERSIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
-    "1": _gray,
-    "L": _gray,
-    "La": _gray,
-    "I;16": lambda image: image.convert("I").point(lambda value: value * _DEEP).convert("L"),
-    "I": _whole_numbers,
-    "F": _floats,
-    "LAB": _lab,
-}
-
-
-def _range(image: Image.Image) -> tuple[float, float]:
-    import numpy as np
-
-    values = np.asarray(image)
-    return float(values.min()), float(values.max())  # NaN if one of them is
 
 
 def to_srgb(image: Image.Image, profile: object) -> Image.Image:
@@ -274,20 +252,20 @@ def to_srgb(image: Image.Image, profile: object) -> Image.Image:
     """
     from PIL import ImageCms
 
-    made = image
+    result = image
     if isinstance(profile, bytes) and image.mode in {"RGB", "RGBA", "CMYK"}:
         target = "RGBA" if image.mode == "RGBA" else "RGB"
         # A damaged profile, or one of another kind of colours: the pixels speak for themselves.
         with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError):
-            given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             srgb = ImageCms.createProfile("sRGB")
-            made = ImageCms.profileToProfile(image, given, srgb, outputMode=target) or image
-    if made.mode == "CMYK":
-        made = made.convert("RGB")
-    if made is image:
-        made = image.copy()
-    made.info.clear()
-    return made
+            result = ImageCms.profileToProfile(image, source, srgb, outputMode=target) or image
+    if result.mode == "CMYK":
+        result = result.convert("RGB")
+    if result is image:  # the caller's picture keeps what it carries
+        result = image.copy()
+    result.info.clear()
+    return result
 
 
 def png_of(image: Image.Image) -> bytes:

@@ -13,7 +13,7 @@ import io
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeGuard, runtime_checkable
 from urllib.parse import unquote_to_bytes
 
 from pruna_nb.errors import InputError, TooLargeError
@@ -90,7 +90,7 @@ class Media:
         with self._lock:
             if self._hash is None:
                 with self.open() as file:
-                    self._hash = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+                    self._hash = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type] # BinaryIO has no readinto
             return self._hash
 
     def open(self) -> BinaryIO:
@@ -177,8 +177,17 @@ def to_media(value: object) -> Media | str:
     if isinstance(value, str):
         if is_address(value):
             return value.strip()
-        is_data = value[:5].lower() == "data:"
-        return _from_data_uri(value) if is_data else _from_path(Path(value))
+        if value[:5].lower() != "data:":
+            return _from_path(Path(value))
+        head, comma, body = value[5:].partition(",")
+        try:
+            data = base64.b64decode(body) if head.endswith(";base64") else unquote_to_bytes(body)
+        except (binascii.Error, ValueError):
+            data = b""
+        if not comma or not data:
+            msg = f"The data URI that starts {value[:40]!r} cannot be read."
+            raise InputError(msg)
+        return Media(data)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return Media(bytes(value))
     return _from_path(value) if isinstance(value, Path) else _from_object(value)
@@ -215,7 +224,7 @@ def _from_object(value: Any) -> Media | str:
     raise InputError(msg)
 
 
-def is_dataset_cell(value: object) -> bool:
+def is_dataset_cell(value: object) -> TypeGuard[dict[str, Any]]:
     """Whether a value is a file as Hugging Face's datasets have it in a cell: bytes and path."""
     return isinstance(value, dict) and bool(value) and value.keys() <= {"bytes", "path"}
 
@@ -237,11 +246,13 @@ def _from_dataset(cell: Mapping[str, Any]) -> Media | str:
 def _from_path(path: Path) -> Media:
     try:
         path = path.expanduser()
-        found, folder, other = path.is_file(), path.is_dir(), path.exists()
+        is_file, is_folder, exists = path.is_file(), path.is_dir(), path.exists()
     except (OSError, RuntimeError, ValueError):  # a name too long, a user who is none
-        found = folder = other = False
-    if not found:
-        what = "is a folder" if folder else "is not a regular file" if other else "does not exist"
+        is_file = is_folder = exists = False
+    if not is_file:
+        what = "does not exist"
+        if exists:
+            what = "is a folder" if is_folder else "is not a regular file"
         msg = f"The file {str(path)[:300]!r} {what}; give {_TAKEN}."
         raise InputError(msg)
     try:
@@ -279,21 +290,9 @@ def _from_image(image: Any) -> Media:
         raise InputError(msg) from None
 
 
-def _from_data_uri(text: str) -> Media:
-    head, found, body = text[5:].partition(",")
-    try:
-        data = base64.b64decode(body) if head.endswith(";base64") else unquote_to_bytes(body)
-    except (binascii.Error, ValueError):
-        data = b""
-    if not found or not data:
-        msg = f"The data URI that starts {text[:40]!r} cannot be read."
-        raise InputError(msg)
-    return Media(data)
-
-
-def replace_media(given: dict[str, Any], change: Callable[[Media], Any]) -> dict[str, Any]:
+def replace_media(fields: dict[str, Any], change: Callable[[Media], Any]) -> dict[str, Any]:
     """Return an input with each of its `Media` replaced, such as by its address."""
-    return {name: _replaced(value, change) for name, value in given.items()}
+    return {name: _replaced(value, change) for name, value in fields.items()}
 
 
 def _replaced(value: Any, change: Callable[[Media], Any]) -> Any:

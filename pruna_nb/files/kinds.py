@@ -134,7 +134,11 @@ _BRANDS = {
 }
 # Brands of the container that HEIC and AVIF share: it is one of them if that is named too.
 _HEIF_BRANDS = frozenset({b"mif1", b"mif2", b"mif3", b"msf1", b"miaf", b"heif"})
-_AUDIO_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
+# Brands that count only as the first: a video may list them among those it is compatible with.
+_MAJOR_BRANDS = {
+    **dict.fromkeys((b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "), M4A),
+    b"qt  ": MOV,
+}
 _BOX_HEAD = 8
 _OLD_MOVIE = frozenset({b"moov", b"mdat"})
 _FILLERS = frozenset({b"wide", b"free", b"skip", b"pnot"})
@@ -158,28 +162,27 @@ def sniff(head: bytes) -> MediaType | None:
     >>> sniff(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic").content_type
     'image/heic'
     """
-    # MPEG frames last: their mark has a few bits alone.
-    for sniffer in (_sniff_marks, _sniff_boxes, _sniff_frames):
-        kind = sniffer(head)
-        if kind is not None:
-            return kind
-    return SVG if _SVG.match(head) else None
-
-
-def _sniff_marks(head: bytes) -> MediaType | None:
-    """Recognise a file by the mark at its start, and by what its family of formats adds."""
-    start = head[:4]
+    start, family = head[:4], head[8:12]
     if start == b"RIFF":
-        return _RIFF.get(head[8:12])
-    if start == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
-        return AIFF
-    if start in _TIFF_STARTS:
-        return CR2 if head[8:10] == _CR2_MARK else RAW if _is_raw(head) else TIFF
-    if start == b"\x1aE\xdf\xa3":
-        return MKV if b"matroska" in head[:64] else WEBM
-    if start == b"OggS":
-        return OGV if b"theora" in head[:64] else OGG
-    return next((kind for mark, kind in _STARTS if head.startswith(mark)), None)
+        kind = _RIFF.get(family)
+    elif start == b"FORM" and family in (b"AIFF", b"AIFC"):
+        kind = AIFF
+    elif start in _TIFF_STARTS:
+        kind = CR2 if head[8:10] == _CR2_MARK else RAW if _is_raw(head) else TIFF
+    elif start == b"\x1aE\xdf\xa3":
+        kind = MKV if b"matroska" in head[:64] else WEBM
+    elif start == b"OggS":
+        kind = OGV if b"theora" in head[:64] else OGG
+    else:
+        kind = next((kind for mark, kind in _STARTS if head.startswith(mark)), None)
+    kind = kind or _sniff_boxes(head)
+    # MPEG audio last: the head of its first frame is no more than a few bits.
+    if kind is None and len(head) >= 2 and head[0] == 0xFF:  # noqa: PLR2004 - a frame's mark
+        if head[1] & 0xF6 == 0xF0:  # noqa: PLR2004 - layer 0: AAC in ADTS
+            kind = AAC
+        elif head[1] & 0xE6 == 0xE2:  # noqa: PLR2004 - layer III
+            kind = MP3
+    return kind or (SVG if _SVG.match(head) else None)
 
 
 def _is_raw(head: bytes) -> bool:
@@ -202,35 +205,24 @@ def _sniff_boxes(head: bytes) -> MediaType | None:
     at = 0
     while at + _BOX_HEAD <= len(head):
         size, name = int.from_bytes(head[at : at + 4], "big"), head[at + 4 : at + 8]
-        if name == b"ftyp":
-            kind = _of_brands(head[at + 8 : at + max(size, 12)])
-            # A movie's boxes begin with other ones: a picture of a brand that is not known.
-            return HEIF if kind is MP4 and head[at + size + 4 : at + size + 8] == b"meta" else kind
         if name in _OLD_MOVIE:
             return MOV  # QuickTime files of before 2001 have no list of brands
+        if name == b"ftyp":
+            break
         if name not in _FILLERS or size < _BOX_HEAD:
             return None
         at += size
-    return None
-
-
-def _of_brands(content: bytes) -> MediaType:
+    else:
+        return None
+    content = head[at + 8 : at + max(size, 12)]
     major = content[:4]
     brands = [major, *(content[at : at + 4] for at in range(8, len(content) - 3, 4))]
     picture = next((_BRANDS[brand] for brand in brands if brand in _BRANDS), None)
+    if picture is None and not _HEIF_BRANDS.isdisjoint(brands):
+        picture = HEIF
     if picture is not None:
         return picture
-    if not _HEIF_BRANDS.isdisjoint(brands):
-        return HEIF
-    if major in _AUDIO_BRANDS:
-        return M4A
-    return MOV if major == b"qt  " else MP4
-
-
-def _sniff_frames(head: bytes) -> MediaType | None:
-    """Recognise MPEG audio by the head of its first frame: it has no other mark."""
-    if len(head) < 2 or head[0] != 0xFF:  # noqa: PLR2004 - a frame's mark
-        return None
-    if head[1] & 0xF6 == 0xF0:  # noqa: PLR2004 - layer 0: AAC in ADTS
-        return AAC
-    return MP3 if head[1] & 0xE6 == 0xE2 else None  # noqa: PLR2004 - layer III
+    if major in _MAJOR_BRANDS:
+        return _MAJOR_BRANDS[major]
+    # A movie's boxes begin with other ones: a picture of a brand that is not known.
+    return HEIF if head[at + size + 4 : at + size + 8] == b"meta" else MP4

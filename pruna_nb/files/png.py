@@ -44,11 +44,15 @@ def without_long_texts(file: BinaryIO) -> BinaryIO:
     if file.read(8) != SIGNATURE:
         file.seek(0)
         return file
-    long = [
-        (begin, begin + length + 12)
-        for name, begin, length in _chunks(file)
-        if length > _TEXT_AT_MOST and _is_packed_text(file, name, begin)
-    ]
+    long = []
+    for name, begin, length in _chunks(file):
+        is_packed = name == b"zTXt"
+        if name == b"iTXt":
+            file.seek(begin + 8)
+            # A keyword of at most 79 letters goes before the flag.
+            is_packed = file.read(81).partition(b"\0")[2][:1] == b"\1"
+        if is_packed and length > _TEXT_AT_MOST:
+            long.append((begin, begin + length + 12))
     file.seek(0)
     if not long:
         return file
@@ -59,14 +63,6 @@ def without_long_texts(file: BinaryIO) -> BinaryIO:
     kept.write(file.read())
     kept.seek(0)
     return kept
-
-
-def _is_packed_text(file: BinaryIO, name: bytes, begin: int) -> bool:
-    if name != b"iTXt":
-        return name == b"zTXt"
-    file.seek(begin + 8)
-    _, _, flags = file.read(81).partition(b"\0")  # a keyword of at most 79 letters goes before
-    return flags[:1] == b"\1"
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 # Python writes and shows nothing that is nested ten times deeper; what we write is not by ten.
 _DEEPEST = 100
+_TOO_DEEP = f"it is nested more than {_DEEPEST} deep"
 
 
 def loads(text: str | bytes) -> Any:
@@ -28,12 +29,17 @@ def loads(text: str | bytes) -> Any:
             text, object_pairs_hook=_object, parse_constant=_number, parse_float=_number
         )
     except RecursionError:
-        value = None
-        deep = True
-    else:
-        deep = _is_deep(value)
-    if deep:
-        raise ValueError(f"it is nested more than {_DEEPEST} deep")
+        raise ValueError(_TOO_DEEP) from None
+    level: list[Any] = [[value]]
+    for _ in range(_DEEPEST + 1):
+        level = [
+            item
+            for container in level
+            for item in (container.values() if isinstance(container, dict) else container)
+            if isinstance(item, (dict, list))
+        ]
+    if level:
+        raise ValueError(_TOO_DEEP)
     return value
 
 
@@ -51,15 +57,3 @@ def _number(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text[:40]} is not a number that JSON or a float can hold")
     return number
-
-
-def _is_deep(value: Any) -> bool:
-    level = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(_DEEPEST):
-        level = [
-            item
-            for container in level
-            for item in (container.values() if isinstance(container, dict) else container)
-            if isinstance(item, (dict, list))
-        ]
-    return bool(level)

@@ -41,13 +41,7 @@ class Hit:
 
 
 class Cache:
-    """The cache of one folder.
-
-    Parameters
-    ----------
-    folder : Path
-        The cache folder, as the settings give it.
-    """
+    """The cache of one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -56,13 +50,7 @@ class Cache:
         self._remember: Any = None
 
     def find(self, keys: Iterable[str]) -> dict[str, Hit]:
-        """Look up many keys; an entry whose media file is gone or changed is none.
-
-        Returns
-        -------
-        dict
-            The hits, by key.
-        """
+        """Return the hits of many keys; an entry whose media file is gone or changed is none."""
         wanted = sorted(keys)
         hits: dict[str, Hit] = {}
         stale: list[str] = []
@@ -107,16 +95,9 @@ class Cache:
         return whole
 
     def put(self, key: str, stored: Stored, record: dict[str, Any]) -> None:
-        """Keep an output under its key, through joblib.
+        """Keep an output under its key (`request_key`), through joblib.
 
-        Parameters
-        ----------
-        key : str
-            As `request_key` gives it.
-        stored : Stored
-            The media file.
-        record : dict
-            What else is worth keeping: builtins alone, and nothing secret.
+        `record` is what else is worth keeping: builtins alone, and nothing secret.
         """
         value = {
             **record,

@@ -44,13 +44,7 @@ class DamagedError(CacheError):
 
 
 class Database:
-    """One connection for all threads of a process, opened at the first use.
-
-    Parameters
-    ----------
-    folder : Path
-        The cache folder; made for the user alone where the system can.
-    """
+    """One connection to a cache folder for all threads of a process, opened at the first use."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -81,14 +75,8 @@ class Database:
     ) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of a query over many names, some names at a time.
 
-        Parameters
-        ----------
-        sql : str
-            With ``{}`` where the marks of the names stand, after those of the other values.
-        names : sequence of str
-            In the order of the index, neighbours lie on one page: a quarter of the time.
-        values : iterable
-            For the marks that stand before those of the names.
+        `sql` has ``{}`` where the marks of the names stand, after those of the other `values`. In
+        the order of the index, neighbouring names lie on one page: a quarter of the time.
         """
         others = tuple(values)
         for start in range(0, len(names), _NAMES_AT_ONCE):
@@ -98,15 +86,8 @@ class Database:
     def change(self, sql: str, values: Iterable[Any] = (), *, durable: bool = False) -> int:
         """Run one statement and return the number of rows that it changed.
 
-        Parameters
-        ----------
-        sql : str
-            The statement.
-        values : iterable
-            For its marks.
-        durable : bool
-            Return only when it has reached the disk, so that it outlives a loss of power;
-            otherwise it outlives the process alone, and costs a twentieth of the time.
+        With `durable` it returns only when that has reached the disk, and outlives a loss of
+        power; otherwise it outlives the process alone, and costs a twentieth of the time.
         """
         if durable:
             return self.together(lambda: self._change(sql, values), durable=True)
@@ -119,12 +100,7 @@ class Database:
     def together(self, work: Callable[[], T], *, durable: bool = False) -> T:
         """Run a function whose writes become one transaction, with those of other threads.
 
-        Parameters
-        ----------
-        work : callable
-            Calls `change`. It may run in another thread, and again if another's write failed.
-        durable : bool
-            As for `change`.
+        It calls `change`, may run in another thread, and again if another's write failed.
         """
         return self._commits.run(work, durable=durable)
 

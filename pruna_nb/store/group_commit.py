@@ -29,14 +29,8 @@ class GroupCommit:
     """Runs the writes of all threads that wait in one transaction, and syncs the disk once.
 
     The thread that comes first leads: it writes for itself. Those that come meanwhile wait, and
-    one of them then writes for all of them. A write that fails takes no other with it.
-
-    Parameters
-    ----------
-    transaction : callable
-        Gives a context manager in which all that is written is written as one.
-    sync : callable
-        Returns when what was written is on the disk.
+    one of them then writes for all of them. A write that fails takes no other with it. `sync`
+    returns when what was written is on the disk.
     """
 
     def __init__(
@@ -51,13 +45,8 @@ class GroupCommit:
     def run(self, work: Callable[[], T], *, durable: bool) -> T:
         """Run a function in a transaction that it may share; return its result, or raise its error.
 
-        Parameters
-        ----------
-        work : callable
-            Writes to the database. It runs in any thread, and again if another's write, in
-            the same transaction, failed.
-        durable : bool
-            Return only when it has reached the disk.
+        It runs in any thread, and again if another's write, in the same transaction, failed. With
+        `durable`, this returns only when the write has reached the disk.
         """
         if self._leader == threading.get_ident():  # a part of a write
             return work()

@@ -52,8 +52,7 @@ class SqliteStore(StoreBackendMixin, StoreBackendBase):
 
     def contains_item(self, call_id: Sequence[str]) -> bool:
         """Whether an entry is there."""
-        found = self.database.execute("SELECT 1 FROM item WHERE args_id = ?", [call_id[-1]])
-        return bool(found)
+        return bool(self.database.execute("SELECT 1 FROM item WHERE args_id = ?", [call_id[-1]]))
 
     def load_item(
         self,

@@ -17,15 +17,8 @@ if TYPE_CHECKING:
 class Lookups:
     """The questions to the journal of a cache folder, for one service and account.
 
-    Parameters
-    ----------
-    folder : Path
-        The cache folder.
-    origin : str
-        The service's address: an id means something there alone.
-    account : str or None
-        Whose predictions they are (`Settings.key_hash`): the service gives them to that account
-        alone. None reads those of all accounts.
+    An id means something at its service alone, and the service gives a prediction only to the
+    account (`Settings.key_hash`) that sent it. Without an account, those of all are read.
     """
 
     def __init__(self, folder: Path, origin: str, account: str | None = None) -> None:
@@ -52,13 +45,9 @@ class Lookups:
         The journal is asked first, for it knows service and account: those that are open,
         delivered, failed, canceled, expired and lost. What it has forgotten (after 30 days) the
         cache knows, as long as it keeps the output.
-
-        Parameters
-        ----------
-        ids : iterable of str
-            The service's names; 100,000 take about a second.
+        100,000 ids take about a second.
         """
-        found: dict[str, Recorded] = {}
+        recorded: dict[str, Recorded] = {}
         wanted = sorted(set(ids))
         sql = (
             "SELECT prediction_id, model, request, state, key FROM prediction "  # noqa: S608 - ours
@@ -66,17 +55,17 @@ class Lookups:
         )
         for rows in self.database.select_in(sql, wanted, self._our_values):
             for name, model, request, state, key in rows:
-                if asked := _object_of(request):
-                    found[name] = Recorded(model, asked, state, key)
-        missing = [name for name in wanted if name not in found]
+                if sent := _object_of(request):
+                    recorded[name] = Recorded(model, sent, state, key)
+        missing = [name for name in wanted if name not in recorded]
         sql = "SELECT prediction_id, key, value FROM item WHERE prediction_id IN ({})"
         for rows in self.database.select_in(sql, missing):
             for name, key, value in rows:
-                kept = _object_of(value)
-                model, fields = kept.get("model"), kept.get("input")
-                if isinstance(model, str) and isinstance(fields, dict) and self._is_ours(kept):
-                    found[name] = Recorded(model, fields, "delivered", key)
-        return found
+                item = _object_of(value)
+                model, fields = item.get("model"), item.get("input")
+                if isinstance(model, str) and isinstance(fields, dict) and self._is_ours(item):
+                    recorded[name] = Recorded(model, fields, "delivered", key)
+        return recorded
 
     def _is_ours(self, kept: dict[str, Any]) -> bool:
         """Whether an output was made by our service and account, or does not say by which."""
@@ -90,18 +79,18 @@ class Lookups:
 
         What was made with ``cache="off"`` is not among them: it was not to be kept.
         """
-        found: dict[str, Entry] = {}
+        latest: dict[str, Entry] = {}
         sql = (
             f"SELECT {COLUMNS} FROM prediction "  # noqa: S608 - ours
             f"WHERE {self._ours} AND state = 'delivered' AND reusable AND key IN ({{}})"
         )
         for rows in self.database.select_in(sql, sorted(keys), self._our_values):
             for entry in (Entry(*row) for row in rows):
-                last = found.get(entry.key)
+                last = latest.get(entry.key)
                 fetchable = entry.prediction_id or entry.generation_url
                 if fetchable and (last is None or entry.sent_at > last.sent_at):
-                    found[entry.key] = entry
-        return found
+                    latest[entry.key] = entry
+        return latest
 
     def elsewhere(self) -> dict[str, Entry]:
         """Return what is open of other accounts at this service, by key: theirs to fetch."""

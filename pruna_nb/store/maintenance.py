@@ -203,11 +203,11 @@ def _seconds(value: str | float | timedelta) -> float:
         return float(value.total_seconds())
     if isinstance(value, (int, float)) and value >= 0:
         return float(value)
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", str(value))
-    if not found:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", str(value))
+    if not match:
         msg = f"older_than={value!r} is not a duration; use '30d', '12h', '90m' or seconds."
         raise InputError(msg)
-    return float(found[1]) * _UNITS[found[2]]
+    return float(match[1]) * _UNITS[match[2]]
 
 
 def _thumbnails(folder: Path) -> list[Path]:

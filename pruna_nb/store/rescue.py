@@ -35,18 +35,10 @@ _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An entry that is not in the database, as far as is known.
+    """An entry that the database lacks, as far as is known; or that may be gone with its file."""
 
-    Parameters
-    ----------
-    entry : Entry
-        As it should stand there.
-    known : bool
-        Whether it was written there before, and its file may be gone.
-    """
-
-    entry: Entry
-    known: bool
+    entry: Entry  # as it should stand there
+    known: bool  # whether it was written there before
 
 
 @dataclass(eq=False)
@@ -111,18 +103,9 @@ def hold(
 ) -> None:
     """Keep entries that the database of a cache folder did not take, or may have lost.
 
-    Parameters
-    ----------
-    folder : Path
-        The cache folder.
-    entries : iterable of Entry
-        As they should stand there.
-    known : bool
-        Whether they were written before; what is kept already is then left as it is.
-    places : sequence of Path
-        Folders for a file of them.
-    save : callable
-        Writes them to the database, and calls `saved` for each; raises CacheError if it cannot.
+    If they were written before (`known`), what is kept already is left as it is. `places` are the
+    folders for a file of them; `save` writes them to the database, and calls `saved` for each, or
+    raises CacheError.
     """
     global _TRYING  # noqa: PLW0603 - one thread for all folders
     with _LOCK:
