@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _HOLDERS: WeakKeyDictionary[object, str] = WeakKeyDictionary()
 # A fork waits no longer for modules that are being loaded; a second is much.
 _LONGEST_SECONDS = 10.0
+# Reentrant: the thread that imports may fork, and would wait for its own lock.
 _importing = threading.RLock()
 _is_held = False
 

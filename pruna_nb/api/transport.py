@@ -53,6 +53,8 @@ class Transport:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        # Once: it parses the address anew (36 us), and each request asks for it.
+        self._service = settings.service
         self._proxies: dict[str, str] = {}
         self._verify: bool | str | None = None
         self._pools: Pools | None = None
@@ -207,7 +209,7 @@ class Transport:
     ) -> Iterator[tuple[HTTPResponse, Any]]:
         """Send a request; yield its response, of which the head has come, and the connection."""
         is_own = same_origin(self.settings.base_url, url)
-        is_local = self.settings.service in {_HERE, host_of(url)}
+        is_local = self._service in {_HERE, host_of(url)}
         exchange = Exchange(
             self.settings.require_key() if is_own else None, public_only=not (is_own or is_local)
         )
@@ -250,13 +252,13 @@ class Transport:
         """Return the environment's proxies; none for a service on this machine."""
         if url.startswith(self.settings.base_url):
             return self._proxies
-        return {} if self.settings.service == _HERE else get_environ_proxies(url)
+        return {} if self._service == _HERE else get_environ_proxies(url)
 
     def _opened(self) -> Pools:
         with self._lock:
             if self._pools is None or self._pid != os.getpid():
                 # The environment is read once, not at each request.
-                if self.settings.service != _HERE:
+                if self._service != _HERE:
                     self._proxies = get_environ_proxies(self.settings.base_url)
                 self._pools, self._pid = Pools(), os.getpid()
             return self._pools

@@ -53,6 +53,7 @@ class Handover:
         if "limits" in settings:
             settings["limits"] = {name: list(limit) for name, limit in settings["limits"].items()}
         variables = {variable: os.environ.get(variable) for variable in self._environment.values()}
+        # The key's own variable is not compared: its value would stand in the message.
         variables.pop(self._environment["api_key"])
         message = {
             "by": os.getpid(),
@@ -96,6 +97,8 @@ class Handover:
         return message
 
     def _put(self, text: str | None) -> None:
+        # A child of multiprocessing gets a copy of `_config`, which has no public name; the server
+        # that it may be forked from has the environment of an earlier time.
         process = getattr(multiprocessing.process.current_process(), "_config", {})
         for mapping in (process, os.environ):
             if text is None:

@@ -16,6 +16,7 @@ def stored_key(base_url: str) -> str | None:
         try:
             import keyring
         except ImportError:
+            # Not kept in _STORED: a notebook may install the package and ask again.
             return None
         try:
             _STORED[base_url] = keyring.get_password(_KEYRING, base_url) or None
@@ -42,6 +43,7 @@ def check_keyring() -> None:
         from keyring.backends import fail, null
     except ImportError as error:
         raise MissingExtraError("login(store=True)", "keyring") from error
+    # The package always has one: `fail` where the system has none, `null` where it is turned off.
     if isinstance(keyring.get_keyring(), (fail.Keyring, null.Keyring)):
         msg = (
             "This system has no keyring to keep the key in. login() without store=True keeps it "

@@ -40,10 +40,12 @@ def clean_base_url(value: object) -> str:
     text = value.strip().rstrip("/").removesuffix("/v1").rstrip("/")
     try:
         parts = urlsplit(text)
+        # A port that is no number raises only here, where it is read.
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         message = f"base_url is not an address: {error}."
         raise SettingsError(message) from None
+    # The text itself is searched, since urlsplit drops tabs and line ends without a word.
     if parts.scheme not in _PORTS or not _plain_host(host or "") or re.search(r"[\s\\]", text):
         raise SettingsError(f"base_url must be {_SUCH}, not {shown(text)}.")
     if "@" in parts.netloc or parts.query or parts.fragment:
@@ -95,6 +97,7 @@ def _plain_host(host: str) -> str:
     except ValueError:
         pass
     else:
+        # ::ffff:127.0.0.1 is this machine as 127.0.0.1 is, but no loopback to Python 3.11.
         mapped = getattr(address, "ipv4_mapped", None)
         return str(mapped or address)
     try:

@@ -161,8 +161,9 @@ def current(**overrides: Any) -> Settings:
         If one of them is wrong.
     """
     overrides = _with_hidden_key(overrides)
-    given = _with_hidden_key({name: os.environ.get(var) for name, var in ENVIRONMENT.items()})
-    merged: dict[str, Any] = {name: value for name, value in given.items() if value}
+    variables = _with_hidden_key({name: os.environ.get(var) for name, var in ENVIRONMENT.items()})
+    # A variable that is set to nothing counts as not set.
+    merged: dict[str, Any] = {name: value for name, value in variables.items() if value}
     for name in _FOLDERS & merged.keys():
         merged[name] = _fixed_dir(name, merged[name])
     mine = scopes.in_force()
@@ -208,6 +209,7 @@ def keep_key(api_key: str, *, store: bool = False) -> None:
     MissingExtraError
         If it is to be stored and the package for that is not installed.
     """
+    # The parameter too: a traceback that comes with its variables would show it.
     api_key = key = clean_key(api_key)
     if store:
         keyrings.store_key(current().base_url, key)
@@ -270,10 +272,9 @@ def configure(
     ...     pruna_nb.settings.current().limits["p-image"]
     (500, 60.0)
     """
-    given = _with_hidden_key(locals())
-    api_key = given["api_key"]
-    clean = _read(given)
-    return scopes.change(clean)
+    changes = _with_hidden_key(locals())
+    api_key = changes["api_key"]  # the parameter too, as in keep_key
+    return scopes.change(_read(changes))
 
 
 def reset() -> None:

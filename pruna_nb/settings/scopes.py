@@ -77,6 +77,8 @@ class Configured:
         trace: TracebackType | None,
     ) -> None:
         """End what is this context's alone, and what was set inside the ``with``."""
+        # Not by a token of the ContextVar: a `with` that ends after the one around it would bring
+        # back what that one has ended.
         layers = _LAYERS.get()
         ours = (layer.block for layer in reversed(layers) if layer.source is self and layer.begins)
         block = next(ours, None)
@@ -91,7 +93,7 @@ class Configured:
     def _take_back(self) -> None:
         """Undo a plain call, as far as nobody has set the same since."""
         for name, value in self._put.items():
-            if _SESSION.get(name) is not value:
+            if _SESSION.get(name) is not value:  # not `==`: an equal value is the other call's
                 continue
             if name in self._before:
                 _SESSION[name] = self._before[name]

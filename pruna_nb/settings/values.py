@@ -59,6 +59,7 @@ def _clean_limits(value: object) -> Mapping[str, tuple[int, float]]:
             )
             raise SettingsError(message)
         clean[str(name)] = (number, seconds)
+    # `Settings` is frozen, and so is its dict: threads of a run share it.
     return MappingProxyType(clean)
 
 
