@@ -53,6 +53,7 @@ class PrunaFrame:
         """Raise an error that names the verbs: this is asked only for what is not there."""
         raise _no_verb("df.pruna", self, name)
 
+    # The overloads let type checkers and editors know whether a frame or a run is returned.
     @overload
     def generate(
         self,
@@ -475,6 +476,7 @@ class PrunaFrame:
         >>> large["status"].tolist()
         ['succeeded']
         """
+        # With a column, the default of `target` would be a second value for the same field.
         if "target_col" not in fields:
             fields["target"] = target
         problems = Problems()
@@ -784,11 +786,12 @@ class PrunaFrame:
             timeout=timeout,
         )
         begin = read_prefix(prefix, problems)
+        # Any argument of a call means the cells as they are now; without one, the records count.
         asked = (prompt_col, model, prompt, *fields)
         many = problems.read(whole, "samples", samples, instead=1)
         anyhow = problems.read(switch, "unchecked", unchecked, instead=False)
         call = None
-        if any(each is not None for each in asked) or many != 1 or anyhow:
+        if any(value is not None for value in asked) or many != 1 or anyhow:
             call = read_call(
                 "p-image" if model is None else model,
                 problems,

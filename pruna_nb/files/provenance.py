@@ -91,7 +91,8 @@ def append_to_video(file: BinaryIO, record: Mapping[str, Any]) -> bool:
         file.seek(begin)
         file.write((end - begin).to_bytes(4, "big") + name)
         file.seek(end)
-    file.write(_mp4_box(record))
+    body = _XMP_UUID + _packet(record)
+    file.write((len(body) + 8).to_bytes(4, "big") + b"uuid" + body)
     return True
 
 
@@ -247,11 +248,6 @@ def _read_webp(data: bytes) -> tuple[str | None, str | None]:
 
 
 # MP4: boxes of a length and a name; one for XMP is known by its UUID
-
-
-def _mp4_box(record: Mapping[str, Any]) -> bytes:
-    body = _XMP_UUID + _packet(record)
-    return (len(body) + 8).to_bytes(4, "big") + b"uuid" + body
 
 
 def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int, bool]]:

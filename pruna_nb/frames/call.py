@@ -176,7 +176,7 @@ def _labels_by_field(columns: dict[str, Any], changed: Callable[[Any], Any]) -> 
 
 def _unpacked(label: Any) -> Any:
     levels = label.get(_LEVELS) if isinstance(label, dict) else None
-    if isinstance(levels, list) and all(isinstance(each, (str, int, float)) for each in levels):
+    if isinstance(levels, list) and all(isinstance(level, (str, int, float)) for level in levels):
         return tuple(levels)
     return label
 
@@ -219,7 +219,7 @@ def read_call(
         constants = _one_value_each(known, constants, wrong)
     is_prompted = prompt is not None or prompt_col is not None
     if is_prompted and known.checked and "prompt" not in known.fields:
-        strings = [each.name for each in known.fields.values() if each.type == "string"]
+        strings = [name for name, field in known.fields.items() if field.type == "string"]
         texts = [name for name in strings if name.endswith(("prompt", "script", "caption"))]
         instead = f" Its text fields are: {', '.join(texts)}." if texts else ""
         wrong.append(f"{known.name} takes no prompt.{instead}")
@@ -376,7 +376,7 @@ def _one_value_each(model: Model, constants: Mapping[str, Any], wrong: list[str]
             right[name] = value
             continue
         code = shown(value, _SHOWN_AT_MOST)
-        if code.endswith("…") or not all(isinstance(each, (str, int, float)) for each in value):
+        if code.endswith("…") or not all(isinstance(item, (str, int, float)) for item in value):
             code = "values"
         wrong.append(
             f"{name}= takes one value; a list of {len(value)} was given. For a row of each: "

@@ -125,8 +125,26 @@ def own_columns(frame: pd.DataFrame, call: Call, keep: Collection[str] = ()) -> 
     if call.template is not None:
         with contextlib.suppress(InputError):  # reported when the template is filled
             read.update(template_labels(call.template, frame))
-    names = [call.prefix + name for name in RESULT_COLUMNS]
-    own = _own_results(frame, call.prefix, stay=not read.isdisjoint(names))
+    own: list[str] = []
+    cells = _cells(frame, call.prefix.__add__)
+    filled = [name for name, values in cells.items() if any(cell is not None for cell in values)]
+    if filled:
+        left = _left_by_a_step(frame, call.prefix + "output", cells)
+        statuses = cells.get("status", [None] * len(frame))
+        # Where the step's columns stay under other names, what the user wrote into their cells is
+        # kept. Where they are replaced, each cell has to be what a step leaves.
+        stay = not read.isdisjoint(call.prefix + name for name in RESULT_COLUMNS)
+        enough: Callable[[Any], bool] = any if stay else all
+        own = [
+            call.prefix + name
+            for name in filled
+            if name not in left
+            or not enough(
+                _LEAVES[name](cell, status)
+                for cell, status in zip(cells[name], statuses, strict=True)
+                if cell is not None
+            )
+        ]
     return [*own, "seed"] if call.chooses_seeds() and _is_own_seed(frame) else own
 
 
@@ -159,31 +177,6 @@ def is_step(frame: pd.DataFrame, output: str) -> bool:
     return bool(_left_by_a_step(frame, output, _cells(frame, lambda name: beside(output, name))))
 
 
-def _own_results(frame: pd.DataFrame, prefix: str, *, stay: bool) -> list[str]:
-    """Return the result columns of a prefix that are the user's own.
-
-    Where the step's columns stay under other names (`stay`), what the user wrote into their cells
-    is kept. Where they are replaced, each cell has to be what a step leaves.
-    """
-    cells = _cells(frame, prefix.__add__)
-    filled = [name for name, values in cells.items() if any(each is not None for each in values)]
-    if not filled:
-        return []
-    left = _left_by_a_step(frame, prefix + "output", cells)
-    statuses = cells.get("status", [None] * len(frame))
-    enough: Callable[[Any], bool] = any if stay else all
-    return [
-        prefix + name
-        for name in filled
-        if name not in left
-        or not enough(
-            _LEAVES[name](cell, status)
-            for cell, status in zip(cells[name], statuses, strict=True)
-            if cell is not None
-        )
-    ]
-
-
 def _cells(frame: pd.DataFrame, label_of: Callable[[str], Any]) -> dict[str, list[Any]]:
     """Return the cells of the columns that are called like a step's, by the result's name."""
     places = {name: places_of(frame, label_of(name)) for name in RESULT_COLUMNS}
@@ -198,16 +191,16 @@ def _left_by_a_step(
     frame: pd.DataFrame, output: str, cells: dict[str, list[Any]]
 ) -> frozenset[str]:
     """Return the results whose columns are known to be a step's; cells may be edited."""
-    ids = [each for each in cells.get("prediction_id", ()) if isinstance(each, str)]
+    ids = [cell for cell in cells.get("prediction_id", ()) if isinstance(cell, str)]
     if requests_by_id(ids[:_IDS_ASKED]):
         return frozenset(RESULT_COLUMNS)
-    outputs = [each for each in cells.get("output", ()) if each is not None]
+    outputs = [cell for cell in cells.get("output", ()) if cell is not None]
     # Rows that all failed, or were skipped, may have no ids: nothing of value is replaced.
     told = output in steps_of(frame) or not (ids or outputs)
     if told and len(cells) == len(RESULT_COLUMNS):
         return frozenset(RESULT_COLUMNS)
     media = f"{current().media_dir}{os.sep}"
-    if any(isinstance(each, str) and each.startswith(media) for each in outputs):
+    if any(isinstance(path, str) and path.startswith(media) for path in outputs):
         return _KNOWN_BY_FILES
     return frozenset()
 

@@ -134,6 +134,7 @@ def _index_like(columns: pd.Index[Any], labels: list[Any]) -> pd.Index[Any]:
     """Return labels as an index of as many levels as the frame's columns have."""
     levels = columns.nlevels
     if levels == 1:
+        # Without tupleize_cols=False, pandas makes levels of labels that are tuples.
         flat: pd.Index[Any] = pd.Index(labels, name=columns.name, tupleize_cols=False)
         return flat
     padded = [_padded(label, levels) for label in labels]

@@ -189,7 +189,7 @@ def _check_as_drafted(frame: pd.DataFrame, prefix: str, call: Call, changed: set
                 cells = column(frame, label, f"{name}_col")
                 now[name] = [fit_cell(fields[name], cell) for cell in cells]
         if call.template is not None:
-            now["prompt"] = [each.prompt for each in fill_template(call.template, frame)]
+            now["prompt"] = [row.prompt for row in fill_template(call.template, frame)]
     wrong = [
         f"{row_name(frame.index, place)}: {name} is {described(cells[place])}, and its draft was "
         f"made of {described(record.input[name])}"

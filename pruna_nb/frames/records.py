@@ -50,8 +50,9 @@ def records_of(frame: pd.DataFrame, output: Any) -> list[Record | None]:
         ids = plain_cells(frame.iloc[:, places[0]])
     elif name in frame.index.names:
         ids = plain_cells(frame.index.get_level_values(name).to_series())
-    found = requests_by_id({each for each in ids if isinstance(each, str)})
-    return [found.get(each) if isinstance(each, str) else None for each in ids]
+    # A cell of any type may stand in a column of this name: of a frame that the user built.
+    records = requests_by_id({cell for cell in ids if isinstance(cell, str)})
+    return [records.get(cell) if isinstance(cell, str) else None for cell in ids]
 
 
 def requests_by_id(ids: Iterable[str]) -> dict[str, Record]:
@@ -63,8 +64,8 @@ def requests_by_id(ids: Iterable[str]) -> dict[str, Record]:
     wanted = set(ids)
     if not wanted or not settings.database_path.is_file():
         return {}
-    found = Journal(settings.cache_dir, settings.base_url).requests_by_id(wanted)
-    return {name: Record(each.model, each.input) for name, each in found.items()}
+    entries = Journal(settings.cache_dir, settings.base_url).requests_by_id(wanted)
+    return {name: Record(entry.model, entry.input) for name, entry in entries.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ def replays_of(index: pd.Index[Any], records: Mapping[int, Record | None]) -> li
                 cells[row] = given.get(name)
             table[name] = pd.Series(cells, index=labels, dtype=object)
         model = lookup_model(model_name)
+        # A field that the catalogue does not know was sent with unchecked=True, and is so again.
         model = replace(model, unchecked=not all(name in model.fields for name in names))
         call = Call(model, columns={name: name for name in names})
         replays.append(Replay(tuple(inputs), table, call))
@@ -125,6 +127,7 @@ def _whole(record: Record) -> dict[str, Any] | None:
         field = fields.get(name)
         if value == MASK and (field is None or field.secret or field.media):
             return None
+        # Its signature or token was masked in the record, so the service could not fetch it.
         if is_address(value) and MASK in value:
             return None
         found = _with_files(value) if field is None or field.media else value
@@ -149,6 +152,7 @@ def _with_files(value: Any) -> Any:
         for path in sorted((current().media_dir / sha256[:2]).glob(f"{sha256}.*")):
             if path.is_file() and not path.is_symlink():
                 media = Media(path.absolute())
+                # Its name claims the content; only the bytes prove it.
                 if media.sha256 == sha256:
                     return media
         return None

@@ -53,7 +53,7 @@ def make_requests(
             cells.append(_cells(frame, name, label, model))
             names.append(name)
             labels = label if isinstance(label, list) else [label]
-            before = next((each for each in labels if is_output(frame, each)), "")
+            before = next((part for part in labels if is_output(frame, part)), "")
             readers.append(reader.of(name, before))
     there = replace(call, columns={name: call.columns[name] for name in names})
     reasons = missing_outputs(frame, there)
@@ -62,7 +62,7 @@ def make_requests(
         with reader.noting("prompt", problems):
             filled = fill_template(call.template, frame)
             names.append("prompt")
-            cells.append([each.prompt for each in filled])
+            cells.append([row.prompt for row in filled])
             readers.append(None)
     wrong: list[str] = []
     requests: list[Request] = []

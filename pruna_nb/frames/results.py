@@ -144,7 +144,7 @@ def _renamed(call: Call, frame: pd.DataFrame, names: dict[str, str]) -> Call:
 
     def new(label: Any) -> Any:
         if isinstance(label, list):
-            return [new(each) for each in label]
+            return [new(part) for part in label]
         return names.get(label, label) if isinstance(label, str) else label
 
     columns = {name: new(label) for name, label in call.columns.items()}

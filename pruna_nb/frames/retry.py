@@ -158,7 +158,7 @@ class _Retry:
             fields = dict(call.constants)
             for name, label in call.columns.items():
                 labels = label if isinstance(label, list) else [label]
-                cells = [column(frame, each, "retry()")[place] for each in labels]
+                cells = [column(frame, part, "retry()")[place] for part in labels]
                 fields[name] = cells if isinstance(label, list) else cells[0]
             present = {name: value for name, value in fields.items() if value is not None}
             costs.append(cost_usd(call.model, present))
@@ -241,10 +241,10 @@ def _put_back(
     replace the frame's if `attrs`.
     """
     out = frame.copy()
-    for each in RESULT_COLUMNS:
-        made = _cells(done, source + each)
-        some = dict(zip(places, made.tolist(), strict=True))
-        out = _with_cells(out, prefix + each, some, made.dtype)
+    for name in RESULT_COLUMNS:
+        cells = _cells(done, source + name)
+        values = dict(zip(places, cells.tolist(), strict=True))
+        out = _with_cells(out, prefix + name, values, cells.dtype)
     if attrs:
         out.attrs = dict(done.attrs)
     return out

@@ -30,6 +30,7 @@ def write_training_zip(
     """Write the archive; see ``df.pruna.to_zip``."""
     wrong = Problems()
     target = wrong.read(arguments.path, "path", path, instead=Path())
+    # A tuple is one label of several levels, not a list of labels.
     one = start_col is None or not is_several(start_col) or isinstance(start_col, tuple)
     starts = [] if start_col is None else [start_col] if one else several(start_col)
     none: list[Any] = [None] * len(frame)
@@ -41,6 +42,7 @@ def write_training_zip(
     wrong.check("Nothing was written")
     members: list[tuple[str, Media | str]] = []
     problems: list[str] = []
+    # As many digits as the last row needs: sorted by name, the files are in the rows' order.
     digits = max(4, len(str(len(frame))))
     for place, (end, caption) in enumerate(zip(ends, captions, strict=True)):
         pictures = {"_end" if starts else "": end}
