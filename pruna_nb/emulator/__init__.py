@@ -5,8 +5,8 @@ It needs the extra ``emulator``.
 
 Read in this order: `running` and `service` (what a user holds), `process` and `server` (where it
 runs), `app` with `guard`, `request_reading` and `responses` (HTTP), `core` (what is accepted and
-how it ends) with `options`, `faults`, `limits` and `predictions`; then what comes out: `render`
-with `sources`, `sizes`, `drawing`, `shapes`, `caption`, `video` and `fast`.
+how it ends) with `options`, `faults`, `limits`, `predictions` and `files`; then what comes out:
+`render` with `sources`, `sizes`, `drawing`, `shapes`, `caption`, `video` and `fast`.
 """
 
 from __future__ import annotations

@@ -62,30 +62,14 @@ _WORDS: Final = frozenset({"probability", "first", "after", "to", "wait"})
 
 @dataclass(slots=True)
 class Fault:
-    """One fault, and how many chances it has had.
-
-    Attributes
-    ----------
-    name : str
-        A key of `FAULTS`.
-    probability : float
-        Of each chance.
-    first : int or None
-        How many times it happens at most.
-    after : int
-        How many chances it lets pass before.
-    to : str
-        Where an address leads, for the faults that have one.
-    wait : float
-        Seconds to wait that a 429 names.
-    """
+    """One fault, and how many chances it has had."""
 
     name: str
-    probability: float = 1.0
-    first: int | None = None
-    after: int = 0
-    to: str = ""
-    wait: float = 1.0
+    probability: float = 1.0  # of each chance
+    first: int | None = None  # how many times it happens at most
+    after: int = 0  # how many chances it lets pass before
+    to: str = ""  # where an address leads, for the faults that have one
+    wait: float = 1.0  # seconds to wait that a 429 names
     _chances: int = 0
     _happened: int = 0
 
@@ -107,7 +91,8 @@ class Faults:
 
     def __init__(self, specs: Mapping[str, Any] | None = None, *, seed: int = 0) -> None:
         self._faults = {name: _fault(name, spec) for name, spec in (specs or {}).items()}
-        self._rngs = {name: random.Random(f"{seed}:{name}") for name in self._faults}  # noqa: S311
+        # One for each: a fault that is added, or drawn more often, changes nothing for the others.
+        self._rngs = {name: random.Random(f"{seed}:{name}") for name in self._faults}  # noqa: S311 - no secret
 
     def draw(self, name: str) -> Fault | None:
         """Return the fault if it happens now, otherwise None."""

@@ -20,6 +20,7 @@ Seconds = float | tuple[float, float]
 Refusal = Literal["ratelimit", "retry-after", "date", "bare"]
 
 _PAIR: Final = 2
+# Shorter than the service's, whose videos take minutes: a demo is to be watched.
 _LATENCY_BY_OUTPUT: Final[Mapping[str, tuple[float, float]]] = {
     "image": (0.3, 1.0),
     "video": (1.0, 3.0),
@@ -119,6 +120,7 @@ class Options:
         }
 
     def __post_init__(self) -> None:
+        # Made and thrown away: each refuses what is wrong, and there is one check of it.
         make_window(self.window, 1, 1.0)
         Faults(self.faults)
         if self.refusal not in get_args(Refusal):
@@ -136,17 +138,12 @@ class Options:
 
     def draw_latency(self, model: Model, rng: random.Random) -> float:
         """Draw the seconds that a prediction takes."""
-        default: Seconds = _LATENCY_BY_OUTPUT.get(model.output, _LATENCY_BY_OUTPUT["image"])
-        latency: Seconds | None
-        if isinstance(self.latency, Mapping):
-            latency = self.latency.get(model.name)
-        else:
-            latency = self.latency
+        latency = self.latency
+        if isinstance(latency, Mapping):
+            latency = latency.get(model.name)
         if latency is None:
-            latency = default
-        if isinstance(latency, tuple):
-            return rng.uniform(*latency)
-        return latency
+            latency = _LATENCY_BY_OUTPUT.get(model.output, _LATENCY_BY_OUTPUT["image"])
+        return rng.uniform(*latency) if isinstance(latency, tuple) else latency
 
 
 def _names(name: str, value: Any) -> frozenset[str] | None:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from pruna_nb.catalog import Problem
     from pruna_nb.emulator.limits import LimitDecision
 
+# Where the server leaves a connection's transport in the scope's extensions: ASGI itself gives an
+# application no way to break a connection off.
 TRANSPORT = "pruna_nb.transport"
-"""Where the server leaves a connection's transport in the scope's extensions."""
 
 
 def answer(

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pruna_nb.emulator.core import Core
-    from pruna_nb.emulator.predictions import AcceptedPrediction
 
 
 class Service(ABC):
@@ -96,13 +95,7 @@ def state_of(core: Core) -> dict[str, Any]:
 
 def accepted_rows(core: Core, start: int = 0) -> list[dict[str, Any]]:
     """Return what a core accepted, from a place in the order on."""
-
-    def row(prediction: AcceptedPrediction) -> dict[str, Any]:
-        return {
-            "id": prediction.id,
-            "model": prediction.model,
-            "input": prediction.input,
-            "at": prediction.at,
-        }
-
-    return [row(prediction) for prediction in core.accepted[start:]]
+    return [
+        {"id": each.id, "model": each.model, "input": each.input, "at": each.at}
+        for each in core.accepted[start:]
+    ]
