@@ -954,13 +954,10 @@ class PrunaFrame:
         Examples
         --------
         >>> import itertools, pandas as pd, pruna_nb
-        >>> from pruna_nb import emulator
         >>> each = itertools.product(["a fox", "an owl"], [1, 2], ["1:1", "16:9"])
         >>> df = pd.DataFrame(each, columns=["prompt", "seed", "shape"])
-        >>> with emulator.running(latency=0):
-        ...     out = df.pruna.generate(
-        ...         "prompt", seed_col="seed", aspect_ratio_col="shape", progress=False
-        ...     )
+        >>> fields = {"seed_col": "seed", "aspect_ratio_col": "shape"}
+        >>> out = df.pruna.generate("prompt", **fields, progress=False)
         >>> out.pruna.grid(rows=["prompt", "seed"], cols="aspect_ratio")
         <Grid: 8 pictures>
         """

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pruna_nb.show.byte_budget import Pieces, fit_bytes, notebook_bytes
+from pruna_nb.show.enlarged import larger_pictures
 from pruna_nb.show.layout import SMALLEST
 from pruna_nb.show.markup import figure, relative_address, video_uri
 
@@ -53,15 +54,20 @@ def fitted_grid(
             for unit in units
         ]
 
-    cells = [len(unit.cells) for unit in layout.units]
-    figures, size = fit_bytes(draw, layout.html, cells, size=size, smallest=SMALLEST, room=room)
+    counts = [len(unit.cells) for unit in layout.units]
+    figures, size = fit_bytes(draw, layout.html, counts, size=size, smallest=SMALLEST, room=room)
     html = layout.html(figures, size)
     posters = 0
     if live:
         left = None if room is None else room - notebook_bytes(html)
         posters = _play(layout, thumbs, figures, size, left)
         html = layout.html(figures, size)
-    return Fitted(html, size, sum(len(unit) for unit in figures), posters)
+    cells = [cell for unit in layout.units[: len(figures)] for cell in unit.cells]
+    if len(figures) == len(layout.units):
+        left = None if room is None else room - notebook_bytes(html)
+        made = thumbs.of_cells(cells, size)
+        html += larger_pictures(cells, thumbs, made, size=size, limit=room, left=left)
+    return Fitted(html, size, len(cells), posters)
 
 
 def _play(layout: Layout, thumbs: Thumbs, figures: Pieces, size: int, room: int | None) -> int:

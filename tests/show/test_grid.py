@@ -27,6 +27,13 @@ def pictures(page):
     return parsed(page.html() if hasattr(page, "html") else page).all("img")
 
 
+def small(page):
+    """Give the pictures of the grid itself, without those that are enlarged below it."""
+    large = [image for fold in parsed(page.html()).all("details") for image in fold.all("img")]
+    found = pictures(page)
+    return found[: len(found) - len(large)]
+
+
 def captions(page):
     return [caption.text for caption in parsed(page.html()).all("figcaption")]
 
@@ -52,7 +59,7 @@ def test_without_an_alt_text_the_caption_is_read(files):
 def test_pictures_of_mixed_ratios_keep_their_own_shapes(files):
     sizes = [(1344, 768), (768, 1344), (512, 512), (100, 50)]
     made = [Cell(files(f"{w}x{h}.jpg", w, h)) for w, h in sizes]
-    shapes = [(i.attrs["width"], i.attrs["height"]) for i in pictures(grid(made, size=256))]
+    shapes = [(i.attrs["width"], i.attrs["height"]) for i in small(grid(made, size=256))]
     assert shapes == [("256", "146"), ("146", "256"), ("256", "256"), ("100", "50")]
 
 
@@ -338,8 +345,31 @@ def photos(tmp_path_factory):
 
 def test_a_photo_takes_at_most_15_kilobytes_of_the_notebook(photos):
     page = grid([Cell(path, FOX, FOX, ratio_asked="16:9") for path in photos], size=256)
-    assert {image.attrs["width"] for image in pictures(page)} == {"256"}
-    assert notebook_bytes(page.html()) / 16 <= 15_000
+    assert {image.attrs["width"] for image in small(page)} == {"256"}
+    assert notebook_bytes(page.html().partition("<details>")[0]) / 16 <= 15_000
+
+
+def test_all_pictures_are_enlarged_in_a_fold_within_half_of_the_bytes(photos):
+    page = grid([Cell(path, FOX, row_value="fox", col_value=str(i)) for i, path in
+                 enumerate(photos)])  # fmt: skip
+    (fold,) = parsed(page.html()).all("details")
+    assert "open" not in fold.attrs
+    (width,) = {image.attrs["width"] for image in fold.all("img")}
+    assert int(width) >= 1.4 * 256
+    assert fold.all("summary")[0].text == f"16 pictures enlarged to {width} px"
+    # the heads are out of view there, so captions say all
+    assert fold.all("figcaption")[3].text == f"{FOX}fox · 3"
+    assert notebook_bytes(page.html()) <= 700_000
+
+
+@pytest.mark.parametrize(("number", "max_bytes"), [(16, 300_000), (61, None)])
+def test_pictures_are_not_enlarged_where_they_take_too_much(photos, number, max_bytes):
+    cells = [Cell(photos[i % 16]) for i in range(number)]
+    assert "enlarged" not in grid(cells, max_bytes=max_bytes).html()
+
+
+def test_a_picture_no_larger_than_shown_is_not_enlarged(files):
+    assert "enlarged" not in grid([Cell(files("a.png", 300, 200))]).html()
 
 
 @pytest.mark.parametrize("max_bytes", [5_000, 20_000, 60_000, 120_000, 1_000_000])
@@ -383,7 +413,7 @@ def test_what_does_not_fit_at_96_pixels_is_left_out_and_a_line_says_so(photos):
 
 def test_pictures_that_fit_are_not_made_smaller_and_nothing_is_said(photos):
     page = grid([Cell(path) for path in photos])
-    assert {image.attrs["width"] for image in pictures(page)} == {"256"}
+    assert {image.attrs["width"] for image in small(page)} == {"256"}
     assert parsed(page.html()).all("p") == []
 
 

@@ -351,3 +351,13 @@ def test_a_clip_that_does_not_decode_is_told_without_numbers_of_errors(what):
     (thumb,) = Thumbs().make([data], 64)
     assert thumb.error.startswith("damaged: ")
     assert "Errno" not in thumb.error
+
+
+def test_a_videos_still_has_a_play_mark_in_its_pixels(clip):
+    from PIL import Image
+
+    (thumb,) = Thumbs().make([clip], 160)
+    with Image.open(io.BytesIO(thumb.webp)) as still:
+        width, height = still.size
+        middle = still.convert("RGB").getpixel((width // 2, height // 2))
+    assert min(middle) > 200  # the triangle is nearly white
