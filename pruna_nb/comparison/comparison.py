@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pruna_nb.comparison.pairs import Row
     from pruna_nb.comparison.variants import Variant
     from pruna_nb.comparison.vote_form import VoteForm
-    from pruna_nb.comparison.votes import Verdict
+    from pruna_nb.comparison.votes import Verdict, Vote
     from pruna_nb.show import Grid
 
 _CELL_COLUMNS = ("pair", "item")
@@ -140,9 +140,10 @@ class Comparison:
     # -- what a person does ---------------------------------------------------------------
 
     def grid(self, *, size: int = 256, max_bytes: int | None = 1_000_000) -> Grid:
-        """Show all pictures with their names: a column for each variant.
+        """Show all pictures with their names, and how their votes went: a column a variant.
 
-        Votes that are cast after it are marked as not blind.
+        A picture that won more votes than it lost has a star. Votes that are cast after it are
+        marked as not blind.
 
         Parameters
         ----------
@@ -153,14 +154,17 @@ class Comparison:
         """
         self._names_seen = True
         # In a folder that cannot be written no vote is kept either, and voting says so.
+        votes: list[Vote] = []
         with contextlib.suppress(CacheError):
             self._votes.mark_shown()
+            votes = self._votes.standing()
         return picture_grid(
             self._rows,
             self._outcomes,
             size=size,
             max_bytes=max_bytes,
             thumbs_dir=self._thumbs_dir,
+            votes=votes,
         )
 
     def vote(self, rater: str | None = None) -> VoteForm:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pruna_nb.comparison.pairs import Row
+    from pruna_nb.comparison.votes import Vote
 
 _CAPTION_LIMIT = 300
 
@@ -24,8 +25,10 @@ def picture_grid(
     size: int,
     max_bytes: int | None,
     thumbs_dir: Path,
+    votes: Sequence[Vote] = (),
 ) -> Grid:
     """Return the grid; see `Comparison.grid`."""
+    marks = _marks(votes)
     secrets = secret_fields()
     several = len({row.cell[0] for row in rows}) > 1
     texts: dict[tuple[int, int, int], str] = {}
@@ -53,6 +56,7 @@ def picture_grid(
                 request={"model": sent.pop("model", None), "input": sent},
                 row_value=heads[row.cell],
                 col_value=row.variant,
+                note=marks.get(row.digest, ""),
             )
         )
     return grid(
@@ -63,3 +67,25 @@ def picture_grid(
         cols=list(dict.fromkeys(row.variant for row in rows)),
         thumbs_dir=thumbs_dir,
     )
+
+
+def _marks(votes: Sequence[Vote]) -> dict[str, str]:
+    """Return for each picture that was judged, by its digest, how its votes went."""
+    counts: dict[str, Counter[str]] = {}
+    for vote in votes:
+        for digest in (vote.left, vote.right):
+            outcome = _OUTCOMES.get(vote.verdict) or ("won" if vote.winner == digest else "lost")
+            counts.setdefault(digest, Counter())[outcome] += 1
+    return {digest: _mark(count) for digest, count in counts.items()}
+
+
+_OUTCOMES = {"tie": "equally good", "both_bad": "both bad"}
+
+
+def _mark(count: Counter[str]) -> str:
+    """Return how a picture's votes went, a star where it won more than it lost."""
+    order = ("won", "lost", *_OUTCOMES.values())
+    several = count.total() > 1
+    words = [f"{name} {count[name]:,}" if several else name for name in order if count[name]]
+    star = "\N{BLACK STAR} " if count["won"] > count["lost"] else ""
+    return star + ", ".join(words)

@@ -4,7 +4,12 @@ A vote counts only after both pictures were seen large. Only the browser knows h
 window is, and it cannot tell the kernel; so there are two bars of buttons. One is always open,
 and the browser shows it only where both pictures stand side by side at full size. The other
 one stands everywhere else, and is locked until each picture was shown large on its own. What
-cannot be seen cannot be clicked, nor take a key.
+cannot be seen cannot be clicked, nor take a key. What comes from the open bar tells that both were
+seen: whoever then looks at one of them alone may vote at once.
+
+Keys are typed into a field that lies, unseen, below all that can be clicked in the form: a click
+beside the buttons is a click into it. Without it the click would go to the notebook, where the next
+key is a command, and two d delete the cell.
 """
 
 from __future__ import annotations
@@ -16,7 +21,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import ipywidgets as w
 
 from pruna_nb.comparison import vote_html as markup
+from pruna_nb.comparison import vote_parts as parts
 from pruna_nb.comparison.vote_media import QUALITY, CannotShowError, load_sides
+from pruna_nb.comparison.vote_parts import View
 from pruna_nb.errors import PrunaError
 from pruna_nb.show import Thumbs
 from pruna_nb.text import counted, isolated
@@ -27,9 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pruna_nb.comparison.ballots import Ballot
+    from pruna_nb.comparison.vote_html import Side
     from pruna_nb.comparison.votes import Verdict
-
-View = Literal["both", "left", "right"]
 
 # Pixels of the longer side from which on a picture counts as seen large.
 LARGE = 512
@@ -98,6 +104,8 @@ class VoteForm:
         self._shown_at = 0.0
         self._seen: set[View] = set()
         self._view: View = "both"
+        self._sides: tuple[Side, Side] | None = None
+        self._has_sound = False
         self._display_id: str | None = None
         self._result = ""
         self._build()
@@ -110,10 +118,20 @@ class VoteForm:
         self._show_result("")
         self._next()
 
-    def show(self, view: View) -> None:
-        """Show one picture large, or both side by side."""
+    def show(self, view: View, *, side_by_side: bool = False) -> None:
+        """Show one picture large, or both side by side.
+
+        Parameters
+        ----------
+        view : {"both", "left", "right"}
+            What to show.
+        side_by_side : bool
+            Whether the wish came from where both pictures are visible at full size.
+        """
         if self.current is None:
             return
+        if side_by_side and self._view == "both":
+            self._seen |= {"left", "right"}
         self._view = view
         if view != "both":
             self._seen.add(view)
@@ -203,11 +221,26 @@ class VoteForm:
                 self._left_out.append(str(error))
                 continue
             self.current = each
-            self._stage.value = markup.stage(left, right, large=LARGE)
+            self._sides = (left, right)
+            self._draw()
             self._prompt.value = markup.prompt(each.prompt, each.note)
             self._enter("vote")
             return
         self._enter("end")
+
+    def _draw(self) -> None:
+        """Show both sides; the sound of videos is off until it is asked for."""
+        if self._sides is None:
+            return
+        has_video = any(side.is_video for side in self._sides)
+        self._sound.layout.display = "" if has_video else "none"
+        self._sound.description = "Sound off" if self._has_sound else "Sound on"
+        self._stage.value = markup.stage(*self._sides, large=LARGE, has_sound=self._has_sound)
+
+    def _toggle_sound(self) -> None:
+        self._has_sound = not self._has_sound
+        self._draw()
+        self._focus_keys()
 
     def _enter(self, state: Literal["start", "vote", "end"]) -> None:
         for name, part in self._parts.items():
@@ -222,7 +255,7 @@ class VoteForm:
             self._undo.disabled = not self._judged
             self._shown_at = self._clock()
             return
-        self.current = None
+        self.current, self._sides = None, None
         self._stage.value = ""
         if state == "start":
             self._intro.value = markup.intro(
@@ -251,6 +284,7 @@ class VoteForm:
 
     def _say(self, text: str) -> bool:
         self._status.value = markup.status(text)
+        self._focus_keys()  # else the button that was clicked hands keys to the notebook
         return False
 
     def _unlock(self) -> None:
@@ -262,8 +296,7 @@ class VoteForm:
         elif self._seen:
             todo = "Now the other one: Space."
         self._lock.value = markup.lock(todo)
-        for name, button in self._view_buttons.items():
-            button.button_style = "info" if name == self._view else ""
+        self._views.mark(self._view)
 
     def _focus_keys(self) -> None:
         for keys in self._key_fields:
@@ -273,37 +306,39 @@ class VoteForm:
 
     def _build(self) -> None:
         self._head, self._prompt, self._stage = (
-            _html(name) for name in ("head", "prompt", "stage")
+            parts.html(name) for name in ("head", "prompt", "stage")
         )
         self._status, self._lock, self._intro, self._outro = (
-            _html(name) for name in ("status", "lock", "intro", "outro")
+            parts.html(name) for name in ("status", "lock", "intro", "outro")
         )
-        self._start = _button("start", "Start", self.start, style="primary")
-        self._go_on = _button("go-on", "Go on voting", self.start)
-        self._undo_last = _button("undo-last", "Undo the last vote", self.undo)
-        self._undo = _button("undo", "Undo (U)", self.undo)
-        self._view_buttons = {
-            "left": _button("show-left", "Left large", lambda: self.show("left")),
-            "right": _button("show-right", "Right large", lambda: self.show("right")),
-            "both": _button("show-both", "Side by side (S)", lambda: self.show("both")),
-        }
-        finish = _button("finish", "Stop and show the result", self.finish)
+        self._start = parts.button("start", "Start", self.start, style="primary")
+        self._go_on = parts.button("go-on", "Go on voting", self.start)
+        self._undo_last = parts.button("undo-last", "Undo the last vote", self.undo)
+        self._undo = parts.button("undo", "Undo (U)", self.undo)
+        self._views = parts.ViewButtons(self._show_clicked)
+        self._sound = parts.button("sound", "Sound on", self._toggle_sound)
+        finish = parts.button("finish", "Stop and show the result", self.finish)
         self._key_fields: list[Any] = []
         wide, _ = self._vote_bar("wide", side_by_side=True)
         narrow, self._locked_buttons = self._vote_bar("narrow", side_by_side=False)
-        self._undo_row = _row("undo-row", [self._undo_last, self._key_field(side_by_side=False)])
+        self._undo_row = parts.row(
+            "undo-row", [self._undo_last, self._key_field(side_by_side=False)]
+        )
         # The bars stand above the pictures: there they stay in one place, whatever the pictures'
         # shape, and the key field that has the focus does not scroll the pictures away.
-        views = _row("views", [*self._view_buttons.values(), self._lock, self._status])
-        self._aside = _row("aside", [self._undo, finish])
+        views = parts.row("views", [*self._views.bar, self._sound, self._lock, self._status])
+        pictures = w.Box([self._stage, *self._views.over_pictures]).add_class("p-vote-pictures")
+        self._aside = parts.row("aside", [self._undo, finish])
         self._parts = {
-            "start": _column("intro-part", [self._intro, self._start]),
-            "vote": _column("vote-part", [self._prompt, wide, narrow, views, self._stage]),
-            "end": _column("outro-part", [self._outro, self._go_on, self._undo_row]),
+            "start": parts.column("intro-part", [self._intro, self._start]),
+            "vote": parts.column("vote-part", [self._prompt, wide, narrow, views, pictures]),
+            "end": parts.column("outro-part", [self._outro, self._go_on, self._undo_row]),
         }
         style = w.HTML(markup.STYLE)
         style.layout.display = "none"
-        self.box = w.VBox([style, _row("top", [self._head, self._aside]), *self._parts.values()])
+        self.box = w.VBox(
+            [style, parts.row("top", [self._head, self._aside]), *self._parts.values()]
+        )
         self.box.layout.width = "100%"
         self.box.add_class("p-vote")
 
@@ -312,33 +347,31 @@ class VoteForm:
             return lambda: self.vote(verdict, side_by_side=side_by_side)
 
         buttons = [
-            _button("left", "Left is better (F)", voting("left"), style="primary"),
-            _button("tie", "Equally good (T)", voting("tie")),
-            _button("bad", "Both bad (B)", voting("both_bad")),
-            _button("right", "Right is better (J)", voting("right"), style="primary"),
+            parts.button("left", "Left is better (F)", voting("left"), style="primary"),
+            parts.button("tie", "Equally good (T)", voting("tie")),
+            parts.button("bad", "Both bad (B)", voting("both_bad")),
+            parts.button("right", "Right is better (J)", voting("right"), style="primary"),
         ]
-        return _row(name, [*buttons, self._key_field(side_by_side=side_by_side)]), buttons
+        return parts.row(name, [*buttons, self._key_field(side_by_side=side_by_side)]), buttons
+
+    def _show_clicked(self, view: View, *, over_picture: bool, side_by_side: bool) -> None:
+        """Show what a button names; a second click on a picture goes back to both."""
+        wanted: View = "both" if over_picture and self._view == view else view
+        self.show(wanted, side_by_side=side_by_side)
 
     def _key_field(self, *, side_by_side: bool) -> Any:
-        def on_key(_change: object) -> None:
-            typed = str(keys.value)
-            if not typed:
-                return
-            # While the field is being emptied, fast typing adds to what was handled already.
-            key = typed[-1].lower()
-            keys.value = ""
+        def on_key(key: str) -> None:
             if key in KEYS:
                 self.vote(KEYS[key], side_by_side=side_by_side)
             elif key == "u":
                 self.undo()
             elif key == " ":
-                self.show("right" if self._view == "left" else "left")
+                view: View = "right" if self._view == "left" else "left"
+                self.show(view, side_by_side=side_by_side)
             elif key == "s":
                 self.show("both")
 
-        keys = w.Text(placeholder="keys here", continuous_update=True)
-        keys.add_class("p-vote-keys")
-        keys.observe(on_key, "value")
+        keys = parts.key_field(on_key)
         self._key_fields.append(keys)
         return keys
 
@@ -364,24 +397,3 @@ def _ipython_display() -> Any:
     from IPython import display
 
     return display
-
-
-def _html(name: str) -> w.HTML:
-    return w.HTML().add_class(f"p-vote-{name}")
-
-
-def _button(name: str, text: str, do: Callable[[], object], *, style: str = "") -> w.Button:
-    button = w.Button(description=text, button_style=style)
-    button.layout.width = "auto"
-    button.add_class(f"p-vote-{name}")
-    button.on_click(lambda _: do())
-    return button
-
-
-def _row(name: str, children: list[w.Widget]) -> w.Box:
-    """Return widgets side by side, on as many lines as they need."""
-    return w.Box(children).add_class("p-vote-row").add_class(f"p-vote-{name}")
-
-
-def _column(name: str, children: list[w.Widget]) -> w.VBox:
-    return w.VBox(children).add_class(f"p-vote-{name}")

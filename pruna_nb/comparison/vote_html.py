@@ -36,10 +36,29 @@ STYLE = """<style>
 .p-vote .p-vote-wide, .p-vote .p-vote-narrow {justify-content: center;}
 .p-vote .p-vote-start, .p-vote .p-vote-go-on {align-self: flex-start; padding: 0 22px;}
 .p-vote .p-vote-lock, .p-vote .p-vote-status {width: auto; margin-left: 8px;}
-.p-vote .p-vote-keys {width: 84px; margin: 0;}
-/* Focusing the field scrolls to what lies below it too: the pictures. */
-.p-vote .p-vote-keys input {scroll-margin: 100px 0 71vh;}
-.p-vote .p-vote-outro-part .p-vote-keys input {scroll-margin: 110px 0 240px;}
+/* The key field fills the form, below all that is clicked: no click in the form leaves it. */
+.p-vote {position: relative;}
+.p-vote .lm-Widget, .p-vote .jupyter-widgets {position: static;}
+.p-vote .p-vote-keys {position: absolute !important; inset: 0; margin: 0; width: auto; height: auto;
+  z-index: 0; overflow: visible;}
+.p-vote .p-vote-keys input {width: 100%; height: 100%; opacity: 0; cursor: default; padding: 0;
+  border: 0; scroll-margin: 0;}
+.p-vote:focus-within {outline: 2px solid rgba(64,120,220,.55); outline-offset: -2px;
+  border-radius: 4px;}
+.p-vote .jupyter-button {position: relative; z-index: 1;}
+.p-vote .jupyter-button:disabled {pointer-events: none;}
+.p-vote .p-vote-outro-part summary, .p-vote .p-vote-intro-part summary {position: relative;
+  z-index: 1;}
+.p-vote .p-vote-pictures {position: relative !important; overflow: visible; display: block;}
+.p-vote .p-vote-on {position: absolute !important; top: 0; bottom: 0; width: 50% !important;
+  height: 100%; margin: 0; padding: 0; background: none !important; border: 0; box-shadow: none
+  !important; cursor: zoom-in; border-radius: 4px;}
+.p-vote .p-vote-on-left {left: 0;}
+.p-vote .p-vote-on-right {right: 0;}
+.p-vote-view-left .p-vote-on-left, .p-vote-view-right .p-vote-on-right {width: 100% !important;
+  cursor: zoom-out;}
+.p-vote-view-left .p-vote-on-right, .p-vote-view-right .p-vote-on-left {display: none !important;}
+.p-vote .p-vote-on:focus-visible {outline: 2px solid rgba(64,120,220,.9);}
 .p-vote .pv-sides {display: flex; justify-content: center; gap: 16px; align-items: center;}
 .p-vote .pv-side {flex: 1 1 0; min-width: 0; display: flex; justify-content: center;}
 .p-vote-view-both .pv-left {justify-content: flex-end;}
@@ -49,7 +68,7 @@ STYLE = """<style>
 .p-vote .pv-track {height: 4px; border-radius: 2px; background: rgba(128,128,128,.25);
   margin: 4px 0 0;}
 .p-vote .pv-done {height: 4px; border-radius: 2px; background: rgba(64,120,220,.9);}
-.p-vote .p-vote-wide {display: none;}
+.p-vote .p-vote-wide, .p-vote .p-vote-only-wide {display: none;}
 /* So that the key field stays in line with the buttons. */
 @container pvote (max-width: 680px) {
   .p-vote .p-vote-narrow .jupyter-button {padding: 0 6px;}
@@ -79,7 +98,7 @@ class Side:
     is_video: bool = False
 
 
-def stage(left: Side, right: Side, *, large: int) -> str:
+def stage(left: Side, right: Side, *, large: int, has_sound: bool = False) -> str:
     """Return both pictures, their longer sides equally long, and the width from which both fit.
 
     A picture counts as seen large from a longer side of `large` pixels on.
@@ -89,15 +108,19 @@ def stage(left: Side, right: Side, *, large: int) -> str:
     needed = [fit(side.width, side.height, least, enlarge=True)[0] for side in (left, right)]
     rule = (
         f"<style>@container pvote (min-width: {2 * max(needed) + _GAP}px) {{"
-        ".p-vote-view-both .p-vote-wide {display: flex !important;}"
-        ".p-vote-view-both .p-vote-narrow, .p-vote-view-both .p-vote-lock "
-        "{display: none !important;}}</style>"
+        ".p-vote-view-both .p-vote-wide, .p-vote-view-both .p-vote-only-wide "
+        "{display: flex !important;}"
+        ".p-vote-view-both .p-vote-narrow, .p-vote-view-both .p-vote-only-narrow, "
+        ".p-vote-view-both .p-vote-lock {display: none !important;}}</style>"
     )
-    sides = _side("left", left, longest) + _side("right", right, longest)
+    sides = "".join(
+        _side(name, side, longest, has_sound=has_sound)
+        for name, side in (("left", left), ("right", right))
+    )
     return f"{rule}<div class='pv-sides'>{sides}</div>"
 
 
-def _side(name: str, side: Side, longest: int) -> str:
+def _side(name: str, side: Side, longest: int, *, has_sound: bool) -> str:
     width, height = fit(side.width, side.height, longest, enlarge=True)
     # Never wider than its place, never higher than the window allows, and never out of shape.
     style = (
@@ -105,8 +128,10 @@ def _side(name: str, side: Side, longest: int) -> str:
         f"aspect-ratio:{width}/{height}"
     )
     if side.is_video:
-        # Browsers start only muted videos by themselves.
-        media = f"<video src='{side.uri}' autoplay loop muted playsinline controls style='{style}'>"
+        # Browsers start only muted videos by themselves, before anything was clicked. Controls
+        # would take the keys: there is a button for the sound.
+        muted = "" if has_sound else " muted"
+        media = f"<video src='{side.uri}' autoplay loop{muted} playsinline style='{style}'>"
         media += f"the {name} video</video>"
     else:
         media = f"<img src='{side.uri}' alt='the {name} picture' style='{style}'>"
@@ -152,6 +177,7 @@ def intro(total: int, judged: int, left_out: Sequence[str], caution: str = "") -
         ("U", "undo"),
         ("Space", "one at a time, large"),
         ("S", "side by side"),
+        ("Click", "on a picture: large, and back"),
     )
     legend = " &nbsp; ".join(f"<kbd>{key}</kbd> {what}" for key, what in keys)
     warning = f"<p style='margin-top:6px'>{isolated(caution, _TEXT_LIMIT)}</p>" if caution else ""

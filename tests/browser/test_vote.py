@@ -44,8 +44,27 @@ LONGER_SIDES = """() => [...document.querySelectorAll('.pv-side img')]
     .filter(i => i.offsetParent).map(i => Math.max(i.clientWidth, i.clientHeight))"""
 
 
+HAS_FOCUS = "field => document.activeElement === field"
+
+
+KEYS_READY = "() => document.activeElement.matches('.p-vote-keys input')"
+
+
+def has_keys(page):
+    """Whether the key field that is visible has the focus."""
+    return page.locator(".p-vote-keys input:visible").first.evaluate(HAS_FOCUS)
+
+
+def press_commands(page):
+    """Press what would delete cells, insert some and cut one, if the notebook got it."""
+    for key in "ddaxz":
+        page.keyboard.press(key)
+    page.wait_for_timeout(300)
+
+
 def start(lab, name, **window):
-    path = lab.write(name, SET_UP + f"comparison = compare({name!r})\ncomparison.vote()")
+    first = SET_UP + f"comparison = compare({name!r})\ncomparison.vote()"
+    path = lab.write(name, first, "'a cell below'", "comparison.grid()")
     book = lab.open(path, **window)
     book.run(0, ".p-vote-start:enabled")
     book.page.locator(".p-vote-start").click()
@@ -72,6 +91,30 @@ def test_keys_judge_all_pairs_where_both_pictures_are_large(lab, theme):
     behind = page.locator(".p-vote").inner_html()
     assert not any(word in behind for word in ("studio", "-1344-768-", ".png", ".webp"))
     assert "$5 or <script>" in page.locator(".p-vote-prompt").inner_text()
+    # Wherever a click goes inside the form, its keys stay there, and the notebook gets none.
+    cells = page.locator(".jp-Notebook .jp-Cell").count()
+    form = page.locator(".p-vote").bounding_box()
+    stage = page.locator(".p-vote-pictures").bounding_box()
+    places = [
+        *((form["x"] + 3, form["y"] + 3), (form["x"] + form["width"] - 4, form["y"] + 60)),
+        (form["x"] + 200, form["y"] + 18),
+        (stage["x"] + 2, stage["y"] + stage["height"] + 6),
+    ]
+    for x, y in places:
+        page.mouse.click(x, y)
+        assert has_keys(page), (x, y)
+    page.locator(".p-vote-prompt").click(force=True)
+    press_commands(page)
+    assert page.locator(".jp-Notebook .jp-Cell").count() == cells
+    # A click on a picture shows it large, the next one both; seen large once is enough.
+    page.mouse.click(stage["x"] + stage["width"] / 4, stage["y"] + stage["height"] / 2)
+    page.wait_for_function(f"({LONGER_SIDES})().length === 1")
+    page.wait_for_function(f"({KEYS_READY})()")
+    assert page.locator(".p-vote-narrow .p-vote-left").is_enabled()
+    book.shoot(f"vote-{theme}-large")
+    page.mouse.click(stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2)
+    page.wait_for_function(f"({LONGER_SIDES})().length === 2")
+    page.wait_for_function(f"({KEYS_READY})()")
     for number, key in enumerate("fjt", start=2):
         page.keyboard.press(key)
         wait_for(book, number)
@@ -83,6 +126,9 @@ def test_keys_judge_all_pairs_where_both_pictures_are_large(lab, theme):
     page.get_by_text("All 4 pairs judged.").wait_for()
     page.get_by_text("4 votes: 3 decided, 0 ties, 1 both bad").wait_for()
     book.shoot(f"vote-{theme}-result")
+    book.run(2, "text=\N{BLACK STAR} won")
+    assert page.get_by_text("\N{BLACK STAR} won").count() == 3
+    book.shoot(f"vote-{theme}-grid")
     assert "broken" not in page.title()
 
 
@@ -97,7 +143,9 @@ def test_in_a_narrow_window_a_vote_waits_until_each_was_seen_large(lab):
     keys.wait_for()
     assert not page.locator(".p-vote-wide").is_visible()
     assert page.locator(".p-vote-narrow .p-vote-left").is_disabled()
-    keys.click()
+    # a button that is locked takes no click: it falls through to the field of the keys
+    page.locator(".p-vote-narrow .p-vote-left").click(force=True)
+    assert keys.evaluate(HAS_FOCUS)
     page.keyboard.press("f")
     page.get_by_text("Look at each picture large first").wait_for()
     page.keyboard.press(" ")

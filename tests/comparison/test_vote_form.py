@@ -463,3 +463,56 @@ def test_the_result_stands_in_an_output_of_its_own_below_the_form(make, clock, m
 
 def test_its_repr_says_how_far_it_is(make):
     assert repr(make(judged=["k0"])) == "<VoteForm: 1 of 3 pairs judged>"
+
+
+def test_a_click_on_a_picture_enlarges_it_and_the_next_shows_both_and_neither_votes(
+    make, clock, votes
+):
+    form = begin(make(), clock)
+    for side in ("left", "right"):
+        click(form, f"on-{side}")
+        assert f"p-vote-view-{side}" in form.box._dom_classes
+        click(form, f"on-{side}")
+        assert "p-vote-view-both" in form.box._dom_classes
+    assert votes.votes == []
+
+
+def test_seen_large_side_by_side_is_enough_also_for_one_alone(make, clock, votes):
+    form = begin(make(), clock)
+    on_left = find(form.box, "p-vote-on-left")
+    wide = next(button for button in on_left if "p-vote-only-wide" in button._dom_classes)
+    wide.click()
+    assert "p-vote-view-left" in form.box._dom_classes
+    press(form, "f", "narrow")
+    assert [vote[:2] for vote in votes.votes] == [(form._judged[0], "left")]
+
+
+def test_from_where_the_pictures_are_small_each_is_to_be_seen_alone(make, clock, votes):
+    form = begin(make(), clock)
+    on_left = find(form.box, "p-vote-on-left")
+    narrow = next(button for button in on_left if "p-vote-only-narrow" in button._dom_classes)
+    narrow.click()
+    press(form, "f", "narrow")
+    assert votes.votes == []
+    assert "Look at each picture large first" in part(form, "status").value
+
+
+def test_what_is_said_after_a_click_gives_the_keys_back_to_the_form(make, clock):
+    form = begin(make(), clock)
+    sent = []
+    for keys in form._key_fields:
+        keys.send = lambda content, *_, **__: sent.append(content)
+    form.undo()
+    assert "no vote to undo" in part(form, "status").value
+    assert any(content.get("do") == "focus" for content in sent)
+
+
+def test_videos_play_without_controls_and_with_sound_on_demand():
+    from pruna_nb.comparison import vote_html
+
+    side = vote_html.Side("data:video/mp4;base64,AA", 16, 9, is_video=True)
+    silent = vote_html.stage(side, side, large=512)
+    loud = vote_html.stage(side, side, large=512, has_sound=True)
+    assert silent.count(" muted ") == 2
+    assert " muted" not in loud
+    assert "controls" not in silent + loud
