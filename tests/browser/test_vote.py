@@ -110,7 +110,7 @@ def test_keys_judge_all_pairs_where_both_pictures_are_large(lab, theme):
     page.mouse.click(stage["x"] + stage["width"] / 4, stage["y"] + stage["height"] / 2)
     page.wait_for_function(f"({LONGER_SIDES})().length === 1")
     page.wait_for_function(f"({KEYS_READY})()")
-    assert page.locator(".p-vote-narrow .p-vote-left").is_enabled()
+    page.locator(".p-vote-narrow .p-vote-left:enabled").wait_for(timeout=15_000)
     book.shoot(f"vote-{theme}-large")
     page.mouse.click(stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2)
     page.wait_for_function(f"({LONGER_SIDES})().length === 2")
