@@ -1,6 +1,7 @@
 """``explore()``: prompts, fields and seeds become a grid of pictures while one looks.
 
-Read in this order: `explore` (what the code gives), `sweep` (prompts x ratios x seeds as values),
+Read in this order: `explore` (what the code gives), `sweep` (prompts x ratios x seeds as values;
+`choices` makes several prompts of one),
 `tables` (a sweep as a frame, a run and code), `controls` (the fields; `inputs`, `file_input` and
 `control` make one of each kind), `quote` (the price before the click), `rounds` (one a click),
 `runner` (a run in a thread), `board` (the pictures; `tile` is one of them, `enlarged` shows it

@@ -40,7 +40,7 @@ def explore(
     model : str
         The model that the form begins with; any other can be chosen in it.
     prompt : str or sequence of str, optional
-        What the form begins with; any number of prompts.
+        What the form begins with; any number of prompts. ``a {red|blue} fox`` is two of them.
     max_cost_usd : float, optional
         A click that would cost more is refused.
     unchecked : bool

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as w
 import traitlets
 
+from pruna_nb.errors import InputError
+from pruna_nb.form.choices import expand
 from pruna_nb.form.control import LABEL, Control, help_box, line, name_box, options_of
 from pruna_nb.form.file_input import MediaInput
 from pruna_nb.form.labels import help_of
 from pruna_nb.form.sweep import LINE_BREAK, parse_prompts, parse_seeds
+from pruna_nb.text import counted, cut
+from pruna_nb.widgets.notes import FAINT, note
 from pruna_nb.widgets.secret import SecretBox
 
 if TYPE_CHECKING:
@@ -230,7 +234,7 @@ class PromptsInput(_WidgetInput):
     def __init__(self, field: Field) -> None:
         widget = w.Textarea(
             description="Prompts",
-            placeholder="one prompt a line",
+            placeholder="one prompt a line; a {red|blue} fox is two",
             rows=_ROWS_AT_LEAST,
             style={"description_width": LABEL},
             tooltip=f"One prompt a line; {LINE_BREAK} stands for a line break inside a prompt.",
@@ -238,17 +242,32 @@ class PromptsInput(_WidgetInput):
         )
         widget.add_class("pruna-prompt")
         super().__init__(field, widget)
-        self.box = widget
+        self._preview = w.HTML(layout=w.Layout(margin="0 2px 2px 138px", display="none"))
+        self.box = w.VBox([widget, self._preview])
         widget.observe(lambda _: self._grow(), "value")
 
     def _grow(self) -> None:
         """Make the box as high as its text, as far as it stays handy."""
         lines = sum(1 + len(line) // _LINE for line in self.widget.value.split("\n"))
         self.widget.rows = min(max(_ROWS_AT_LEAST, lines + 1), _ROWS_AT_MOST)
+        self._show_choices()
+
+    def _show_choices(self) -> None:
+        """Show which prompts the choices in braces stand for; what is too many, the quote says."""
+        written = parse_prompts(self.widget.value)
+        with contextlib.suppress(InputError):
+            prompts = expand(written)
+            some = "; ".join(cut(prompt, 60) for prompt in prompts[:4])
+            more = f"; and {len(prompts) - 4:,} more" if len(prompts) > 4 else ""  # noqa: PLR2004
+            text = f"{counted(len(prompts), 'prompt')}: {some}{more}"
+            self._preview.value = note(text, f"{FAINT};font-size:.9em")
+            self._preview.layout.display = "none" if prompts == written else ""
+            if prompts == written:
+                self._preview.value = ""
 
     def value(self) -> tuple[str, ...]:
-        """Return the prompts."""
-        return parse_prompts(self.widget.value)
+        """Return the prompts, one for each combination of their choices."""
+        return expand(parse_prompts(self.widget.value))
 
 
 class SeedsInput(_WidgetInput):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.catalog import lookup_model, model_names
+from pruna_nb.form.choices import as_text
 from pruna_nb.show.cells import kind_of
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ def go_on(word: str, controls: Controls, made: Round, number: int) -> None:
     secret = made.sweep.model.secret_names
     for name in controls.names:
         if name not in {"model", "rows"} | secret:
-            controls.set(name, values.get(name))
+            value = values.get(name)
+            controls.set(name, as_text(value) if name == "prompt" and value else value)
 
 
 def _seeds_end(made: Round) -> int:
