@@ -7,18 +7,22 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.batch.progress import closing_line, cost_text, duration
-from pruna_nb.catalog import price_text
+from pruna_nb.catalog import cost_usd, price_text, usd_text
 from pruna_nb.show.markup import data_uri
 from pruna_nb.show.notebook import display, html_data
 from pruna_nb.show.thumbs import Thumbs
 from pruna_nb.show.tints import BLUE, GREY, RED, rgba
 from pruna_nb.text import NO_MATH, counted
+from pruna_nb.widgets.keys import clicks
 from pruna_nb.widgets.notes import ERROR
 
 if TYPE_CHECKING:
     from pruna_nb.batch.run import Run
+    from pruna_nb.widgets.lightbox import Lightbox, Picture
 
 _LATEST = 7
+_ROW = "display:flex;flex-wrap:wrap;align-items:flex-start"
+_BOX, _DOOR = "pruna-panel-box", "pruna-panel-large"
 _THUMB = 96
 _TRACK = f"height:6px;border-radius:3px;background:{rgba(GREY, 0.25)};overflow:hidden"
 _BARS = (
@@ -86,17 +90,21 @@ def panel_html(run: Run, latest: list[str]) -> str:
     if error is not None:
         message = escape(" ".join(str(error).split())[:500])
         trouble = f"<div style='{ERROR};margin:4px 0'>{message}</div>"
-    row = "display:flex;flex-wrap:wrap;align-items:flex-start"
-    pictures = f"<div style='{row};gap:6px;margin-top:4px'>{''.join(latest)}</div>"
     head = f"{escape(run.plan.model.name)}, {counted(len(run.plan.requests), 'row')}"
     return (
         f"<div class='{NO_MATH}' style='line-height:1.4;max-width:880px'>"
         f"<div style='margin-bottom:6px'><strong>{head}</strong> "
         f"<span style='opacity:.7'>{run.facts().state}</span></div>"
         f"<div style='{_TRACK}'>{bars}</div>"
-        f"<div style='{row};margin-top:8px'>{cells}</div>{trouble}"
-        f"{pictures if latest else ''}</div>"
+        f"<div style='{_ROW};margin-top:8px'>{cells}</div>{trouble}"
+        f"{latest_html(latest)}</div>"
     )
+
+
+def latest_html(latest: list[str]) -> str:
+    """Return the newest pictures side by side; empty if there are none."""
+    row = f"<div style='{_ROW};gap:6px;margin-top:4px'>{''.join(latest)}</div>"
+    return row if latest else ""
 
 
 class Panel:
@@ -115,6 +123,7 @@ class Panel:
         self._run = run
         self._thumbs = Thumbs(run.settings.thumbs_dir)
         self._pictures: dict[str, str] = {}
+        self._order: list[str] = []  # the files of the thumbnails as they are on the screen
         self._lock = threading.Lock()
 
     def html(self) -> str:
@@ -141,27 +150,92 @@ class Panel:
     def _data(self) -> dict[str, Any]:
         return html_data(self.html(), repr(self))
 
+    def _live(self) -> tuple[str, str]:
+        """Return the progress and the thumbnails, which a click enlarges.
+
+        They are apart: what is renewed all the time takes no click.
+        """
+        with self._lock:
+            latest = self._latest()
+            self._order = list(reversed(self._pictures))
+            doors = [
+                f"<span {clicks(f'{_DOOR}-{place}', _BOX)} style='cursor:zoom-in'>{picture}</span>"
+                for place, picture in enumerate(latest)
+            ]
+            return panel_html(self._run, []), latest_html(doors)
+
+    def _open(self, lightbox: Lightbox, place: int) -> None:
+        """Show one of the latest pictures large; all others of the run are its neighbours."""
+        path = self._order[place] if place < len(self._order) else None
+        pictures = pictures_of(self._run)
+        for number, picture in pictures.items():
+            if picture.path == path:
+                lightbox.open(pictures, number)
+                return
+
     def _ipython_display_(self) -> None:
         if self._run.done:
             display(self._data())
             return
         import ipywidgets as w
 
+        from pruna_nb.widgets.lightbox import Lightbox
         from pruna_nb.widgets.saved_copy import bundle
 
-        panel = w.HTML(self.html())
+        panel, gallery = (w.HTML(part) for part in self._live())
         panel.add_class("pruna-panel")
         room = w.Layout(width="110px", margin="6px 2px")
         stop = w.Button(description="Cancel", icon="stop", layout=room)
         stop.add_class("pruna-panel-stop")
         stop.on_click(lambda _: self._run.cancel())
-        shown = display(bundle(w.VBox([panel, stop]), repr(self)))
+        over = threading.Event()
+
+        def leave(number: int | None) -> None:
+            # nobody's picture is taken from the screen: the plain panel comes when it is closed
+            if number is None and over.is_set():
+                shown.update(self._data())
+
+        lightbox = Lightbox(shown=leave, thumbs=self._thumbs)
+        doors = w.HBox(layout=w.Layout(display="none"))
+        doors.children = [self._door(w, lightbox, place) for place in range(_LATEST)]
+        box = w.VBox([panel, gallery, stop, lightbox.box, doors])
+        box.add_class(_BOX)
+        shown = display(bundle(box, repr(self)))
 
         def watch() -> None:
             for _ in self._run.watch():
-                panel.value = self.html()
+                panel.value, gallery.value = self._live()
                 stop.disabled = self._run.canceled
-            panel.value = self.html()
-            shown.update(self._data())
+            panel.value, gallery.value = self._live()
+            stop.disabled = True
+            over.set()
+            leave(lightbox.number)
 
         threading.Thread(target=watch, name="pruna_nb-panel", daemon=True).start()
+
+    def _door(self, w: Any, lightbox: Lightbox, place: int) -> Any:
+        """Return the unseen button that a click on one of the thumbnails clicks."""
+        button = w.Button()
+        button.add_class(f"{_DOOR}-{place}")
+        button.on_click(lambda _: self._open(lightbox, place))
+        return button
+
+
+def pictures_of(run: Run) -> dict[int, Picture]:
+    """Return what a run has made so far as pictures to be seen large, by their rows' positions."""
+    from pruna_nb.widgets.lightbox import Picture
+
+    model, pictures = run.plan.model, {}
+    for place, (request, outcome) in enumerate(
+        zip(run.plan.requests, run.row_outcomes(), strict=True)
+    ):
+        if outcome.status != "succeeded" or not outcome.output:
+            continue
+        sent = request.input or {}
+        price = None if model.price is None else cost_usd(model, sent)
+        cost = "price not published" if price is None else usd_text(price)
+        known = [("row", f"{place + 1:,}"), ("model", model.name)]
+        known += [("seed", str(sent["seed"]))] if "seed" in sent else []
+        known.append(("cost", f"{cost}, paid before" if outcome.cached else cost))
+        pictures[place] = Picture(outcome.output, str(sent.get("prompt", "")), known)
+    return pictures

@@ -44,7 +44,7 @@ def is_wider_than_its_room(page):
 def test_what_is_typed_becomes_pictures_and_what_is_selected_a_frame(lab, theme):
     book = lab.open(lab.write(f"form-{theme}", EXPLORE, "form.selected.T"), theme=theme)
     page = book.page
-    book.run(0, ".pruna-go:enabled")
+    book.run(0, ".pruna-go")
     fill(page, f"{HOSTILE}\na lighthouse at dusk", ratios=["1:1"], seeds="1, 2")
     wait_for_quote(page, "8 pictures: 8 new · 0.04 USD")
     click(page, "go")
@@ -66,7 +66,7 @@ def test_what_is_typed_becomes_pictures_and_what_is_selected_a_frame(lab, theme)
 def test_the_form_has_room_in_a_narrow_window(lab):
     book = lab.open(lab.write("narrow", EXPLORE), width=480, height=1600)
     page = book.page
-    book.run(0, ".pruna-go:enabled")
+    book.run(0, ".pruna-go")
     fill(page, "a lighthouse at dusk, with a very long description of its light", seeds="1-3")
     wait_for_quote(page, "3 pictures")
     click(page, "go")
@@ -84,7 +84,7 @@ def test_cancel_is_heard_while_it_runs_and_the_kernel_is_free(lab):
     lab.service.configure(latency=120)
     book = lab.open(lab.write("cancel", EXPLORE, "print('the kernel', 'is free')"))
     page = book.page
-    book.run(0, ".pruna-go:enabled")
+    book.run(0, ".pruna-go")
     fill(page, "a fox\nan owl", seeds="1, 2")
     click(page, "go")
     page.locator(".pruna-status").get_by_text("0 of 4 rows").wait_for()
@@ -159,7 +159,7 @@ def test_a_failed_picture_says_why_and_is_tried_again_in_its_place(lab):
     lab.service.configure(faults={"failed": {"first": 1}})
     book = lab.open(lab.write("retry", EXPLORE))
     page = book.page
-    book.run(0, ".pruna-go:enabled")
+    book.run(0, ".pruna-go")
     fill(page, "a fox in the snow", seeds="1-4")
     click(page, "go")
     page.get_by_text("4 rows: 3 new, 0 cached, 1 failed").wait_for()
@@ -173,12 +173,12 @@ def test_a_failed_picture_says_why_and_is_tried_again_in_its_place(lab):
 def test_what_was_typed_stays_when_the_cell_runs_again(lab):
     book = lab.open(lab.write("again", EXPLORE))
     page = book.page
-    book.run(0, ".pruna-go:enabled")
+    book.run(0, ".pruna-go")
     fill(page, "a fox\nan owl", ratios=["1:1", "3:2"], seeds="4-6")
     wait_for_quote(page, "18 pictures")
     prompt = page.locator(".jp-InputPrompt").first
     before = prompt.inner_text()
-    book.run(0, ".pruna-go:enabled")
+    book.run(0, ".pruna-go")
     page.wait_for_function(
         "(before) => document.querySelector('.jp-InputPrompt').innerText !== before", arg=before
     )
@@ -191,7 +191,7 @@ def test_a_cell_that_runs_again_during_a_run_shows_it_and_cancels_it(lab):
     lab.service.configure(latency=120)
     book = lab.open(lab.write("during", EXPLORE))
     page = book.page
-    book.run(0, ".pruna-go:enabled")
+    book.run(0, ".pruna-go")
     fill(page, "a fox", seeds="1-3")
     click(page, "go")
     page.locator(".pruna-place").get_by_text("under way").nth(2).wait_for()
@@ -217,7 +217,7 @@ def test_a_file_is_uploaded_from_the_browser_and_edited(lab, tmp_path):
     )
     book = lab.open(lab.write("upload", source))
     page = book.page
-    book.run(0, ".pruna-go:enabled")
+    book.run(0, ".pruna-go")
     wait_for_quote(page, "p-image-edit needs images")
     with page.expect_file_chooser() as chooser:
         page.locator("button.pruna-upload").click()

@@ -29,7 +29,7 @@ def saved(lab):
     """Make pictures with the form, and save the notebook."""
     book = lab.open(lab.write("saved", EXPLORE))
     page = book.page
-    book.run(0, ".pruna-go:enabled")
+    book.run(0, ".pruna-go")
     page.locator("button.pruna-go").click()
     page.get_by_text("2 rows: 2 new").wait_for()
     page.wait_for_function(
@@ -58,7 +58,7 @@ def test_a_batch_is_watched_and_what_it_made_stays_in_the_saved_notebook(lab):
     book = lab.open(lab.write("watch", WATCH, "run.result()['status'].value_counts()"))
     page = book.page
     book.run(0, ".pruna-panel")
-    page.locator(".pruna-panel img").first.wait_for()
+    page.locator(".pruna-panel-box img").first.wait_for()
     book.shoot("panel-running")
     book.run(1, "text=succeeded")
     page.locator("button.pruna-panel-stop").wait_for(state="detached")

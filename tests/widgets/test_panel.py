@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from pruna_nb import settings
 from pruna_nb.widgets.panel import facts
 
 
@@ -46,6 +47,37 @@ def test_the_panel_follows_the_run_and_leaves_html_that_the_notebook_keeps(servi
     assert set(handle.bundles[0]) == {"text/html", "text/plain"}
     assert "2 of 2" in handle.bundles[0]["text/html"]
     assert handle.bundles[0]["text/html"].count("<img") == 2
+
+
+def test_a_picture_of_the_panel_is_seen_large_and_stays_until_it_is_closed(
+    service, shown, until, monkeypatch
+):
+    _, handle = shown
+    boxes = []
+    monkeypatch.setattr(
+        "pruna_nb.widgets.saved_copy.bundle", lambda box, _: boxes.append(box) or {"text/html": ""}
+    )
+    settings.configure(limits={"p-image": (1, 60.0)})  # the second picture is a minute away
+    frame = pd.DataFrame({"prompt": ["a <b>fox</b>", "an owl"], "seed": [1, 2]})
+    run = frame.pruna.generate("prompt", seed_col="seed", background=True)
+    run.progress._ipython_display_()
+    panel, gallery, stop, large, doors = boxes[0].children
+    until(lambda: "onclick" in gallery.value)
+    doors.children[0].click()
+    words = " ".join(str(part.value) for part in large.children if hasattr(part, "value"))
+    assert "a &lt;b&gt;fox&lt;/b&gt;" in words or "an owl" in words
+    assert "<b>fox" not in words
+    assert "0.005 USD" in words
+    assert large.layout.display == ""
+    run.cancel()
+    run.result(30)
+    until(lambda: stop.disabled and "canceled" in panel.value)
+    assert not handle.bundles
+    large.children[0].children[-1].click()  # Close
+    until(lambda: handle.bundles)
+    # what the notebook keeps has no handlers: they would be dead there
+    assert "<img" in handle.bundles[-1]["text/html"]
+    assert "onclick" not in handle.bundles[-1]["text/html"]
 
 
 def test_the_panel_of_a_run_that_is_over_is_plain_html(service, shown):
