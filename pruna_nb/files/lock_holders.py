@@ -61,5 +61,5 @@ def _pids(paths: Iterable[Path | str]) -> set[int]:
     for path in paths:
         with contextlib.suppress(OSError):
             inodes.add(Path(path).stat().st_ino)
-    found = {int(lock["pid"]) for lock in _LOCK.finditer(locks) if int(lock["inode"]) in inodes}
-    return found - {0, os.getpid()}
+    pids = {int(lock["pid"]) for lock in _LOCK.finditer(locks) if int(lock["inode"]) in inodes}
+    return pids - {0, os.getpid()}

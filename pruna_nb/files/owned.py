@@ -21,7 +21,7 @@ _MARKER_TEXT = (
     "This folder was made by pruna_nb. Files in it that are named by it may be deleted.\n"
 )
 _SUFFIXES = "|".join(
-    sorted({each.suffix[1:] for each in vars(kinds).values() if isinstance(each, kinds.MediaType)})
+    sorted({kind.suffix[1:] for kind in vars(kinds).values() if isinstance(kind, kinds.MediaType)})
 )
 _MEDIA_NAME = re.compile(rf"([0-9a-f]{{2}})/\1[0-9a-f]{{62}}\.(?:{_SUFFIXES})")
 _PART_NAME = re.compile(r"\d+-[0-9a-f]{32}\.part")
@@ -107,7 +107,7 @@ def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
     if os.path.islink(folder):  # noqa: PTH114 - also for the text of an entry
         return []
     try:
-        with os.scandir(folder) as found:
-            return sorted(found, key=lambda entry: entry.name)
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
     except OSError:
         return []

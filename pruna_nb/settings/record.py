@@ -280,8 +280,8 @@ def configure(
 def reset() -> None:
     """Forget all that `configure` set, and what ``.env``, the host and the keyring had."""
     scopes.reset()
-    for place in (dotenv, host_secrets, keyrings):
-        place.forget()
+    for source in (dotenv, host_secrets, keyrings):
+        source.forget()
     _FIXED_DIRS.clear()
 
 
@@ -311,11 +311,11 @@ for _name in _FOLDERS:
             _fixed_dir(_name, os.environ[ENVIRONMENT[_name]])
 
 
-def _read(given: Mapping[str, Any]) -> dict[str, Any]:
+def _read(changes: Mapping[str, Any]) -> dict[str, Any]:
     """Check settings, except None; one error names all that are wrong."""
     problems = Problems()
     clean: dict[str, Any] = {}
-    for name, value in given.items():
+    for name, value in changes.items():
         if value is not None:
             with problems.noted():
                 clean[name] = CLEAN[name](value)

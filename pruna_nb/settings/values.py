@@ -87,8 +87,7 @@ def _clean_dir(name: str) -> Callable[[object], Path]:
         where = f"{name} ({ENVIRONMENT[name]} in the environment)"
         text = os.fspath(value) if isinstance(value, os.PathLike) else value
         if not isinstance(text, str) or not text.strip() or "\0" in text:
-            given = described(value)
-            raise SettingsError(f"{where} must be a folder's path; {given} was given.")
+            raise SettingsError(f"{where} must be a folder's path; {described(value)} was given.")
         if address := arguments.ADDRESS.match(text.strip()):
             # The rest is not shown: such addresses may hold keys.
             message = (

@@ -67,7 +67,7 @@ class Recorded:
     key: str
 
 
-_NAMES = [each.name for each in fields(Entry)]
+_NAMES = [column.name for column in fields(Entry)]
 # Not dataclasses.astuple, which copies each value deeply: a quarter of a millisecond a row.
 values_of = attrgetter(*_NAMES)
 COLUMNS = ", ".join(_NAMES)

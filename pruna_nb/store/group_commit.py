@@ -78,6 +78,7 @@ class GroupCommit:
             self._leader = None
             for write in group:
                 write.done = True
+            # One of those that came meanwhile leads next: this thread's own write is done.
             with self._lock:
                 heirs = self._waiting[:1]
                 self._led = bool(heirs)

@@ -114,6 +114,7 @@ class Journal(Lookups):
         )
         values = values_of(entry)
         sql, values = (INSERT_NEW, (*values, key)) if unless_kept else (INSERT, values)
+        # On the disk before the POST: after a crash it is known that it may have been sent.
         return entry if self.database.change(sql, values, durable=True) else None
 
     def discard(self, entry: Entry) -> None:
@@ -155,20 +156,8 @@ class Journal(Lookups):
     ) -> Entry | None:
         """Note the id that the service gave to a request, or the address of its output.
 
-        Parameters
-        ----------
-        entry : Entry
-            The intent.
-        prediction_id, url : str or None
-            As the service gave them.
-        service_date : float or None
-            When that was, by the service's clock.
-
-        Returns
-        -------
-        Entry or None
-            None, and nothing is noted, if the id is another request's: it was mixed up on the
-            way, and its output would be another row's.
+        None is returned, and nothing is noted, if the id is another request's: it was mixed up on
+        the way, and its output would be another row's.
 
         Raises
         ------
@@ -281,7 +270,7 @@ class Journal(Lookups):
                     sql = "UPDATE OR IGNORE prediction SET origin = ? WHERE origin = ?"
                     self.database.change(sql, [self.origin, spelt])
         at_work: dict[str, bool] = {}
-        found: dict[str, Entry] = {}
+        open_now: dict[str, Entry] = {}
         for entry in self._select(
             f"state IN ('intent', 'sent') AND {self._ours}", *self._our_values
         ):
@@ -289,8 +278,8 @@ class Journal(Lookups):
                 at_work[entry.run] = is_at_work(self.folder, entry.run)
             entry_now = self._settled(entry, at_work=at_work[entry.run])
             if entry_now is not None:
-                found[entry.key] = entry_now
-        return found
+                open_now[entry.key] = entry_now
+        return open_now
 
     def _settled(self, entry: Entry, *, at_work: bool) -> Entry | None:
         """Return an open entry; None for an intent whose run is gone, which becomes lost."""
@@ -315,12 +304,13 @@ class Journal(Lookups):
 
     def open_entry(self, key: str) -> Entry | None:
         """Return the open entry of a request, settled if its run is gone."""
-        found = self._select(
+        entries = self._select(
             f"state IN ('intent', 'sent') AND key = ? AND {self._ours}", key, *self._our_values
         )
-        if not found:
+        if not entries:
             return None
-        return self._settled(found[0], at_work=is_at_work(self.folder, found[0].run))
+        entry = entries[0]
+        return self._settled(entry, at_work=is_at_work(self.folder, entry.run))
 
     def resent(self, key: str) -> None:
         """Note that what was lost or expired under a key is now sent again, as was announced."""

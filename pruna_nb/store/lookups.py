@@ -96,11 +96,11 @@ class Lookups:
         """Return what is open of other accounts at this service, by key: theirs to fetch."""
         if not self.account:
             return {}
-        found = self._select(
+        entries = self._select(
             "state IN ('intent', 'sent') AND origin = ? AND account NOT IN (?, '')",
             *self._our_values,
         )
-        return {entry.key: entry for entry in found}
+        return {entry.key: entry for entry in entries}
 
     def get(self, entry: str) -> Entry | None:
         """Return an entry as it stands now; None if it was discarded."""
@@ -115,10 +115,10 @@ class Lookups:
         return self._by_key("expired")
 
     def _by_key(self, state: State) -> dict[str, list[Entry]]:
-        found: dict[str, list[Entry]] = {}
+        by_key: dict[str, list[Entry]] = {}
         for entry in self._select(f"state = '{state}' AND {self._ours}", *self._our_values):
-            found.setdefault(entry.key, []).append(entry)
-        return found
+            by_key.setdefault(entry.key, []).append(entry)
+        return by_key
 
     def _select(self, where: str, *values: Any) -> list[Entry]:
         sql = f"SELECT {COLUMNS} FROM prediction WHERE {where}"  # noqa: S608 - ours
@@ -129,7 +129,7 @@ class Lookups:
 def _object_of(text: object) -> dict[str, Any]:
     """Return what was kept as a JSON object; empty where it is damaged, as by another program."""
     try:
-        found = json.loads(text) if isinstance(text, str) else {}
+        value = json.loads(text) if isinstance(text, str) else {}
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}

@@ -149,6 +149,7 @@ def _entry_of(item: Mapping[str, Any]) -> Entry:
 
 def _read_all(folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(CacheFolder(folder).records_dir.glob("??/*.jsonl")):
+        # A link may lead to a file that is not the cache's.
         if path.is_symlink() or path.parent.is_symlink():
             continue
         try:
