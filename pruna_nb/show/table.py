@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.arguments import Problems
@@ -18,7 +19,7 @@ from pruna_nb.text import NO_MATH, counted, escaped, isolated, megabytes
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from pruna_nb.show.thumbs import Thumb
 
@@ -95,10 +96,13 @@ def table_html(
     if title:
         heading = f"<p style='{SMALL}font-weight:600;margin:0 0 8px'>{isolated(title, 200)}</p>"
     thumbs = Thumbs(thumbs_dir)
+    decimals = [_decimals(row[place] for row in rows) for place in range(len(columns))]
 
     def draw(numbers: Sequence[int], size: int) -> Pieces:
         some = [rows[number] for number in numbers]
-        return [[row] for row in _rows(columns, some, image_columns, size, thumbs)]
+        return [
+            [row] for row in _rows(columns, some, image_columns, size, thumbs, decimals=decimals)
+        ]
 
     def compose(pieces: Pieces, _: int = 0) -> str:
         return _pages(columns, [row for (row,) in pieces], page_size, len(rows))
@@ -125,6 +129,8 @@ def _rows(
     image_columns: Collection[str],
     size: int,
     thumbs: Thumbs,
+    *,
+    decimals: Sequence[int | None],
 ) -> list[str]:
     shown = [i for i, name in enumerate(columns) if name in image_columns]
     cells: dict[tuple[int, int], Cell | None] = {}
@@ -140,7 +146,7 @@ def _rows(
         parts = []
         for i, value in enumerate(row):
             if (number, i) not in cells:
-                parts.append(_text(value))
+                parts.append(_text(value, decimals[i]))
                 continue
             cell = cells[number, i]
             picture = "" if cell is None else _picture(cell, made.get(id(cell)), size)
@@ -161,11 +167,28 @@ def _picture(cell: Cell, thumb: Thumb | None, size: int) -> str:
     )
 
 
-def _text(value: object) -> str:
+def _decimals(values: Iterable[Any]) -> int | None:
+    """Return how many decimals show all numbers of a column evenly; None if none would.
+
+    Very small and very large ones are written with an exponent, each as it is.
+    """
+    texts = [
+        f"{value:.6g}"
+        for value in values
+        if isinstance(value, float) and math.isfinite(value) and value % 1
+    ]
+    if not texts or any(not text.lstrip("-").replace(".", "", 1).isdigit() for text in texts):
+        return None
+    return max(len(text.partition(".")[2]) for text in texts)
+
+
+def _text(value: object, decimals: int | None) -> str:
     if is_missing(value):
         return f"<td style='{_CELL}'></td>"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         text = f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+        if decimals is not None and isinstance(value, float) and math.isfinite(value):
+            text = f"{value:,.{decimals}f}"
         return f"<td style='{_CELL}text-align:right;white-space:nowrap'>{text}</td>"
     style = f"{_CELL}{_room(value)}text-align:left"
     return f"<td style='{style}'>{isolated(value, _TEXT_LIMIT)}</td>"

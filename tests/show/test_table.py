@@ -115,3 +115,14 @@ def test_short_words_and_headings_are_not_broken():
     short, long = (td.style() for td in parsed(html).all("td"))
     assert head["white-space"] == short["white-space"] == "nowrap"
     assert "white-space" not in long
+
+
+def test_the_numbers_of_a_column_have_equally_many_decimals():
+    costs = [0.005, 0.01, 1.0, math.nan, 1234.5]
+    html = table_html(["cost"], [[cost] for cost in costs])
+    assert [row[0] for row in rows_of(html)] == ["0.005", "0.010", "1.000", "", "1,234.500"]
+
+
+def test_very_small_numbers_stay_as_they_are():
+    html = table_html(["p"], [[1e-9], [0.25], [math.inf]])
+    assert [row[0] for row in rows_of(html)] == ["1e-09", "0.25", "inf"]
