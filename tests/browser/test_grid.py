@@ -69,6 +69,8 @@ CONTRASTS = """() => {
     }
     return said;
 }"""
+# without those that are enlarged in a fold below
+PICTURES = ".jp-OutputArea-output img:not(details img)"
 ALTS = [
     f"{PROMPT}, seed 7, aspect ratio 1:1",
     "a lighthouse at dusk, seed 7, aspect ratio 1:1",
@@ -78,7 +80,7 @@ ALTS = [
 
 
 def alts(page):
-    return page.locator(".jp-OutputArea-output img").evaluate_all("all => all.map(i => i.alt)")
+    return page.locator(PICTURES).evaluate_all("all => all.map(i => i.alt)")
 
 
 def assert_harmless(page):
@@ -114,7 +116,7 @@ def test_pictures_keep_their_true_shapes_side_by_side(lab):
     book = lab.open(lab.write("grid-shapes", FRAME), width=760)
     book.run(0, ".jp-OutputArea-output img")
     book.page.wait_for_function(DECODED, arg=4)
-    drawn = book.page.locator(".jp-OutputArea-output img").evaluate_all(
+    drawn = book.page.locator(PICTURES).evaluate_all(
         "all => all.map(i => [i.clientWidth / i.clientHeight, i.naturalWidth / i.naturalHeight])"
     )
     assert [shown for shown, _ in drawn] == pytest.approx([true for _, true in drawn], rel=0.03)
@@ -125,9 +127,7 @@ def test_pictures_keep_their_true_shapes_side_by_side(lab):
     book.page.set_viewport_size({"width": 480, "height": 900})
     output = "document.querySelector('.jp-OutputArea-output.jp-RenderedHTMLCommon')"
     book.page.wait_for_function(f"{output}.clientWidth <= 480")
-    narrow = book.page.locator(".jp-OutputArea-output img").evaluate_all(
-        "all => all.map(i => i.clientWidth)"
-    )
+    narrow = book.page.locator(PICTURES).evaluate_all("all => all.map(i => i.clientWidth)")
     assert min(narrow) >= 48
     book.shoot("grid-narrow")
 
@@ -143,7 +143,7 @@ def test_a_saved_grid_is_whole_when_it_is_opened_again(lab, trusted):
     page = book.page
     page.wait_for_function(DECODED, arg=4)
     assert alts(page) == ALTS
-    cells = page.locator(".jp-OutputArea-output figure")
+    cells = page.locator(".jp-OutputArea-output figure:not(details figure)")
     assert cells.count() == 6
     for text in ("422: out of $ and <memory>", "pending", "⚠ asked 1:1, got 16:9"):
         assert cells.get_by_text(text).first.is_visible()
@@ -153,6 +153,11 @@ def test_a_saved_grid_is_whole_when_it_is_opened_again(lab, trusted):
         heads.evaluate_all("all => all.map(th => th.scrollWidth <= th.clientWidth)") == [True] * 2
     )
     assert_harmless(page)
+    fold = page.locator(".jp-OutputArea-output details")
+    fold.locator("summary").click()
+    page.wait_for_function(DECODED, arg=8)  # enlarged, also where no script may run
+    widths = fold.locator("img").evaluate_all("all => all.map(i => i.naturalWidth)")
+    assert max(widths) >= 280
     book.shoot(name)
 
 
