@@ -16,7 +16,6 @@ import pandas as pd
 import pytest
 
 import pruna_nb
-from pruna_nb.batch import polling
 from pruna_nb.cli import main
 from pruna_nb.errors import InputError, PrunaError
 
@@ -67,9 +66,8 @@ FIELDS = {
 
 
 @pytest.fixture
-def holders(service, monkeypatch):
-    """Give what has the verbs, and what each verb needs."""
-    monkeypatch.setitem(polling._FIRST, "video", polling._FIRST["image"])
+def holders(service):
+    """Return what has the verbs, and what each verb needs."""
     frame = pd.DataFrame({"prompt": ["a lion", "a fox"], "edit": ["as a drawing", "at night"]})
     made = frame.pruna.generate("prompt", progress=False)
     drafts = made.assign(status="failed").drop(columns=["prediction_id"])

@@ -234,7 +234,7 @@ if __name__ == "__main__":
         except pruna_nb.PrunaError as error:
             assert str(os.getppid()) in str(error), error
             under_way.cancel()
-            os._exit(0 if time.monotonic() - began < 5 else 2)
+            os._exit(0 if time.monotonic() - began < 30 else 2)
         os._exit(1)
     assert os.waitpid(pid, 0)[1] == 0
     if os.fork() == 0:
