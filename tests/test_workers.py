@@ -241,7 +241,7 @@ if __name__ == "__main__":
         sys.exit()  # with what is registered for the exit
     began = time.monotonic()
     os.wait()
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 30
     for number in range(4):
         with mp.get_context("fork").Pool(2) as workers:
             made = workers.map(pruna_nb.generate, [f"{number} {each}" for each in range(2)])

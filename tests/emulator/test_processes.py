@@ -237,7 +237,7 @@ def test_the_command_prints_its_address_and_ends_on_ctrl_c():
 
 def test_the_command_says_what_is_wrong():
     with start("--fault", "resets", "1") as command:
-        out, complaint = command.communicate(timeout=20)
+        out, complaint = command.communicate(timeout=90)
     assert out == ""
     assert complaint.startswith("no fault 'resets'")
     assert command.returncode == 1
