@@ -55,22 +55,26 @@ class Control:
 
 
 def line(widget: Any, field: Field) -> Any:
-    """Return a widget with its help beside it, at any width: it would belong to nothing below."""
+    """Return a widget with its help beside it; in a narrow form below it, in its column.
+
+    The form's style sheet says what is narrow.
+    """
     widget.layout.flex = "1 1 300px"
     widget.layout.max_width = "440px"
     widget.layout.min_width = "0"
     widget.add_class(f"pruna-{field.name}")
-    return w.HBox(
+    row = w.HBox(
         [widget, help_box(help_of(field))],
         layout=w.Layout(flex_flow="row nowrap", align_items="center", margin="0 0 2px 0"),
     )
+    return row.add_class("pruna-line")
 
 
 def help_box(text: str) -> Any:
     """Return help that is beside a control."""
     box = w.HTML(note(text, f"{FAINT};font-size:.9em"))
     box.layout = w.Layout(flex="1 1 120px", min_width="0", margin="2px 2px 2px 10px")
-    return box
+    return box.add_class("pruna-help")
 
 
 def name_box(field: Field) -> Any:

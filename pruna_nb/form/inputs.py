@@ -206,6 +206,7 @@ class Chips(Control):
         chips = w.HBox(list(self.buttons.values()), layout=w.Layout(flex_flow="row wrap"))
         help_line = help_box(f"{help_of(field)} Several are compared.")
         help_line.layout = w.Layout(margin="0 0 4px 0")
+        help_line.remove_class("pruna-help")  # it is in the column already
         # the chips take as many lines as they need: their help is below them, in their column
         column = w.VBox([chips, help_line], layout=w.Layout(flex="1 1 0", min_width="0"))
         self.box = w.HBox([name_box(field), column], layout=w.Layout(align_items="flex-start"))

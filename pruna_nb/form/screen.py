@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 _STYLE = (
     "<style>.pruna-place .jupyter-button{padding:0 6px;margin:2px 4px 2px 0}"
-    ".pruna-round{max-width:260px}</style>"
+    ".pruna-round{max-width:260px}"
+    # no room beside a slider: the help goes below it, where the control begins
+    ".pruna-form{container-type:inline-size;container-name:pruna-form}"
+    "@container pruna-form (max-width:540px){.pruna-line{flex-wrap:wrap!important}"
+    ".pruna-help{flex:1 1 100%!important;margin-left:138px!important}"
+    ".pruna-line>:first-child{flex-basis:100%!important}}</style>"
 )
 _NO_ROOM = 40  # rounds that the strip shows; a list holds more, and `form.history` all
 
@@ -81,7 +86,9 @@ class Screen:
         unseen = w.HTML(f"{_STYLE}{presses('pruna-form', {'Control+Enter': 'pruna-go'})}")
         unseen.layout = w.Layout(height="0", margin="0", overflow="hidden")
         parts = [*above, buttons, self.status, self.login, self._strip, *below, self.code, unseen]
-        self.box = w.VBox(parts, layout=w.Layout(max_width="1200px", padding="4px 8px 8px 4px"))
+        self.box = w.VBox(
+            parts, layout=w.Layout(width="100%", max_width="1200px", padding="4px 8px 8px 4px")
+        )
         named = {"form": self.box, "go": self.go, "stop": self.stop, "again": self.again}
         for name, widget in {**named, "size": self.size, "status": self.status}.items():
             widget.add_class(f"pruna-{name}")

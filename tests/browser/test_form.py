@@ -150,8 +150,6 @@ def test_rounds_are_looked_at_large_kept_and_gone_on_from(lab, theme):
     assert not is_wider_than_its_room(page)
     click(page, "round")
     page.locator(".pruna-place img[alt*='red fox']").nth(5).wait_for()
-    # a new kernel knows the favourites, and shows what is in the cache at once
-    page.locator(".pruna-seed input").fill("")
     book.run(1, "text=kept [4]")
 
 
