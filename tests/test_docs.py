@@ -177,5 +177,5 @@ def test_one_line_of_a_notebook_switches_to_the_real_service(path):
     assert "emulator" not in later
 
 
-def test_there_are_five_notebooks():
-    assert len(NOTEBOOKS) == 5
+def test_there_are_six_notebooks():
+    assert len(NOTEBOOKS) == 6
