@@ -102,9 +102,16 @@ def record(cell: Cell, *, beside: Path, file: str | None = None) -> dict[str, An
         "error": cell.error,
         "sha256": file_hash(cell),
         "file": file,
-        "row": cell.row_value,
-        "col": cell.col_value,
+        "row": _axis_value(cell.row_value),
+        "col": _axis_value(cell.col_value),
     }
+
+
+def _axis_value(value: str | Sequence[str] | None) -> str | list[str] | None:
+    """Return a cell's place on an axis: a text, or a list of texts where the axis has levels."""
+    if value is None or isinstance(value, str):
+        return value
+    return value[0] if len(value) == 1 else list(value)
 
 
 def _relative(path: str, folder: Path) -> str:
@@ -187,7 +194,10 @@ def _wrong_part(cell: object) -> str | None:
     if not isinstance(cell, dict):
         return "the record"
     for name, kind in _PARTS.items():
-        if cell.get(name) is not None and not isinstance(cell[name], kind):
+        value = cell.get(name)
+        if name in {"row", "col"} and isinstance(value, list):
+            value = None if all(isinstance(level, str) for level in value) else value
+        if value is not None and not isinstance(value, kind):
             return f"the part {name!r}"
     request = cell.get("request") or {}
     if request.get("model") is not None and not isinstance(request["model"], str):
@@ -228,7 +238,7 @@ def read_sheet(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     list of dict
         For each cell: ``request`` (dict: model and input), ``caption``, ``status``, ``error``,
         ``sha256`` (of the whole file), ``file`` (seen from the sheet), ``row`` and ``col`` (the
-        axis values); None where there is none.
+        axis values; a list where an axis has levels); None where there is none.
 
     Raises
     ------

@@ -382,3 +382,13 @@ def test_a_grid_is_one_picture_for_other_libraries():
 def test_a_grid_that_one_picture_cannot_hold_says_what_to_do():
     with pytest.raises(InputError, match=r"smaller size="):
         grid(colours("red") * 400, columns=1).image(size=2000)
+
+
+def test_the_levels_of_a_nested_axis_come_back(tmp_path):
+    picture = encoded(Image.new("RGB", (20, 20), "red"))
+    cells = [
+        Cell(data=picture, row_value=("a fox", str(seed)), col_value=("1:1",)) for seed in (1, 2)
+    ]
+    (path,) = grid(cells).save(tmp_path / "nested.png")
+    assert [cell["row"] for cell in read_sheet(path)] == [["a fox", "1"], ["a fox", "2"]]
+    assert [cell["col"] for cell in read_sheet(path)] == ["1:1", "1:1"]
