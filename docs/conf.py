@@ -29,6 +29,8 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 # Notebooks come with the outputs that they were executed with (`make notebooks-keep`).
+# An error is the cell's line and a message in words, which no lexer of tracebacks knows.
+nb_render_error_lexer = "text"
 nb_execution_mode = "off"
 nb_execution_cache_path = str(HERE / "_build" / ".jupyter_cache")
 # Live widgets would load their scripts from another host; what is saved is plain HTML.
