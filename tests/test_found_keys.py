@@ -39,9 +39,9 @@ def colab(monkeypatch):
         return secrets[name]
 
     userdata = types.ModuleType("google.colab.userdata")
-    userdata.get = get
+    userdata.get = get  # type: ignore[attr-defined]
     package = types.ModuleType("google.colab")
-    package.userdata = userdata
+    package.userdata = userdata  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "google.colab", package)
     monkeypatch.setitem(sys.modules, "google.colab.userdata", userdata)
     return secrets, asked
@@ -59,7 +59,7 @@ def kaggle(monkeypatch):
             return secrets[label]
 
     module = types.ModuleType("kaggle_secrets")
-    module.UserSecretsClient = UserSecretsClient
+    module.UserSecretsClient = UserSecretsClient  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "kaggle_secrets", module)
     return secrets
 

@@ -31,7 +31,7 @@ def kernel(tmp_path_factory):
             "PRUNA_NB_STATE_DIR": str(folder / "state"),
         }
         manager, client = start_new_kernel(kernel_name="python3", env=env)
-        client.service, client.process = service, manager.provisioner.process
+        client.service, client.process = service, manager.provisioner.process  # type: ignore[attr-defined]
         try:
             client.execute_interactive(SET_UP, timeout=60)
             yield client

@@ -13,7 +13,7 @@ from pruna_nb.batch.schedule import Load, Schedule
 def make(items=(), *, workers=4, has_capacity=lambda: True):
     errors = []
     schedule = Schedule(items, workers=workers, has_capacity=has_capacity, on_crash=errors.append)
-    schedule.errors = errors
+    schedule.errors = errors  # type: ignore[attr-defined]
     return schedule
 
 

@@ -278,7 +278,7 @@ def test_a_set_of_what_has_an_option_names_the_option(service, prompts, capsys, 
 
 
 def test_every_argument_of_generate_that_is_no_field_is_known():
-    given = inspect.signature(pd.DataFrame.pruna.generate).parameters
+    given = inspect.signature(pd.DataFrame.pruna.generate).parameters  # type: ignore[attr-defined]
     assert set(cli.GENERATE_ARGUMENTS) == set(given) - {"self", "fields"}
 
 

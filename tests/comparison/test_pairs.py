@@ -170,7 +170,7 @@ def test_a_secret_changes_no_digest():
             Variant("b", {"prompt": "y"}),
         ]
         rows = make_rows(variants, seeds=1)
-        return [row.digest for row in rows], votes_name(*variants, "p-image")
+        return [row.digest for row in rows], votes_name(*variants, "p-image")  # type: ignore[call-arg]
 
     assert digests("one") == digests("two")
 
@@ -195,7 +195,7 @@ def test_more_seeds_keep_the_pairs_that_were_there():
 def test_names_and_order_of_variants_change_neither_pairs_nor_their_files_name():
     def named(variants):
         rows = make_rows(read_variants(variants), seeds=2)
-        digest = votes_name(*read_variants(variants), "p-image")
+        digest = votes_name(*read_variants(variants), "p-image")  # type: ignore[call-arg]
         return {pair.key for pair in make_pairs(rows)}, digest
 
     assert named({"a": "fox", "b": "cat"}) == named({"cats": "cat", "foxes": "fox"})

@@ -218,7 +218,7 @@ def test_every_vote_is_tallied_once_for_the_right_variant(cast):
 def test_swapping_all_sides_changes_the_side_rate_alone():
     rng = random.Random(5)
     judged = [
-        NamedVote(*rng.sample(["a", "b", "c"], 2), rng.choice(["left", "right", "tie", "both_bad"]))
+        NamedVote(*rng.sample(["a", "b", "c"], 2), rng.choice(["left", "right", "tie", "both_bad"]))  # type: ignore[call-arg]
         for _ in range(60)
     ]
     turn = {"left": "right", "right": "left"}
@@ -282,7 +282,7 @@ def test_a_plot_says_how_many_votes_stand_behind_it(tmp_path):
 
 def test_a_plot_shows_itself_in_a_notebook_without_pyplot():
     figure = Result.from_votes(["plain", "studio"], FOURTEEN_OF_TWENTY).plot()
-    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
 
 
 def test_a_plot_of_three_draws_strengths_and_can_draw_rates():
@@ -300,7 +300,7 @@ def test_a_name_without_a_font_on_this_machine_does_not_fill_the_notebook_with_w
     judged = votes("日本語", "🦊", "left", 3)
     plot = Result.from_votes(["日本語", "🦊"], judged).plot()
     # A warning is an error here.
-    assert plot._repr_png_().startswith(b"\x89PNG")
+    assert plot._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
 
 
 def test_a_plot_has_room_for_eight_variants_with_long_names():

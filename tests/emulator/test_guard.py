@@ -31,7 +31,7 @@ def ask(serve):
                     break
             return client.recv(100_000).decode().partition("\r\n")[0]
 
-    raw.caller = caller
+    raw.caller = caller  # type: ignore[attr-defined]
     return raw
 
 

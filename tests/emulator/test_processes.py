@@ -60,7 +60,7 @@ def test_what_was_counted_can_be_read_after_it_has_stopped():
         )
     assert service.charged == 1
     assert service.accepted[0]["input"] == {"prompt": "a lion"}
-    assert gone(service.pid)
+    assert gone(service.pid)  # type: ignore[attr-defined]
 
 
 def test_the_control_path_needs_the_token(serve):

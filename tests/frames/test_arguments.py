@@ -39,7 +39,7 @@ WRONG = {
     "unchecked": ["no", None, 2],
     "background": ["no", None, 2],
 }
-CASES = [(name, value) for name, values in WRONG.items() for value in values]
+CASES = [(name, value) for name, values in WRONG.items() for value in values]  # type: ignore[attr-defined]
 
 
 @pytest.mark.usefixtures("nothing_is_sent")

@@ -130,7 +130,7 @@ def test_an_interrupt_stops_soon_and_the_next_run_goes_on_from_there(tmp_path):
         with pytest.raises(KeyboardInterrupt) as raised:
             frame.pruna.generate("prompt", progress=False)
         assert "rows are done and kept; run again to go on." in raised.value.__notes__[0]
-        part = raised.value.frame
+        part = raised.value.frame  # type: ignore[attr-defined]
         assert set(part["status"]) == {"succeeded", "pending"}
         assert part["output"].notna().sum() >= 20
         stopped = service.charged
@@ -235,7 +235,7 @@ def test_an_interrupted_retry_has_every_row_in_its_frame(sixty):
         interrupt_at(service, before + 2)
         with pytest.raises(KeyboardInterrupt) as raised:
             first.pruna.retry(progress=False)
-    part = raised.value.frame
+    part = raised.value.frame  # type: ignore[attr-defined]
     assert len(part) == 8
     assert (part["output"].notna() >= first["output"].notna()).all()
     assert "pending" in set(part["status"])
@@ -276,7 +276,7 @@ def test_an_interrupted_retry_of_a_chain_has_its_columns_and_no_others(sixty):
         interrupt_at(service, before + 1)
         with pytest.raises(KeyboardInterrupt) as raised:
             both.pruna.retry(progress=False)
-    part = raised.value.frame
+    part = raised.value.frame  # type: ignore[attr-defined]
     assert part.columns.tolist() == both.columns.tolist()
     assert len(part) == 4
     assert part.attrs == both.attrs

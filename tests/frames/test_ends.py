@@ -104,7 +104,7 @@ def test_whatever_ends_the_scoring_of_a_comparison_carries_its_rows():
 
     with pytest.raises(KeyboardInterrupt) as raised:
         pruna_nb.compare(["a fox", "a hen"], seeds=1, score=score, **QUIET)
-    assert raised.value.frame["status"].tolist() == ["succeeded"] * 2
+    assert raised.value.frame["status"].tolist() == ["succeeded"] * 2  # type: ignore[attr-defined]
 
 
 def test_an_account_that_is_at_its_end_carries_the_frame(frame, service):

@@ -248,7 +248,7 @@ def test_a_series_of_prompts_generates_too(service, asked):
 
 
 def test_a_series_without_a_name_makes_a_column_of_prompts(service):
-    out = pd.Series(["a lion"]).pruna.generate(progress=False)
+    out = pd.Series(["a lion"]).pruna.generate(progress=False)  # type: ignore[attr-defined]
     assert out.columns[0] == "prompt"
 
 

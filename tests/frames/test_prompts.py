@@ -32,7 +32,7 @@ def test_it_is_the_frame_that_a_series_of_them_gives(service):
     out = pruna_nb.generate(prompts, seed=3, prefix="p_", progress=False)
     pd.testing.assert_frame_equal(
         out.drop(columns=["p_seconds", "p_cost_usd", "p_cached"]),
-        prompts.pruna.generate(seed=3, prefix="p_", progress=False).drop(
+        prompts.pruna.generate(seed=3, prefix="p_", progress=False).drop(  # type: ignore[attr-defined]
             columns=["p_seconds", "p_cost_usd", "p_cached"]
         ),
     )

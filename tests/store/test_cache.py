@@ -81,7 +81,7 @@ def test_joblib_drops_nothing_where_the_functions_source_cannot_be_read(cache, m
     monkeypatch.setattr(func_inspect, "get_func_code", lambda func: (str(func.__code__), None, -1))
     monkeypatch.setattr(memory, "get_func_code", func_inspect.get_func_code)
     monkeypatch.setattr(joblib_store, "get_func_code", func_inspect.get_func_code)
-    memory._FUNCTION_HASHES.clear()
+    memory._FUNCTION_HASHES.clear()  # type: ignore[attr-defined]
     other = Memory(cache.folder, backend=joblib_store.NAME, verbose=0)
     cached = other.cache(cached_call.prediction, ignore=["record"])
     assert cached.check_call_in_cache("a", None)
