@@ -120,7 +120,9 @@ class _Call:
         if self.argument is None:
             return None if self.quote else self._keywords()
         if self.argument == "prompt" and self.quote:
-            return self._placeholders()
+            # a template that begins a name in braces: a column's
+            opened = re.search(r"(?<!\{)\{([^{}:]*)$", self.text)
+            return Offer.of(opened[1], self.columns) if opened and self.columns else None
         values = self._values(self.argument)
         if self.quote:
             texts = [value for value in values if isinstance(value, str)]
@@ -143,13 +145,6 @@ class _Call:
         names += [each.name for each in takes if each.kind is each.KEYWORD_ONLY]
         left = [f"{name}=" for name in names if name not in self.given]
         return Offer.of(self.text, left, alone=False)
-
-    def _placeholders(self) -> Offer | None:
-        """Return the columns for a name in braces that a template begins."""
-        opened = re.search(r"(?<!\{)\{([^{}:]*)$", self.text)
-        if opened is None or not self.columns:
-            return None
-        return Offer.of(opened[1], self.columns)
 
     def _values(self, name: str) -> Iterable[Any]:
         """Return the values that an argument can have, as far as they can be counted."""
@@ -184,7 +179,10 @@ def _call_at_end(before: str, after: str, variables: Mapping[str, Any]) -> _Call
     keyword = _KEYWORD.match(head)
     argument = keyword[1] if keyword else None
     if argument is None and quote:
-        argument = _positional(function, bracket.commas)
+        takes = inspect.signature(function).parameters.values()
+        names = [each.name for each in takes if each.kind is each.POSITIONAL_OR_KEYWORD]
+        names = names[1:] if names[:1] == ["self"] else names
+        argument = names[bracket.commas] if bracket.commas < len(names) else None
     text = before[content:] if quote else head[keyword.end() if keyword else 0 :].lstrip()
     written = before[bracket.start : bracket.argument] + after.partition(")")[0]
     return _Call(
@@ -230,7 +228,7 @@ def _function(
     """Return the function that a code ends with, and what it is a verb of, if it is one."""
     if verb := re.search(r"\.pruna\.([a-z]\w*)$", code):
         subject = code[: verb.start()]
-        is_series = isinstance(variables.get(subject.strip()), _series())
+        is_series = isinstance(variables.get(subject.strip()), sys.modules["pandas"].Series)
         return getattr(PrunaSeries if is_series else PrunaFrame, verb[1], None), subject
     named = re.search(r"(?<![\w.)\]])(?:(\w+)\.)?(\w+)$", code)
     if named is None:
@@ -244,18 +242,6 @@ def _function(
         found = None
     is_own = inspect.isfunction(found) and found.__module__.startswith("pruna_nb.")
     return (found if is_own else None), None
-
-
-def _series() -> type:
-    found: type = sys.modules["pandas"].Series
-    return found
-
-
-def _positional(function: Callable[..., Any], place: int) -> str | None:
-    takes = inspect.signature(function).parameters.values()
-    names = [each.name for each in takes if each.kind is each.POSITIONAL_OR_KEYWORD]
-    names = names[1:] if names[:1] == ["self"] else names
-    return names[place] if place < len(names) else None
 
 
 def _model(function: Callable[..., Any], written: str, variables: Mapping[str, Any]) -> Model:
@@ -321,7 +307,9 @@ def register(shell: Any) -> None:
     matchers = getattr(getattr(shell, "Completer", None), "custom_matchers", None)
     if matchers is None:  # a shell of another kind
         return
-    matchers[:] = [each for each in matchers if _identifier_of(each) != _IDENTIFIER]
+    matchers[:] = [
+        each for each in matchers if getattr(each, "matcher_identifier", None) != _IDENTIFIER
+    ]
 
     def complete(context: Any) -> dict[str, Any]:
         return _result(context, shell.user_ns)
@@ -330,10 +318,6 @@ def register(shell: Any) -> None:
     matcher.matcher_api_version = 2
     matcher.matcher_identifier = _IDENTIFIER
     matchers.append(matcher)
-
-
-def _identifier_of(matcher: object) -> object:
-    return getattr(matcher, "matcher_identifier", None)
 
 
 def _result(context: Any, variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,7 +44,12 @@ class Line:
         self._cell = _cell_of(shell)
         # What an Output widget or `%%capture` takes in is never renewed there: a line that moves
         # would stand still at its beginning. It gets the last state alone.
-        self._moves = not (_is_captured(shell) or _in_output_widget(self._cell))
+        is_captured = type(shell.display_pub).__name__ == "CapturingDisplayPublisher"
+        widgets = getattr(sys.modules.get("ipywidgets.widgets.widget"), "_instances", {})
+        outputs = [each for each in list(widgets.values()) if type(each).__name__ == "Output"]
+        # An Output widget keeps the id of the cell's message while it takes in what is displayed.
+        in_output_widget = any(each.msg_id == self._cell for each in outputs)
+        self._moves = not (is_captured or in_output_widget)
         self._handle: Any = None
         self._text = ""
 
@@ -88,14 +93,3 @@ def _cell_of(shell: Any) -> object:
     parent = shell.get_parent() if hasattr(shell, "get_parent") else None
     header = parent.get("header") if isinstance(parent, dict) else None
     return (header or {}).get("msg_id") or shell.execution_count
-
-
-def _is_captured(shell: Any) -> bool:
-    return type(shell.display_pub).__name__ == "CapturingDisplayPublisher"
-
-
-def _in_output_widget(cell: object) -> bool:
-    """Whether what a cell displays is taken in by an `ipywidgets.Output`, as it says itself."""
-    widgets = getattr(sys.modules.get("ipywidgets.widgets.widget"), "_instances", {})
-    outputs = [each for each in list(widgets.values()) if type(each).__name__ == "Output"]
-    return any(each.msg_id == cell for each in outputs)

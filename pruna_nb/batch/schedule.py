@@ -193,7 +193,16 @@ class Schedule(Generic[T]):
                 if self._load.renew() and self._load.share > _FULL and self._under_way:
                     at_work = False
                 now = time.monotonic()
-                task = self._due_task(now) if at_work or self._needed_at() <= now else None
+                task: Callable[[], object] | None = None
+                if at_work or self._needed_at() <= now:
+                    # First what may be submitted: each moment that it waits, the limit is not used.
+                    # The other steps do not starve by it: one thread at a time asks the queue, for
+                    # as long as its head may not go.
+                    step_at, queue_at = self._moments()
+                    if queue_at <= now:
+                        task = self._queue_task()
+                    elif step_at <= now:
+                        task = heapq.heappop(self._steps)[2]
                 if task is not None:
                     self._under_way += 1
                     self._taken_at = now
@@ -205,19 +214,6 @@ class Schedule(Generic[T]):
                 at_work = False
                 self._wait(now)
             return None
-
-    def _due_task(self, now: float) -> Callable[[], object] | None:
-        """Take what may be submitted first: each moment that it waits, the limit is not used.
-
-        The other steps do not starve by it: one thread at a time asks the queue, for as long as
-        its head may not go.
-        """
-        step_at, queue_at = self._moments()
-        if queue_at <= now:
-            return self._queue_task()
-        if step_at <= now:
-            return heapq.heappop(self._steps)[2]
-        return None
 
     def _moments(self) -> tuple[float, float]:
         """Return when the next step and the queue's head are due; inf where there is none."""

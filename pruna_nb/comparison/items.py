@@ -72,13 +72,15 @@ def read_seeds(seeds: object) -> list[int | None]:
     """Return the seeds: the first so many, those of a list, or None for no seed."""
     if seeds is None:
         return [None]
-    # A NumPy array of no dimension is Iterable by its class, and raises when iterated over.
-    is_list = isinstance(seeds, Iterable) and getattr(seeds, "ndim", 1) != 0
-    if not is_list or isinstance(seeds, (str, bytes, Mapping)):
+    if (
+        not isinstance(seeds, Iterable)
+        or isinstance(seeds, (str, bytes, Mapping))
+        # A NumPy array of no dimension is Iterable by its class, and raises when iterated over.
+        or getattr(seeds, "ndim", 1) == 0
+    ):
         name = "seeds (how many, or a list of seeds, or None)"
         return list(range(1, whole(name, seeds, most=_SEEDS_AT_MOST) + 1))
-    values: Iterable[object] = seeds  # type: ignore[assignment]
-    read = [whole("seeds: each", seed, least=None) for seed in values]
+    read = [whole("seeds: each", seed, least=None) for seed in seeds]
     if not read:
         raise InputError("seeds must be whole numbers, at least one; none was given")
     return [*dict.fromkeys(read)]

@@ -70,22 +70,19 @@ def picture_grid(
 
 
 def _marks(votes: Sequence[Vote]) -> dict[str, str]:
-    """Return for each picture that was judged, by its digest, how its votes went."""
+    """Return by digest how a picture's votes went, with a star where it won more than it lost."""
     counts: dict[str, Counter[str]] = {}
     for vote in votes:
         for digest in (vote.left, vote.right):
             outcome = _OUTCOMES.get(vote.verdict) or ("won" if vote.winner == digest else "lost")
             counts.setdefault(digest, Counter())[outcome] += 1
-    return {digest: _mark(count) for digest, count in counts.items()}
+    marks = {}
+    for digest, count in counts.items():
+        several = count.total() > 1
+        names = [name for name in ("won", "lost", *_OUTCOMES.values()) if count[name]]
+        words = ", ".join(f"{name} {count[name]:,}" if several else name for name in names)
+        marks[digest] = f"\N{BLACK STAR} {words}" if count["won"] > count["lost"] else words
+    return marks
 
 
 _OUTCOMES = {"tie": "equally good", "both_bad": "both bad"}
-
-
-def _mark(count: Counter[str]) -> str:
-    """Return how a picture's votes went, a star where it won more than it lost."""
-    order = ("won", "lost", *_OUTCOMES.values())
-    several = count.total() > 1
-    words = [f"{name} {count[name]:,}" if several else name for name in order if count[name]]
-    star = "\N{BLACK STAR} " if count["won"] > count["lost"] else ""
-    return star + ", ".join(words)

@@ -139,7 +139,15 @@ class VoteForm:
             toggle = self.box.add_class if each == view else self.box.remove_class
             toggle(f"p-vote-view-{each}")
         self._say("")
-        self._unlock()
+        for button in self._locked_buttons:
+            button.disabled = not self._both_seen
+        todo = "Look at each one large before you vote: Space."
+        if self._both_seen:
+            todo = "Which one is better?"
+        elif self._seen:
+            todo = "Now the other one: Space."
+        self._lock.value = markup.lock(todo)
+        self._views.mark(view)
         self._focus_keys()
 
     def vote(self, verdict: Verdict, *, side_by_side: bool = False) -> bool:
@@ -287,17 +295,6 @@ class VoteForm:
         self._focus_keys()  # else the button that was clicked hands keys to the notebook
         return False
 
-    def _unlock(self) -> None:
-        for button in self._locked_buttons:
-            button.disabled = not self._both_seen
-        todo = "Look at each one large before you vote: Space."
-        if self._both_seen:
-            todo = "Which one is better?"
-        elif self._seen:
-            todo = "Now the other one: Space."
-        self._lock.value = markup.lock(todo)
-        self._views.mark(self._view)
-
     def _focus_keys(self) -> None:
         for keys in self._key_fields:
             keys.focus()
@@ -315,6 +312,7 @@ class VoteForm:
         self._go_on = parts.button("go-on", "Go on voting", self.start)
         self._undo_last = parts.button("undo-last", "Undo the last vote", self.undo)
         self._undo = parts.button("undo", "Undo (U)", self.undo)
+
         self._views = parts.ViewButtons(self._show_clicked)
         self._sound = parts.button("sound", "Sound on", self._toggle_sound)
         finish = parts.button("finish", "Stop and show the result", self.finish)

@@ -57,7 +57,7 @@ class ViewButtons:
         self.over_pictures = [made for _, made in self._over]
 
     def mark(self, shown: View) -> None:
-        """Tell by color and words what is shown, and what a click on a picture does."""
+        """Show by color and words which view is open, and what a click on a picture does."""
         for view, made in self._buttons:
             made.button_style = "info" if view == shown else ""
         for view, made in self._over:

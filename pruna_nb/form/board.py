@@ -101,7 +101,18 @@ class Board:
         with self._lock:
             start = len(self.tiles)
             end = min(len(self._points), start + PAGE)
-            self.tiles += [self._new_tile(number) for number in range(start, end)]
+            for number in range(start, end):
+                tile = Tile(
+                    number,
+                    self._size,
+                    select=self._select,
+                    keep=self._keep_tile,
+                    enlarge=self._enlarge,
+                    retry=self._retry,
+                )
+                if self._round is not None and number in self._round.selected:
+                    tile.choose.value = True
+                self.tiles.append(tile)
             children: list[Any] = []
             for heading, tiles in self._rows():
                 if heading:
@@ -192,22 +203,11 @@ class Board:
                 address = video_uri(cell.path)
             html = figure(cell, thumbs.get(id(cell)), self._size, address=address)
             outcome = self._outcomes[tile.number]
-            more = f"{_ENLARGE} style='cursor:zoom-in'" if _is_still(outcome, address) else ""
+            # with an address it is a video, whose own controls take the clicks
+            is_still = outcome.status == "succeeded" and address is None
+            more = f"{_ENLARGE} style='cursor:zoom-in'" if is_still else ""
             tile.draw(f"<div class='{NO_MATH}' {more}>{html}</div>", outcome, busy=self._busy)
             tile.keep.value = self._kept(outcome)
-
-    def _new_tile(self, number: int) -> Tile:
-        tile = Tile(
-            number,
-            self._size,
-            select=self._select,
-            keep=self._keep_tile,
-            enlarge=self._enlarge,
-            retry=self._retry,
-        )
-        if self._round is not None and number in self._round.selected:
-            tile.choose.value = True
-        return tile
 
     def _select(self, number: int, *, chosen: bool) -> None:
         if self._round is not None:
@@ -236,11 +236,6 @@ class Board:
 
     def _tile_of(self, number: int) -> Tile | None:
         return self.tiles[number] if number < len(self.tiles) else None
-
-
-def _is_still(outcome: Outcome, address: str | None) -> bool:
-    """Whether a click on the picture is not one on a video's own controls."""
-    return outcome.status == "succeeded" and address is None
 
 
 def _is_small(path: str) -> bool:

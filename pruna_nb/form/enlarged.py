@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pruna_nb.batch.job import Outcome
-    from pruna_nb.catalog import Model
     from pruna_nb.form.rounds import Round
     from pruna_nb.form.tile import Tile
     from pruna_nb.show import Cell, Thumbs
@@ -131,16 +130,12 @@ def _picture(shown: Round, number: int, cell: Cell, outcome: Outcome) -> Picture
     if "seed" in sent:
         facts.append(("seed", str(sent.pop("seed"))))
     facts += [(name.replace("_", " "), str(value)[:_VALUE]) for name, value in sent.items()]
-    facts.append(("cost", _cost(model, cell, outcome)))
+    price = price_of_cell(model, cell)
+    cost = "price not published" if price is None else usd_text(price)
+    facts.append(("cost", f"{cost}, paid before" if outcome.cached else cost))
     if outcome.seconds:
         facts.append(("took", f"{outcome.seconds:.1f} s"))
     return Picture(outcome.output or "", prompt, facts)
-
-
-def _cost(model: Model, cell: Cell, outcome: Outcome) -> str:
-    price = price_of_cell(model, cell)
-    text = "price not published" if price is None else usd_text(price)
-    return f"{text}, paid before" if outcome.cached else text
 
 
 def _button(name: str, text: str, do: Callable[[], object], hint: str) -> Any:

@@ -77,7 +77,9 @@ class Form:
         self._quote = Quote(tables, controls.sweep)
         self._board = Board(
             retry=lambda number: self._make(self._round, [number]),
-            changed=self._show_chosen,
+            changed=lambda: self._quote.show_chosen(
+                sum(len(each.selected) for each in self._rounds)
+            ),
             keep=self._keep,
             kept=self._keeping.__contains__,
             go_on=self._go_on,
@@ -298,8 +300,12 @@ class Form:
             with self._lock:
                 self._runners.remove(runner)
                 busy = bool(self._runners)
-                if not runner.started:
-                    self._leave_out(runner.round)
+                ended = runner.round
+                if not runner.started and ended is not self._shown and ended.is_untouched:
+                    # it was refused: its round is removed, and the one on the screen stays
+                    self._rounds[:] = [each for each in self._rounds if each is not ended]
+                    if self._round is ended:
+                        self._round = self._shown
                 shown = self._shown
                 now = [] if shown is None else list(shown.outcomes)
             self._board.update(shown, now, busy=busy)
@@ -313,13 +319,6 @@ class Form:
             self._set_buttons()
             if following is not None:
                 self._start(following)
-
-    def _leave_out(self, refused: Round) -> None:
-        """Have a round that was refused be none, and what was there before stay."""
-        if refused is not self._shown and refused.is_untouched:
-            self._rounds[:] = [each for each in self._rounds if each is not refused]
-            if self._round is refused:
-                self._round = self._shown
 
     def _set_buttons(self) -> None:
         """Enable the buttons that can be used now."""
@@ -359,9 +358,6 @@ class Form:
         self._screen.size.layout.display = ""
         self._screen.code.value = code_box(shown.tables.code(shown.sweep))
         self._screen.draw_strip(self._rounds, shown)
-
-    def _show_chosen(self) -> None:
-        self._quote.show_chosen(sum(len(each.selected) for each in self._rounds))
 
     def _keep(self, number: int, *, kept: bool) -> bool:
         if self._shown is None:

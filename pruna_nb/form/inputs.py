@@ -201,8 +201,13 @@ class Chips(Control):
             )
             for choice in field.choices
         }
+
+        def switched(change: Any) -> None:
+            change["owner"].button_style = "primary" if change["new"] else ""
+            self._changed()
+
         for button in self.buttons.values():
-            button.observe(self._switched, "value")
+            button.observe(switched, "value")
         chips = w.HBox(list(self.buttons.values()), layout=w.Layout(flex_flow="row wrap"))
         help_line = help_box(f"{help_of(field)} Several are compared.")
         help_line.layout = w.Layout(margin="0 0 4px 0")
@@ -224,10 +229,6 @@ class Chips(Control):
         for choice, button in self.buttons.items():
             button.value = choice in wanted
 
-    def _switched(self, change: Any) -> None:
-        change["owner"].button_style = "primary" if change["new"] else ""
-        self._changed()
-
 
 class PromptsInput(_WidgetInput):
     """Prompts, one a line."""
@@ -248,15 +249,11 @@ class PromptsInput(_WidgetInput):
         widget.observe(lambda _: self._grow(), "value")
 
     def _grow(self) -> None:
-        """Make the box as high as its text, as far as it stays handy."""
+        """Make the box as high as its text, and show which prompts its braces stand for."""
         lines = sum(1 + len(line) // _LINE for line in self.widget.value.split("\n"))
         self.widget.rows = min(max(_ROWS_AT_LEAST, lines + 1), _ROWS_AT_MOST)
-        self._show_choices()
-
-    def _show_choices(self) -> None:
-        """Show which prompts the choices in braces stand for; what is too many, the quote says."""
         written = parse_prompts(self.widget.value)
-        with contextlib.suppress(InputError):
+        with contextlib.suppress(InputError):  # of too many combinations, which the quote reports
             prompts = expand(written)
             some = "; ".join(cut(prompt, 60) for prompt in prompts[:4])
             more = f"; and {len(prompts) - 4:,} more" if len(prompts) > 4 else ""  # noqa: PLR2004

@@ -45,10 +45,11 @@ ACTIONS = {
     "vary": Action("Vary", f"The same settings with {_VARIATIONS} new seeds, to be generated"),
     "reuse": Action("Reuse settings", "Its prompt, seed and fields into the form"),
     "edit": Action("Edit", "The picture as the input of an edit", "p-image-edit", "images"),
-    "upscale": Action("Upscale", "The picture as the input of p-image-upscale", "p-image-upscale",
-                      "image"),
+    "upscale": Action(
+        "Upscale", "The picture as the input of p-image-upscale", "p-image-upscale", "image"
+    ),
     "animate": Action("Animate", "The picture as the start of a video", "p-video", "image"),
-}  # fmt: skip
+}
 
 
 def possible(word: str, made: Round, output: str | None) -> bool:
@@ -80,8 +81,9 @@ def go_on(word: str, controls: Controls, made: Round, number: int) -> None:
         return
     values: dict[str, Any] = {**made.sweep.constants(), **point.fields}
     if word == "vary":
-        drawn = random.sample(range(_seeds_end(made)), _VARIATIONS)
-        values["seed"] = sorted(drawn)
+        highest = made.sweep.model.fields["seed"].maximum
+        end = int(_SEEDS if highest is None else min(_SEEDS, highest))
+        values["seed"] = sorted(random.sample(range(end), _VARIATIONS))
     controls.set("model", made.sweep.model.name)
     if point.row is not None and "rows" in controls.names:
         controls.set("rows", [point.row])
@@ -90,8 +92,3 @@ def go_on(word: str, controls: Controls, made: Round, number: int) -> None:
         if name not in {"model", "rows"} | secret:
             value = values.get(name)
             controls.set(name, as_text(value) if name == "prompt" and value else value)
-
-
-def _seeds_end(made: Round) -> int:
-    highest = made.sweep.model.fields["seed"].maximum
-    return int(min(_SEEDS, highest if highest is not None else _SEEDS))

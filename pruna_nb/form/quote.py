@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pruna_nb.batch.job import Outcome
     from pruna_nb.form.sweep import Sweep
     from pruna_nb.form.tables import SweepTables
-    from pruna_nb.frames.generate import Estimate
 
 _TOOK: dict[str, float] = {}  # seconds that a model's predictions took when a form last saw some
 REST_SECONDS = 0.25  # how long no key is pressed before the cache is asked
@@ -113,16 +112,12 @@ class Quote:
             return note(str(error), style), str(error)
         took = _TOOK.get(sweep.model.name)
         line = quote_line(estimate, output=sweep.model.output, took=took)
-        over = self._over_budget(estimate)
+        most, cost, over = self._tables.most_usd, estimate.cost_usd, ""
+        if most is not None and estimate.new:
+            if cost is None:
+                over = f"Its price is not published, so max_cost_usd={most} cannot be kept."
+            elif exact(cost) > most:
+                over = (
+                    f"That is more than max_cost_usd={most}: make fewer, or raise it in the code."
+                )
         return (note(f"{line}\n{over}", ERROR), over) if over else (note(line), "")
-
-    def _over_budget(self, estimate: Estimate) -> str:
-        """Return why `max_cost_usd` forbids the click; empty if it does not."""
-        most, cost = self._tables.most_usd, estimate.cost_usd
-        if most is None or not estimate.new:
-            return ""
-        if cost is None:
-            return f"Its price is not published, so max_cost_usd={most} cannot be kept."
-        if exact(cost) <= most:
-            return ""
-        return f"That is more than max_cost_usd={most}: make fewer, or raise it in the code."

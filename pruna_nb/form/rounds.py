@@ -80,7 +80,16 @@ def history_of(rounds: Sequence[Round], empty: pd.DataFrame) -> pd.DataFrame:
     """
     parts, start = [], 0
     for each in rounds:
-        part = _with_constants(each)
+        frame = each.frame()
+        # what the whole round shares becomes columns, but no secret and no list or file
+        others = {*map(plain_label, frame.columns)} | each.sweep.model.secret_names
+        shared: dict[str, Any] = {
+            name: [value] * len(frame)
+            for name, value in each.sweep.constants().items()
+            if name not in others and isinstance(value, (str, int, float))
+        }
+        grown = with_columns(frame, shared) if shared else frame
+        part = _with_first(grown, each.number, each.sweep.model.name)
         if each.sweep.rows is None:
             part.index = pd.RangeIndex(start, start + len(part))
         start += len(part)
@@ -117,19 +126,6 @@ def chosen_of(rounds: Sequence[Round], places: Sequence[int] | None) -> list[tup
         msg = f"form.history has {len(pairs):,} rows, counted from 0; {wrong[0]!r} is none of them."
         raise InputError(msg)
     return [pairs[place] for place in places]
-
-
-def _with_constants(each: Round) -> pd.DataFrame:
-    frame = each.frame()
-    taken = {*map(plain_label, frame.columns)}
-    secrets = each.sweep.model.secret_names
-    shared: dict[str, Any] = {
-        name: [value] * len(frame)
-        for name, value in each.sweep.constants().items()
-        if name not in taken and name not in secrets and isinstance(value, (str, int, float))
-    }
-    grown = with_columns(frame, shared) if shared else frame
-    return _with_first(grown, each.number, each.sweep.model.name)
 
 
 def _with_first(frame: pd.DataFrame, number: int, model: str) -> pd.DataFrame:

@@ -119,7 +119,7 @@ class Screen:
         self.bar.layout.display = ""
 
     def tell_end(self, runner: Runner, error: BaseException | None) -> None:
-        """Say how a run ended; ask for a key where none was accepted."""
+        """Show how a run ended; ask for a key where none was accepted."""
         if error is None and runner.run is not None:
             summary = closing_line(runner.run)
             lines = announcements(runner.run.plan)

@@ -114,7 +114,13 @@ class SweepTables:
         read = [label for label in call.labels() if places_of(self._frame, label)]
         if call.template is not None:
             read += template_labels(call.template, self._frame)
-        return _name_of(original) if _is_unchanged(original, self._frame, read) else ""
+        if not _is_unchanged(original, self._frame, read):
+            return ""
+        variables = list(vars(sys.modules.get("__main__")).items())
+        names = (
+            name for name, value in variables if value is original and not name.startswith("_")
+        )
+        return next(names, "")
 
     def table(self, sweep: Sweep) -> pd.DataFrame:
         """Return the table of a sweep: a row for each point."""
@@ -159,14 +165,3 @@ def _is_unchanged(frame: pd.DataFrame, before: pd.DataFrame, labels: Sequence[An
         ValueError,
     ):  # a column is gone; a comparison of arrays has no single answer
         return False
-
-
-def _name_of(frame: pd.DataFrame) -> str:
-    """Return what the notebook calls a frame; empty if it has no name."""
-    main = sys.modules.get("__main__")
-    names = [
-        name
-        for name, value in list(vars(main).items())
-        if value is frame and not name.startswith("_")
-    ]
-    return names[0] if names else ""

@@ -66,17 +66,14 @@ def larger_pictures(
         # the law of `fit_bytes`: pictures that cannot fit are not made
         if step < _GROWTH * size or now * math.pow(step / size, 1.6) > room:
             continue
-        html = _fold(shown, thumbs.of_cells(shown, step), step)
+        larger = thumbs.of_cells(shown, step)
+        figures = "".join(figure(cell, larger[id(cell)], step) for cell in shown)
+        style = f"display:grid;grid-template-columns:repeat(auto-fill,minmax(0,{step}px));gap:16px"
+        html = (
+            f"<details><summary style='{SMALL}cursor:pointer;padding:8px 0;font-weight:600'>"
+            f"{counted(len(shown), 'picture')} enlarged to {step} px</summary>"
+            f"<div style='{style}'>{figures}</div></details>"
+        )
         if notebook_bytes(html) <= room:
             return html
     return ""
-
-
-def _fold(cells: Sequence[Cell], made: Mapping[int, Thumb], size: int) -> str:
-    figures = "".join(figure(cell, made[id(cell)], size) for cell in cells)
-    style = f"display:grid;grid-template-columns:repeat(auto-fill,minmax(0,{size}px));gap:16px"
-    return (
-        f"<details><summary style='{SMALL}cursor:pointer;padding:8px 0;font-weight:600'>"
-        f"{counted(len(cells), 'picture')} enlarged to {size} px</summary>"
-        f"<div style='{style}'>{figures}</div></details>"
-    )

@@ -77,8 +77,8 @@ def fields_of(cells: Sequence[Cell], row_names: Key, col_names: Key) -> Fields:
     facts = []
     for cell in cells:
         asked = _asked(cell)
-        axes = {**dict(zip(rows, key_of(cell.row_value), strict=False)),
-                **dict(zip(cols, key_of(cell.col_value), strict=False))}  # fmt: skip
+        axes = dict(zip(rows, key_of(cell.row_value), strict=False))
+        axes.update(zip(cols, key_of(cell.col_value), strict=False))
         facts.append((axes, asked, cell.fields))
     values: dict[str, list[str]] = {}
     told = set()

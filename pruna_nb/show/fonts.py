@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb.text import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 # Pillow carries a face for western scripts; for others, what the system has
 _FALLBACKS = (
@@ -138,13 +138,10 @@ def _fitting(text: str, face: Any, width: float) -> int:
 
 
 def _ended(text: str, face: Any, width: float) -> str:
-    for shorter in _shorter(text):
-        if face.getlength(shorter) <= width:
-            return shorter
-    return "…"
-
-
-def _shorter(text: str) -> Iterator[str]:
-    yield text.rstrip() + "…"
-    for length in range(len(text) - 1, 1, -1):
-        yield cut(text, length)
+    shorter, length = text.rstrip() + "…", len(text)
+    while face.getlength(shorter) > width:
+        length -= 1
+        if length <= 1:
+            return "…"
+        shorter = cut(text, length)
+    return shorter

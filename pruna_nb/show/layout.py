@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pruna_nb.errors import InputError
-from pruna_nb.show.axes import Head, Key, in_order, key_of, padded, spans
+from pruna_nb.show.axes import Key, in_order, key_of, padded, spans
 from pruna_nb.show.markup import BREAK, FAINT, SMALL, TABLE
 from pruna_nb.show.tints import GREY, rgba
 from pruna_nb.text import counted, isolated, visible_line
@@ -143,8 +143,13 @@ class Layout:
         heads = [""] * len(units)  # those that begin in each row, the outer one first
         for level, found in enumerate(levels):
             for head in found:
-                inner = level == depth - 1
-                heads[head.start] += _row_head(head, inner=inner, line=head.start in lines)
+                scope = "row" if level == depth - 1 else "rowgroup"
+                tall = f" rowspan='{head.span}'" if head.span > 1 else ""
+                top = f"{_GROUP}padding-top:{GAP}px" if head.start in lines else "padding-top:0"
+                heads[head.start] += (
+                    f"<th scope='{scope}'{tall} style='{_HEAD}vertical-align:top;{top}'>"
+                    f"{isolated(head.value, HEAD_LIMIT)}</th>"
+                )
         rows = "".join(
             self._row(unit, figures[i], heads[i], line=i in lines) for i, unit in enumerate(units)
         )
@@ -192,15 +197,6 @@ class Layout:
             for place in places
         )
         return f"<tr style='background:none'>{heads}{cells}</tr>"
-
-
-def _row_head(head: Head, *, inner: bool, line: bool) -> str:
-    tall = f" rowspan='{head.span}'" if head.span > 1 else ""
-    top = f"{_GROUP}padding-top:{GAP}px" if line else "padding-top:0"
-    return (
-        f"<th scope='{'row' if inner else 'rowgroup'}'{tall} "
-        f"style='{_HEAD}vertical-align:top;{top}'>{isolated(head.value, HEAD_LIMIT)}</th>"
-    )
 
 
 def arrange(

@@ -272,7 +272,12 @@ def _figure(entry: _Entry, fields: Fields, size: int, *, axes: bool) -> str:
     """Draw a cell; of the fields in its caption, the script hides those that are axes."""
     cell = entry.cell
     text, notes, odd = caption_lines(cell, entry.thumb)
-    beyond = " · ".join(_beyond(cell, notes))
+    # the zoom shows the whole request: what is in it needs no note there
+    asked = _asked(cell)
+    in_zoom = {plain_axis(str(value)) for value in asked.values()}
+    if asked:
+        in_zoom.add(cell.note)
+    beyond = " · ".join(note for note in notes if note not in in_zoom)
     # the heads stay in view here, and the fields below them change with the axes
     text, notes, _ = caption_lines(replace(cell, row_value=None, col_value=None), entry.thumb)
     told = {name: fields.values[name][entry.at] for name in fields.values if name in fields.told}
@@ -305,15 +310,6 @@ def _figure(entry: _Entry, fields: Fields, size: int, *, axes: bool) -> str:
 def _asked(cell: Cell) -> Mapping[str, object]:
     found = cell.request.get("input")
     return found if isinstance(found, Mapping) else {}
-
-
-def _beyond(cell: Cell, notes: Sequence[str]) -> list[str]:
-    """Leave out what the zoom says anyhow, since it shows the whole request."""
-    asked = _asked(cell)
-    shown = {plain_axis(str(value)) for value in asked.values()}
-    if asked:
-        shown.add(cell.note)
-    return [note for note in notes if note not in shown]
 
 
 def _media(entry: _Entry, notes: str, odd: str, size: int) -> str:

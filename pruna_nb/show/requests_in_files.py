@@ -59,16 +59,9 @@ def request_of(value: object) -> Any:
         }
     if isinstance(value, (list, tuple)):
         return [request_of(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return (
-            None  # Python would write NaN, which is not JSON: the page's script could not read it
-        )
     if value is None or isinstance(value, (bool, int, float)):
-        return value
-    return _text_of(value)
-
-
-def _text_of(value: object) -> str:
+        # Python would write NaN, which is not JSON: the page's script could not read it
+        return None if isinstance(value, float) and not math.isfinite(value) else value
     if isinstance(value, bytes) or (isinstance(value, str) and _DATA_URI.match(value)):
         content = value if isinstance(value, bytes) else value.encode("utf-8", "replace")
         return f"sha256:{hashlib.sha256(content).hexdigest()}"
@@ -178,7 +171,10 @@ def decode(content: object, name: str) -> list[dict[str, Any]]:
         if wrong := _wrong_part(cell):
             raise InputError(f"{name}: {wrong} of its picture {number} is damaged")
         if cell.get("file") is not None:
-            cell["file"] = _inside(cell["file"])
+            # whatever is written there, it is never a place outside of the sheet's folder
+            file = PureWindowsPath(cell["file"])  # which knows both kinds of slashes
+            if file.is_absolute() or file.drive or file.root or ".." in file.parts:
+                cell["file"] = file.name
     return cells
 
 
@@ -205,13 +201,6 @@ def _wrong_part(cell: object) -> str | None:
     if request.get("input") is not None and not isinstance(request["input"], dict):
         return "the input"
     return None
-
-
-def _inside(file: str) -> str:
-    """Return a file's place as seen from the sheet: never one outside of its folder, as written."""
-    parts = PureWindowsPath(file)  # which knows both kinds of slashes
-    outside = parts.is_absolute() or parts.drive or parts.root or ".." in parts.parts
-    return parts.name if outside else file
 
 
 def with_comments(jpeg: bytes, content: str) -> bytes:
@@ -254,7 +243,9 @@ def read_sheet(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         content = _from_picture(target)
     else:
         with target.open("rb") as file:
-            content = _from_page(file.read(_LIMIT).decode("utf-8", "replace"))
+            text = file.read(_LIMIT).decode("utf-8", "replace")
+        # `encode` writes no "<", and the page escapes those of every caption: this is exact
+        content = text.partition(PAGE_START)[2].partition("<")[0].strip()
     if not content:
         message = f"{target.name}: carries no requests; Grid.save writes files that do"
         raise InputError(message)
@@ -271,19 +262,10 @@ def _from_picture(path: Path) -> object:
             if image.format == "PNG":
                 found = image.info.get(KEY)
                 return None if found is None else str(found)
-            return _from_comments(getattr(image, "applist", []))
+            start = f"{KEY} ".encode()
+            comments = [body for name, body in getattr(image, "applist", []) if name == "COM"]
+            ours = [body.decode("ascii", "replace") for body in comments if body.startswith(start)]
+            return "".join(text.split(" ", 2)[-1] for text in ours)
     except Exception as error:  # noqa: BLE001 - of a hostile file, Pillow's decoders raise anything
         message = f"{path.name}: cannot be read as a picture ({str(error)[:200]})"
         raise InputError(message) from None
-
-
-def _from_comments(segments: Sequence[tuple[str, bytes]]) -> str | None:
-    start = f"{KEY} ".encode()
-    ours = [body for name, body in segments if name == "COM" and body.startswith(start)]
-    return "".join(body.decode("ascii", "replace").split(" ", 2)[-1] for body in ours) or None
-
-
-def _from_page(text: str) -> str | None:
-    # `encode` writes no "<", and the page escapes those of every caption: this is exact
-    _, _, rest = text.partition(PAGE_START)
-    return rest.partition("<")[0].strip() or None

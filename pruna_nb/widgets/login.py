@@ -62,16 +62,17 @@ class LoginBox:
         # A click on the button leaves the field, so the key arrives before the click does: there is
         # something to do only if no key was typed.
         button = w.Button(description="Log in", button_style="primary")
-        button.on_click(lambda _: self._remind())
+
+        def remind(_: object) -> None:
+            if not self._message.value:
+                self._message.value = note("Paste the key into the field first.", FAINT)
+
+        button.on_click(remind)
         button.layout.width = "90px"
         self._message = w.HTML()
         row = w.HBox([self.field.widget, button], layout=w.Layout(flex_flow="row wrap"))
         self.box = w.VBox([row, self._message])
         self.box.add_class("pruna-login")
-
-    def _remind(self) -> None:
-        if not self._message.value:
-            self._message.value = note("Paste the key into the field first.", FAINT)
 
     def _take(self, key: str) -> None:
         if self._check:
@@ -141,7 +142,9 @@ def login(api_key: str | None = None, *, store: bool = False, check: bool = True
     api_key = Hidden(api_key) if isinstance(api_key, str) else api_key
     if store:
         keyrings.check_keyring()
-    if api_key is None and _in_notebook():
+    ipython = sys.modules.get("IPython")
+    in_notebook = ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+    if api_key is None and in_notebook:
         _show(store=store, check=check)
         return
     if api_key is None:
@@ -150,14 +153,6 @@ def login(api_key: str | None = None, *, store: bool = False, check: bool = True
         api_key = Hidden(getpass(f"{_ASK} (not shown): "))
     _, message = _keep(api_key, store=store, check=check)
     print(message)  # noqa: T201 - in a terminal, or below the cell
-
-
-def _in_notebook() -> bool:
-    if "IPython" not in sys.modules:
-        return False
-    from IPython import get_ipython
-
-    return hasattr(get_ipython(), "kernel")
 
 
 def _show(*, store: bool, check: bool) -> None:
