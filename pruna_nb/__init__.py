@@ -105,7 +105,7 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(ipython: Any) -> None:
-    """Give a notebook the magics and completion, by ``%load_ext pruna_nb``."""
+    """Register the magics and completion in a notebook, by ``%load_ext pruna_nb``."""
     importlib.import_module("pruna_nb.magics").register(ipython)
     importlib.import_module("pruna_nb.completion").register(ipython)
 

@@ -21,9 +21,13 @@ CACHE_MODES = ("use", "refresh", "off")
 ON_LOST = ("report", "resend")
 _VERY_NEAR = 0.85
 _OTHERS_SAY = {
-    "n": "samples", "num_images": "samples", "num_outputs": "samples", "ratio": "aspect_ratio",
-    "max_cost": "max_cost_usd", "budget": "max_cost_usd",
-}  # fmt: skip
+    "n": "samples",
+    "num_images": "samples",
+    "num_outputs": "samples",
+    "ratio": "aspect_ratio",
+    "max_cost": "max_cost_usd",
+    "budget": "max_cost_usd",
+}
 """What other tools call it."""
 
 

@@ -34,7 +34,7 @@ def with_fields(model: str, *, others: bool = False) -> Callable[[F], F]:
             own = inspect.cleandoc(function.__doc__ or "")
             return f"{own}\n\n{fields_text(model, others=others)}"
 
-        function.getdoc = getdoc  # type: ignore[attr-defined]
+        vars(function)["getdoc"] = getdoc  # a Callable declares no attribute to set
         return function
 
     return decorate

@@ -53,7 +53,7 @@ def caption_of(fact: Mapping[str, Any], told: Sequence[str]) -> tuple[str, str]:
 def shared_of(
     facts: Sequence[Mapping[str, Any]], varied: Sequence[str], axes: Collection[Any]
 ) -> str:
-    """Say once what all requests share, beside what an axis says."""
+    """Return what all requests share, without what an axis shows."""
     if len(facts) < 2:  # noqa: PLR2004 - nothing is shared by one alone
         return ""
     names = [
