@@ -37,7 +37,19 @@ class Hidden(str):
 
 def redact_addresses(text: str) -> str:
     """Return a text with users, signatures and tokens masked in its URLs."""
-    return _ADDRESS.sub(_redacted, text) if "://" in text else text
+    if "://" not in text:
+        return text
+
+    def parameter(match: re.Match[str]) -> str:
+        mark, name, value = match.groups()
+        # A "+" is a space in a query: a prompt, not a signature.
+        is_secret = _SECRET_NAME.search(name) or (len(value) >= _LONG_VALUE and "+" not in value)
+        return f"{mark}{name}={MASK}" if value and is_secret else match[0]
+
+    def address(match: re.Match[str]) -> str:
+        return _PARAMETER.sub(parameter, _USER.sub(f"{MASK}@", match[0], count=1))
+
+    return _ADDRESS.sub(address, text)
 
 
 def redact_values(value: Any) -> Any:
@@ -77,13 +89,3 @@ def hide_in_error(error: E, secrets: Iterable[str]) -> E:
         error.message = hide_in_text(error.message, secret)
         error.args = (error.message,)
     return error
-
-
-def _redacted(url: re.Match[str]) -> str:
-    def parameter(match: re.Match[str]) -> str:
-        mark, name, value = match.groups()
-        # A "+" is a space in a query: a prompt, not a signature.
-        is_secret = _SECRET_NAME.search(name) or (len(value) >= _LONG_VALUE and "+" not in value)
-        return f"{mark}{name}={MASK}" if value and is_secret else match[0]
-
-    return _PARAMETER.sub(parameter, _USER.sub(f"{MASK}@", url[0], count=1))

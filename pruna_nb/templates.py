@@ -227,7 +227,12 @@ def value_text(value: Any, spec: str = "") -> str:
         raise ValueError("it is empty")
     value = plain_number(value)
     if isinstance(value, str):
-        value = _formatted_as(value, spec)
+        form = _FORMAT.fullmatch(spec)
+        if form is not None and any(form.groups()):  # one of numbers: the text is read as one
+            if not NUMBER.fullmatch(value.strip()):
+                raise ValueError("it is not a number")
+            number = Decimal(value.strip())
+            value = int(number) if number == number.to_integral_value() else number
     elif isinstance(value, float) and value.is_integer() and spec[-1:] not in tuple("eEfFgGn%"):
         # Such a number is often an ID in a column that a gap made float: 2**60 and its
         # neighbours all became 1.152921504606847e+18.
@@ -246,18 +251,6 @@ def value_text(value: Any, spec: str = "") -> str:
     if is_opaque and not isinstance(value, (str, Number)):
         raise TypeError(f"it is of type {type(value).__name__}; use text, numbers or dates")
     return format(value, spec)
-
-
-def _formatted_as(value: str, spec: str) -> str | int | Decimal:
-    """Return text as a number if its format is one of numbers."""
-    match = _FORMAT.fullmatch(spec)
-    if match is None or not any(match.groups()):
-        return value
-    text = value.strip()
-    if not NUMBER.fullmatch(text):
-        raise ValueError("it is not a number")
-    number = Decimal(text)
-    return int(number) if number == number.to_integral_value() else number
 
 
 def _placeholder(

@@ -136,17 +136,6 @@ def brief(error: PrunaError) -> str:
     return one_line(" ".join(str(part) for part in parts if part is not None) or error)
 
 
-def _sign(match: re.Match[str]) -> str:
-    character = match.group()
-    if character < " ":
-        return chr(0x2400 + ord(character))
-    if character == "\x7f":
-        return "\u2421"
-    if "\ud800" <= character <= "\udfff":
-        return "\ufffd"
-    return f"\u27e8U+{ord(character):04X}\u27e9"
-
-
 def visible(text: str) -> str:
     r"""Return a text on one line, with a visible sign for each invisible control character.
 
@@ -166,7 +155,18 @@ def visible(text: str) -> str:
     >>> visible("a\x00b\u202ec")
     'a␀b⟨U+202E⟩c'
     """
-    return _SPACE.sub(" ", _HIDDEN.sub(_sign, text)).strip()
+
+    def sign(match: re.Match[str]) -> str:
+        character = match.group()
+        if character < " ":
+            return chr(0x2400 + ord(character))
+        if character == "\x7f":
+            return "\u2421"
+        if "\ud800" <= character <= "\udfff":
+            return "\ufffd"
+        return f"\u27e8U+{ord(character):04X}\u27e9"
+
+    return _SPACE.sub(" ", _HIDDEN.sub(sign, text)).strip()
 
 
 def cut(text: str, limit: int) -> str:

@@ -152,7 +152,12 @@ class Client:
         known = catalog.read_model(model, problems, unchecked=unchecked)
         values: dict[str, Any] = {}
         with problems.noted():
-            values = checked(known, _as_input(input))
+            fields: object = input
+            if not isinstance(fields, Mapping) or not all(isinstance(name, str) for name in fields):
+                raise errors.InputError(
+                    f"input must be a dict of the model's fields; {described(fields)} was given."
+                )
+            values = checked(known, dict(fields))
         problems.check()
         wire = inputs.replace_media(values, self.uploader.url)
         throttle = throttle_for(self.settings, known.name, catalog.limit_for(known))
@@ -325,14 +330,6 @@ def checked(model: catalog.Model, values: dict[str, Any]) -> dict[str, Any]:
 def _output_of(prediction: Prediction) -> str:
     # A prediction that is known by its id alone names no model.
     return catalog.lookup_model(prediction.model).output if prediction.model else "unknown"
-
-
-def _as_input(value: object) -> dict[str, Any]:
-    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
-        return dict(value)
-    raise errors.InputError(
-        f"input must be a dict of the model's fields; {described(value)} was given."
-    )
 
 
 def _as_prediction(value: object) -> Prediction:

@@ -47,8 +47,14 @@ def resolve(base_url: str, address: object) -> str:
         return address
     if url.scheme == "http" and not is_loopback(host):
         raise ReplyError(f"The service returned a plain http URL: {_bare(url)!r}")
+    try:
+        is_private = not _is_public(host)
+    except ValueError:  # a name, which is not looked up here
+        name = host.rstrip(".").lower()
+        is_local = name == "localhost" or name.endswith(".localhost")
+        is_private = is_local or bool(_NUMBERS.fullmatch(host))
     own = host_of(base_url)
-    if _is_private(host) and not is_loopback(own) and host_of(address) != own:
+    if is_private and not is_loopback(own) and host_of(address) != own:
         raise ReplyError(f"The service returned an address inside this network: {_bare(url)!r}")
     return address
 
@@ -149,12 +155,3 @@ def _is_public(address: str) -> bool:
             return ip.is_global and ip in _IPV6_IN_USE
         ip = inner
     return ip.is_global and not ip.is_multicast
-
-
-def _is_private(host: str) -> bool:
-    """Whether a host is not public, judged without a look-up."""
-    try:
-        return not _is_public(host)
-    except ValueError:
-        name = host.rstrip(".").lower()
-        return name == "localhost" or name.endswith(".localhost") or bool(_NUMBERS.fullmatch(host))

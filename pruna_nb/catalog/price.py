@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pruna_nb.catalog.model import Model, Price
+    from pruna_nb.catalog.model import Model
 
 
 def exact(amount: float | Decimal) -> Decimal:
@@ -99,7 +99,18 @@ def cost_usd(
     if price is None:
         return None
     if price.unit == "second":
-        return _video_cost(model, price, input, seconds)
+        # Without a duration, or with an audio track, another input decides the length.
+        is_chosen = "duration" in model.fields and input.get("audio") is None
+        length = _value(model, input, "duration") if is_chosen else seconds
+        rates = price.usd_by_resolution
+        if _value(model, input, "draft") is True and price.draft_usd_by_resolution is not None:
+            rates = price.draft_usd_by_resolution
+        resolution = _value(model, input, "resolution")
+        rate = rates.get(resolution) if rates and isinstance(resolution, str) else None
+        # True would count as one second.
+        if rate is None or isinstance(length, bool) or not isinstance(length, (int, float)):
+            return None
+        return float(exact(rate) * exact(length))
     usd = price.usd if price.usd_max is None else price.usd_max
     if usd is None:
         return None
@@ -110,24 +121,6 @@ def cost_usd(
         extra = len(garments) - 1 if isinstance(garments, (list, tuple)) else 0
         cost += exact(price.usd_per_extra_garment) * max(extra, 0)
     return float(cost)
-
-
-def _video_cost(
-    model: Model, price: Price, values: Mapping[str, Any], measured: float | None
-) -> float | None:
-    """Return seconds times the rate; None where the length or the rate is not known."""
-    # Without a duration, or with an audio track, another input decides the length.
-    is_chosen = "duration" in model.fields and values.get("audio") is None
-    seconds = _value(model, values, "duration") if is_chosen else measured
-    rates = price.usd_by_resolution
-    if _value(model, values, "draft") is True and price.draft_usd_by_resolution is not None:
-        rates = price.draft_usd_by_resolution
-    resolution = _value(model, values, "resolution")
-    rate = rates.get(resolution) if rates and isinstance(resolution, str) else None
-    # True would count as one second.
-    if rate is None or isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        return None
-    return float(exact(rate) * exact(seconds))
 
 
 def _value(model: Model, values: Mapping[str, Any], name: str) -> object:

@@ -288,17 +288,14 @@ def _likely(name: str) -> list[str]:
         known_words = known.split("-")
         if "".join(words) == "".join(known_words):  # hyphens elsewhere, such as pimage
             return [known]
-        if len(words) == len(known_words) and all(
-            word == known_word or _is_misspelt(word, known_word)
-            for word, known_word in zip(words, known_words, strict=True)
+        if len(words) != len(known_words):
+            continue
+        pairs = [pair for pair in zip(words, known_words, strict=True) if pair[0] != pair[1]]
+        # A number tells models apart (flux-2-klein-4b, -9b): another digit is another model.
+        is_other_number = any(letter.isdigit() for pair in pairs for letter in "".join(pair))
+        if not is_other_number and all(
+            SequenceMatcher(None, *pair).ratio() >= _ALIKE for pair in pairs
         ):
             return [known]
     # "flux" or "qwen" is the first word of several models, and the name of none.
     return [known for known in model_names() if known.split("-")[0] == folded]
-
-
-def _is_misspelt(word: str, known: str) -> bool:
-    # A number tells models apart (flux-2-klein-4b, -9b): another digit is another model.
-    if any(letter.isdigit() for letter in word + known):
-        return False
-    return SequenceMatcher(None, word, known).ratio() >= _ALIKE

@@ -93,7 +93,7 @@ def folder_to_zip(
     if not pictures:
         msg = f"{str(directory)!r} holds no pictures ({', '.join(_SUFFIXES)})."
         raise InputError(msg)
-    roots = _roots(pictures)
+    names = _Names(pictures)
     # A training that is paid for would be without pictures of other formats.
     problems = [
         f"{path.name} is not of the formats that trainers take ({', '.join(_SUFFIXES)}): convert "
@@ -101,13 +101,12 @@ def folder_to_zip(
         for path in sorted(directory.iterdir())
         if path.suffix.lower() in _OTHER_SUFFIXES and path.is_file() and path.name[0] != "."
     ]
-    problems += _unpaired(pictures, roots)
-    names = _Names(roots)
+    problems += _unpaired(pictures, names.root_by_file)
     texts = _beside(directory, names, problems)
     texts |= _captions(captions, names, problems)
     if isinstance(captions, str):
         own = {root: text for root, text in texts.items() if text.strip()}
-        texts = dict.fromkeys(roots.values(), captions) | own
+        texts = dict.fromkeys(names.roots, captions) | own
     members: list[tuple[str, Media | str]] = [*_pictures(pictures, problems)]
     members += [(f"{root}.txt", texts[root]) for root in names.roots if root in texts]
     if problems:
@@ -132,9 +131,17 @@ def _pictures(paths: Iterable[Path], problems: list[str]) -> Iterator[tuple[str,
 
 
 class _Names:
-    """Which picture, or pair of pictures, a name means; made of what `_roots` returns."""
+    """Which picture, or pair of pictures, a name means."""
 
-    def __init__(self, roots: Mapping[str, str]) -> None:
+    def __init__(self, pictures: Sequence[Path]) -> None:
+        stems = {path.stem for path in pictures}
+        is_paired = any(f"{stem.removesuffix('_end')}_start" in stems for stem in stems)
+        # A caption is called as its picture is, without the suffix, or as its pair is.
+        roots: dict[str, str] = {}
+        for path in pictures:
+            match = _PAIR.fullmatch(path.stem) if is_paired else None
+            roots[path.name] = match["root"] if match else path.stem
+        self.root_by_file = roots
         self.roots = list(dict.fromkeys(roots.values()))
         self._exact = {Path(name).stem: root for name, root in roots.items()}
         self._exact |= {root: root for root in self.roots} | dict(roots)
@@ -229,17 +236,6 @@ def _open(content: Media | str) -> Any:
 
 def _size(content: Media | str) -> int:
     return len(content.encode()) if isinstance(content, str) else content.size
-
-
-def _roots(pictures: Iterable[Path]) -> dict[str, str]:
-    """Return the name of each picture's caption without suffix: its stem, or that of its pair."""
-    stems = {path.stem for path in pictures}
-    paired = any(f"{stem.removesuffix('_end')}_start" in stems for stem in stems)
-    roots: dict[str, str] = {}
-    for path in pictures:
-        match = _PAIR.fullmatch(path.stem) if paired else None
-        roots[path.name] = match["root"] if match else path.stem
-    return roots
 
 
 def _unpaired(pictures: Iterable[Path], roots: Mapping[str, str]) -> list[str]:

@@ -98,12 +98,11 @@ def record_of(path: Path, request: Mapping[str, Any]) -> dict[str, Any]:
         ``model``, ``input`` without secrets, and ``prediction_id``.
     """
     delivered = dt.datetime.fromtimestamp(int(path.stat().st_mtime), dt.UTC)
-    return {**request, "created_at": delivered.isoformat(), "version": _version()}
+    return {**request, "created_at": delivered.isoformat(), "version": _version("pruna_nb")}
 
 
-@cache  # importlib reads the package's metadata at each call: 0.4 ms for each of thousands of files
-def _version() -> str:
-    return version("pruna_nb")
+# importlib reads the package's metadata at each call: 0.4 ms for each of thousands of files.
+_version = cache(version)
 
 
 class Exporter:

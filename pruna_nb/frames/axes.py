@@ -59,20 +59,17 @@ def _axis(frame: pd.DataFrame, name: Any, requests: list[dict[str, Any]]) -> lis
     else:
         values = [_value(request, name) for request in requests]
         if not frame.empty and all(value is None for value in values):
-            raise _no_axis(frame, name, requests)
+            columns = [label_text(label) for label in frame.columns]
+            levels = [label_text(level) for level in frame.index.names if level is not None]
+            fields = ["model", *dict.fromkeys(key for one in requests for key in one["input"])]
+            known = dict.fromkeys(columns + levels + fields)
+            near = did_you_mean(map(repr, near_names(name, known)))
+            there = ", ".join(map(shown, dict.fromkeys([*fields, *levels, *columns][:_LISTED])))
+            raise ColumnError(
+                f"No request has a field {shown(name)}, and no column or index level is called so, "
+                f"for the grid's axes.{near} There are: {there}."
+            )
     return [text_of(value) or "(none)" for value in values]
-
-
-def _no_axis(frame: pd.DataFrame, name: Any, requests: Sequence[dict[str, Any]]) -> ColumnError:
-    columns = [label_text(label) for label in frame.columns]
-    levels = [label_text(level) for level in frame.index.names if level is not None]
-    fields = ["model", *dict.fromkeys(field for request in requests for field in request["input"])]
-    near = did_you_mean(map(repr, near_names(name, dict.fromkeys(columns + levels + fields))))
-    there = ", ".join(map(shown, dict.fromkeys([*fields, *levels, *columns][:_LISTED])))
-    return ColumnError(
-        f"No request has a field {shown(name)}, and no column or index level is called so, for the "
-        f"grid's axes.{near} There are: {there}."
-    )
 
 
 def _value(request: dict[str, Any], name: Any) -> Any:
@@ -99,7 +96,10 @@ def plain_columns(
     labels = [plain_label(label) for label in frame.columns]
     found = {}
     for place, label in enumerate(labels):
-        if label in results or label in skip or labels.count(label) > 1 or _is_of_a_step(label):
+        if label in results or label in skip or labels.count(label) > 1:
+            continue
+        # The path or id that another call made is nothing to sort by.
+        if isinstance(label, str) and label.endswith(("output", "prediction_id")):
             continue
         cells = plain_cells(frame.iloc[:, place])
         if all(cell is None or isinstance(cell, (str, int, float)) for cell in cells):
@@ -107,11 +107,6 @@ def plain_columns(
             if len(set(values)) > 1:
                 found[label_text(label)] = values
     return found
-
-
-def _is_of_a_step(label: Any) -> bool:
-    """Whether a column is the result of another call: its path or id is nothing to sort by."""
-    return isinstance(label, str) and label.endswith(("output", "prediction_id"))
 
 
 def can_be_label(value: Any) -> bool:

@@ -131,10 +131,18 @@ class Call:
         """
         if not isinstance(spec, dict) or "model" not in spec:
             return None
+
+        def unpacked(label: Any) -> Any:
+            levels = label.get(_LEVELS) if isinstance(label, dict) else None
+            kinds = (str, int, float)
+            if isinstance(levels, list) and all(isinstance(level, kinds) for level in levels):
+                return tuple(levels)
+            return label
+
         known = {name: unshared(spec[name]) for name in _TYPES if name in spec}
         if any(type(value) not in _TYPES[name] for name, value in known.items()):
             return None
-        known["columns"] = _labels_by_field(known.get("columns", {}), _unpacked)
+        known["columns"] = _labels_by_field(known.get("columns", {}), unpacked)
         labels = [label for value in known["columns"].values() for label in _listed(value)]
         needs = known.get("needs", ())
         if not all(isinstance(label, (str, int, float, tuple)) for label in labels):
@@ -152,9 +160,15 @@ class Call:
 
 # What the fields of a call are in a frame's attrs.
 _TYPES: dict[str, tuple[type, ...]] = {
-    "model": (str,), "constants": (dict,), "columns": (dict,), "template": (str, type(None)),
-    "samples": (int,), "unchecked": (bool,), "prefix": (str,), "needs": (list, tuple),
-}  # fmt: skip
+    "model": (str,),
+    "constants": (dict,),
+    "columns": (dict,),
+    "template": (str, type(None)),
+    "samples": (int,),
+    "unchecked": (bool,),
+    "prefix": (str,),
+    "needs": (list, tuple),
+}
 
 
 def _listed(labels: Any) -> list[Any]:
@@ -172,13 +186,6 @@ def _labels_by_field(columns: dict[str, Any], changed: Callable[[Any], Any]) -> 
         name: [*map(changed, labels)] if isinstance(labels, list) else changed(labels)
         for name, labels in columns.items()
     }
-
-
-def _unpacked(label: Any) -> Any:
-    levels = label.get(_LEVELS) if isinstance(label, dict) else None
-    if isinstance(levels, list) and all(isinstance(level, (str, int, float)) for level in levels):
-        return tuple(levels)
-    return label
 
 
 # What a label of several levels is in a frame's attrs: an object with a list of them.

@@ -69,22 +69,16 @@ def requests_of(frame: pd.DataFrame, output_col: str = "output") -> list[dict[st
     if None not in kept:
         return [each for each in kept if each is not None]
     call = steps_of(frame).get(output_col)
-    told = _requests_of_columns(frame) if call is None else _requests_of_call(frame, call)
+    if call is not None:
+        told = _requests_of_call(frame, call)
+    else:
+        names = [name for name in _FIELDS if len(places_of(frame, name)) == 1]
+        cells = [column(frame, name, "the grid") for name in names]
+        rows = zip(*cells, strict=True) if cells else ([] for _ in range(len(frame)))
+        values = [dict(zip(names, row, strict=True)) for row in rows]
+        inputs = [{name: row[name] for name in names if row[name] is not None} for row in values]
+        told = [{"model": None, "input": known} for known in inputs]
     return [each or other for each, other in zip(kept, told, strict=True)]
-
-
-def _requests_of_columns(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    names = [name for name in _FIELDS if len(places_of(frame, name)) == 1]
-    cells = [column(frame, name, "the grid") for name in names]
-    return [
-        {
-            "model": None,
-            "input": {
-                name: value for name, value in zip(names, row, strict=True) if value is not None
-            },
-        }
-        for row in (zip(*cells, strict=True) if cells else ([] for _ in range(len(frame))))
-    ]
 
 
 _FIELDS = ("prompt", "aspect_ratio", "seed", "width", "height")

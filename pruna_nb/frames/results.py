@@ -47,9 +47,14 @@ def with_results(
     The frame itself is not changed. Columns of the same names are replaced; where the call reads
     one of them, or it is to be kept, they all stay under other names.
     """
-    results: dict[str, Any] = {
-        call.prefix + name: _column(name, outcomes) for name in RESULT_COLUMNS
-    }
+    results: dict[str, Any] = {}
+    for name in RESULT_COLUMNS:
+        values = [getattr(outcome, name) for outcome in outcomes]
+        dtype: Any = TEXT if name in TEXT_COLUMNS else "bool" if name == "cached" else "float64"
+        try:
+            results[call.prefix + name] = pd.array(values, dtype=dtype)
+        except UnicodeEncodeError:  # a path below a folder whose name is not valid UTF-8
+            results[call.prefix + name] = pd.array(values, dtype="object")
     read = {*keep, *(label for label in call.labels() if isinstance(label, str))}
     if call.template is not None:
         read.update(template_labels(call.template, frame))
@@ -150,18 +155,6 @@ def _renamed(call: Call, frame: pd.DataFrame, names: dict[str, str]) -> Call:
     columns = {name: new(label) for name, label in call.columns.items()}
     template = None if call.template is None else rename_columns(call.template, frame, names)
     return replace(call, columns=columns, template=template)
-
-
-def _column(name: str, outcomes: Sequence[Outcome]) -> Any:
-    values = [getattr(outcome, name) for outcome in outcomes]
-    if name in TEXT_COLUMNS:
-        try:
-            return pd.array(values, dtype=TEXT)
-        except UnicodeEncodeError:  # a path below a folder whose name is not valid UTF-8
-            return pd.array(values, dtype="object")
-    if name == "cached":
-        return pd.array(values, dtype="bool")
-    return pd.array(values, dtype="float64")
 
 
 TEXT: Any = pd.Series(["text"]).dtype

@@ -40,11 +40,17 @@ def from_dotenv(names: Mapping[str, str]) -> dict[str, str]:
     """
     for path in list(_FOUND) or _candidates():
         values = _read(path)
-        found = {name: values[variable] for name, variable in names.items() if variable in values}
+        found: dict[str, str] = {
+            name: values[variable] for name, variable in names.items() if variable in values
+        }
         if found:
             if not _FOUND:
                 _FOUND.append(path)
-            return {name: _placed(name, value, path) for name, value in found.items()}
+            for name in {"cache_dir", "state_dir"} & found.keys():
+                # A relative folder begins where the file lies, not where the notebook runs.
+                if "://" not in found[name] and not found[name].startswith("~"):
+                    found[name] = str(path.parent / found[name])
+            return found
     return {}
 
 
@@ -84,7 +90,10 @@ def _read(path: Path) -> dict[str, Hidden]:
     """Return this package's variables in a file; none if it is no file of this user's."""
     try:
         known = path.stat()
-        if not stat.S_ISREG(known.st_mode) or not _is_own(_owner_of(known)):
+        # Above a shared folder, somebody else's file would decide where prompts are sent.
+        user = os.getuid() if hasattr(os, "getuid") else 0
+        is_own = user == 0 or _owner_of(known) in {user, 0}
+        if not is_own or not stat.S_ISREG(known.st_mode):
             return {}
         with path.open("rb") as file:
             text = Hidden(file.read(_BYTES_AT_MOST).decode("utf-8-sig", "replace"))
@@ -99,16 +108,3 @@ def _read(path: Path) -> dict[str, Hidden]:
 
 def _owner_of(known: os.stat_result) -> int:
     return known.st_uid
-
-
-def _is_own(owner: int) -> bool:
-    # Above a shared folder, somebody else's file would decide where prompts are sent.
-    user = os.getuid() if hasattr(os, "getuid") else 0
-    return user == 0 or owner in {user, 0}
-
-
-def _placed(name: str, value: str, path: Path) -> str:
-    """Return a folder of a file as one that begins where the file lies."""
-    if name in {"cache_dir", "state_dir"} and "://" not in value and not value.startswith("~"):
-        return str(path.parent / value)
-    return value

@@ -169,7 +169,14 @@ def current(**overrides: Any) -> Settings:
     mine = scopes.in_force()
     merged = scopes.merge(merged, [HANDOVER.settings(), *mine])
     merged.update({name: value for name, value in overrides.items() if value is not None})
-    clean = _read(_with_dotenv(merged))
+    from_file = dotenv.from_dotenv(ENVIRONMENT)
+    if "base_url" in from_file and "base_url" not in merged:
+        # Its address gets no key but its own: the folder may have come from anybody.
+        has_own_key = "api_key" in from_file and "api_key" not in merged
+        if not has_own_key:
+            dotenv.tell_ignored_address()
+            del from_file["base_url"]
+    clean = _read({**from_file, **merged})
     if "api_key" not in clean:
         stored = host_secrets.host_secret(ENVIRONMENT["api_key"])
         stored = stored or keyrings.stored_key(clean.get("base_url", DEFAULT_BASE_URL))
@@ -178,18 +185,6 @@ def current(**overrides: Any) -> Settings:
     if not chosen and HANDOVER.is_other_key(clean["api_key"]):
         clean["api_key"] = None  # never pay with another one than the session does
     return Settings(**clean)
-
-
-def _with_dotenv(merged: dict[str, Any]) -> dict[str, Any]:
-    """Return settings with those of a ``.env`` file where there are none."""
-    found = dotenv.from_dotenv(ENVIRONMENT)
-    if "base_url" in found and "base_url" not in merged:
-        # Its address gets no key but its own: the folder may have come from anybody.
-        has_own_key = "api_key" in found and "api_key" not in merged
-        if not has_own_key:
-            dotenv.tell_ignored_address()
-            del found["base_url"]
-    return {**found, **merged}
 
 
 def keep_key(api_key: str, *, store: bool = False) -> None:

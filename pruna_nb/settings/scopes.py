@@ -63,8 +63,16 @@ class Configured:
             if self in _UNDECIDED:
                 _UNDECIDED.remove(self)
                 _CHANGED.notify_all()
-            else:
-                self._take_back()
+            else:  # undo the plain call, as far as nobody has set the same since
+                for name, value in self._put.items():
+                    # Not by `==`: an equal value is another call's.
+                    if _SESSION.get(name) is not value:
+                        continue
+                    if name in self._before:
+                        _SESSION[name] = self._before[name]
+                    else:
+                        del _SESSION[name]
+                self._put = {}
             _notify()
         outer = [layer for layer in _LAYERS.get() if layer.source is not self or layer.begins]
         _LAYERS.set((*outer, _Layer(self._changes, self, object(), begins=True)))
@@ -89,17 +97,6 @@ class Configured:
         merged = merge(_SESSION, [self._changes])
         self._put = {name: merged[name] for name in self._changes}
         _SESSION.update(self._put)
-
-    def _take_back(self) -> None:
-        """Undo a plain call, as far as nobody has set the same since."""
-        for name, value in self._put.items():
-            if _SESSION.get(name) is not value:  # not `==`: an equal value is the other call's
-                continue
-            if name in self._before:
-                _SESSION[name] = self._before[name]
-            else:
-                del _SESSION[name]
-        self._put = {}
 
 
 def change(changes: dict[str, Any]) -> Configured:

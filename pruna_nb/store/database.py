@@ -146,7 +146,19 @@ class Database:
             try:
                 yield self._open()
             except sqlite3.Error as error:
-                raise self._cannot(error) from None
+                if is_damage(error):
+                    self._let_go()
+                    self._seems_damaged = True
+                    message = (
+                        f"{str(self.path)!r} is damaged ({error}). Run again: it is moved aside, "
+                        "and a new one is made by the records beside the media files, at no cost."
+                    )
+                    raise DamagedError(message) from None
+                why = str(error)
+                if "locked" in why:
+                    logs = (f"{self._file_name}-shm", f"{self._file_name}-wal")
+                    why += " by " + holder_of(self.path, *logs)
+                raise unwritable(self.folder, OSError(0, why)) from None
             except OSError as error:
                 if isinstance(error, CacheError):
                     raise
@@ -239,20 +251,6 @@ class Database:
         except OSError:
             return None
         return os.getpid(), stat.st_dev, stat.st_ino
-
-    def _cannot(self, error: sqlite3.Error) -> CacheError:
-        if is_damage(error):
-            self._let_go()
-            self._seems_damaged = True
-            message = (
-                f"{str(self.path)!r} is damaged ({error}). Run again: it is moved aside, and a new "
-                "one is made by the records beside the media files, at no cost."
-            )
-            return DamagedError(message)
-        why = str(error)
-        if "locked" in why:
-            why += " by " + holder_of(self.path, f"{self._file_name}-shm", f"{self._file_name}-wal")
-        return unwritable(self.folder, OSError(0, why))
 
     def close(self) -> None:
         """Close the connection; the next use opens a new one."""

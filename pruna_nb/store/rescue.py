@@ -280,32 +280,29 @@ def _at_exit() -> None:
     with _LOCK:
         waiting = [kept for kept in _FOLDERS.values() if not set(kept.held) <= kept.in_file]
     for kept in waiting:
-        if not kept.write_file() and not _try(kept):
-            _print(kept)
-
-
-def _print(kept: _Folder) -> None:
-    sent = [
-        held.entry
-        for held in kept.held.values()
-        if held.entry.is_open and held.entry.entry not in kept.in_file
-    ]
-    if not sent or sys.stderr is None:
-        return
-    cost = at_most_text([entry.cost_usd for entry in sent])
-    head = (
-        f"pruna_nb: no disk took the ids of {len(sent):,} predictions that were sent and may be "
-        f"charged ({cost}). Within 24 hours, with the same API key, fetch each with "
-        "`client = pruna_nb.Client(); client.deliver(client.wait(ID))`:"
-    )
-    lines = [
-        f"  id {entry.prediction_id or entry.generation_url}  model {entry.model}  service "
-        f"{entry.origin}  request {entry.key}"
-        for entry in sent
-    ]
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write("\n".join([head, *lines, ""]))
-        sys.stderr.flush()
+        if kept.write_file() or _try(kept):
+            continue
+        sent = [
+            held.entry
+            for held in kept.held.values()
+            if held.entry.is_open and held.entry.entry not in kept.in_file
+        ]
+        if not sent or sys.stderr is None:
+            continue
+        cost = at_most_text([entry.cost_usd for entry in sent])
+        head = (
+            f"pruna_nb: no disk took the ids of {len(sent):,} predictions that were sent and may "
+            f"be charged ({cost}). Within 24 hours, with the same API key, fetch each with "
+            "`client = pruna_nb.Client(); client.deliver(client.wait(ID))`:"
+        )
+        lines = [
+            f"  id {entry.prediction_id or entry.generation_url}  model {entry.model}  service "
+            f"{entry.origin}  request {entry.key}"
+            for entry in sent
+        ]
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write("\n".join([head, *lines, ""]))
+            sys.stderr.flush()
 
 
 def _after_fork() -> None:
