@@ -18,7 +18,7 @@ run = df.pruna.generate("prompt", background=True)
 run.progress"""
 KEY = "pk-never-to-be-saved-1234"
 SHOWN = """(count) => {
-    const all = [...document.querySelectorAll('.jp-OutputArea-output img')];
+    const all = [...document.querySelectorAll('.jp-OutputArea-output img:not(details img)')];
     const seen = all.filter(image => image.offsetParent !== null && image.naturalWidth > 0);
     return seen.length === count;
 }"""
