@@ -10,26 +10,11 @@ import pytest
 
 from pruna_nb import settings
 from pruna_nb.batch import fetch
-from pruna_nb.store.journal import Journal
 from tests.faults.servers import Server, reply
 from tests.helpers.media import picture
-from tests.helpers.runs import (
-    end_predictions,
-    planned,
-    prompts,
-    work,
-)
+from tests.helpers.runs import end_predictions, planned, prompts, states, work
 
 pytestmark = pytest.mark.usefixtures("quickly")
-
-
-def journal():
-    now = settings.current()
-    return Journal(now.cache_dir, now.base_url)
-
-
-def states():
-    return Counter(entry.state for entry in journal().entries())
 
 
 def test_a_failed_prediction_says_what_the_service_said(service):

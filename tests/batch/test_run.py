@@ -15,24 +15,9 @@ from PIL import Image
 from pruna_nb import emulator, errors, settings
 from pruna_nb.batch import fetch
 from pruna_nb.batch.plan import announcements
-from pruna_nb.store.journal import Journal
-from tests.helpers.runs import (
-    end_predictions,
-    planned,
-    prompts,
-    work,
-)
+from tests.helpers.runs import end_predictions, planned, prompts, states, work
 
 pytestmark = pytest.mark.usefixtures("quickly")
-
-
-def journal():
-    now = settings.current()
-    return Journal(now.cache_dir, now.base_url)
-
-
-def states():
-    return Counter(entry.state for entry in journal().entries())
 
 
 def test_every_row_gets_its_own_picture(service):

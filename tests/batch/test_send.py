@@ -14,26 +14,11 @@ from pruna_nb import emulator, errors, settings
 from pruna_nb.batch import health, send
 from pruna_nb.batch.plan import announcements, make_plan
 from pruna_nb.files.inputs import Media
-from pruna_nb.store.journal import Journal
 from tests.faults.servers import Server, reply
 from tests.helpers.media import picture
-from tests.helpers.runs import (
-    planned,
-    prompts,
-    requests_of,
-    work,
-)
+from tests.helpers.runs import journal, planned, prompts, requests_of, states, work
 
 pytestmark = pytest.mark.usefixtures("quickly")
-
-
-def journal():
-    now = settings.current()
-    return Journal(now.cache_dir, now.base_url)
-
-
-def states():
-    return Counter(entry.state for entry in journal().entries())
 
 
 def test_an_input_that_is_no_json_or_no_unicode_fails_its_row_and_sends_nothing_of_it(service):

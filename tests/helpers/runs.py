@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 
 from pruna_nb.api import retry
 from pruna_nb.batch.options import RunOptions
@@ -10,7 +11,19 @@ from pruna_nb.batch.plan import Request, make_plan
 from pruna_nb.batch.run import Run
 from pruna_nb.catalog import find_model
 from pruna_nb.settings import current
+from pruna_nb.store.journal import Journal
 from pruna_nb.store.keys import request_key
+
+
+def journal():
+    """Return the journal of the settings in force, read anew."""
+    now = current()
+    return Journal(now.cache_dir, now.base_url)
+
+
+def states():
+    """Return how many journal entries are in each state."""
+    return Counter(entry.state for entry in journal().entries())
 
 
 def soon(monkeypatch):
