@@ -14,7 +14,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import BROWSER_FLAGS
+from tests.faults.servers import free_port
 
 IDLE = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
 CONNECTED = re.compile(r"Python 3.*\| Idle")
@@ -201,9 +201,7 @@ def _jupyter(tmp_path_factory):
     from pruna_nb import emulator
 
     root = tmp_path_factory.mktemp("lab")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     with emulator.running(process=True, latency=0) as service, (root / "log").open("w") as log:
         environment = {

@@ -182,10 +182,18 @@ class TwinServer(Server):
             connection.sendall(bytes(answer))
 
 
+# Bound, and not listening: connections to their ports are refused, and no other test's server gets
+# such a port while somebody still asks there. A server that is told to take the port may do so.
+_held = []
+
+
 def free_port():
-    """Return a port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    """Return a port on which nobody listens, kept for the caller until the process ends."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    _held.append(holder)
+    return holder.getsockname()[1]
 
 
 class Wire:
