@@ -1,0 +1,25 @@
+"""``df.pruna`` and ``series.pruna``: every verb with its options, its documentation and one call.
+
+Every option is written out in every verb, so that tab completion, ``help()`` and type checkers show
+all of them; what the verbs do is in ``pruna_nb.frames``, ``form`` and ``show``. They import it when
+they are called: it loads sqlite3, tqdm and PIL, a third of a second that ``import pruna_nb`` does
+not cost.
+
+Read in this order: `base` (what all verbs share), `generating`, `from_pictures`, `showing`,
+`saving`, `frame` (all of them), `series`.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pruna_nb.accessor.frame import PrunaFrame
+from pruna_nb.accessor.series import PrunaSeries
+
+__all__ = ["PrunaFrame", "PrunaSeries", "register"]
+
+
+def register() -> None:
+    """Register ``df.pruna`` and ``series.pruna`` with pandas."""
+    pd.api.extensions.register_dataframe_accessor("pruna")(PrunaFrame)
+    pd.api.extensions.register_series_accessor("pruna")(PrunaSeries)

@@ -1,0 +1,476 @@
+"""Outputs from pictures and drafts: edit, upscale, animate, finalize."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from pruna_nb.accessor.base import FrameVerbs, run
+from pruna_nb.arguments import Problems
+from pruna_nb.batch.options import read_options
+from pruna_nb.catalog.field_docs import with_fields
+from pruna_nb.frames.call import nothing, read_media_call, read_prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    import pandas as pd
+
+    from pruna_nb.arguments import Amount, Seconds
+    from pruna_nb.batch.options import OnLost
+    from pruna_nb.frames.background import BackgroundRun
+    from pruna_nb.store.cache import CacheMode
+
+
+class PictureVerbs(FrameVerbs):
+    """The verbs that need pictures, or drafts of videos."""
+
+    @overload
+    def edit(
+        self,
+        prompt_col: Hashable | None = None,
+        images_col: Hashable | Sequence[Hashable] | None = None,
+        *,
+        model: str = "p-image-edit",
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[False] = False,
+        **fields: Any,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def edit(
+        self,
+        prompt_col: Hashable | None = None,
+        images_col: Hashable | Sequence[Hashable] | None = None,
+        *,
+        model: str = "p-image-edit",
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[True],
+        **fields: Any,
+    ) -> BackgroundRun: ...
+
+    @with_fields("p-image-edit")
+    def edit(
+        self,
+        prompt_col: Hashable | None = None,
+        images_col: Hashable | Sequence[Hashable] | None = None,
+        *,
+        model: str = "p-image-edit",
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: bool = False,
+        **fields: Any,
+    ) -> pd.DataFrame | BackgroundRun:
+        """Edit images as a prompt describes.
+
+        Parameters
+        ----------
+        prompt_col : str, optional
+            The column of prompts; or ``prompt=``, a template over the row's columns.
+        images_col : str or list of str, optional
+            The column of images, by default "output", that of the step before: paths, bytes,
+            PIL images, numpy arrays, data URIs, http(s) addresses, or lists of them. Several
+            columns form each row's list of images, in their order.
+        model : str
+            p-image-edit (1 to 5 images; default), p-image-edit-lora, qwen-image-edit-plus,
+            or any other model that takes a prompt and images.
+        prompt, samples, unchecked, prefix
+            As for `generate`.
+        cache, on_lost, max_cost_usd, progress, timeout, background
+            As for `generate`.
+        **fields
+            Any field of the model, as for `generate`; such as ``reference_image=2``, the image
+            that sets look and size, ``aspect_ratio="1:1"``, ``seed_col="seed"``.
+
+        Returns
+        -------
+        DataFrame
+            As `generate` returns it. The inputs stay, as ``step1_output``, ``step2_output`` and so
+            on. A row without an image is skipped, and its error names the step that failed.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a lighthouse"], "edit": ["make it night"]})
+        >>> out = df.pruna.generate("prompt", progress=False)
+        >>> edited = out.pruna.edit("edit", "output", progress=False)
+        >>> edited[["status", "cost_usd"]].values.tolist()
+        [['succeeded', 0.01]]
+        """
+        problems = Problems()
+        call = read_media_call(
+            "edit",
+            self._frame,
+            model,
+            images_col,
+            problems,
+            prompt_col=prompt_col,
+            prompt=prompt,
+            samples=samples,
+            unchecked=unchecked,
+            prefix=prefix,
+            fields=fields,
+        )
+        options = read_options(
+            problems,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+            background=background,
+        )
+        return run(self._frame, call, options, problems)
+
+    @overload
+    def upscale(
+        self,
+        image_col: Hashable | None = None,
+        *,
+        target: int | None = 4,
+        model: str = "p-image-upscale",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[False] = False,
+        **fields: Any,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def upscale(
+        self,
+        image_col: Hashable | None = None,
+        *,
+        target: int | None = 4,
+        model: str = "p-image-upscale",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[True],
+        **fields: Any,
+    ) -> BackgroundRun: ...
+
+    @with_fields("p-image-upscale")
+    def upscale(
+        self,
+        image_col: Hashable | None = None,
+        *,
+        target: int | None = 4,
+        model: str = "p-image-upscale",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: bool = False,
+        **fields: Any,
+    ) -> pd.DataFrame | BackgroundRun:
+        """Upscale images.
+
+        Parameters
+        ----------
+        image_col : str, optional
+            The column of images, by default "output", that of the step before.
+        target : int
+            How large: 1 to 8 megapixels. Or ``target_col=``, a column.
+        model : str
+            Default "p-image-upscale".
+        samples, unchecked, prefix
+            As for `generate`.
+        cache, on_lost, max_cost_usd, progress, timeout, background
+            As for `generate`.
+        **fields
+            Any field of the model, as for `generate`; such as ``enhance_details=True``,
+            ``output_format="png"``.
+
+        Returns
+        -------
+        DataFrame
+            As `generate` returns it; the inputs stay, as ``step1_output`` and so on.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a lighthouse"]})
+        >>> out = df.pruna.generate("prompt", progress=False)
+        >>> large = out.pruna.upscale(target=2, progress=False)
+        >>> large["status"].tolist()
+        ['succeeded']
+        """
+        # With a column, the default of `target` would be a second value for the same field.
+        if "target_col" not in fields:
+            fields["target"] = target
+        problems = Problems()
+        call = read_media_call(
+            "upscale",
+            self._frame,
+            model,
+            image_col,
+            problems,
+            samples=samples,
+            unchecked=unchecked,
+            prefix=prefix,
+            fields=fields,
+        )
+        options = read_options(
+            problems,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+            background=background,
+        )
+        return run(self._frame, call, options, problems)
+
+    @overload
+    def animate(
+        self,
+        image_col: Hashable | None = None,
+        prompt_col: Hashable | None = None,
+        *,
+        model: str = "p-video",
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[False] = False,
+        **fields: Any,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def animate(
+        self,
+        image_col: Hashable | None = None,
+        prompt_col: Hashable | None = None,
+        *,
+        model: str = "p-video",
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[True],
+        **fields: Any,
+    ) -> BackgroundRun: ...
+
+    @with_fields("p-video")
+    def animate(
+        self,
+        image_col: Hashable | None = None,
+        prompt_col: Hashable | None = None,
+        *,
+        model: str = "p-video",
+        prompt: str | None = None,
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: bool = False,
+        **fields: Any,
+    ) -> pd.DataFrame | BackgroundRun:
+        """Generate a video that begins with an image.
+
+        Parameters
+        ----------
+        image_col : str, optional
+            The column of images, by default "output", that of the step before.
+        prompt_col : str, optional
+            The column of prompts that describe what moves; or ``prompt=``, a template.
+        model : str
+            p-video (default), or any other that makes a video from an image, such as wan-i2v.
+        prompt, samples, unchecked, prefix
+            As for `generate`.
+        cache, on_lost, max_cost_usd, progress, timeout, background
+            As for `generate`.
+        **fields
+            Any field of the model, as for `generate`; such as ``duration=5`` (seconds),
+            ``resolution="1080p"``, ``draft=True`` for a cheap first pass, which `finalize` then
+            makes in full quality.
+
+        Returns
+        -------
+        DataFrame
+            As `generate` returns it; the inputs stay, as ``step1_output`` and so on. A row
+            without an image is skipped.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a lighthouse"], "motion": ["waves roll in"]})
+        >>> out = df.pruna.generate("prompt", progress=False)
+        >>> video = out.pruna.animate("output", "motion", duration=1, progress=False)
+        >>> video["cost_usd"].tolist()
+        [0.02]
+        """
+        problems = Problems()
+        call = read_media_call(
+            "animate",
+            self._frame,
+            model,
+            image_col,
+            problems,
+            prompt_col=prompt_col,
+            prompt=prompt,
+            samples=samples,
+            unchecked=unchecked,
+            prefix=prefix,
+            fields=fields,
+        )
+        options = read_options(
+            problems,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+            background=background,
+        )
+        return run(self._frame, call, options, problems)
+
+    @overload
+    def finalize(
+        self,
+        rows: Any = None,
+        *,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        prefix: str = "",
+        background: Literal[False] = False,
+        **changes: Any,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def finalize(
+        self,
+        rows: Any = None,
+        *,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        prefix: str = "",
+        background: Literal[True],
+        **changes: Any,
+    ) -> BackgroundRun: ...
+
+    def finalize(
+        self,
+        rows: Any = None,
+        *,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        prefix: str = "",
+        background: bool = False,
+        **changes: Any,
+    ) -> pd.DataFrame | BackgroundRun:
+        """Generate the final videos of drafts: the same requests and seeds, in full quality.
+
+        Parameters
+        ----------
+        rows : mask, labels, slice or callable, optional
+            Which, as ``drafts.loc[rows]`` takes them: a Series of booleans is aligned by its
+            labels, and a missing value in it is False. By default all. Drafts that failed are
+            left out and not paid for. ``drafts[mask].pruna.finalize()`` does the same as
+            ``drafts.pruna.finalize(mask)``.
+        prefix : str
+            The prefix of the drafts' columns.
+        cache, on_lost, max_cost_usd, progress, timeout, background
+            As for `generate`.
+        **changes
+            Changes to the drafts' request, such as ``resolution="1080p"``. If the frame does not
+            record how its drafts were made, as after reading it from CSV, all arguments that made
+            them are needed, ``prompt_col=`` and ``model=`` too.
+
+        Returns
+        -------
+        DataFrame
+            A new frame of the rows chosen, with the finals as ``output``; the drafts stay, as
+            ``step1_output`` and so on.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a lighthouse", "a fox"]})
+        >>> drafts = df.pruna.generate(
+        ...     "prompt", model="p-video", draft=True, duration=1, progress=False
+        ... )
+        >>> finals = drafts.pruna.finalize([1], progress=False)
+        >>> finals[["prompt", "seed", "cost_usd"]].values.tolist()
+        [['a fox', 1, 0.02]]
+        """
+        from pruna_nb.frames.finals import chosen, final_call
+
+        problems = Problems()
+        begin = read_prefix(prefix, problems)
+        drafts = problems.read(chosen, self._frame, rows, begin, instead=self._frame.head(0))
+        call = problems.read(final_call, drafts, begin, changes, problems, instead=nothing(begin))
+        options = read_options(
+            problems,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+            background=background,
+        )
+        return run(drafts, call, options, problems, keep=[begin + "output"])

@@ -1,0 +1,140 @@
+"""Files from outputs: a folder under names of one's own, and the trainers' archive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pruna_nb.accessor.base import FrameVerbs
+
+if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
+    import pandas as pd
+
+    from pruna_nb.frames.saving import Layout
+
+
+class SaveVerbs(FrameVerbs):
+    """The verbs that write files."""
+
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        format: str | None = None,  # noqa: A002 - the word of Pillow and matplotlib
+        layout: Layout = "plain",
+        provenance: bool = True,
+        output_col: str = "output",
+    ) -> pd.DataFrame:
+        """Save the outputs as files of your own, named by the row.
+
+        Parameters
+        ----------
+        folder : path
+            Created where it is missing.
+        name : str, optional
+            A template over the row's columns, index levels and the fields that were sent, such as
+            ``"{sku}-{aspect_ratio}-{seed}"``; ``{row}`` is the row's number. A slash begins a
+            folder: ``"{category}/{sku}"``. Default: the row's number and the prompt's first words.
+            What a file name cannot hold becomes "_"; a name that is taken gets a number.
+        format : {"png", "jpg", "webp"}, optional
+            What pictures are converted to; None: as they are. Videos stay as they are.
+        layout : {"plain", "imagefolder"}
+            "imagefolder" writes a ``metadata.jsonl`` with the frame's columns beside the files, as
+            Hugging Face's ``datasets.load_dataset("imagefolder", data_dir=...)`` reads it.
+        provenance : bool
+            Whether each file carries its request: model, input without secrets, prediction id,
+            time, version. Pixels and frames stay the same; `pruna_nb.provenance` reads it back.
+            Without it, files that need no conversion are hard links where the disk allows them.
+        output_col : str
+            The column of outputs.
+
+        Returns
+        -------
+        DataFrame
+            A new frame with the column "file": the path of each row's file, None where there is
+            no output. The same call again finds its files and writes no second copy; a file of
+            another content is never overwritten.
+
+        Raises
+        ------
+        InputError, ColumnError, SettingsError
+            If an argument is wrong; nothing is written then.
+        OSError
+            If the folder cannot be written.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a lion", "a fox"], "sku": ["L-1", "F/2"]})
+        >>> out = df.pruna.generate("prompt", aspect_ratio="1:1", progress=False)
+        >>> saved = out.pruna.save("shop", name="{sku}-{aspect_ratio}")
+        Saved 2 files in shop.
+        >>> [file[5:] for file in saved["file"]]
+        ['L-1-1_1.jpg', 'F_2-1_1.jpg']
+        """
+        from pruna_nb.frames.saving import save_frame
+
+        return save_frame(
+            self._frame,
+            folder,
+            name=name,
+            format=format,
+            layout=layout,
+            provenance=provenance,
+            output_col=output_col,
+        )
+
+    def to_zip(
+        self,
+        path: str | Path,
+        image_col: str = "output",
+        *,
+        caption_col: str | None = None,
+        start_col: str | list[str] | None = None,
+    ) -> Path:
+        """Write images and captions into a zip archive for the trainers.
+
+        Parameters
+        ----------
+        path : path
+            The archive; an existing file is replaced.
+        image_col : str
+            The column of images, by default "output": paths, bytes, PIL images, numpy arrays
+            or data URIs. Rows without one are skipped.
+        caption_col : str, optional
+            The column of captions. Without them the trainer needs ``default_caption=``.
+        start_col : str or list of str, optional
+            For p-image-edit-trainer: the column (or columns) of images before the edit;
+            `image_col` holds those after it.
+
+        Returns
+        -------
+        Path
+            The archive: ``0001.jpg`` and ``0001.txt``, or ``0001_start.jpg``, ``0001_end.jpg``
+            and ``0001.txt``. Equal images and captions give equal bytes.
+
+        Raises
+        ------
+        InputError
+            If a row's image cannot be read; all of them, by label.
+        TooLargeError
+            If it would be larger than the 100 MB that the service accepts.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a tok lighthouse", "a tok fox"]})
+        >>> out = df.pruna.generate("prompt", progress=False)
+        >>> out.pruna.to_zip("photos.zip", caption_col="prompt").name
+        'photos.zip'
+        """
+        from pruna_nb.frames.training import write_training_zip
+
+        return write_training_zip(
+            self._frame, path, image_col=image_col, caption_col=caption_col, start_col=start_col
+        )

@@ -1,0 +1,161 @@
+"""``series.pruna``: the verbs that take a Series of prompts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from pruna_nb.accessor.base import no_verb, run
+from pruna_nb.accessor.frame import PrunaFrame
+from pruna_nb.arguments import Problems
+from pruna_nb.batch.options import read_options
+from pruna_nb.catalog.field_docs import with_fields
+from pruna_nb.frames.call import read_call
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pruna_nb.arguments import Amount, Seconds
+    from pruna_nb.batch.options import OnLost
+    from pruna_nb.form.form import Form
+    from pruna_nb.frames.background import BackgroundRun
+    from pruna_nb.frames.generate import Estimate
+    from pruna_nb.store.cache import CacheMode
+
+
+class PrunaSeries:
+    """What can be done with a Series of prompts; ``df["prompt"].pruna``."""
+
+    def __init__(self, series: pd.Series[Any]) -> None:
+        self._name = "prompt" if series.name is None else series.name
+        self._frame = series.to_frame(self._name)
+
+    def __getattr__(self, name: str) -> Any:
+        """Raise an error that names the verbs: this is asked only for what is not there."""
+        hint = (
+            f" It is of a frame: series.to_frame().pruna.{name}." if name in dir(PrunaFrame) else ""
+        )
+        raise no_verb("series.pruna", self, name, hint)
+
+    @overload
+    def generate(
+        self,
+        *,
+        model: str = "p-image",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[False] = False,
+        **fields: Any,
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def generate(
+        self,
+        *,
+        model: str = "p-image",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: Literal[True],
+        **fields: Any,
+    ) -> BackgroundRun: ...
+
+    @with_fields("p-image", others=True)
+    def generate(
+        self,
+        *,
+        model: str = "p-image",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: bool = False,
+        **fields: Any,
+    ) -> pd.DataFrame | BackgroundRun:
+        """Generate an output for each prompt; the arguments are those of ``df.pruna.generate``.
+
+        Returns
+        -------
+        DataFrame
+            The prompts and the result columns, with the Series' index; with
+            ``background=True`` a `BackgroundRun`.
+        """
+        problems = Problems()
+        call = read_call(
+            model,
+            problems,
+            prompt_col=self._name,
+            samples=samples,
+            unchecked=unchecked,
+            prefix=prefix,
+            fields=fields,
+        )
+        options = read_options(
+            problems,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+            background=background,
+        )
+        return run(self._frame, call, options, problems)
+
+    @with_fields("p-image", others=True)
+    def estimate(
+        self,
+        *,
+        model: str = "p-image",
+        samples: int = 1,
+        cache: CacheMode = "use",
+        on_lost: OnLost = "report",
+        max_cost_usd: Amount | None = None,
+        progress: bool = True,
+        timeout: Seconds | None = None,
+        unchecked: bool = False,
+        prefix: str = "",
+        background: bool = False,
+        **fields: Any,
+    ) -> Estimate:
+        """Return what `generate` would run and cost with the same arguments; send nothing."""
+        return PrunaFrame(self._frame).estimate(
+            self._name,
+            model=model,
+            samples=samples,
+            cache=cache,
+            on_lost=on_lost,
+            max_cost_usd=max_cost_usd,
+            progress=progress,
+            timeout=timeout,
+            unchecked=unchecked,
+            prefix=prefix,
+            background=background,
+            **fields,
+        )
+
+    def explore(
+        self,
+        *,
+        model: str = "p-image",
+        max_cost_usd: Amount | None = None,
+        unchecked: bool = False,
+        **fields: Any,
+    ) -> Form:
+        """Try some of the prompts in a form; the arguments are those of ``df.pruna.explore``."""
+        return PrunaFrame(self._frame).explore(
+            self._name, model=model, max_cost_usd=max_cost_usd, unchecked=unchecked, **fields
+        )

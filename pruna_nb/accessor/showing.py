@@ -1,0 +1,167 @@
+"""What shows outputs, or lets one try prompts: grid, table, explore."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb.accessor.base import FrameVerbs
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from pruna_nb.arguments import Amount
+    from pruna_nb.form.form import Form
+    from pruna_nb.frames.grids import Table
+    from pruna_nb.show import Grid
+
+
+class ShowVerbs(FrameVerbs):
+    """The verbs that show something in the notebook."""
+
+    def explore(
+        self,
+        prompt_col: Hashable | None = None,
+        *,
+        model: str = "p-image",
+        prompt: str | None = None,
+        max_cost_usd: Amount | None = None,
+        unchecked: bool = False,
+        **fields: Any,
+    ) -> Form:
+        """Try rows of the frame in a form: choose rows, ratios and seeds, and see the price.
+
+        Parameters
+        ----------
+        prompt_col : str, optional
+            The column of prompts. Without it, prompts are written in the form, for each row.
+        model : str
+            The model that the form starts with.
+        prompt : str, optional
+            In place of `prompt_col`: a template over the row's columns.
+        max_cost_usd : float, optional
+            Refuse a click that would cost more.
+        unchecked : bool
+            Accept a model that the catalogue does not know.
+        **fields
+            A starting value of any field of the model, or a column
+            (``images_col="photo"``); see `pruna_nb.explore`.
+
+        Returns
+        -------
+        Form
+            Its ``frame`` has the chosen rows, with their labels; ``selected`` those whose
+            images are selected, so that ``df.loc[form.selected.index]`` gives the rows.
+        """
+        from pruna_nb.form.explore import explore_frame
+
+        return explore_frame(
+            self._frame,
+            prompt_col,
+            model=model,
+            prompt=prompt,
+            max_cost_usd=max_cost_usd,
+            unchecked=unchecked,
+            fields=fields,
+        )
+
+    def grid(
+        self,
+        *,
+        columns: int | None = None,
+        caption_col: str | None = None,
+        rows: str | Sequence[str] | None = None,
+        cols: str | Sequence[str] | None = None,
+        size: int = 256,
+        max_bytes: int | None = 1_000_000,
+        output_col: str = "output",
+        title: str | None = None,
+        live: bool = False,
+    ) -> Grid:
+        """Show the outputs in a grid that stays small in the saved notebook.
+
+        Parameters
+        ----------
+        columns : int, optional
+            Images side by side; by default as many as fit.
+        caption_col : str, optional
+            The column of captions; by default they say what differs among the requests and is on
+            no axis, and a line above the grid says what all share.
+        rows, cols : str or list of str, optional
+            The grid's axes: a column, an index level (such as "sample"), any field of the
+            requests (such as "aspect_ratio"), or "model". A list nests them: ``rows=["prompt",
+            "seed"]`` gives each prompt a sub-row for each seed.
+        size : int
+            Side of the box that each image fits into, in pixels.
+        max_bytes : int, optional
+            Size limit of the grid in the notebook's file; images are made smaller to fit, and a
+            line says so. None: no limit.
+        output_col : str
+            The column of outputs, for results with a prefix.
+        title : str, optional
+        live : bool
+            Whether videos play.
+
+        Returns
+        -------
+        Grid
+            Its ``save("sheet.png")`` writes a contact sheet that `pruna_nb.read_sheet` reads
+            back, ``save("grid.html")`` a page with zoom, a filter, and axes that can be changed.
+
+        Raises
+        ------
+        ColumnError
+            If an axis is neither a column, nor an index level, nor a field of the requests.
+        InputError
+            If a name is on an axis twice, or on both.
+
+        Examples
+        --------
+        >>> import itertools, pandas as pd, pruna_nb
+        >>> each = itertools.product(["a fox", "an owl"], [1, 2], ["1:1", "16:9"])
+        >>> df = pd.DataFrame(each, columns=["prompt", "seed", "shape"])
+        >>> fields = {"seed_col": "seed", "aspect_ratio_col": "shape"}
+        >>> out = df.pruna.generate("prompt", **fields, progress=False)
+        >>> out.pruna.grid(rows=["prompt", "seed"], cols="aspect_ratio")
+        <Grid: 8 pictures>
+        """
+        from pruna_nb.frames.grids import frame_grid
+
+        return frame_grid(
+            self._frame,
+            columns=columns,
+            caption_col=caption_col,
+            rows=rows,
+            cols=cols,
+            size=size,
+            max_bytes=max_bytes,
+            output_col=output_col,
+            title=title,
+            live=live,
+        )
+
+    def table(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        size: int = 128,
+        max_bytes: int | None = 1_000_000,
+        output_col: str = "output",
+    ) -> Table:
+        """Show the frame with thumbnails among its columns.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Which columns; by default all.
+        size : int
+            Side of the box that each image fits into, in pixels.
+        max_bytes : int, optional
+            Size limit of the table in the notebook's file. None: no limit.
+        output_col : str
+            The columns whose names end with this are shown as images.
+        """
+        from pruna_nb.frames.grids import frame_table
+
+        return frame_table(
+            self._frame, columns=columns, size=size, max_bytes=max_bytes, output_col=output_col
+        )
