@@ -35,10 +35,11 @@ def shown(monkeypatch):
 
 def test_the_panel_follows_the_run_and_leaves_html_that_the_notebook_keeps(service, shown, until):
     displayed, handle = shown
-    service.configure(latency=0.3)
+    service.configure(faults={"refuse_429": {"wait": 0.1}})
     frame = pd.DataFrame({"prompt": ["a <b>fox</b>", "an owl"]})
     run = frame.pruna.generate("prompt", background=True)
     run.progress._ipython_display_()
+    service.configure(faults={})  # the run cannot be over before it is shown
     bundle, how = displayed[0]
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert how == {"raw": True, "display_id": True}
