@@ -10,8 +10,6 @@ is not blind, in whatever kernel it is cast.
 
 from __future__ import annotations
 
-import json
-import os
 import uuid
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
@@ -19,9 +17,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pruna_nb.comparison.pairs import pair_key, votes_name
-from pruna_nb.errors import CacheError, InputError
-from pruna_nb.files import strict_json
-from pruna_nb.files.disk import make_private
+from pruna_nb.errors import InputError
+from pruna_nb.files.json_lines import append_lines, read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
 Verdict = Literal["left", "right", "tie", "both_bad"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
-_LOCK_SECONDS = 10.0
 _YEAR_SECONDS = 366 * 86_400
 _TYPES = {"seconds": (int, float), "names_seen": (bool,)}
 
@@ -182,12 +178,12 @@ class VoteFile:
             msg = f"a verdict is one of {', '.join(VERDICTS)}; {vote.verdict!r} was given"
             raise InputError(msg)
         record = {**asdict(vote), "id": uuid.uuid4().hex, "at": _now()}
-        _append(self.path, {"action": "vote", **record})
+        append_lines(self.path, [{"action": "vote", **record}], "vote")
         return Vote(**record)
 
     def undo(self, vote_id: str) -> None:
         """Write that a vote no longer stands; raise `CacheError` if that is not possible."""
-        _append(self.path, {"action": "undo", "id": vote_id, "at": _now()})
+        append_lines(self.path, [{"action": "undo", "id": vote_id, "at": _now()}], "vote")
 
     def standing(self) -> list[Vote]:
         """Return the votes that stand, in the order in which they were cast.
@@ -195,11 +191,11 @@ class VoteFile:
         A vote that was undone does not stand, nor one that the same rater replaced by a later
         one on the same pair.
         """
-        return standing(filter(None, map(_parse, _lines(self.path))))
+        return standing(filter(None, map(_parse, read_lines(self.path, "vote"))))
 
     def damaged_lines(self) -> int:
         """Count the lines that are not valid, such as one that a crash cut short."""
-        return sum(_parse(line) is None for line in _lines(self.path))
+        return sum(_parse(line) is None for line in read_lines(self.path, "vote"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +210,12 @@ class ShownFile:
     def add(self, digests: Iterable[str]) -> None:
         """Write that rows were shown with their names, unless that is known."""
         if new := sorted(set(digests) - self.digests()):
-            _append(self.path, {"action": "names_shown", "digests": new, "at": _now()})
+            record = {"action": "names_shown", "digests": new, "at": _now()}
+            append_lines(self.path, [record], "vote")
 
     def digests(self) -> set[str]:
         """Return the digests of the rows that were shown; damaged lines are skipped."""
-        records = filter(None, map(_load, _lines(self.path)))
+        records = filter(None, read_lines(self.path, "vote"))
         shown = [record.get("digests") for record in records]
         return {str(digest) for line in shown if isinstance(line, list) for digest in line}
 
@@ -238,72 +235,8 @@ def standing(records: Iterable[Mapping[str, Any]]) -> list[Vote]:
     return [vote for vote in votes.values() if last[vote.pair, vote.rater] == vote.id]
 
 
-def _lines(path: Path) -> list[bytes]:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        msg = f"cannot read the votes in {path}: {error.strerror}"
-        raise CacheError(msg) from error
-    return [line for line in content.split(b"\n") if line.strip()]
-
-
-def _append(path: Path, record: Mapping[str, Any]) -> None:
-    import portalocker
-
-    line = json.dumps(record, ensure_ascii=True, allow_nan=False).encode() + b"\n"
-    try:
-        make_private(path.parent)
-        with portalocker.Lock(f"{path}.lock", "ab", timeout=_LOCK_SECONDS):
-            _append_line(path, line)
-    except portalocker.LockException as error:
-        msg = f"another process has locked {path}.lock for {_LOCK_SECONDS:.0f} s"
-        raise CacheError(msg) from error
-    except CacheError:
-        raise
-    except OSError as error:
-        msg = f"cannot write the vote to {path}: {error.strerror or error}"
-        raise CacheError(msg) from error
-
-
-def _append_line(path: Path, line: bytes) -> None:
-    # Windows would write \r\n in text mode.
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-    is_new = not path.exists()
-    handle = os.open(path, flags, 0o600)
-    try:
-        if end := os.lseek(handle, 0, os.SEEK_END):
-            os.lseek(handle, end - 1, os.SEEK_SET)
-            if os.read(handle, 1) != b"\n":
-                # A crash cut the last line: it must not swallow this one.
-                line = b"\n" + line
-        while line:
-            line = line[os.write(handle, line) :]
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    if is_new and os.name == "posix":
-        # A new file's name is not on the disk before its folder is.
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def _load(line: bytes) -> dict[str, Any] | None:
-    """Read one line; None if it was not written whole."""
-    try:
-        record = strict_json.loads(line)
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def _parse(line: bytes) -> dict[str, Any] | None:
-    """Read one line; None if it is neither a vote nor an undo."""
-    record = _load(line)
+def _parse(record: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a line's record; None if it is neither a vote nor an undo."""
     if record is None or not isinstance(record.get("id"), str):
         return None
     if record.get("action") == "undo":

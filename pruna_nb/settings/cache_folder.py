@@ -62,3 +62,8 @@ class CacheFolder:
     def kept_dir(self) -> Path:
         """The favourites of forms."""
         return self.cache_dir / "kept"
+
+    @property
+    def ratings_path(self) -> Path:
+        """The ratings and tags of outputs."""
+        return self.cache_dir / "ratings" / "ratings.jsonl"

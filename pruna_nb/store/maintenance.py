@@ -88,7 +88,7 @@ def prune(
 ) -> int:
     """Drop what was not used for long, media files that no entry names, and old thumbnails.
 
-    The favourites of forms stay, however old and large they are.
+    The favourites of forms stay, however old and large they are, and so do all ratings and tags.
 
     Only files that the cache made are deleted: by its own pattern of names, regular ones, through
     no link. In a ``media`` folder that was there before the cache, they are those that its journal
@@ -162,7 +162,7 @@ def verify() -> list[str]:
 
 
 def clear() -> int:
-    """Drop every output and thumbnail; the journal of what was sent stays.
+    """Drop every output and thumbnail; the journal of what was sent stays, and so do ratings.
 
     Only files that the cache made are deleted, as for `prune`.
 
