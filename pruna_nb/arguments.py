@@ -28,7 +28,7 @@ from pruna_nb.errors import (
 from pruna_nb.text import described, did_you_mean, is_scalar, near_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
 T = TypeVar("T")
@@ -36,9 +36,13 @@ Amount: TypeAlias = "float | Decimal"
 """An amount of money, as an argument."""
 Seconds: TypeAlias = "float | timedelta"
 """A duration, as an argument."""
+Tags: TypeAlias = "str | Iterable[str]"
+"""A tag or several, as an argument."""
 MISTAKES = (SettingsError, ColumnError, UnknownModelError, InputError, TooLargeError)
 """The errors that mean that a call is wrong; others mean that something failed."""
 _LINES_AT_MOST = 20
+_TAGS_AT_MOST = 20
+_TAG_LENGTH = 100
 # How a URL begins. At least two letters, since C: is a drive; one slash, since `Path` joins two.
 ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 
@@ -327,6 +331,43 @@ def text(name: str, value: object) -> str:
     except UnicodeEncodeError:
         raise InputError(f"{name} is not valid Unicode; {described(value)} was given.") from None
     return plain
+
+
+def tags(name: str, value: object) -> tuple[str, ...]:
+    """Return tags, each once; one text may hold several, with commas between them.
+
+    Raises
+    ------
+    InputError
+        If they are not texts, or too many or too long.
+
+    Examples
+    --------
+    >>> tags("tag", "spring, sale"), tags("tag", ["spring", "spring"]), tags("tag", None)
+    (('spring', 'sale'), ('spring',), ())
+    """
+    if value is None:
+        return ()
+    given: Any = value
+    if not isinstance(value, str):
+        listed = hasattr(type(value), "tolist") and getattr(value, "ndim", 0) == 1
+        given = given.tolist() if listed else given
+        if not isinstance(given, (list, tuple, set, frozenset)):
+            raise InputError(
+                f"{name} must be a text or a list of texts; {described(value)} was given."
+            )
+    texts = [text(name, each) for each in ([given] if isinstance(given, str) else given)]
+    found = [part.strip() for each in texts for part in each.split(",")]
+    unique = tuple(dict.fromkeys(part for part in found if part))
+    if len(unique) > _TAGS_AT_MOST:
+        raise InputError(f"{name} takes up to {_TAGS_AT_MOST} tags; {len(unique):,} were given.")
+    for part in unique:
+        if len(part) > _TAG_LENGTH or not part.isprintable():
+            raise InputError(
+                f"{name} takes texts of one line, up to {_TAG_LENGTH} characters each; "
+                f"{described(part)} was given."
+            )
+    return unique
 
 
 def _scalar(value: Any) -> object:

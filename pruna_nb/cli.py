@@ -195,6 +195,12 @@ def _add_generate(commands: Any) -> None:
         help="a prediction may take (default: 10 minutes for pictures, an hour for videos)",
     )
     make.add_argument(
+        "--tag",
+        action="append",
+        metavar="TAG",
+        help="what the outputs are for, by which their costs are found; may be repeated",
+    )
+    make.add_argument(
         "--prefix", default="", help="what the names of the results' columns begin with"
     )
     make.add_argument(

@@ -47,6 +47,7 @@ _USAGE = """\
     --images a.png --images b.png            a list, one by one
     --out name          the variable that gets the frame (default: _pruna)
     --max-cost-usd 0.5  refuse to start above it
+    --tag spring,sale   what they are for, by which their costs are found
     --size 256          side of the pictures in the grid, in pixels
     --unchecked         take models and fields that the catalogue does not know
     --estimate          say what it would cost, and send nothing
@@ -58,7 +59,7 @@ _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
 AXES = frozenset({"seed", "aspect_ratio"})
 SWITCHES = frozenset({"estimate", "quiet", "unchecked"})
-OPTIONS = frozenset({"model", "out", "max_cost_usd", "size", *SWITCHES})
+OPTIONS = frozenset({"model", "out", "max_cost_usd", "size", "tag", *SWITCHES})
 
 
 def fill_prompt(prompt: str, variables: Mapping[str, Any]) -> str:
@@ -104,6 +105,7 @@ class _Options:
     out: str
     max_cost_usd: float | None
     size: int
+    tag: str
     estimate: bool
     quiet: bool
     unchecked: bool
@@ -116,6 +118,7 @@ def read_options_line(line: str, problems: Problems) -> _Options:
         values = _values_by_name(line)
     options = {name: texts[-1] or "" for name, texts in values.items() if name in OPTIONS}
     unchecked = "unchecked" in options
+    tag = ",".join(filter(None, values.get("tag", [])))
     model = read_model(options.get("model") or "p-image", problems, unchecked=unchecked)
     wrong: list[str] = []
     fields = _fields(values, model, wrong, unchecked=unchecked)
@@ -129,7 +132,7 @@ def read_options_line(line: str, problems: Problems) -> _Options:
         head = "The options of %%pruna are wrong; nothing was sent:"
         problems.add(InputError(wrong[0] if len(wrong) == 1 else listed(head, wrong), wrong))
     switches = {name: name in options for name in SWITCHES}
-    return _Options(model, fields, out, max_cost_usd, int(size or 256), **switches)
+    return _Options(model, fields, out, max_cost_usd, int(size or 256), tag, **switches)
 
 
 def _values_by_name(line: str) -> dict[str, list[str | None]]:
@@ -179,7 +182,7 @@ def _fields(
     for name, texts in values.items():
         field = model.fields.get(name)
         is_list = field is not None and field.type == "array"
-        if len(texts) > 1 and not is_list and name not in AXES:
+        if len(texts) > 1 and not is_list and name not in {*AXES, "tag"}:
             wrong.append(f"--{_dashed(name)} is given twice.")
         if name in SWITCHES:
             continue
@@ -289,6 +292,7 @@ class PrunaMagics(Magics):
             problems,
             max_cost_usd=arguments.max_cost_usd,
             progress=not arguments.quiet,
+            tag=arguments.tag,
         )
         sweep = sweep_of(arguments, cell, shell.user_ns, problems)
         problems.check()

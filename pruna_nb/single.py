@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from PIL import Image
 
-    from pruna_nb.arguments import Amount, Seconds
+    from pruna_nb.arguments import Amount, Seconds, Tags
     from pruna_nb.batch.options import OnLost, RunOptions
     from pruna_nb.frames.background import BackgroundRun
     from pruna_nb.store.cache import CacheMode
@@ -164,6 +164,7 @@ def generate(
     max_cost_usd: Amount | None = None,
     progress: bool = True,
     timeout: Seconds | None = None,
+    tag: Tags | None = None,
     unchecked: bool = False,
     prefix: str = "",
     background: Literal[False] = False,
@@ -182,6 +183,7 @@ def generate(
     max_cost_usd: Amount | None = None,
     progress: bool = True,
     timeout: Seconds | None = None,
+    tag: Tags | None = None,
     unchecked: bool = False,
     prefix: str = "",
     background: Literal[False] = False,
@@ -200,6 +202,7 @@ def generate(
     max_cost_usd: Amount | None = None,
     progress: bool = True,
     timeout: Seconds | None = None,
+    tag: Tags | None = None,
     unchecked: bool = False,
     prefix: str = "",
     background: Literal[True],
@@ -218,6 +221,7 @@ def generate(
     max_cost_usd: Amount | None = None,
     progress: bool = True,
     timeout: Seconds | None = None,
+    tag: Tags | None = None,
     unchecked: bool = False,
     prefix: str = "",
     background: bool = False,
@@ -241,6 +245,8 @@ def generate(
         Refuse to start if it would cost more.
     timeout : float, optional
         Seconds that the prediction may take.
+    tag : str or list of str, optional
+        What it is for, such as "logo": `pruna_nb.history` and `pruna_nb.costs` find it by that.
     unchecked : bool
         Send fields that the catalogue does not know.
     samples, progress, prefix, background
@@ -284,6 +290,7 @@ def generate(
                 max_cost_usd=max_cost_usd,
                 progress=progress,
                 timeout=timeout,
+                tag=tag,
                 unchecked=unchecked,
                 **batch,
                 **fields,
@@ -305,7 +312,7 @@ def generate(
         problems.add(errors.InputError(f"{name}= is of a list of prompts: {call}."))
     anyhow = problems.read(switch, "unchecked", unchecked, instead=False)
     options = read_options(
-        problems, cache=cache, on_lost=on_lost, max_cost_usd=max_cost_usd, timeout=timeout
+        problems, cache=cache, on_lost=on_lost, max_cost_usd=max_cost_usd, timeout=timeout, tag=tag
     )
     return _one(prompt, model, options, problems, fields, anyhow=anyhow)
 

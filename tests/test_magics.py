@@ -12,6 +12,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+import pruna_nb
 from pruna_nb import settings
 from pruna_nb.arguments import Problems
 from pruna_nb.errors import AuthenticationError, BudgetError, InputError
@@ -44,6 +45,11 @@ def test_a_line_is_a_prompt_and_options_are_axes(pruna, shell, service):
     assert frame["aspect_ratio"].tolist() == ["16:9", "16:9", "1:1", "1:1"] * 2
     assert frame["seed"].tolist() == [1, 2] * 4
     assert "the frame is in _pruna" in repr(grid)
+
+
+def test_tags_of_the_line_are_in_the_journal(pruna, service):
+    pruna("--tag spring --tag sale", "a fox")
+    assert pruna_nb.journal()["tag"].tolist() == ["spring, sale"]
 
 
 def test_variables_of_the_notebook_fill_the_prompts(pruna, shell, service):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pruna_nb.arguments import Amount, Seconds
+    from pruna_nb.arguments import Amount, Seconds, Tags
     from pruna_nb.batch.options import OnLost
     from pruna_nb.frames.background import BackgroundRun
     from pruna_nb.store.cache import CacheMode
@@ -38,6 +38,7 @@ class PictureVerbs(FrameVerbs):
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: Literal[False] = False,
@@ -58,6 +59,7 @@ class PictureVerbs(FrameVerbs):
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: Literal[True],
@@ -78,6 +80,7 @@ class PictureVerbs(FrameVerbs):
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: bool = False,
@@ -98,7 +101,7 @@ class PictureVerbs(FrameVerbs):
             or any other model that takes a prompt and images.
         prompt, samples, unchecked, prefix
             As for `generate`.
-        cache, on_lost, max_cost_usd, progress, timeout, background
+        cache, on_lost, max_cost_usd, progress, timeout, tag, background
             As for `generate`.
         **fields
             Any field of the model, as for `generate`; such as ``reference_image=2``, the image
@@ -141,6 +144,7 @@ class PictureVerbs(FrameVerbs):
             max_cost_usd=max_cost_usd,
             progress=progress,
             timeout=timeout,
+            tag=tag,
             background=background,
         )
         return run(self._frame, call, options, problems)
@@ -158,6 +162,7 @@ class PictureVerbs(FrameVerbs):
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: Literal[False] = False,
@@ -177,6 +182,7 @@ class PictureVerbs(FrameVerbs):
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: Literal[True],
@@ -196,6 +202,7 @@ class PictureVerbs(FrameVerbs):
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: bool = False,
@@ -213,7 +220,7 @@ class PictureVerbs(FrameVerbs):
             Default "p-image-upscale".
         samples, unchecked, prefix
             As for `generate`.
-        cache, on_lost, max_cost_usd, progress, timeout, background
+        cache, on_lost, max_cost_usd, progress, timeout, tag, background
             As for `generate`.
         **fields
             Any field of the model, as for `generate`; such as ``enhance_details=True``,
@@ -256,6 +263,7 @@ class PictureVerbs(FrameVerbs):
             max_cost_usd=max_cost_usd,
             progress=progress,
             timeout=timeout,
+            tag=tag,
             background=background,
         )
         return run(self._frame, call, options, problems)
@@ -274,6 +282,7 @@ class PictureVerbs(FrameVerbs):
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: Literal[False] = False,
@@ -294,6 +303,7 @@ class PictureVerbs(FrameVerbs):
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: Literal[True],
@@ -314,6 +324,7 @@ class PictureVerbs(FrameVerbs):
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: bool = False,
@@ -331,7 +342,7 @@ class PictureVerbs(FrameVerbs):
             p-video (default), or any other that makes a video from an image, such as wan-i2v.
         prompt, samples, unchecked, prefix
             As for `generate`.
-        cache, on_lost, max_cost_usd, progress, timeout, background
+        cache, on_lost, max_cost_usd, progress, timeout, tag, background
             As for `generate`.
         **fields
             Any field of the model, as for `generate`; such as ``duration=5`` (seconds),
@@ -375,6 +386,7 @@ class PictureVerbs(FrameVerbs):
             max_cost_usd=max_cost_usd,
             progress=progress,
             timeout=timeout,
+            tag=tag,
             background=background,
         )
         return run(self._frame, call, options, problems)
@@ -389,6 +401,7 @@ class PictureVerbs(FrameVerbs):
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         prefix: str = "",
         background: Literal[False] = False,
         **changes: Any,
@@ -404,6 +417,7 @@ class PictureVerbs(FrameVerbs):
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         prefix: str = "",
         background: Literal[True],
         **changes: Any,
@@ -418,6 +432,7 @@ class PictureVerbs(FrameVerbs):
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         prefix: str = "",
         background: bool = False,
         **changes: Any,
@@ -433,7 +448,7 @@ class PictureVerbs(FrameVerbs):
             ``drafts.pruna.finalize(mask)``.
         prefix : str
             The prefix of the drafts' columns.
-        cache, on_lost, max_cost_usd, progress, timeout, background
+        cache, on_lost, max_cost_usd, progress, timeout, tag, background
             As for `generate`.
         **changes
             Changes to the drafts' request, such as ``resolution="1080p"``. If the frame does not
@@ -471,6 +486,7 @@ class PictureVerbs(FrameVerbs):
             max_cost_usd=max_cost_usd,
             progress=progress,
             timeout=timeout,
+            tag=tag,
             background=background,
         )
         return run(drafts, call, options, problems, keep=[begin + "output"])

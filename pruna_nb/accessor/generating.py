@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pruna_nb.arguments import Amount, Seconds
+    from pruna_nb.arguments import Amount, Seconds, Tags
     from pruna_nb.batch.options import OnLost
     from pruna_nb.frames.background import BackgroundRun
     from pruna_nb.frames.generate import Estimate
@@ -39,6 +39,7 @@ class GenerateVerbs(FrameVerbs):
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: Literal[False] = False,
@@ -58,6 +59,7 @@ class GenerateVerbs(FrameVerbs):
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: Literal[True],
@@ -77,6 +79,7 @@ class GenerateVerbs(FrameVerbs):
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: bool = False,
@@ -111,6 +114,10 @@ class GenerateVerbs(FrameVerbs):
         timeout : float, optional
             Seconds that a prediction may take; by default 10 minutes for images, an hour
             for videos. The next run resumes one that takes longer.
+        tag : str or list of str, optional
+            What the predictions are for, such as "spring catalogue": `pruna_nb.history` and
+            `pruna_nb.costs` find them by it. It is noted with what is sent, and makes nothing
+            new: an output that is in the cache stays there under the tag that it was made with.
         unchecked : bool
             Send fields that the catalogue does not know.
         prefix : str
@@ -173,6 +180,7 @@ class GenerateVerbs(FrameVerbs):
             max_cost_usd=max_cost_usd,
             progress=progress,
             timeout=timeout,
+            tag=tag,
             background=background,
         )
         return run(self._frame, call, options, problems)
@@ -190,6 +198,7 @@ class GenerateVerbs(FrameVerbs):
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: bool = False,
@@ -234,6 +243,7 @@ class GenerateVerbs(FrameVerbs):
             max_cost_usd=max_cost_usd,
             progress=progress,
             timeout=timeout,
+            tag=tag,
             background=background,
         )
         return estimate(self._frame, call, options, problems)
@@ -264,6 +274,7 @@ class GenerateVerbs(FrameVerbs):
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         **fields: Any,
@@ -285,6 +296,8 @@ class GenerateVerbs(FrameVerbs):
             As passed to `generate`, where they are needed.
         cache, on_lost, max_cost_usd, progress, timeout
             As for `generate`.
+        tag : str or list of str, optional
+            As for `generate`; by default that of the record.
         prefix : str
             The prefix of the result columns.
         **fields
@@ -305,6 +318,7 @@ class GenerateVerbs(FrameVerbs):
             max_cost_usd=max_cost_usd,
             progress=progress,
             timeout=timeout,
+            tag=tag,
         )
         begin = read_prefix(prefix, problems)
         # Any argument of a call means the cells as they are now; without one, the records count.

@@ -14,7 +14,7 @@ from pruna_nb.frames.call import read_call
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pruna_nb.arguments import Amount, Seconds
+    from pruna_nb.arguments import Amount, Seconds, Tags
     from pruna_nb.batch.options import OnLost
     from pruna_nb.form.form import Form
     from pruna_nb.frames.background import BackgroundRun
@@ -47,6 +47,7 @@ class PrunaSeries:
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: Literal[False] = False,
@@ -64,6 +65,7 @@ class PrunaSeries:
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: Literal[True],
@@ -81,6 +83,7 @@ class PrunaSeries:
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: bool = False,
@@ -111,6 +114,7 @@ class PrunaSeries:
             max_cost_usd=max_cost_usd,
             progress=progress,
             timeout=timeout,
+            tag=tag,
             background=background,
         )
         return run(self._frame, call, options, problems)
@@ -126,6 +130,7 @@ class PrunaSeries:
         max_cost_usd: Amount | None = None,
         progress: bool = True,
         timeout: Seconds | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         prefix: str = "",
         background: bool = False,
@@ -141,6 +146,7 @@ class PrunaSeries:
             max_cost_usd=max_cost_usd,
             progress=progress,
             timeout=timeout,
+            tag=tag,
             unchecked=unchecked,
             prefix=prefix,
             background=background,
@@ -152,10 +158,16 @@ class PrunaSeries:
         *,
         model: str = "p-image",
         max_cost_usd: Amount | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         **fields: Any,
     ) -> Form:
         """Try some of the prompts in a form; the arguments are those of ``df.pruna.explore``."""
         return PrunaFrame(self._frame).explore(
-            self._name, model=model, max_cost_usd=max_cost_usd, unchecked=unchecked, **fields
+            self._name,
+            model=model,
+            max_cost_usd=max_cost_usd,
+            tag=tag,
+            unchecked=unchecked,
+            **fields,
         )

@@ -9,7 +9,7 @@ from pruna_nb.accessor.base import FrameVerbs
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from pruna_nb.arguments import Amount
+    from pruna_nb.arguments import Amount, Tags
     from pruna_nb.form.form import Form
     from pruna_nb.frames.grids import Table
     from pruna_nb.show import Grid
@@ -25,6 +25,7 @@ class ShowVerbs(FrameVerbs):
         model: str = "p-image",
         prompt: str | None = None,
         max_cost_usd: Amount | None = None,
+        tag: Tags | None = None,
         unchecked: bool = False,
         **fields: Any,
     ) -> Form:
@@ -40,6 +41,8 @@ class ShowVerbs(FrameVerbs):
             In place of `prompt_col`: a template over the row's columns.
         max_cost_usd : float, optional
             Refuse a click that would cost more.
+        tag : str or list of str, optional
+            As for `generate`.
         unchecked : bool
             Accept a model that the catalogue does not know.
         **fields
@@ -60,6 +63,7 @@ class ShowVerbs(FrameVerbs):
             model=model,
             prompt=prompt,
             max_cost_usd=max_cost_usd,
+            tag=tag,
             unchecked=unchecked,
             fields=fields,
         )

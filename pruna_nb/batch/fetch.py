@@ -152,6 +152,7 @@ class Fetcher:
                     "origin": run.journal.origin,
                     "account": run.journal.account,
                     "entry": entry.entry,
+                    "tags": entry.tags,
                 }
                 run.cache.put(job.key, stored, record)
             run.journal.update(entry, "delivered", media=run.cache.name_of(stored), cost_usd=cost)

@@ -27,6 +27,8 @@ _OTHERS_SAY = {
     "ratio": "aspect_ratio",
     "max_cost": "max_cost_usd",
     "budget": "max_cost_usd",
+    "tags": "tag",
+    "label": "tag",
 }
 """What other tools call it."""
 
@@ -51,6 +53,8 @@ class RunOptions:
         Whether a progress bar and a closing line are shown.
     timeout : float or None
         Seconds that a prediction may take; None takes what suits the model's kind.
+    tag : tuple of str
+        What the predictions are for; no part of what makes two requests the same.
     background : bool
         Whether to return at once.
     """
@@ -60,6 +64,7 @@ class RunOptions:
     max_cost_usd: Decimal | None = field(default=None, metadata={"read": (arguments.usd,)})
     progress: bool = field(default=True, metadata={"read": (arguments.switch,)})
     timeout: float | None = field(default=None, metadata={"read": (arguments.seconds,)})
+    tag: tuple[str, ...] = field(default=(), metadata={"read": (arguments.tags,)})
     background: bool = field(default=False, metadata={"read": (arguments.switch,)})
 
 

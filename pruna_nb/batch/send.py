@@ -149,6 +149,7 @@ class Sender:
             job.cost_usd,
             unless_kept=unless_kept,
             reusable=run.options.cache != "off",
+            tags=run.options.tag,
         )
         announced = job.may_buy or job.key in run.plan.lost or job.key in run.plan.expired
         if entry is not None and (job.resends or announced):

@@ -26,13 +26,13 @@ from pruna_nb.text import counted, near_names
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pruna_nb.arguments import Amount
+    from pruna_nb.arguments import Amount, Tags
     from pruna_nb.catalog import Model
     from pruna_nb.comparison.pairs import Row
     from pruna_nb.comparison.variants import Variant
     from pruna_nb.frames.call import Call
 
-_OPTIONS = ("seeds", "prompts", "model", "score", "max_cost_usd", "progress")
+_OPTIONS = ("seeds", "prompts", "model", "score", "max_cost_usd", "progress", "tag")
 _NOT_SENT = {
     "output": None,
     "status": "pending",
@@ -53,6 +53,7 @@ def compare(
     score: Any = None,
     max_cost_usd: Amount | None = None,
     progress: bool = True,
+    tag: Tags | None = None,
     **fields: Any,
 ) -> Comparison:
     """Compare prompts, templates, models or settings on the same seeds.
@@ -77,6 +78,8 @@ def compare(
         what is not cached, and sends nothing.
     progress : bool
         Show a bar, and one line at the end, for each model.
+    tag : str or list of str, optional
+        What the predictions are for, as for ``df.pruna.generate``.
     **fields
         Fields for all variants; a list makes one setting of each of its values, such as
         ``aspect_ratio=["1:1", "16:9"]``.
@@ -106,7 +109,7 @@ def compare(
     4
     """
     problems = Problems()
-    options = read_options(problems, max_cost_usd=max_cost_usd, progress=progress)
+    options = read_options(problems, max_cost_usd=max_cost_usd, progress=progress, tag=tag)
     default = read_model(model, problems).name
     fields = {name: several(v) if is_several(v) else v for name, v in fields.items()}
     read: tuple[Variant, ...] = ()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pruna_nb.arguments import Amount
+    from pruna_nb.arguments import Amount, Tags
     from pruna_nb.form.form import Form
 
 _ROWS_AT_MOST = 2_000
@@ -30,6 +30,7 @@ def explore(
     *,
     prompt: str | Sequence[str] | None = None,
     max_cost_usd: Amount | None = None,
+    tag: Tags | None = None,
     unchecked: bool = False,
     **fields: Any,
 ) -> Form:
@@ -43,6 +44,8 @@ def explore(
         What the form begins with; any number of prompts. ``a {red|blue} fox`` is two of them.
     max_cost_usd : float, optional
         A click that would cost more is refused.
+    tag : str or list of str, optional
+        What the predictions are for, as for ``df.pruna.generate``.
     unchecked : bool
         Allow a model that the catalogue does not know.
     **fields
@@ -78,7 +81,7 @@ def explore(
     """
     problems = Problems()
     anyhow = problems.read(switch, "unchecked", unchecked, instead=False)
-    options = read_options(problems, max_cost_usd=max_cost_usd)
+    options = read_options(problems, max_cost_usd=max_cost_usd, tag=tag)
     known = read_model(model, problems, unchecked=anyhow)
     states = states_of(known, {"prompt": prompt, **fields}, problems, unchecked=anyhow)
     problems.check()
@@ -92,13 +95,14 @@ def explore_frame(
     model: object,
     prompt: object,
     max_cost_usd: object,
+    tag: object,
     unchecked: object,
     fields: Mapping[str, Any],
 ) -> Form:
     """Make a form of a frame's rows; see ``df.pruna.explore``."""
     problems = Problems()
     anyhow = problems.read(switch, "unchecked", unchecked, instead=False)
-    options = read_options(problems, max_cost_usd=max_cost_usd)
+    options = read_options(problems, max_cost_usd=max_cost_usd, tag=tag)
     known = read_model(model, problems, unchecked=anyhow)
     bound = {
         name: value

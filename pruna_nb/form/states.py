@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pruna_nb.arguments import Problems
     from pruna_nb.catalog import Model
 
-_OPTIONS = ("model", "prompt", "max_cost_usd", "unchecked")
+_OPTIONS = ("model", "prompt", "max_cost_usd", "tag", "unchecked")
 _AXES = ("prompt", "aspect_ratio", "seed")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pruna_nb.arguments import tags
 from pruna_nb.catalog import lookup_model
 from pruna_nb.errors import UnknownModelError
 from pruna_nb.files.inputs import Media, is_address
@@ -29,6 +30,7 @@ class Record:
 
     model: str
     input: dict[str, Any]
+    tags: str = ""
 
 
 def records_of(frame: pd.DataFrame, output: Any) -> list[Record | None]:
@@ -65,12 +67,12 @@ def requests_by_id(ids: Iterable[str]) -> dict[str, Record]:
     if not wanted or not settings.database_path.is_file():
         return {}
     entries = Journal(settings.cache_dir, settings.base_url).requests_by_id(wanted)
-    return {name: Record(entry.model, entry.input) for name, entry in entries.items()}
+    return {name: Record(entry.model, entry.input, entry.tags) for name, entry in entries.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Rows of one model whose requests are sent again.
+    """Rows of one model, and of the same tags, whose requests are sent again.
 
     Parameters
     ----------
@@ -80,26 +82,29 @@ class Replay:
         Their requests: a column for each field, with the rows' own labels.
     call : Call
         The call that reads them.
+    tag : tuple of str
+        What they were made for.
     """
 
     places: tuple[int, ...]
     table: pd.DataFrame
     call: Call
+    tag: tuple[str, ...] = ()
 
 
 def replays_of(index: pd.Index[Any], records: Mapping[int, Record | None]) -> list[Replay]:
-    """Return the requests that can be sent again, one table for each model.
+    """Return the requests that can be sent again, a table for each model and tags.
 
     A request is left out if its record does not hold all of it: a secret, a file that is not in
     the cache folder, or an address that was masked.
     """
-    by_model: dict[str, dict[int, dict[str, Any]]] = {}
+    by_model: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
     for place, record in records.items():
         given = None if record is None else _whole(record)
         if record is not None and given is not None:
-            by_model.setdefault(record.model, {})[place] = given
+            by_model.setdefault((record.model, record.tags), {})[place] = given
     replays = []
-    for model_name, inputs in by_model.items():
+    for (model_name, tag), inputs in by_model.items():
         labels = index[list(inputs)]
         names = list(dict.fromkeys(name for given in inputs.values() for name in given))
         table = pd.DataFrame(index=labels)
@@ -112,7 +117,7 @@ def replays_of(index: pd.Index[Any], records: Mapping[int, Record | None]) -> li
         # A field that the catalogue does not know was sent with unchecked=True, and is so again.
         model = replace(model, unchecked=not all(name in model.fields for name in names))
         call = Call(model, columns={name: name for name in names})
-        replays.append(Replay(tuple(inputs), table, call))
+        replays.append(Replay(tuple(inputs), table, call, tags("tag", tag)))
     return replays
 
 

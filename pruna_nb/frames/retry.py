@@ -118,7 +118,7 @@ class _Retry:
         for replay in again:
             back = partial(_put_back, work, replay.places, prefix=prefix, source="", attrs=False)
             with _frame_of_error(work, back):
-                done = self._generate(replay.table, replay.call)
+                done = self._generate(replay.table, replay.call, replay.tag)
             work = back(done)
         return work
 
@@ -133,8 +133,9 @@ class _Retry:
             done = self._generate(work.iloc[places], call)
         return back(done)
 
-    def _generate(self, frame: pd.DataFrame, call: Call) -> pd.DataFrame:
-        return generate(frame, call, self._options, refill=True, budget=self._budget)
+    def _generate(self, frame: pd.DataFrame, call: Call, tag: tuple[str, ...] = ()) -> pd.DataFrame:
+        options = replace(self._options, tag=self._options.tag or tag)
+        return generate(frame, call, options, refill=True, budget=self._budget)
 
     def _costs_of_steps(
         self, frame: pd.DataFrame, call: Call, places: list[int]

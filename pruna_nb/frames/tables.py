@@ -68,15 +68,16 @@ def journal() -> pd.DataFrame:
         ("intent", "sent", "delivered", "failed", "canceled", "expired", "lost", or "resent":
         lost or expired, and sent again since), ``prediction_id``, ``cost_usd`` (the price;
         NaN if not published), ``error``, ``media`` (the file below the cache's media folder),
-        ``request`` (its input, secrets masked), ``origin`` (the service's address)
-        and ``key``.
+        ``request`` (its input, secrets masked), ``tag`` (what it is for), ``origin`` (the
+        service's address) and ``key``.
     """
     settings = current()
     entries = Journal(settings.cache_dir, settings.base_url).entries()
     names = ["sent_at", "model", "state", "prediction_id", "cost_usd", "error", "media"]
-    names += ["request", "origin", "key"]
+    names += ["request", "tag", "origin", "key"]
     rows: list[dict[str, Any]] = [asdict(entry) for entry in entries]
-    frame = pd.DataFrame(rows, columns=list(Entry.__dataclass_fields__))[names]
+    frame = pd.DataFrame(rows, columns=list(Entry.__dataclass_fields__))
+    frame = frame.rename(columns={"tags": "tag"})[names]
     sent = pd.to_datetime(frame["sent_at"].astype("float64"), unit="s", utc=True)
     return frame.assign(sent_at=sent, cost_usd=frame["cost_usd"].astype("float64"))
 

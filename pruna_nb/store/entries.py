@@ -33,6 +33,7 @@ class Entry:
     account: str = ""
     service_date: float | None = None
     reusable: bool = True
+    tags: str = ""  # what it is for: several with commas between them
 
     @property
     def is_open(self) -> bool:
@@ -59,12 +60,15 @@ class Recorded:
         As the journal has it; "delivered" for what only the cache knows.
     key : str
         As `request_key` gives it.
+    tags : str
+        What it was made for.
     """
 
     model: str
     input: dict[str, Any] = field(repr=False)
     state: str
     key: str
+    tags: str = ""
 
 
 _NAMES = [column.name for column in fields(Entry)]

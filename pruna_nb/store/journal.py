@@ -84,6 +84,7 @@ class Journal(Lookups):
         *,
         unless_kept: bool = False,
         reusable: bool = True,
+        tags: Iterable[str] = (),
     ) -> Entry | None:
         """Note that a request is about to be sent.
 
@@ -111,6 +112,7 @@ class Journal(Lookups):
             now,
             self.account or "",
             reusable=reusable,
+            tags=", ".join(tags),
         )
         values = values_of(entry)
         sql, values = (INSERT_NEW, (*values, key)) if unless_kept else (INSERT, values)

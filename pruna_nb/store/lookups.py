@@ -50,13 +50,13 @@ class Lookups:
         recorded: dict[str, Recorded] = {}
         wanted = sorted(set(ids))
         sql = (
-            "SELECT prediction_id, model, request, state, key FROM prediction "  # noqa: S608 - ours
+            "SELECT prediction_id, model, request, state, key, tags FROM prediction "  # noqa: S608 - ours
             f"WHERE {self._ours} AND request IS NOT NULL AND prediction_id IN ({{}})"
         )
         for rows in self.database.select_in(sql, wanted, self._our_values):
-            for name, model, request, state, key in rows:
+            for name, model, request, state, key, tags in rows:
                 if sent := _object_of(request):
-                    recorded[name] = Recorded(model, sent, state, key)
+                    recorded[name] = Recorded(model, sent, state, key, tags)
         missing = [name for name in wanted if name not in recorded]
         sql = "SELECT prediction_id, key, value FROM item WHERE prediction_id IN ({})"
         for rows in self.database.select_in(sql, missing):
@@ -64,7 +64,8 @@ class Lookups:
                 item = _object_of(value)
                 model, fields = item.get("model"), item.get("input")
                 if isinstance(model, str) and isinstance(fields, dict) and self._is_ours(item):
-                    recorded[name] = Recorded(model, fields, "delivered", key)
+                    tags = str(item.get("tags") or "")
+                    recorded[name] = Recorded(model, fields, "delivered", key, tags)
         return recorded
 
     def _is_ours(self, kept: dict[str, Any]) -> bool:

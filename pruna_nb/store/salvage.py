@@ -8,7 +8,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
-from pruna_nb.store.entries import COLUMNS, INSERT
+from pruna_nb.store.entries import INSERT, Entry, values_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,9 +44,12 @@ def read_journal(aside: Path, connection: sqlite3.Connection) -> int:
     copied = 0
     damaged = sqlite3.connect(aside)
     try:
-        for row in damaged.execute(f"SELECT {COLUMNS} FROM prediction"):  # noqa: S608 - ours
-            copied += max(0, connection.execute(INSERT, row).rowcount)
-    except sqlite3.DatabaseError:  # from here on, it gives nothing
+        there = {column for _, column, *_ in damaged.execute("PRAGMA table_info(prediction)")}
+        names = [name for name in Entry.__dataclass_fields__ if name in there]
+        for row in damaged.execute(f"SELECT {', '.join(names)} FROM prediction"):  # noqa: S608 - ours
+            entry = Entry(**dict(zip(names, row, strict=True)))
+            copied += max(0, connection.execute(INSERT, values_of(entry)).rowcount)
+    except (sqlite3.DatabaseError, TypeError):  # from here on, it gives nothing
         pass
     finally:
         damaged.close()

@@ -49,6 +49,7 @@ _TABLES = {
         "account": "TEXT NOT NULL DEFAULT ''",
         "service_date": "REAL",
         "reusable": "INTEGER NOT NULL DEFAULT 1",
+        "tags": "TEXT NOT NULL DEFAULT ''",
     },
 }
 _INDEXES = (

@@ -144,6 +144,7 @@ def _entry_of(item: Mapping[str, Any]) -> Entry:
         sent_at=created_at - seconds,
         updated_at=created_at,
         account=str(item.get("account") or ""),
+        tags=str(item.get("tags") or ""),
     )
 
 
