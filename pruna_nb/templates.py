@@ -3,7 +3,10 @@
 - ``{name}`` stands for the value of that name: a column's, an item's or a variable's. A name may
   hold spaces, dots and digits (``{first name}``, ``{item.name}``, ``{2}``).
 - ``{name:.2f}`` formats it with a format specification of Python.
-- ``{{`` and ``}}`` are literal braces.
+- ``{red|blue}`` is a choice: each of its words makes a prompt of its own, in every combination
+  with those of other choices (`variants`). ``{very |}`` chooses between a word and nothing, and
+  ``||`` is a literal bar inside a choice; elsewhere a bar is text.
+- ``{{`` and ``}}`` are literal braces, so ``{{red|blue}}`` is text too.
 - A brace before a quotation mark begins text, such as JSON, which ends with its closing brace:
   ``{"subject": "a {color} fox", "light": {"from": "left"}}``.
 
@@ -19,6 +22,9 @@ or a picture raises an error, and so does a float that has lost digits.
 
 from __future__ import annotations
 
+import csv
+import itertools
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -43,6 +49,10 @@ _FORMAT = re.compile(
     r"(?:.?[<>=^])?([-+ ]?)z?#?(0?)\d*([,_]?)(?:\.\d+)?([bcdeEfFgGnoxX%]?)", re.DOTALL
 )
 _SHOWN = 100
+# An odd number of braces: the last one opens, those before it are literal ones. A brace before a
+# quotation mark begins text.
+_CHOICE = re.compile(r"(?<!\{)((?:\{\{)*)\{(?!\s*[\"'])([^{}|]*\|[^{}]*)\}(?=(?:\}\})*(?!\}))")
+_VARIANTS_AT_MOST = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +162,113 @@ def parse(template: str, names: Collection[str] = ()) -> Template:
         raise _unreadable(template, "a { is not closed")
     parts.append(template[position:])
     return Template(template, tuple(part for part in parts if part != ""))
+
+
+def variants(
+    template: str, names: Collection[str] = (), *, most: int = _VARIANTS_AT_MOST
+) -> list[str]:
+    """Return a template once for each combination of its choices, in order, each once.
+
+    All are made and none is drawn, so that a seed is no part of the choice: two pictures of one
+    seed differ by the choice alone.
+
+    Parameters
+    ----------
+    template : str
+        See the module for the syntax. What is no choice stays as it is.
+    names : collection of str
+        The known names; one of them is no choice, whatever it is called.
+    most : int
+        The combinations that are allowed.
+
+    Raises
+    ------
+    InputError
+        If there are more.
+
+    Examples
+    --------
+    >>> variants("a {red|blue} {animal} {at noon|at night}")[:2]
+    ['a red {animal} at noon', 'a red {animal} at night']
+    >>> variants("a {very |}dark fox"), variants("{{red|blue}}"), variants("{a||b|c}")
+    (['a very dark fox', 'a dark fox'], ['{{red|blue}}'], ['a|b', 'c'])
+    """
+    texts, choices, done = [], [], 0
+    for match in _CHOICE.finditer(template):
+        words = choice_of(match[2], names)
+        if words:
+            start = match.end(1)
+            texts.append(template[done:start])
+            choices.append(words)
+            done = match.end()
+    if (count := math.prod(map(len, choices))) > most:
+        raise InputError(
+            f"prompt: the choices of {template[:60]!r} have {count:,} combinations, which are too "
+            f"many; {most:,} are allowed. Leave some of them out."
+        )
+    texts.append(template[done:])
+    found = []
+    for chosen in itertools.product(*choices):
+        made = texts[0]
+        for word, after in zip(chosen, texts[1:], strict=True):
+            # where nothing is chosen, one of the two blanks around it is left
+            gap = not word.strip() and (not made or made[-1].isspace())
+            made += after.lstrip(" ") if gap else word + after
+        found.append(made)
+    return list(dict.fromkeys(found))
+
+
+def choice_of(content: str, names: Collection[str] = ()) -> list[str]:
+    """Return the words of a choice between its braces; none if it is a known name or no choice."""
+    name, _, spec = content.partition(":")
+    is_format = name and "|" not in name and _FORMAT.fullmatch(spec)
+    known = any(content == one or content.startswith(f"{one}:") for one in names)
+    words = content.replace("||", "\0").split("|")
+    if known or is_format or len(words) == 1:
+        return []
+    return [word.replace("\0", "|") for word in words]
+
+
+def replaced(prompts: Iterable[str], rule: str) -> list[str]:
+    """Return prompts and their variants with a text replaced, as ``fox -> cat, dog`` says.
+
+    Each prompt that holds the text comes first as it is, then with each of the replacements; other
+    prompts stay as they are.
+
+    Parameters
+    ----------
+    prompts : iterable of str
+    rule : str
+        One rule a line; several are combined. A replacement with a comma stands in quotation
+        marks: ``fox -> "cat, black", dog``.
+
+    Raises
+    ------
+    InputError
+        If a rule cannot be read, or no prompt holds its text.
+
+    Examples
+    --------
+    >>> replaced(["a fox", "an owl"], "fox -> cat, dog")
+    ['a fox', 'a cat', 'a dog', 'an owl']
+    """
+    made = list(prompts)
+    for line in filter(str.strip, rule.splitlines()):
+        old, arrow, new = (part.strip() for part in line.partition("->"))
+        words = [each.strip() for each in next(csv.reader([new], skipinitialspace=True), [])]
+        if not old or not arrow or not any(words):
+            msg = f"replace: {line.strip()[:60]!r} is not a rule; write it as fox -> cat, dog."
+            raise InputError(msg)
+        if made and not any(old in prompt for prompt in made):
+            raise InputError(
+                f"replace: no prompt holds {old[:60]!r}, so there is nothing to replace."
+            )
+        made = [
+            text
+            for prompt in made
+            for text in [prompt, *(prompt.replace(old, word) for word in words if old in prompt)]
+        ]
+    return list(dict.fromkeys(made))
 
 
 def is_missing(value: object) -> bool:

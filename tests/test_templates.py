@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import pruna_nb
 from pruna_nb.errors import ColumnError, InputError
 from pruna_nb.magics import fill_prompt
-from pruna_nb.templates import is_missing, parse, value_text
+from pruna_nb.templates import is_missing, parse, replaced, value_text, variants
 
 MISSING = [
     None,
@@ -232,3 +232,47 @@ class TestOneDialect:
         with pytest.raises(InputError, match="'b' is empty"):
             fill_prompt("{a} {b}", row)
         assert service.charged == 0
+
+
+@pytest.mark.parametrize(
+    ("template", "made"),
+    [
+        ("a {red|blue} {animal}", ["a red {animal}", "a blue {animal}"]),
+        ("{a|b}{c|d}", ["ac", "ad", "bc", "bd"]),
+        ("a {very |}dark fox", ["a very dark fox", "a dark fox"]),
+        ("a {red|} fox", ["a red fox", "a fox"]),
+        ("{{red|blue}} | {{", ["{{red|blue}} | {{"]),
+        ("{{{red|blue}}}", ["{{red}}", "{{blue}}"]),
+        ("{a||b|c}", ["a|b", "c"]),
+        ("{price:|>8}", ["{price:|>8}"]),
+        ("{left|right}", ["{left|right}"]),
+        ('{"a": "x|y", "b": "a {red|blue} fox"}', None),
+    ],
+)
+def test_a_choice_makes_a_template_of_each_of_its_words(template, made):
+    found = variants(template, ["left|right", "price"])
+    assert found == (made or [template.replace("{red|blue}", word) for word in ("red", "blue")])
+
+
+def test_too_many_combinations_are_counted_and_not_made():
+    with pytest.raises(InputError, match="1,267,650,600,228,229,401,496,703,205,376 combinations"):
+        variants("{a|b}" * 100)
+
+
+def test_search_and_replace_keeps_the_prompt_and_adds_a_variant_for_each_word():
+    prompts = ["a fox in the snow", "an owl"]
+    assert replaced(prompts, 'fox -> cat, "dog, wet"\nsnow->rain') == [
+        "a fox in the snow",
+        "a fox in the rain",
+        "a cat in the snow",
+        "a cat in the rain",
+        "a dog, wet in the snow",
+        "a dog, wet in the rain",
+        "an owl",
+    ]
+
+
+@pytest.mark.parametrize("rule", ["fox", "-> cat", "fox ->", "fox -> ,", "bear -> cat"])
+def test_a_rule_that_replaces_nothing_says_why(rule):
+    with pytest.raises(InputError, match=r"^replace: "):
+        replaced(["a fox"], rule)

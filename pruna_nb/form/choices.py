@@ -1,47 +1,46 @@
-"""Choices in a prompt: ``a {red|blue} fox`` is two prompts, each made with every seed.
-
-Every combination is made, none is drawn: so a seed stays what it is, and two pictures of one seed
-differ by the choice alone.
-"""
+"""Choices in the form's prompts: ``a {red|blue} fox`` is two prompts, each made with every seed."""
 
 from __future__ import annotations
 
-import itertools
-import math
 import re
 from typing import TYPE_CHECKING
 
-from pruna_nb.errors import InputError
 from pruna_nb.form.sweep import POINTS_AT_MOST
+from pruna_nb.templates import choice_of, replaced, variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# A brace before a quotation mark begins text, such as JSON; doubled ones are literal braces.
-_CHOICE = re.compile(r"(?<!\{)\{(?!\s*[\"'])([^{}|]*(?:\|[^{}|]*)+)\}(?!\})")
 _LITERAL = re.compile(r"\{\{([^{}|]*(?:\|[^{}|]*)+)\}\}")
+_BRACES = re.compile(r"(?<!\{)\{([^{}]*)\}(?!\})")
 
 
-def expand(prompts: Iterable[str]) -> tuple[str, ...]:
+def expand(prompts: Iterable[str], rule: str = "") -> tuple[str, ...]:
     """Return prompts with their choices made, in every combination, each once.
 
     Parameters
     ----------
     prompts : iterable of str
         ``{red|blue}`` is a choice, ``{very |}`` one between a word and nothing;
-        ``{{red|blue}}`` stands for itself with single braces.
+        ``{{red|blue}}`` stands for itself with single braces. Other braces are text.
+    rule : str
+        What is to be replaced in them (`pruna_nb.templates.replaced`).
 
     Raises
     ------
     InputError
-        If there are more combinations than a form shows.
+        If there are more combinations than a form shows, or a rule cannot be read.
 
     Examples
     --------
     >>> expand(["a {red|blue} fox {at night|at noon}"])[:3]
     ('a red fox at night', 'a red fox at noon', 'a blue fox at night')
+    >>> expand(["a {red|blue} fox"], "fox -> owl")
+    ('a red fox', 'a red owl', 'a blue fox', 'a blue owl')
     """
-    return tuple(dict.fromkeys(text for prompt in prompts for text in _combinations(prompt)))
+    made = (text for prompt in prompts for text in variants(prompt, most=POINTS_AT_MOST))
+    texts = [_LITERAL.sub(r"{\1}", text) for text in made if text.strip()]
+    return tuple(replaced(texts, rule))
 
 
 def as_text(prompt: str) -> str:
@@ -52,25 +51,4 @@ def as_text(prompt: str) -> str:
     >>> as_text("a {red|blue} fox")
     'a {{red|blue}} fox'
     """
-    return _CHOICE.sub(r"{{\1}}", prompt)
-
-
-def _combinations(prompt: str) -> list[str]:
-    parts = _CHOICE.split(prompt)  # text, a choice, text, a choice, ... text
-    choices = [part.split("|") for part in parts[1::2]]
-    if (count := math.prod(map(len, choices))) > POINTS_AT_MOST:
-        msg = (
-            f"prompt: the choices of {prompt[:60]!r} have {count:,} combinations, which are too "
-            f"many; a form takes {POINTS_AT_MOST:,} pictures. Leave some of them out."
-        )
-        raise InputError(msg)
-    found = []
-    for chosen in itertools.product(*choices):
-        pieces = [parts[0]]
-        for word, after in zip(chosen, parts[2::2], strict=True):
-            pieces += [word, after]
-        text = "".join(pieces)
-        if not all(word.strip() for word in chosen):  # where nothing was chosen, one blank is left
-            text = re.sub(r" {2,}", " ", text).strip()
-        found.append(_LITERAL.sub(r"{\1}", text))
-    return [text for text in found if text.strip()]
+    return _BRACES.sub(lambda match: f"{{{match[0]}}}" if choice_of(match[1]) else match[0], prompt)
