@@ -5,7 +5,11 @@ PYTHON ?= python3
 VENV ?= .venv
 # What the environment is made from; `test-lowest` gives another one.
 LOCK ?= requirements.lock
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
 BIN := $(VENV)/bin
+endif
 STAMP := $(VENV)/.stamp
 # A fresh file a figure; `make bench BENCH=benchmarks/bench_import.py` runs one alone.
 BENCH ?= $(sort $(wildcard benchmarks/bench_*.py))
@@ -24,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-units test-lowest test-pythons check format lab notebooks notebooks-keep docs bench faults lock clean
+.PHONY: help setup demo test test-units test-lowest test-pythons dist test-wheel test-sdist check format lab notebooks notebooks-keep docs bench faults lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -51,11 +55,24 @@ test-pythons: ## Run them on every other Python that this machine has
 		$(MAKE) test-units HYPOTHESIS=few PYTHON=$$python VENV=.venv-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
 	done
 
+dist: $(STAMP) ## Build the wheel and the source distribution into dist
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
+
+test-wheel: dist ## Use the wheel in an empty environment, with what it asks for and nothing else
+	$(BIN)/python .ci/wheel.py dist/*.whl
+
+test-sdist: dist ## Unpack the source distribution, and run its own tests on the lowest versions
+	rm -rf build/sdist && mkdir -p build/sdist
+	tar -xzf dist/*.tar.gz -C build/sdist --strip-components 1
+	$(MAKE) -C build/sdist test-lowest
+
 check: $(STAMP) ## Check format, lint, types and floors
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/zizmor --offline --quiet --persona pedantic .github
 
 format: $(STAMP) ## Format the code and mend what can be mended by itself
 	$(BIN)/ruff check --fix .

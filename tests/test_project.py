@@ -52,16 +52,28 @@ def required():
 
 
 def project_files():
-    """Give the project's own text files."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.splitlines()
-    paths = [ROOT / name for name in listed]
-    return [path for path in paths if path.suffix in TEXT_SUFFIXES and path.is_file()]
+    """Return the project's own text files: those of git, or of an unpacked source distribution."""
+    if (ROOT / ".git").exists():
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.splitlines()
+        paths = [ROOT / name for name in listed]
+    else:
+        made = re.compile(
+            r"\.venv.*|build|dist|_build|jupyter_execute|__pycache__|\..*_cache|\.hyp.*"
+        )
+        paths = [
+            path
+            for path in ROOT.rglob("*")
+            if not any(made.fullmatch(part) for part in path.relative_to(ROOT).parts)
+        ]
+    files = [path for path in paths if path.suffix in TEXT_SUFFIXES and path.is_file()]
+    assert len(files) > 300
+    return files
 
 
 both_locks = pytest.mark.parametrize("lock", [LOCK, LOWEST], ids=["newest", "lowest"])
@@ -145,6 +157,19 @@ def test_the_version_is_the_projects_and_the_changelog_begins_with_it():
     changelog = (ROOT / "docs" / "changelog.md").read_text()
     assert pruna_nb.__version__ == PROJECT["project"]["version"] == version("pruna_nb")
     assert re.search(r"^## (\S+)", changelog, flags=re.MULTILINE)[1] == pruna_nb.__version__
+
+
+def test_the_citation_names_the_version():
+    assert f"\nversion: {pruna_nb.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_every_action_of_a_workflow_is_named_by_a_commit():
+    flows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+    if not flows:  # the source distribution leaves them out
+        pytest.skip("there are no workflows here")
+    used = [line for flow in flows for line in re.findall(r"uses: *(.+)", flow.read_text())]
+    assert len(used) > 10
+    assert [line for line in used if not re.search(r"@[0-9a-f]{40} # v\d", line)] == []
 
 
 def test_importing_the_package_loads_nothing_heavy_and_makes_no_folder(tmp_path):
