@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pruna_nb.frames.grids import sheet_frame as read_sheet
     from pruna_nb.frames.saving import read_outputs
     from pruna_nb.frames.tables import journal, models
-    from pruna_nb.show import show_images
+    from pruna_nb.show import before_after, show_images
     from pruna_nb.single import generate
     from pruna_nb.store import maintenance as cache
     from pruna_nb.widgets.login import login
@@ -43,6 +43,7 @@ __version__ = "0.3.0"
 # What costs time to import is imported when it is first asked for.
 _LATER = {
     "Client": ("pruna_nb.api.client", "Client"),
+    "before_after": ("pruna_nb.show", "before_after"),
     "cache": ("pruna_nb.store.maintenance", None),
     "compare": ("pruna_nb.comparison.compare", "compare"),
     "emulator": ("pruna_nb.emulator", None),
@@ -62,6 +63,7 @@ _LATER = {
 __all__ = [
     "Client",
     "PrunaError",
+    "before_after",
     "cache",
     "compare",
     "configure",

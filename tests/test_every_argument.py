@@ -86,6 +86,11 @@ def holders(service):
         "explore": (frame.pruna.explore, {"prompt_col": "prompt"}),
         "grid": (made.pruna.grid, {}),
         "table": (made.pruna.table, {}),
+        "before_after": (made.pruna.before_after, {"before_col": "output"}),
+        "two pictures": (
+            pruna_nb.before_after,
+            {"before": made["output"].iloc[0], "after": made["output"].iloc[1]},
+        ),
         "single": (pruna_nb.generate, {"prompt": "a fox"}),
         "comparison.result": (comparison.result, {}),
         "comparison.grid": (comparison.grid, {}),
@@ -98,7 +103,8 @@ def holders(service):
 
 VERBS = [
     "generate", "estimate", "edit", "upscale", "animate", "finalize", "retry", "failed", "to_zip",
-    "explore", "grid", "table", "single", "comparison.result", "comparison.grid", "grid.save",
+    "explore", "grid", "table", "before_after", "two pictures",
+    "single", "comparison.result", "comparison.grid", "grid.save",
     "grid.page", "show_images", "Client",
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What shows outputs, or lets one try prompts: grid, table, explore."""
+"""What shows outputs, or lets one try prompts: grid, table, before_after, explore."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pruna_nb.arguments import Amount, Tags
     from pruna_nb.form.form import Form
     from pruna_nb.frames.grids import Table
-    from pruna_nb.show import Grid
+    from pruna_nb.show import Grid, Pairs
 
 
 class ShowVerbs(FrameVerbs):
@@ -168,4 +168,65 @@ class ShowVerbs(FrameVerbs):
 
         return frame_table(
             self._frame, columns=columns, size=size, max_bytes=max_bytes, output_col=output_col
+        )
+
+    def before_after(
+        self,
+        *,
+        before_col: str | None = None,
+        output_col: str = "output",
+        labels: Sequence[str] = ("before", "after"),
+        size: int = 640,
+        max_bytes: int | None = 1_000_000,
+        title: str | None = None,
+    ) -> Pairs:
+        """Set each output against the image that it was made of: slider, flicker, side by side.
+
+        For edits, upscales and animations. Drag across the image to reveal the other one, or let
+        both alternate in one place; images of different sizes line up, and videos play in step.
+
+        Parameters
+        ----------
+        before_col : str, optional
+            The column of images to compare with; by default what was sent to make the output.
+        output_col : str
+            The column of outputs, for results with a prefix.
+        labels : pair of str
+            What the two sides are called.
+        size : int
+            The longer side of an image on the screen, in pixels; it holds up to twice as many.
+        max_bytes : int, optional
+            Size limit in the notebook's file; images hold fewer pixels to fit. None: no limit.
+        title : str, optional
+
+        Returns
+        -------
+        Pairs
+            Where no script may run, as in an untrusted notebook, they stand side by side.
+
+        Raises
+        ------
+        ColumnError
+            If there is no such column.
+        InputError
+            If no row has both images.
+
+        Examples
+        --------
+        >>> import pandas as pd, pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a lighthouse"], "edit": ["make it night"]})
+        >>> out = df.pruna.generate("prompt", progress=False)
+        >>> out.pruna.edit("edit", "output", progress=False).pruna.before_after()
+        <Pairs: 1 pair>
+        """
+        from pruna_nb.frames.pairs import frame_pairs
+
+        return frame_pairs(
+            self._frame,
+            before_col=before_col,
+            output_col=output_col,
+            labels=labels,
+            size=size,
+            max_bytes=max_bytes,
+            title=title,
         )

@@ -4,8 +4,8 @@ Read in this order: ``call`` (what a verb requests) and ``columns`` (cells by na
 ``requests`` (one request for each row: every mistake is found here, before anything is sent), with
 ``media`` for files, ``chains`` for earlier steps and ``samples`` for seeds; ``generate`` (check,
 plan, run) and ``background``; ``results`` (outcomes as columns, the call in the frame's attrs).
-Then what uses them: ``records``, ``retry``, ``finals``, ``grids``, ``training``, ``tables``, and
-``prompts``, which makes the frame of a list.
+Then what uses them: ``records``, ``retry``, ``finals``, ``grids``, ``pairs``, ``training``,
+``tables``, and ``prompts``, which makes the frame of a list.
 """
 
 from __future__ import annotations

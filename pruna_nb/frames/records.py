@@ -135,7 +135,7 @@ def _whole(record: Record) -> dict[str, Any] | None:
         # Its signature or token was masked in the record, so the service could not fetch it.
         if is_address(value) and MASK in value:
             return None
-        found = _with_files(value) if field is None or field.media else value
+        found = files_of(value) if field is None or field.media else value
         if found is None:
             return None
         if field is not None and field.media and not _is_file(found):
@@ -144,10 +144,10 @@ def _whole(record: Record) -> dict[str, Any] | None:
     return given
 
 
-def _with_files(value: Any) -> Any:
+def files_of(value: Any) -> Any:
     """Return a kept value with the cache's files in place of their hashes; None if one is gone."""
     if isinstance(value, list):
-        items = [_with_files(item) for item in value]
+        items = [files_of(item) for item in value]
         return None if any(item is None for item in items) else items
     if isinstance(value, dict) and set(value) == {"sha256"}:
         sha256 = str(value["sha256"])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # the HTML of each unit, which is shown or left out as one: a picture, a row of a grid or a table
 Pieces = list[list[str]]
 
-_SIZES = (768, 640, 512, 448, 384, 320, 288, 256, 224, 192, 160, 128, 112, 96, 64)
+_SIZES = (1536, 1280, 1024, 768, 640, 512, 448, 384, 320, 288, 256, 224, 192, 160, 128, 112, 96, 64)
 _SAMPLE = 24
 _EMBEDDED = re.compile(r"base64,[^'\"]*")
 

@@ -74,7 +74,8 @@ def show_images(
         plain = ["" if is_missing(text) else text for text in captions]
         texts = [text if isinstance(text, str) else shown(text, 300) for text in plain]
     cells = [
-        _cell(image, text, at) for at, (image, text) in enumerate(zip(found, texts, strict=True))
+        cell_of_image(image, text, at)
+        for at, (image, text) in enumerate(zip(found, texts, strict=True))
     ]
     return grid(
         cells,
@@ -96,7 +97,8 @@ def _path_of(image: object) -> str | None:
     return os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
 
 
-def _cell(image: Any, caption: str | None, at: int) -> Cell:
+def cell_of_image(image: Any, caption: str | None, at: int) -> Cell:
+    """Return the cell of a picture from anywhere; `at` is its place, for messages."""
     if isinstance(image, Cell):
         return image
     if is_missing(image):
