@@ -91,6 +91,8 @@ def holders(service):
             pruna_nb.before_after,
             {"before": made["output"].iloc[0], "after": made["output"].iloc[1]},
         ),
+        "rate": (made.pruna.rate, {}),
+        "ratings": (made.pruna.ratings, {}),
         "single": (pruna_nb.generate, {"prompt": "a fox"}),
         "comparison.result": (comparison.result, {}),
         "comparison.grid": (comparison.grid, {}),
@@ -103,7 +105,7 @@ def holders(service):
 
 VERBS = [
     "generate", "estimate", "edit", "upscale", "animate", "finalize", "retry", "failed", "to_zip",
-    "explore", "grid", "table", "before_after", "two pictures",
+    "explore", "grid", "table", "before_after", "two pictures", "rate", "ratings",
     "single", "comparison.result", "comparison.grid", "grid.save",
     "grid.page", "show_images", "Client",
 ]  # fmt: skip

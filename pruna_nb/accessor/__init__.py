@@ -6,7 +6,7 @@ they are called: it loads sqlite3, tqdm and PIL, a third of a second that ``impo
 not cost.
 
 Read in this order: `base` (what all verbs share), `generating`, `from_pictures`, `showing`,
-`saving`, `frame` (all of them), `series`.
+`rating`, `saving`, `frame` (all of them), `series`.
 """
 
 from __future__ import annotations

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pruna_nb.accessor.from_pictures import PictureVerbs
 from pruna_nb.accessor.generating import GenerateVerbs
+from pruna_nb.accessor.rating import RatingVerbs
 from pruna_nb.accessor.saving import SaveVerbs
 from pruna_nb.accessor.showing import ShowVerbs
 
 
-class PrunaFrame(GenerateVerbs, PictureVerbs, ShowVerbs, SaveVerbs):
+class PrunaFrame(GenerateVerbs, PictureVerbs, ShowVerbs, RatingVerbs, SaveVerbs):
     """What can be done with a frame of prompts; ``df.pruna``.
 
     Notes
