@@ -15,6 +15,7 @@ from pruna_nb.frames.ratings import outputs_of, places_in, rate_frame, with_rati
 from pruna_nb.settings import current
 from pruna_nb.show import Thumbs
 from pruna_nb.show.markup import image
+from pruna_nb.show.notebook import display
 from pruna_nb.show.tints import BLUE, GREY, rgba
 from pruna_nb.store.ratings import STARS, Rating, Ratings
 from pruna_nb.text import NO_MATH, counted, isolated
@@ -236,10 +237,7 @@ class RatingForm:
             self.tag(change["new"])
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        show: Any = display
-        show(bundle(self.box, repr(self)), raw=True)
+        display(bundle(self.box, repr(self)))
         self._saved.display()
 
     def __repr__(self) -> str:

@@ -70,7 +70,7 @@ def test_rows_of_one_picture_share_its_rating_and_deleting_outputs_leaves_it(out
     assert told(out.drop(columns="output").assign(output=None).pruna.ratings())[0] == (5, "x")
 
 
-def test_a_column_of_ones_own_is_not_touched_and_a_copy_of_what_is_stored_is_that(out):
+def test_a_column_of_ones_own_is_not_touched_and_a_copy_of_what_is_stored_is_that(out, tmp_path):
     own = out.assign(rating=[4.7, 4.1, 3.9, None])
     rated = own.pruna.rate(2, rows="a")
     assert rated["rating"].tolist()[:3] == [4.7, 4.1, 3.9]
@@ -79,8 +79,8 @@ def test_a_column_of_ones_own_is_not_touched_and_a_copy_of_what_is_stored_is_tha
     first = out.pruna.ratings()
     out.pruna.rate(3, rows="b")
     assert first.pruna.ratings()["rating"].tolist()[:2] == [2, 3]
-    first.pruna.ratings().to_csv("rated.csv")
-    read = pd.read_csv("rated.csv", index_col=0)
+    first.pruna.ratings().to_csv(tmp_path / "rated.csv")
+    read = pd.read_csv(tmp_path / "rated.csv", index_col=0)
     assert list(read.pruna.ratings().columns) == list(read.columns)
 
 
