@@ -15,9 +15,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb import errors, settings
-from pruna_nb.accessor import register as _register
 from pruna_nb.catalog import get_model, register_model
 from pruna_nb.errors import PrunaError
+from pruna_nb.imports import when_imported as _when_imported
 from pruna_nb.settings import configure
 from pruna_nb.text import did_you_mean as _did_you_mean
 from pruna_nb.text import near_names as _near_names
@@ -85,7 +85,7 @@ __all__ = [
     "use_emulator",
 ]
 
-_register()
+_when_imported("pandas", lambda: importlib.import_module("pruna_nb.accessor").register())
 
 
 def __getattr__(name: str) -> Any:

@@ -228,7 +228,8 @@ def _function(
     """Return the function that a code ends with, and what it is a verb of, if it is one."""
     if verb := re.search(r"\.pruna\.([a-z]\w*)$", code):
         subject = code[: verb.start()]
-        is_series = isinstance(variables.get(subject.strip()), sys.modules["pandas"].Series)
+        series = getattr(sys.modules.get("pandas"), "Series", ())  # it may not be imported
+        is_series = isinstance(variables.get(subject.strip()), series)
         return getattr(PrunaSeries if is_series else PrunaFrame, verb[1], None), subject
     named = re.search(r"(?<![\w.)\]])(?:(\w+)\.)?(\w+)$", code)
     if named is None:

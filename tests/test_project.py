@@ -179,8 +179,9 @@ def test_importing_the_package_loads_nothing_heavy_and_makes_no_folder(tmp_path)
     )
     loaded = set(done.stdout.split())
     heavy = (
-        "ipywidgets IPython PIL joblib sqlite3 tqdm scipy matplotlib av starlette uvicorn polars"
+        "ipywidgets IPython PIL joblib sqlite3 tqdm scipy matplotlib av starlette uvicorn polars "
+        "pandas numpy"
     )
-    assert "pruna_nb.frames" in loaded
+    assert "pruna_nb.settings" in loaded
     assert sorted(loaded.intersection(heavy.split())) == []
     assert list(tmp_path.iterdir()) == []

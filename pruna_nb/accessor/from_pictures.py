@@ -8,7 +8,6 @@ from pruna_nb.accessor.base import FrameVerbs, run
 from pruna_nb.arguments import Problems
 from pruna_nb.batch.options import read_options
 from pruna_nb.catalog.field_docs import with_fields
-from pruna_nb.frames.call import nothing, read_media_call, read_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -123,6 +122,8 @@ class PictureVerbs(FrameVerbs):
         >>> edited[["status", "cost_usd"]].values.tolist()
         [['succeeded', 0.01]]
         """
+        from pruna_nb.frames.call import read_media_call
+
         problems = Problems()
         call = read_media_call(
             "edit",
@@ -244,6 +245,8 @@ class PictureVerbs(FrameVerbs):
         # With a column, the default of `target` would be a second value for the same field.
         if "target_col" not in fields:
             fields["target"] = target
+        from pruna_nb.frames.call import read_media_call
+
         problems = Problems()
         call = read_media_call(
             "upscale",
@@ -365,6 +368,8 @@ class PictureVerbs(FrameVerbs):
         >>> video["cost_usd"].tolist()
         [0.02]
         """
+        from pruna_nb.frames.call import read_media_call
+
         problems = Problems()
         call = read_media_call(
             "animate",
@@ -473,6 +478,7 @@ class PictureVerbs(FrameVerbs):
         >>> finals[["prompt", "seed", "cost_usd"]].values.tolist()
         [['a fox', 1, 0.02]]
         """
+        from pruna_nb.frames.call import nothing, read_prefix
         from pruna_nb.frames.finals import chosen, final_call
 
         problems = Problems()

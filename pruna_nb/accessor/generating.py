@@ -8,7 +8,6 @@ from pruna_nb.accessor.base import FrameVerbs, run
 from pruna_nb.arguments import Problems, switch, whole
 from pruna_nb.batch.options import read_options
 from pruna_nb.catalog.field_docs import with_fields
-from pruna_nb.frames.call import read_call, read_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -162,6 +161,8 @@ class GenerateVerbs(FrameVerbs):
         >>> out["status"].tolist()
         ['succeeded', 'succeeded']
         """
+        from pruna_nb.frames.call import read_call
+
         problems = Problems()
         call = read_call(
             model,
@@ -223,6 +224,7 @@ class GenerateVerbs(FrameVerbs):
         >>> print(df.pruna.estimate("prompt", cache="off"))
         3 rows: 1 new, 0 cached, 1 duplicate, 1 skipped; 0.005 USD; no wait at the limit
         """
+        from pruna_nb.frames.call import read_call
         from pruna_nb.frames.generate import estimate
 
         problems = Problems()
@@ -255,6 +257,7 @@ class GenerateVerbs(FrameVerbs):
         also those that were skipped since an earlier step failed. A row that succeeded, and whose
         output you removed from the table, is not one of them.
         """
+        from pruna_nb.frames.call import read_prefix
         from pruna_nb.frames.retry import failed
 
         problems = Problems()
@@ -308,6 +311,7 @@ class GenerateVerbs(FrameVerbs):
         DataFrame
             A new frame of the same rows, with their new results.
         """
+        from pruna_nb.frames.call import read_call, read_prefix
         from pruna_nb.frames.retry import retry
 
         problems = Problems()

@@ -9,7 +9,6 @@ from pruna_nb.accessor.frame import PrunaFrame
 from pruna_nb.arguments import Problems
 from pruna_nb.batch.options import read_options
 from pruna_nb.catalog.field_docs import with_fields
-from pruna_nb.frames.call import read_call
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +96,8 @@ class PrunaSeries:
             The prompts and the result columns, with the Series' index; with
             ``background=True`` a `BackgroundRun`.
         """
+        from pruna_nb.frames.call import read_call
+
         problems = Problems()
         call = read_call(
             model,
