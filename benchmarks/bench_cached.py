@@ -127,7 +127,7 @@ def estimated(where: Place) -> tuple[float, str]:
         began = time.perf_counter()
         said = frame.pruna.estimate("prompt")
         taken = time.perf_counter() - began
-        if (said.hits, said.new) != (half, half):
+        if (said.cached, said.new) != (half, half):
             message = f"not half: {said}"
             raise RuntimeError(message)
         return taken, str(said)

@@ -274,8 +274,8 @@ class PictureVerbs(FrameVerbs):
     @overload
     def animate(
         self,
-        image_col: Hashable | None = None,
         prompt_col: Hashable | None = None,
+        image_col: Hashable | None = None,
         *,
         model: str = "p-video",
         prompt: str | None = None,
@@ -295,8 +295,8 @@ class PictureVerbs(FrameVerbs):
     @overload
     def animate(
         self,
-        image_col: Hashable | None = None,
         prompt_col: Hashable | None = None,
+        image_col: Hashable | None = None,
         *,
         model: str = "p-video",
         prompt: str | None = None,
@@ -316,8 +316,8 @@ class PictureVerbs(FrameVerbs):
     @with_fields("p-video")
     def animate(
         self,
-        image_col: Hashable | None = None,
         prompt_col: Hashable | None = None,
+        image_col: Hashable | None = None,
         *,
         model: str = "p-video",
         prompt: str | None = None,
@@ -337,10 +337,10 @@ class PictureVerbs(FrameVerbs):
 
         Parameters
         ----------
-        image_col : str, optional
-            The column of images, by default "output", that of the step before.
         prompt_col : str, optional
             The column of prompts that describe what moves; or ``prompt=``, a template.
+        image_col : str, optional
+            The column of images, by default "output", that of the step before.
         model : str
             p-video (default), or any other that makes a video from an image, such as wan-i2v.
         prompt, samples, unchecked, prefix
@@ -364,7 +364,7 @@ class PictureVerbs(FrameVerbs):
         >>> import pruna_nb
         >>> df = pd.DataFrame({"prompt": ["a lighthouse"], "motion": ["waves roll in"]})
         >>> out = df.pruna.generate("prompt", progress=False)
-        >>> video = out.pruna.animate("output", "motion", duration=1, progress=False)
+        >>> video = out.pruna.animate("motion", "output", duration=1, progress=False)
         >>> video["cost_usd"].tolist()
         [0.02]
         """

@@ -137,8 +137,9 @@ class GenerateVerbs(FrameVerbs):
             ``output`` (the file's path), ``status`` ("succeeded", "failed", "canceled",
             "skipped", "lost" or "pending"), ``error``, ``seconds`` (from sending to the file
             on disk), ``cost_usd`` (what this run spent on the row), ``cached`` (whether no
-            new prediction was made for it) and ``prediction_id``. With ``background=True``
-            a `BackgroundRun`, whose ``result()`` returns it.
+            new prediction was made for it), ``prediction_id`` and ``model``, by which a
+            ``pd.concat`` of several calls tells who made what. With ``background=True`` a
+            `BackgroundRun`, whose ``result()`` returns it.
 
         Raises
         ------
@@ -214,7 +215,7 @@ class GenerateVerbs(FrameVerbs):
         Returns
         -------
         Estimate
-            Rows, hits, new, duplicates, cost in USD, and minutes at the limit.
+            Rows, cached, new, duplicates, cost in USD, and minutes at the limit.
 
         Examples
         --------

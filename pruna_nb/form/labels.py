@@ -151,7 +151,7 @@ def quote_line(estimate: Estimate, *, output: str, took: float | None = None) ->
     >>> quote_line(Estimate(12, 4, 8, 0, 0, 0, 0.04, 0.0), output="image")
     '12 pictures: 4 cached, 8 new · 0.04 USD · no wait at the limit'
     """
-    rows, hits, new, resumed = estimate.rows, estimate.hits, estimate.new, estimate.resumed
+    rows, hits, new, resumed = estimate.rows, estimate.cached, estimate.new, estimate.resumed
     parts = [(hits, "cached"), (new, "new"), (resumed, "sent before")]
     parts.append((rows - hits - new - resumed, "equal to another"))
     counts = ", ".join(f"{count:,} {name}" for count, name in parts if count)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pruna_nb.errors import InputError
-from pruna_nb.frames.columns import plain_label, with_columns
+from pruna_nb.frames.columns import places_of, plain_label, with_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,9 +130,7 @@ def chosen_of(rounds: Sequence[Round], places: Sequence[int] | None) -> list[tup
 
 def _with_first(frame: pd.DataFrame, number: int, model: str) -> pd.DataFrame:
     """Return a frame with the round and the model in front of its columns."""
-    taken = {*map(plain_label, frame.columns)}
-    first = {"round": [number] * len(frame), "model": [model] * len(frame)}
-    named = {(f"form_{name}" if name in taken else name): cells for name, cells in first.items()}
-    grown = with_columns(frame, named)
-    places = list(range(frame.shape[1], grown.shape[1])) + list(range(frame.shape[1]))
-    return grown.iloc[:, places]
+    round_ = "form_round" if places_of(frame, "round") else "round"
+    grown = with_columns(frame, {round_: [number] * len(frame), "model": [model] * len(frame)})
+    first = [*places_of(grown, round_), *places_of(grown, "model")]
+    return grown.iloc[:, first + [n for n in range(grown.shape[1]) if n not in first]]

@@ -17,6 +17,7 @@ from pruna_nb.batch.options import OPTION_NAMES, unknown_name
 from pruna_nb.catalog import NO_MODEL, find_model, lookup_model, read_model
 from pruna_nb.errors import InputError, UnknownModelError
 from pruna_nb.frames.columns import plain_label
+from pruna_nb.frames.order import prompts_first
 from pruna_nb.redact import redact_values
 from pruna_nb.tables.cells import plain, unshared
 from pruna_nb.text import described, shown
@@ -271,6 +272,9 @@ def read_media_call(
     lead = "images" if verb == "edit" else "image"
     with problems.noted():
         lead = _lead_field(known, verb)
+    if verb == "animate":
+        cols = prompts_first(frame, arguments["prompt_col"], media_col)
+        arguments["prompt_col"], media_col = cols
     if media_col is not None:
         fields[f"{lead}_col"] = media_col
     # images=None is not given; images="photo.png" replaces the step before.

@@ -11,6 +11,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.catalog import model_names
 from pruna_nb.errors import InputError
 from pruna_nb.frames.columns import column, label_text, optional_column, places_of, template_labels
 from pruna_nb.frames.records import records_of, requests_by_id
@@ -138,14 +139,37 @@ def own_columns(frame: pd.DataFrame, call: Call, keep: Collection[str] = ()) -> 
         own = [
             call.prefix + name
             for name in filled
-            if name not in left
-            or not enough(
-                _LEAVES[name](cell, status)
-                for cell, status in zip(cells[name], statuses, strict=True)
-                if cell is not None
+            if name != "model"
+            and (
+                name not in left
+                or not enough(
+                    _LEAVES[name](cell, status)
+                    for cell, status in zip(cells[name], statuses, strict=True)
+                    if cell is not None
+                )
             )
         ]
+    if "model" in filled and _is_own_model(frame, call, cells):
+        own = [*own, call.prefix + "model"]
     return [*own, "seed"] if call.chooses_seeds() and _is_own_seed(frame) else own
+
+
+def _is_own_model(frame: pd.DataFrame, call: Call, cells: dict[str, list[Any]]) -> bool:
+    """Whether a column "model" is the user's: of cars, say. One that names models is a step's."""
+    steps = (step.model.name for step in steps_of(frame).values())
+    known = {call.model.name, *model_names(), *steps}
+    strange = [cell for cell in cells["model"] if cell is not None]
+    strange = [cell for cell in strange if not (isinstance(cell, str) and cell in known)]
+    if strange:  # or of a model that was sent with unchecked=True
+        ids = {cell for cell in cells.get("prediction_id", ()) if isinstance(cell, str)}
+        sent = [record.model for record in requests_by_id(ids).values()]
+        return not all(cell in sent for cell in strange)
+    # Beside no results it is the user's, unless it says what it would say afterwards.
+    is_alone = not any(cell is not None for name in _WITH_MODEL for cell in cells.get(name, ()))
+    return is_alone and any(cell not in {None, call.model.name} for cell in cells["model"])
+
+
+_WITH_MODEL = ("output", "status", "prediction_id")
 
 
 def check_own_columns(
@@ -197,7 +221,7 @@ def _left_by_a_step(
     outputs = [cell for cell in cells.get("output", ()) if cell is not None]
     # Rows that all failed, or were skipped, may have no ids: nothing of value is replaced.
     told = output in steps_of(frame) or not (ids or outputs)
-    if told and len(cells) == len(RESULT_COLUMNS):
+    if told and cells.keys() >= {*RESULT_COLUMNS} - {"model"}:  # earlier releases had none
         return frozenset(RESULT_COLUMNS)
     media = f"{current().media_dir}{os.sep}"
     if any(isinstance(path, str) and path.startswith(media) for path in outputs):

@@ -45,8 +45,8 @@ class Estimate:
     ----------
     rows : int
         Rows in all, samples included.
-    hits : int
-        Rows whose output is in the cache.
+    cached : int
+        Rows whose output is in the cache; ``hits`` in earlier releases.
     new : int
         Predictions that would be sent and paid for.
     duplicates : int
@@ -62,7 +62,7 @@ class Estimate:
     """
 
     rows: int
-    hits: int
+    cached: int
     new: int
     duplicates: int
     resumed: int
@@ -70,12 +70,17 @@ class Estimate:
     cost_usd: float | None
     minutes: float
 
+    @property
+    def hits(self) -> int:
+        """The same as `cached`, by its earlier name."""
+        return self.cached
+
     def __str__(self) -> str:
         """Return it in one line."""
         cost = "price not published" if self.cost_usd is None else usd_text(self.cost_usd)
         parts = [
             f"{self.new:,} new",
-            f"{self.hits:,} cached",
+            f"{self.cached:,} cached",
             counted(self.duplicates, "duplicate"),
         ]
         parts += [
@@ -99,7 +104,7 @@ def estimate(
         _, plan = _planned(frame, call, options, settings, problems or Problems())
         return Estimate(
             rows=len(plan.requests),
-            hits=plan.count("hit"),
+            cached=plan.count("hit"),
             new=plan.count("new"),
             duplicates=plan.count("duplicate"),
             resumed=plan.count("resume"),

@@ -77,7 +77,11 @@ def requests_of(frame: pd.DataFrame, output_col: str = "output") -> list[dict[st
         rows = zip(*cells, strict=True) if cells else ([] for _ in range(len(frame)))
         values = [dict(zip(names, row, strict=True)) for row in rows]
         inputs = [{name: row[name] for name in names if row[name] is not None} for row in values]
-        told = [{"model": None, "input": known} for known in inputs]
+        models = optional_column(frame, beside(output_col, "model"))
+        told = [
+            {"model": model if isinstance(model, str) else None, "input": known}
+            for model, known in zip(models, inputs, strict=True)
+        ]
     return [each or other for each, other in zip(kept, told, strict=True)]
 
 

@@ -14,13 +14,14 @@ from pruna_nb.errors import InputError, TooLargeError
 from pruna_nb.frames.chains import is_output, missing_outputs
 from pruna_nb.frames.columns import Filled, column, fill_template, label_text, text_columns
 from pruna_nb.frames.media import MediaReader
+from pruna_nb.frames.order import misplaced
 from pruna_nb.store.keys import KeyMaker
 from pruna_nb.tables.cells import fit_cell, plain
 from pruna_nb.templates import plain_number
 from pruna_nb.text import did_you_mean, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pandas as pd
 
@@ -55,6 +56,13 @@ def make_requests(
             labels = label if isinstance(label, list) else [label]
             before = next((part for part in labels if is_output(frame, part)), "")
             readers.append(reader.of(name, before))
+    error, wrong_fields = misplaced(model, call.columns, dict(zip(names, cells, strict=True)))
+    if error is not None:
+        problems.add(error)
+        reader.leave_out(wrong_fields)
+        right = [place for place, name in enumerate(names) if name not in wrong_fields]
+        names, cells = [names[place] for place in right], [cells[place] for place in right]
+        readers = [readers[place] for place in right]
     there = replace(call, columns={name: call.columns[name] for name in names})
     reasons = missing_outputs(frame, there)
     filled: list[Filled] = [_NO_TEMPLATE] * len(frame)
@@ -111,6 +119,10 @@ class _Reader:
         except MISTAKES as error:
             problems.add(error)
             self._reported.add(name)
+
+    def leave_out(self, names: Iterable[str]) -> None:
+        """Note that some fields were told already, so that the rows do not tell them again."""
+        self._reported.update(names)
 
     def read_constants(self, frame: pd.DataFrame, problems: Problems) -> None:
         """Make the constants plain, and check those that can be checked alone.

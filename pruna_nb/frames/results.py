@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
     from pruna_nb.batch.job import Outcome
 
-TEXT_COLUMNS = ("output", "status", "error", "prediction_id")
-RESULT_COLUMNS = ("output", "status", "error", "seconds", "cost_usd", "cached", "prediction_id")
+TEXT_COLUMNS = ("output", "status", "error", "prediction_id", "model")
+RESULT_COLUMNS = (
+    *("output", "status", "error", "seconds", "cost_usd", "cached", "prediction_id"),
+    "model",  # of the call, not of an outcome: a concat of several calls tells who made what
+)
 STATUSES = frozenset({"succeeded", "failed", "canceled", "skipped", "lost", "pending"})
 FAILED = frozenset({"failed", "canceled", "lost", "pending"})
 """The statuses of rows that were requested and have no output; a user's own word is not one."""
@@ -49,7 +52,9 @@ def with_results(
     """
     results: dict[str, Any] = {}
     for name in RESULT_COLUMNS:
-        values = [getattr(outcome, name) for outcome in outcomes]
+        values = [
+            call.model.name if name == "model" else getattr(outcome, name) for outcome in outcomes
+        ]
         dtype: Any = TEXT if name in TEXT_COLUMNS else "bool" if name == "cached" else "float64"
         try:
             results[call.prefix + name] = pd.array(values, dtype=dtype)

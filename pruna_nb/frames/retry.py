@@ -71,7 +71,7 @@ def retry(
         # Samples have their own rows and seeds already.
         call = call.settled()
         with problems.noted():
-            replaced = {call.prefix + name for name in RESULT_COLUMNS}
+            replaced = {call.prefix + name for name in RESULT_COLUMNS if name != "model"}
             for name, given in call.columns.items():
                 for label in given if isinstance(given, list) else [given]:
                     if isinstance(label, str) and label in replaced:
@@ -245,6 +245,13 @@ def _put_back(
     for name in RESULT_COLUMNS:
         cells = _cells(done, source + name)
         values = dict(zip(places, cells.tolist(), strict=True))
+        if name == "model":
+            # A row is sent to its own model again, so what stands there is right; or the user's,
+            # since frames of earlier releases have no such column.
+            if not places_of(out, prefix + name):
+                continue
+            there = optional_column(out, prefix + name)
+            values = {place: model for place, model in values.items() if there[place] is None}
         out = _with_cells(out, prefix + name, values, cells.dtype)
     if attrs:
         out.attrs = dict(done.attrs)

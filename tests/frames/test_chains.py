@@ -11,6 +11,7 @@ from PIL import Image, ImageStat
 
 import pruna_nb
 from pruna_nb.errors import BudgetError, InputError
+from pruna_nb.frames.grids import requests_of
 
 QUIET = {"progress": False}
 
@@ -32,7 +33,7 @@ def chain(table):
     out = table.pruna.generate("prompt", **QUIET)
     edited = out.pruna.edit("edit", "output", **QUIET)
     large = edited.pruna.upscale("output", target=1, **QUIET)
-    return large.pruna.animate("output", "motion", duration=1, **QUIET)
+    return large.pruna.animate("motion", "output", duration=1, **QUIET)
 
 
 def test_four_lines_make_edit_enlarge_and_animate(table, service):
@@ -44,6 +45,25 @@ def test_four_lines_make_edit_enlarge_and_animate(table, service):
     )
     assert all(Path(path).suffix == ".mp4" for path in video["output"].head(3))
     assert video.index.tolist() == list("lfhn")
+
+
+def test_each_step_tells_its_model_and_so_does_a_concat(table, service, tmp_path):
+    table = table.drop(index="n")
+    video = chain(table)
+    models = ["p-image", "p-image-edit", "p-image-upscale", "p-video"]
+    names = ["step1_model", "step2_model", "step3_model", "model"]
+    assert [[*video[name]] for name in names] == [[model] * 3 for model in models]
+    others = table.pruna.generate("prompt", model="flux-dev", prefix="x_", **QUIET)
+    assert others["x_model"].tolist() == ["flux-dev"] * 3
+    other = table.pruna.generate("prompt", model="flux-dev", **QUIET)
+    both = pd.concat([table.pruna.generate("prompt", **QUIET), other])
+    assert both["model"].tolist() == ["p-image"] * 3 + ["flux-dev"] * 3
+    both.to_parquet(tmp_path / "both.parquet")
+    assert pd.read_parquet(tmp_path / "both.parquet")["model"].tolist() == both["model"].tolist()
+    # Also what the cache folder knows nothing of any more is told by the column.
+    strange = both.assign(prediction_id="elsewhere")
+    strange.attrs.clear()
+    assert [request["model"] for request in requests_of(strange, "output")] == [*both["model"]]
 
 
 def test_each_step_gets_the_file_that_the_step_before_made(table, service, asked):
@@ -201,7 +221,7 @@ def test_a_chain_that_was_read_from_parquet_is_retried_whole(table, service, tmp
 
 def test_a_video_needs_its_picture_even_where_the_model_does_not(table, service):
     pictures = table.assign(picture=None)
-    out = pictures.pruna.animate("picture", "motion", **QUIET)
+    out = pictures.pruna.animate("motion", "picture", **QUIET)
     assert out["status"].tolist() == ["skipped"] * 4
     assert out["error"].tolist() == ["image is empty"] * 4
     assert service.charged == 0

@@ -39,7 +39,7 @@ class TestColumnsOfSeveralLevels:
 
     def test_samples_and_drafts_add_their_seeds_and_finals_follow(self, leveled, generate, asked):
         out = generate(leveled, PROMPT, samples=2)
-        assert out.shape == (4, 3 + 1 + 7)
+        assert out.shape == (4, 3 + 1 + 8)
         assert out["seed"].tolist() == [1, 2, 1, 2]
         assert out.columns.nlevels == 2
         drafts = generate(leveled, PROMPT, model="p-video", draft=True, duration=1)
@@ -70,7 +70,7 @@ class TestColumnsOfSeveralLevels:
         assert "a fox" in out.pruna.grid(rows=PROMPT, cols=SEED).html()
         assert "meta.seed" in out.pruna.grid(rows=SEED, cols=PROMPT).html()
         assert out.pruna.table().html().count("<img") == 2
-        assert out.pruna.estimate(PROMPT, seed_col=SEED).hits == 2
+        assert out.pruna.estimate(PROMPT, seed_col=SEED).cached == 2
 
     def test_a_template_names_a_column_by_its_levels(self, leveled, generate, asked):
         generate(leveled, prompt="{text.prompt} in {meta.output}")
@@ -135,11 +135,11 @@ class TestRows:
             allows_duplicate_labels=False
         )
         out = generate(frame, "prompt", samples=2)
-        assert out.shape == (4, 9)
+        assert out.shape == (4, 2 + 8)
         assert not out.flags.allows_duplicate_labels
         assert not frame.flags.allows_duplicate_labels
         assert not generate(frame, "prompt").flags.allows_duplicate_labels
-        assert frame.pruna.estimate("prompt", samples=2).hits == 4
+        assert frame.pruna.estimate("prompt", samples=2).cached == 4
 
     def test_an_own_column_sample_stays_and_the_level_has_another_name(self, generate):
         frame = pd.DataFrame({"prompt": ["a fox"], "sample": ["blood"]})

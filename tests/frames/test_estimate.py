@@ -19,9 +19,10 @@ def mixed(generate):
 
 def test_an_estimate_counts_hits_new_ones_duplicates_and_skipped_rows(mixed):
     plan = mixed.pruna.estimate("prompt")
-    assert (plan.rows, plan.hits, plan.new, plan.duplicates, plan.skipped, plan.resumed) == (
+    assert (plan.rows, plan.cached, plan.new, plan.duplicates, plan.skipped, plan.resumed) == (
         5, 1, 2, 1, 1, 0,
     )  # fmt: skip
+    assert plan.hits == plan.cached  # its name in earlier releases
     assert plan.cost_usd == pytest.approx(0.01)
 
 
@@ -55,7 +56,7 @@ def test_the_minutes_are_what_the_limit_alone_takes(service):
 
 
 def test_an_estimate_without_the_cache_counts_all_rows_as_new(mixed):
-    assert mixed.pruna.estimate("prompt", cache="off").hits == 0
+    assert mixed.pruna.estimate("prompt", cache="off").cached == 0
     assert mixed.pruna.estimate("prompt", cache="refresh").new == 3
 
 

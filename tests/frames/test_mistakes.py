@@ -7,6 +7,7 @@ import warnings
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 import pruna_nb
 from pruna_nb.catalog import UnknownModelWarning, registry
@@ -267,6 +268,74 @@ def test_a_misspelt_column_of_two_words_is_taken_for_no_prompt(generate):
     with pytest.raises(ColumnError, match="Did you mean 'my prompt'") as raised:
         generate(frame, "my promt")
     assert "prompt=" not in str(raised.value)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Return a frame of a picture as a file and as itself, and of what is to be done with it."""
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
+    return pd.DataFrame(
+        {
+            "photo": [str(tmp_path / "red.png"), None],
+            "image": [Image.new("RGB", (64, 64), "blue")] * 2,
+            "edit": ["make it night", "add snow"],
+        }
+    )
+
+
+def test_prompts_and_pictures_that_are_swapped_are_told_before_anything_is_sent(pictures):
+    for photo in ("photo", "image"):
+        with pytest.raises(InputError) as raised:
+            pictures.pruna.edit(photo, "edit", progress=False)
+        assert str(raised.value) == (
+            f"prompt_col='{photo}' holds files and images_col='edit' holds text: they are swapped. "
+            f"In every verb prompts come first, then pictures: prompt_col='edit', "
+            f"images_col='{photo}'."
+        )
+    with pytest.raises(InputError, match="they are swapped") as raised:
+        pictures.pruna.generate(
+            "photo", model="p-video", image_col="edit", seed="one", timeout=0, background=True
+        )
+    assert "seed" in str(raised.value)
+    assert "timeout" in str(raised.value)
+    for call, words in {
+        lambda df: df.pruna.edit("photo"): r"holds files, no prompts. Files go to images_col='pho",
+        lambda df: df.pruna.generate("photo"): r"p-image takes no files; df.pruna.edit\(prompt=",
+        lambda df: df.pruna.estimate("photo"): "holds files, no prompts",
+        lambda df: df.pruna.edit(prompt="x", images_col="edit"): (
+            "holds text, no files: 'make it night'. Prompts go to prompt_col='edit'"
+        ),
+        lambda df: df.pruna.upscale("edit"): "p-image-upscale takes no prompt",
+    }.items():
+        with pytest.raises(InputError, match=words):
+            call(pictures)
+
+
+def test_a_prompt_that_names_a_file_which_is_nowhere_is_a_prompt(generate):
+    names = ["logo.png", "https://example.org/fox.png", "a poster with the words index.html"]
+    frame = pd.DataFrame({"prompt": names})
+    assert frame.pruna.estimate("prompt").new == 3
+
+
+def test_animate_takes_its_earlier_order_with_a_word_about_it(pictures, monkeypatch):
+    sent = {}
+
+    def run(frame, call, options, problems):
+        sent.update(call.columns)
+
+    monkeypatch.setattr("pruna_nb.accessor.from_pictures.run", run)
+    for earlier, now, columns in (
+        (("photo", "edit"), r"animate\('edit', 'photo'\)", {"prompt": "edit", "image": "photo"}),
+        (("image",), r"animate\(image_col='image'\)", {"image": "image"}),
+    ):
+        with pytest.warns(FutureWarning, match=now) as warned:
+            pictures.pruna.animate(*earlier)
+        assert warned[0].filename == __file__
+        assert sent == columns
+        sent.clear()
+    pictures.pruna.animate("edit", "photo")
+    pictures.pruna.animate("nowhere", "photo")  # which the run tells
+    assert sent == {"prompt": "nowhere", "image": "photo"}
 
 
 def test_a_list_of_prompts_in_place_of_their_column_is_told_how_to_become_rows(frame, generate):

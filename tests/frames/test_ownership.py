@@ -18,6 +18,7 @@ OWN = {
     "cost_usd": 9.99,
     "cached": True,
     "prediction_id": "A-17",
+    "model": "Beetle",
 }
 
 
@@ -68,6 +69,21 @@ def test_an_own_column_seed_is_refused_where_seeds_are_chosen(arguments, frame, 
     assert service.charged == 0
     out = mine.pruna.generate("prompt", progress=False)
     assert out["seed"].tolist() == [7, 8, 9]
+
+
+def test_a_column_of_models_that_says_what_the_results_will_say_is_no_hindrance(generate, service):
+    table = pd.DataFrame({"prompt": ["a lion", "a fox"], "model": ["p-image", "flux-dev"]})
+    refused(partial(table.pruna.generate, "prompt", progress=False), ["model"])
+    assert service.charged == 0
+    parts = [generate(part, "prompt", model=name) for name, part in table.groupby("model")]
+    assert [part["model"].tolist() for part in parts] == [["flux-dev"], ["p-image"]]
+    again = generate(pd.concat(parts), "prompt", model="wan-image-small")
+    assert again["model"].tolist() == ["wan-image-small"] * 2
+    # A frame of an earlier release has no column of models, so this one is the user's.
+    cars = parts[0].assign(model="Beetle")
+    refused(partial(cars.pruna.generate, "prompt", progress=False), ["model"])
+    failed = cars.assign(status="failed", output=None)
+    assert failed.pruna.retry(progress=False)["model"].tolist() == ["Beetle"]
 
 
 def test_a_column_that_is_empty_throughout_is_filled(generate, frame, service):

@@ -255,7 +255,7 @@ def test_finals_that_failed_are_tried_again_as_finals(drafts, service, asked):
 def test_drafts_that_start_from_pictures_have_finals_that_do_too(service, asked):
     table = pd.DataFrame({"prompt": ["a bay", "a sky"], "motion": ["waves", "clouds"]})
     pictures = table.pruna.generate("prompt", **QUIET)
-    drafts = pictures.pruna.animate("output", "motion", draft=True, duration=1, **QUIET)
+    drafts = pictures.pruna.animate("motion", "output", draft=True, duration=1, **QUIET)
     finals = drafts.pruna.finalize([1], **QUIET)
     assert finals["status"].tolist() == ["succeeded"]
     assert asked()[-1]["image"].startswith(service.url)

@@ -228,7 +228,7 @@ def test_what_somebody_elses_database_names_is_not_opened_and_not_deleted(name, 
         [given, status.st_size, status.st_mtime_ns],
     )
     charged = service.charged
-    assert PROMPTS.pruna.estimate("prompt").hits == 0
+    assert PROMPTS.pruna.estimate("prompt").cached == 0
     assert len(pruna_nb.cache.verify()) == 1
     look_after()
     assert victim.read_bytes() == b"\xff\xd8\xff a letter"
