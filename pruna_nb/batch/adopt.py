@@ -7,7 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pruna_nb.batch.job import Job, Outcome, Status
+from pruna_nb.batch.job import Job, Outcome
 from pruna_nb.console import LOG
 from pruna_nb.files.lock_holders import stopped_holder
 from pruna_nb.files.owned import is_media_name
@@ -16,6 +16,7 @@ from pruna_nb.store.run_locks import is_at_work, lock_of
 if TYPE_CHECKING:
     from pruna_nb.batch.fetch import Fetcher
     from pruna_nb.batch.state import RunState
+    from pruna_nb.statuses import Status
     from pruna_nb.store.entries import Entry
 
 _CHECK_SECONDS = 0.5

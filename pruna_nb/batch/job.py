@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pruna_nb.text import one_line
 
 if TYPE_CHECKING:
     from pruna_nb.api.replies import Prediction
     from pruna_nb.errors import ApiError, Charged, PrunaError
+    from pruna_nb.statuses import Status
     from pruna_nb.store.entries import Entry
-
-# The service's own words, and: "skipped" (not asked for), "lost" (sent, and nobody knows what
-# became of it), "pending" (not sent yet, or not delivered yet).
-Status = Literal["succeeded", "failed", "canceled", "skipped", "lost", "pending"]
 
 
 @dataclass(frozen=True, slots=True)

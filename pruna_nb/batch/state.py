@@ -15,7 +15,7 @@ from pruna_nb.api.client import TIME_OUT_SECONDS
 from pruna_nb.api.endpoints import Endpoints
 from pruna_nb.batch.budget import Budget
 from pruna_nb.batch.health import Health
-from pruna_nb.batch.job import Job, Outcome, Status
+from pruna_nb.batch.job import Job, Outcome
 from pruna_nb.batch.schedule import Schedule
 from pruna_nb.catalog import cost_usd, exact, total_usd
 from pruna_nb.console import LOG
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pruna_nb.batch.options import RunOptions
     from pruna_nb.batch.plan import Plan
     from pruna_nb.settings import Settings
+    from pruna_nb.statuses import Status
     from pruna_nb.store.run_locks import RunLock
 
 # Predictions sent and not delivered: 250 a minute (the largest limit) of 4 minutes each.

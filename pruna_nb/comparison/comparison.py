@@ -22,6 +22,7 @@ from pruna_nb.comparison.votes import Votes
 from pruna_nb.errors import CacheError, MissingExtraError
 from pruna_nb.redact import mask_fields
 from pruna_nb.settings import current
+from pruna_nb.statuses import status_of
 from pruna_nb.text import NO_MATH, counted, isolated
 
 if TYPE_CHECKING:
@@ -267,7 +268,9 @@ class Comparison:
     # -- how it is displayed ----------------------------------------------------------------
 
     def _summary(self) -> list[str]:
-        statuses = Counter(str(outcome.get("status", "pending")) for outcome in self._outcomes)
+        statuses = Counter(
+            status_of(each.get("status"), each.get("output")) for each in self._outcomes
+        )
         notes = [f"{count:,} {name}" for name, count in statuses.items() if name != "succeeded"]
         if cached := sum(bool(outcome.get("cached")) for outcome in self._outcomes):
             notes.append(f"{cached:,} cached")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.comparison.variants import secret_fields
 from pruna_nb.show import Cell, Grid, grid
+from pruna_nb.statuses import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +51,7 @@ def picture_grid(
                 path=outcome.get("output"),
                 caption=row.prompt[:_CAPTION_LIMIT],
                 alt=f"{row.variant}: {row.prompt}, {heads[row.cell]}",
-                status=outcome.get("status", "pending"),
+                status=status_of(outcome.get("status"), outcome.get("output")),
                 error=outcome.get("error"),
                 ratio_asked=row.request.get("aspect_ratio"),
                 request={"model": sent.pop("model", None), "input": sent},

@@ -12,6 +12,7 @@ from pruna_nb.form.cells import cell_of
 from pruna_nb.form.enlarged import Enlarged
 from pruna_nb.form.tile import Tile
 from pruna_nb.show.markup import figure, video_uri
+from pruna_nb.statuses import FAILED
 from pruna_nb.text import NO_MATH, isolated
 from pruna_nb.widgets.keys import clicks
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 PAGE = 48  # tiles that are shown before a button asks for more: each is several widgets
 SIZES = {"small": 192, "medium": 320, "large": 640}  # pixels of the box that each picture fits into
-_NOT_DONE = frozenset({"failed", "canceled", "lost", "pending"})
 # a longer video is shown as a still: the whole file is sent to the browser within the widget
 _VIDEO_BYTES_AT_MOST = 12_000_000
 _HEADING = "font-weight:600;line-height:1.4;overflow-wrap:anywhere;margin:10px 0 2px"
@@ -168,7 +168,7 @@ class Board:
                 tile
                 for tile in self.tiles
                 if outcomes[tile.number] != before[tile.number]
-                or (turned and outcomes[tile.number].status in _NOT_DONE)
+                or (turned and outcomes[tile.number].status in FAILED)
             )
 
     def mark_kept(self) -> None:

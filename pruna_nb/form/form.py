@@ -21,6 +21,7 @@ from pruna_nb.form.screen import Screen
 from pruna_nb.settings import current
 from pruna_nb.show import Thumbs
 from pruna_nb.show.notebook import display
+from pruna_nb.statuses import FAILED
 from pruna_nb.text import counted
 from pruna_nb.widgets.notes import ERROR, FAINT
 from pruna_nb.widgets.saved_copy import Saved, bundle
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from pruna_nb.form.controls import Controls
     from pruna_nb.form.tables import SweepTables
 
-_NOT_DONE = frozenset({"failed", "canceled", "lost", "pending"})
 _PLAIN = "The form lives as long as its kernel: run the cell to use it."
 # Nobody sees the copy below the form during a run, but a kernel that dies leaves it behind.
 _SAVE_SECONDS = 2.0
@@ -334,7 +334,7 @@ class Form:
     def _numbers_left(self) -> list[int]:
         with self._lock:
             outcomes = [] if self._round is None else self._round.outcomes
-            return [number for number, each in enumerate(outcomes) if each.status in _NOT_DONE]
+            return [number for number, each in enumerate(outcomes) if each.status in FAILED]
 
     # ------------------------------------------------------------------- showing
 

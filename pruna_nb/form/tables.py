@@ -77,12 +77,12 @@ class SweepTables:
         return self._options.max_cost_usd
 
     def cached(self, sweep: Sweep) -> list[Outcome]:
-        """Return what the cache has of each point; the others are pending. Sends nothing."""
+        """Return what the cache has of each point; others are pending or skipped. Sends nothing."""
         with self.scope.entered():
             options = replace(self._options, max_cost_usd=None)  # nothing is spent
             _, run = generate.prepare_run(self.table(sweep), self.call(sweep), options)
             return [
-                outcome if outcome.status == "succeeded" else Outcome("pending")
+                outcome if outcome.status in {"succeeded", "skipped"} else Outcome("pending")
                 for outcome in run.row_outcomes()
             ]
 

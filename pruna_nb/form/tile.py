@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
+from pruna_nb.statuses import FAILED
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pruna_nb.batch.job import Outcome
 
-_NOT_DONE = frozenset({"failed", "canceled", "lost", "pending"})
 _RETRY = ("Retry", "refresh")
 # what was sent and not delivered is fetched: it is not paid again
 _FETCH = ("Fetch", "download")
@@ -96,7 +97,7 @@ class Tile:
         button: list[Any] = []
         if outcome.status == "succeeded":
             button = [self.buttons]
-        elif outcome.status in _NOT_DONE and (not busy or outcome.status != "pending"):
+        elif outcome.status in FAILED and (not busy or outcome.status != "pending"):
             sent = outcome.status == "pending" and outcome.prediction_id is not None
             self.retry.description, self.retry.icon = _FETCH if sent else _RETRY
             button = [self.retry]

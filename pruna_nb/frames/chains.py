@@ -15,8 +15,9 @@ from pruna_nb.catalog import model_names
 from pruna_nb.errors import InputError
 from pruna_nb.frames.columns import column, label_text, optional_column, places_of, template_labels
 from pruna_nb.frames.records import records_of, requests_by_id
-from pruna_nb.frames.results import FAILED, RESULT_COLUMNS, STATUSES, beside, steps_of
+from pruna_nb.frames.results import RESULT_COLUMNS, beside, steps_of
 from pruna_nb.settings import current
+from pruna_nb.statuses import FAILED, STATUSES
 from pruna_nb.tables.cells import plain_cells
 
 if TYPE_CHECKING:

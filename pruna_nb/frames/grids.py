@@ -30,9 +30,10 @@ from pruna_nb.frames.columns import (
     template_labels,
 )
 from pruna_nb.frames.records import records_of
-from pruna_nb.frames.results import STATUSES, beside, steps_of
+from pruna_nb.frames.results import beside, steps_of
 from pruna_nb.settings import current
 from pruna_nb.show import Cell, Grid, grid, read_sheet, table_html
+from pruna_nb.statuses import status_of
 from pruna_nb.tables.cells import plain_cells
 from pruna_nb.text import described, shown
 
@@ -158,7 +159,7 @@ def cells_of(
                 caption=caption,
                 note=note,
                 alt=alt_of(request["input"]) or caption,
-                status="skipped" if removed else _status(status, path),
+                status="skipped" if removed else status_of(status, path, error),
                 error=None if why is None else str(why),
                 ratio_asked=ratio if isinstance(ratio, str) else None,
                 request=request,
@@ -309,9 +310,3 @@ def _see_that_it_is_one(name: str, value: Any) -> None:
         return
     join = " Join them into one column." if is_several(value) else ""
     raise InputError(f"{name}= takes one column's name; {described(value)} was given.{join}")
-
-
-def _status(status: object, path: object) -> Any:
-    if isinstance(status, str) and status in STATUSES:
-        return status
-    return "pending" if path is None else "succeeded"

@@ -37,9 +37,6 @@ RESULT_COLUMNS = (
     *("output", "status", "error", "seconds", "cost_usd", "cached", "prediction_id"),
     "model",  # of the call, not of an outcome: a concat of several calls tells who made what
 )
-STATUSES = frozenset({"succeeded", "failed", "canceled", "skipped", "lost", "pending"})
-FAILED = frozenset({"failed", "canceled", "lost", "pending"})
-"""The statuses of rows that were requested and have no output; a user's own word is not one."""
 
 
 def with_results(

@@ -11,6 +11,7 @@ from pruna_nb.errors import InputError
 from pruna_nb.files.disk import open_regular
 from pruna_nb.files.kinds import HEAD_BYTES, sniff
 from pruna_nb.redact import redact_addresses, redact_values
+from pruna_nb.statuses import Status
 from pruna_nb.text import described
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pruna_nb.show.axes import Key
 
 Kind = Literal["image", "video", "zip", "unknown"]
-Status = Literal["succeeded", "failed", "canceled", "skipped", "lost", "pending"]
 Source = str | bytes  # a file's path, or the bytes of one that is on no disk
 
 _SUFFIXES: dict[str, Kind] = {

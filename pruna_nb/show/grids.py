@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from pruna_nb.show.axes import Key
-    from pruna_nb.show.cells import Cell, Status
+    from pruna_nb.show.cells import Cell
+    from pruna_nb.statuses import Status
 
 _NOTES_BYTES = 900  # kept free for the lines below the grid, which are written last
 _ORDER: tuple[Status, ...] = ("succeeded", "failed", "lost", "canceled", "skipped", "pending")

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from pruna_nb.show.byte_budget import Pieces, fit_bytes
-from pruna_nb.show.cells import Cell, Kind, Status
+from pruna_nb.show.cells import Cell, Kind
 from pruna_nb.show.markup import figure, relative_address, video_uri
 from pruna_nb.show.thumbs import Thumbs
 from pruna_nb.text import NO_MATH
@@ -14,6 +14,8 @@ from pruna_nb.text import NO_MATH
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from pruna_nb.statuses import Status
 
 _SMALLEST = 128
 

@@ -167,3 +167,11 @@ def test_a_column_that_is_missing_raises_where_it_was_written(service):
 def test_a_series_of_prompts_is_explored_too(service):
     form = made(FRAME["text"].pruna.explore())
     assert form.frame["status"].tolist().count("succeeded") == 3
+
+
+def test_a_row_without_a_prompt_is_skipped_and_never_pending(service):
+    frame = pd.DataFrame({"text": ["a fox", None]})
+    assert made(frame.pruna.explore("text")).frame["status"].tolist() == ["succeeded", "skipped"]
+    again = frame.pruna.explore("text")  # what the cache has is shown at once
+    assert again.frame["status"].tolist() == ["succeeded", "skipped"]
+    assert "pending" not in again._saved.html

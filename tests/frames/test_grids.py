@@ -151,9 +151,18 @@ def test_a_table_says_why_there_is_no_picture_once(generate, service):
     assert whole.count(reason[:40]) == 1
 
 
-def test_a_row_that_was_not_run_is_pending_in_a_table():
-    frame = pd.DataFrame({"prompt": ["a fox"], "output": [None], "status": [None]})
-    assert parsed(frame.pruna.table(["output"]).html()).all("td")[0].text == "pending"
+def test_what_was_skipped_or_has_no_status_is_never_pending(generate, service):
+    service.configure(faults={"failed": {"first": 1}})
+    made = generate(pd.DataFrame({"prompt": ["a fox", ""]}), "prompt")
+    edited = made.pruna.edit(prompt="at night", progress=False)
+    assert edited["status"].tolist() == ["skipped", "skipped"]
+    new = pd.DataFrame({"prompt": ["an owl", "a heron"], "error": [None, "422: no"]})
+    both = pd.concat([edited, new], ignore_index=True)
+    shown = both.pruna.grid().html(), both.pruna.table().html(), edited.pruna.table().html()
+    assert "pending" not in "".join(shown)
+    assert "4 pictures: 1 failed, 3 skipped." in parsed(shown[0]).text
+    statuses = [td.text for td in parsed(both.pruna.table(["output"]).html()).all("td")]
+    assert [text[:7] for text in statuses] == ["skipped", "skipped", "skipped", "failed4"]
 
 
 def test_a_frame_without_rows_says_so_in_a_table():
