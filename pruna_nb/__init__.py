@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from pruna_nb.files.archive import folder_to_zip
     from pruna_nb.files.provenance import read_provenance as provenance
     from pruna_nb.form.explore import explore
+    from pruna_nb.frames.costs import costs
     from pruna_nb.frames.grids import sheet_frame as read_sheet
+    from pruna_nb.frames.history import history
     from pruna_nb.frames.saving import read_outputs
     from pruna_nb.frames.tables import journal, models
     from pruna_nb.show import before_after, show_images
@@ -46,10 +48,12 @@ _LATER = {
     "before_after": ("pruna_nb.show", "before_after"),
     "cache": ("pruna_nb.store.maintenance", None),
     "compare": ("pruna_nb.comparison.compare", "compare"),
+    "costs": ("pruna_nb.frames.costs", "costs"),
     "emulator": ("pruna_nb.emulator", None),
     "explore": ("pruna_nb.form.explore", "explore"),
     "folder_to_zip": ("pruna_nb.files.archive", "folder_to_zip"),
     "generate": ("pruna_nb.single", "generate"),
+    "history": ("pruna_nb.frames.history", "history"),
     "journal": ("pruna_nb.frames.tables", "journal"),
     "login": ("pruna_nb.widgets.login", "login"),
     "models": ("pruna_nb.frames.tables", "models"),
@@ -67,12 +71,14 @@ __all__ = [
     "cache",
     "compare",
     "configure",
+    "costs",
     "emulator",
     "errors",
     "explore",
     "folder_to_zip",
     "generate",
     "get_model",
+    "history",
     "journal",
     "login",
     "models",

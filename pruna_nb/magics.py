@@ -272,9 +272,9 @@ class PrunaMagics(Magics):
 
             return models()
         if word == "cost":
-            from pruna_nb.frames.tables import costs
+            from pruna_nb.frames.costs import costs_by_period
 
-            return costs(self.began_at)
+            return costs_by_period(self.began_at)
         if word in {"", "help", "-h", "--help"}:
             say(_USAGE)
             return None

@@ -269,6 +269,21 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
+
+
+def seconds_in(text: str) -> float | None:
+    """Return the seconds of a duration as it is written; None if it is none.
+
+    Examples
+    --------
+    >>> seconds_in("90m"), seconds_in("7 d"), seconds_in("soon")
+    (5400.0, 604800.0, None)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", text)
+    return float(match[1]) * _UNITS[match[2]] if match else None
+
+
 def megabytes(size: int) -> str:
     """Return a number of bytes in kB or MB.
 

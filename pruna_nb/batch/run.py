@@ -120,7 +120,7 @@ class Run(RunState):
         # While this process holds the lock, other runs leave alone what this one sends.
         self.lock = RunLock(self.settings.cache_dir)
         try:
-            self.journal.forget_old()
+            self.journal.drop_large()
         except errors.CacheError:
             self.lock.release()
             raise

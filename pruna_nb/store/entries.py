@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
@@ -90,3 +91,12 @@ DURABLE = frozenset({"intent", "sent", "lost"})
 _RANK = "CASE state WHEN 'intent' THEN 0 WHEN 'lost' THEN 1 WHEN 'sent' THEN 2 ELSE 3 END"
 # What was written late does not undo what another run has made of the entry since.
 UPDATE_LATE = f"{UPDATE} AND {_RANK} < CASE ? WHEN 'lost' THEN 1 WHEN 'sent' THEN 2 ELSE 3 END"
+
+
+def object_of(text: object) -> dict[str, Any]:
+    """Return what was kept as a JSON object; empty where it is damaged, as by another program."""
+    try:
+        value = json.loads(text) if isinstance(text, str) else {}
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -32,6 +32,7 @@ from pruna_nb.store.entries import (
 )
 from pruna_nb.store.lookups import Lookups
 from pruna_nb.store.run_locks import is_at_work
+from pruna_nb.store.schema import LARGE_REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -327,10 +328,14 @@ class Journal(Lookups):
         self.open_entries()
         return sorted(self._select("1"), key=lambda entry: entry.sent_at)
 
-    def forget_old(self) -> None:
-        """Drop what ended well over 30 days ago."""
+    def drop_large(self) -> None:
+        """Drop the large requests of what ended well over 30 days ago.
+
+        The lines stay: they are the bill, and a billing month is longer than 30 days. The index of
+        outputs has a large request for as long as it keeps its output.
+        """
         self.database.change(
-            "DELETE FROM prediction "
-            "WHERE updated_at < ? AND state NOT IN ('intent', 'sent', 'lost', 'expired')",
+            f"UPDATE prediction SET request = NULL WHERE length(request) > {LARGE_REQUEST} "  # noqa: S608 - ours
+            "AND updated_at < ? AND state NOT IN ('intent', 'sent', 'lost', 'expired')",
             [time.time() - _KEPT_SECONDS],
         )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.settings.origins import canonical_origin
 from pruna_nb.store.database import database_of
-from pruna_nb.store.entries import COLUMNS, Entry, Recorded, State
+from pruna_nb.store.entries import COLUMNS, Entry, Recorded, State, object_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,8 +42,8 @@ class Lookups:
         """Return what predictions were asked for, by their ids, as far as that is known.
 
         The journal is asked first, for it knows service and account: those that are open,
-        delivered, failed, canceled, expired and lost. What it has forgotten (after 30 days) the
-        cache knows, as long as it keeps the output.
+        delivered, failed, canceled, expired and lost. A large request that it has dropped
+        (after 30 days) the cache knows, as long as it keeps the output.
         100,000 ids take about a second.
         """
         recorded: dict[str, Recorded] = {}
@@ -55,13 +54,13 @@ class Lookups:
         )
         for rows in self.database.select_in(sql, wanted, self._our_values):
             for name, model, request, state, key, tags in rows:
-                if sent := _object_of(request):
+                if sent := object_of(request):
                     recorded[name] = Recorded(model, sent, state, key, tags)
         missing = [name for name in wanted if name not in recorded]
         sql = "SELECT prediction_id, key, value FROM item WHERE prediction_id IN ({})"
         for rows in self.database.select_in(sql, missing):
             for name, key, value in rows:
-                item = _object_of(value)
+                item = object_of(value)
                 model, fields = item.get("model"), item.get("input")
                 if isinstance(model, str) and isinstance(fields, dict) and self._is_ours(item):
                     tags = str(item.get("tags") or "")
@@ -125,12 +124,3 @@ class Lookups:
         sql = f"SELECT {COLUMNS} FROM prediction WHERE {where}"  # noqa: S608 - ours
         rows = self.database.execute(sql, values)
         return [Entry(*row) for row in rows]
-
-
-def _object_of(text: object) -> dict[str, Any]:
-    """Return what was kept as a JSON object; empty where it is damaged, as by another program."""
-    try:
-        value = json.loads(text) if isinstance(text, str) else {}
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}

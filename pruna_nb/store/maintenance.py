@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -21,6 +20,7 @@ from pruna_nb.settings import CacheFolder, current
 from pruna_nb.store import sidecars
 from pruna_nb.store.database import database_of
 from pruna_nb.store.favourites import Favourites
+from pruna_nb.text import seconds_in
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CacheInfo", "clear", "info", "prune", "rebuild", "verify"]
 
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
 # A file that no entry names is left alone for so long: a run may be about to name it.
 _YOUNG_SECONDS = 3600.0
 
@@ -203,11 +202,11 @@ def _seconds(value: str | float | timedelta) -> float:
         return float(value.total_seconds())
     if isinstance(value, (int, float)) and value >= 0:
         return float(value)
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", str(value))
-    if not match:
+    found = seconds_in(str(value))
+    if found is None:
         msg = f"older_than={value!r} is not a duration; use '30d', '12h', '90m' or seconds."
         raise InputError(msg)
-    return float(match[1]) * _UNITS[match[2]]
+    return found
 
 
 def _thumbnails(folder: Path) -> list[Path]:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 """The number that SQLite keeps as user_version; databases from before it was written have 0."""
+LARGE_REQUEST = 8_000
+"""Characters from which a request's text is dropped once its line is old; the line stays."""
 
 # Releases without a version wrote whole rows of `item` without naming its columns, so that table
 # keeps its twelve: a cache folder that two releases share stays usable for both.
@@ -64,6 +66,12 @@ _INDEXES = (
     "CREATE INDEX IF NOT EXISTS prediction_delivered ON prediction (key) WHERE state = 'delivered'",
     "CREATE INDEX IF NOT EXISTS prediction_id ON prediction (prediction_id)",
 )
+# Added by later releases to any database that lacks them.
+_LATER_INDEXES = {
+    # What a day cost is asked before each POST of a run that a day's budget holds back.
+    "prediction_bill": "ON prediction (origin, sent_at, cost_usd)",
+    "prediction_large": f"ON prediction (updated_at) WHERE length(request) > {LARGE_REQUEST}",
+}
 
 
 def apply_schema(
@@ -137,6 +145,10 @@ def _differences(connection: sqlite3.Connection, path: Path) -> list[str]:
         for name, row in there.items():
             if name not in columns and row[3] and row[4] is None:
                 raise _other_version(path, f"its table {table!r} needs a column {name!r}")
+    indexes = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    statements += [
+        f"CREATE INDEX {name} {on}" for name, on in _LATER_INDEXES.items() if name not in indexes
+    ]
     return statements
 
 

@@ -11,7 +11,7 @@ import pruna_nb
 from pruna_nb import settings
 from pruna_nb.batch.progress import closing_line
 from pruna_nb.errors import PrunaError
-from pruna_nb.frames.tables import costs
+from pruna_nb.frames.costs import costs_by_period
 from tests.helpers.runs import end_predictions, soon
 
 USD = 0.005
@@ -37,7 +37,7 @@ def spent(*frames):
 
 def journal():
     """Return what the journal says: surely spent, and perhaps."""
-    told = costs(0.0).loc["last 24 hours"]
+    told = costs_by_period(0.0).loc["last 24 hours"]
     return round(told["cost_usd"], 10), round(told["perhaps_usd"], 10)
 
 

@@ -248,7 +248,7 @@ def test_an_interrupt_is_raised_also_where_the_run_cannot_start(sixty, monkeypat
         interrupt()
         raise CacheError("the journal is busy")
 
-    monkeypatch.setattr(Journal, "forget_old", busy)
+    monkeypatch.setattr(Journal, "drop_large", busy)
     with pytest.raises(KeyboardInterrupt) as raised:
         frame.pruna.generate("prompt", progress=False)
     assert isinstance(raised.value.__cause__, CacheError)

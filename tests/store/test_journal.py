@@ -197,13 +197,17 @@ def test_of_many_at_once_with_one_id_one_is_taken(journal):
     assert sum(entry is not None for entry in taken) == 1
 
 
-def test_what_ended_a_month_ago_is_dropped_and_what_is_open_or_lost_is_not(journal):
+def test_of_what_ended_a_month_ago_the_line_stays_and_a_large_request_goes(journal):
+    large = json.dumps({"prompt": "x" * 10_000})
     for key, state in [("a", "delivered"), ("b", "sent"), ("c", "lost"), ("d", "failed")]:
-        journal.update(intend(journal, key), state)
+        journal.update(intend(journal, key), state, request=large)
+    journal.update(intend(journal, "small"), "delivered")
     journal.database.change("UPDATE prediction SET updated_at = 1")
-    journal.update(intend(journal, "e"), "delivered")
-    journal.forget_old()
-    assert states(journal) == {"b": "sent", "c": "lost", "e": "delivered"}
+    journal.update(intend(journal, "new"), "delivered", request=large)
+    journal.drop_large()
+    kept = {entry.key for entry in journal.entries() if entry.request is not None}
+    assert kept == {"b", "c", "small", "new"}
+    assert set(states(journal)) == {"a", "b", "c", "d", "small", "new"}
 
 
 def test_text_that_is_half_a_character_can_be_noted(journal):
