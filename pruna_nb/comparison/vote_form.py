@@ -381,10 +381,13 @@ class VoteForm:
 
     def _ipython_display_(self) -> None:
         shown = _ipython_display()
-        shown.display(bundle(self.box, repr(self)), raw=True)
+        shown.display(bundle(self.box, repr(self), markup.WITHOUT_WIDGETS), raw=True)
         # Nothing of a widget is saved with the notebook: the result is an output of its own.
-        handle = shown.display(shown.HTML(self._result), display_id=True)
-        self._display_id = handle.display_id
+        self._display_id = shown.display(shown.HTML(self._result), display_id=True).display_id
+
+    def _repr_html_(self) -> str:
+        judged = f"{len(self._judged):,} of {counted(self._total, 'pair')} judged."
+        return f"{markup.WITHOUT_WIDGETS}<p>{judged}</p>{self._result}"
 
     def __repr__(self) -> str:
         return f"<VoteForm: {len(self._judged)} of {counted(self._total, 'pair')} judged>"

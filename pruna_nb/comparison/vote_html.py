@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pruna_nb.show.ratios import fit
 from pruna_nb.text import NO_MATH, counted, isolated
+from pruna_nb.widgets.notes import without_widgets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
 _GAP = 16
 _PROMPT_LIMIT = 600
 _TEXT_LIMIT = 300
+WITHOUT_WIDGETS = without_widgets(
+    "This vote",
+    "Votes lie in the cache folder: with the same folder it goes on where it stopped. "
+    "Or judge from code:",
+    "vote = comparison.vote()\n"
+    "vote.start()\n"
+    "vote.current.left, vote.current.right  # the files of a pair: look at both\n"
+    "vote.show('left'), vote.show('right')\n"
+    "vote.vote('left')  # or 'right', 'tie', 'both_bad'; vote.undo() takes it back",
+)
 # Room for the bars above, and still large enough in a low window.
 _HEIGHT = "max(62vh, 512px)"
 

@@ -13,7 +13,7 @@ from pruna_nb.form.board import Board
 from pruna_nb.form.cells import saved_grid
 from pruna_nb.form.controls import FieldValue
 from pruna_nb.form.keeping import Keeping
-from pruna_nb.form.labels import code_box, progress_line
+from pruna_nb.form.labels import code_box, form_without_widgets, progress_line
 from pruna_nb.form.quote import Quote
 from pruna_nb.form.rounds import Round, chosen_of, history_of, selected_of
 from pruna_nb.form.runner import Runner
@@ -387,8 +387,11 @@ class Form:
         self._saved_at = time.monotonic()
 
     def _ipython_display_(self) -> None:
-        display(bundle(self.box, _PLAIN))
+        display(bundle(self.box, _PLAIN, form_without_widgets(self.code)))
         self._saved.display()
+
+    def _repr_html_(self) -> str:
+        return form_without_widgets(self.code) + self._saved.html
 
     def __repr__(self) -> str:
         outcomes = [] if self._round is None else list(self._round.outcomes)

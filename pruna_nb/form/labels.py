@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 from typing import TYPE_CHECKING
 
 from pruna_nb.batch.progress import cost_text, duration, wait_text
 from pruna_nb.catalog import limit_for, usd_text
+from pruna_nb.errors import PrunaError
 from pruna_nb.settings import current
 from pruna_nb.show.tints import GREY, rgba
 from pruna_nb.text import NO_MATH, counted
-from pruna_nb.widgets.notes import FAINT
+from pruna_nb.widgets.notes import FAINT, without_widgets
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pruna_nb.batch.run import Run
     from pruna_nb.catalog import Field, Model
     from pruna_nb.frames.generate import Estimate
 
+_CODE_CHARACTERS = 2_000
 _WRITTEN = {"hf": "HF", "api": "API", "lora": "LoRA", "fps": "FPS"}
 
 
@@ -129,6 +134,27 @@ def code_box(code: str) -> str:
         f"<details class='{NO_MATH}'><summary style='{style}'>The code that makes it again"
         f"</summary><pre style='{box}'>{html.escape(code)}</pre></details>"
     )
+
+
+def form_without_widgets(code_of: Callable[[], str]) -> str:
+    """Return what stands in the form's place where it cannot be shown.
+
+    Parameters
+    ----------
+    code_of : callable
+        Returns the code that makes the form's grid; raises where its fields are not filled in.
+    """
+    code = ""
+    with contextlib.suppress(PrunaError):
+        code = code_of()
+    # A frame without a name is written out in its code, which may then be as long as the frame.
+    code = code if len(code) <= _CODE_CHARACTERS else ""
+    way_on = (
+        "It works from code everywhere: <code>form.fields['seed'].value = '1-4'</code> sets a "
+        "field, <code>form.generate()</code> and <code>form.wait()</code> make the pictures, "
+        "<code>form.frame.pruna.grid()</code> shows them."
+    )
+    return without_widgets("This form", f"{way_on} Without it:" if code else way_on, code)
 
 
 _NOUNS = {"image": "picture", "video": "video", "zip": "archive"}

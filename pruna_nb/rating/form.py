@@ -21,6 +21,7 @@ from pruna_nb.store.ratings import STARS, Rating, Ratings
 from pruna_nb.text import NO_MATH, counted, isolated
 from pruna_nb.widgets.keys import clicks
 from pruna_nb.widgets.lightbox import Lightbox, Picture
+from pruna_nb.widgets.notes import without_widgets
 from pruna_nb.widgets.saved_copy import Saved, bundle
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ _PAGE = 24  # pictures in the overview at once
 _KNOWN = 12  # tags that are offered
 _VALUE = 60  # characters
 _BOX = "pruna-rating"
+_WITHOUT_WIDGETS = without_widgets(
+    "This form",
+    "The call rates too: <code>out.pruna.rate(5, tags=['cover'], rows=[0, 2])</code>.",
+)
 
 
 def rating_form(frame: pd.DataFrame, *, rows: Any = None, output_col: Any = "output") -> RatingForm:
@@ -237,8 +242,11 @@ class RatingForm:
             self.tag(change["new"])
 
     def _ipython_display_(self) -> None:
-        display(bundle(self.box, repr(self)))
+        display(bundle(self.box, repr(self), _WITHOUT_WIDGETS))
         self._saved.display()
+
+    def _repr_html_(self) -> str:
+        return f"{_WITHOUT_WIDGETS}{self._summary()}"
 
     def __repr__(self) -> str:
         rated = sum(bool(_stars(each)) for each in self._ratings)

@@ -15,7 +15,7 @@ from pruna_nb.errors import PrunaError
 from pruna_nb.redact import Hidden
 from pruna_nb.settings import keyrings
 from pruna_nb.show.notebook import Shown, display, html_data
-from pruna_nb.widgets.notes import ERROR, FAINT, note
+from pruna_nb.widgets.notes import ERROR, FAINT, note, without_widgets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,4 +166,9 @@ def _show(*, store: bool, check: bool) -> None:
             output.update(html_data(note(message), message))
 
     box = LoginBox(store=store, check=check, done=done).box
-    shown.append(display(bundle(box, "pruna_nb.login(): run the cell to log in.")))
+    way_on = (
+        "Elsewhere a key is found in <code>PRUNA_API_KEY</code> of the environment, in a file "
+        "<code>.env</code>, and in the secrets of Colab and Kaggle."
+    )
+    html = without_widgets("The field for the key", way_on)
+    shown.append(display(bundle(box, "pruna_nb.login(): run the cell to log in.", html)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pruna_nb.widgets.lightbox import Lightbox, Picture
 
 _LATEST = 7
+_UNSEEN_SECONDS = 2.0  # how often the panel is renewed as HTML while no front end shows the widget
 _ROW = "display:flex;flex-wrap:wrap;align-items:flex-start"
 _BOX, _DOOR = "pruna-panel-box", "pruna-panel-large"
 _THUMB = 96
@@ -131,6 +133,10 @@ class Panel:
         with self._lock:
             return panel_html(self._run, self._latest())
 
+    def _repr_html_(self) -> str:
+        """Return what a host shows that asks for no widget, such as marimo."""
+        return self.html()
+
     def __repr__(self) -> str:
         return f"<Panel: {line_of(self._run)}>"
 
@@ -198,14 +204,21 @@ class Panel:
         lightbox = Lightbox(shown=leave, thumbs=self._thumbs)
         doors = w.HBox(layout=w.Layout(display="none"))
         doors.children = [self._door(w, lightbox, place) for place in range(_LATEST)]
-        box = w.VBox([panel, gallery, stop, lightbox.box, doors])
+        # A front end counts there what it shows of a widget, if there is a number to begin with.
+        box = w.VBox([panel, gallery, stop, lightbox.box, doors], _view_count=0)
         box.add_class(_BOX)
-        shown = display(bundle(box, repr(self)))
+        seen = threading.Event()
+        box.observe(lambda _: seen.set(), "_view_count")
+        shown = display(bundle(box, repr(self), self.html()))
 
         def watch() -> None:
+            renewed = time.monotonic()
             for _ in self._run.watch():
                 panel.value, gallery.value = self._live()
                 stop.disabled = self._run.canceled
+                if not seen.is_set() and time.monotonic() - renewed > _UNSEEN_SECONDS:
+                    shown.update(bundle(box, repr(self), self.html()))
+                    renewed = time.monotonic()
             panel.value, gallery.value = self._live()
             stop.disabled = True
             over.set()

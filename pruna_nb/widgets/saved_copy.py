@@ -51,8 +51,11 @@ class Saved:
         return html_data(f"<div class='{self._name}'>{self.html}</div>", "A form's pictures.")
 
 
-def bundle(widget: Any, plain: str) -> dict[str, Any]:
-    """Return a widget's MIME bundle, with words for whoever cannot show the widget."""
+def bundle(widget: Any, plain: str, html: str) -> dict[str, Any]:
+    """Return a widget's MIME bundle, with HTML and words for whoever cannot show the widget.
+
+    A host takes the richest that it can show. GitHub, nbviewer, JupyterLab in a notebook that it
+    does not trust, and VS Code without its Jupyter extension take the HTML.
+    """
     data: dict[str, Any] = widget._repr_mimebundle_()
-    data["text/plain"] = plain
-    return data
+    return data | html_data(html, plain)

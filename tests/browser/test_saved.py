@@ -16,6 +16,10 @@ import pruna_nb
 df = pd.DataFrame({"prompt": [f"a lighthouse, number {n}" for n in range(40)]})
 run = df.pruna.generate("prompt", background=True)
 run.progress"""
+SEEN = """from ipywidgets.widgets.widget import _instances
+counts = [getattr(each, "_view_count", None) for each in list(_instances.values())]
+f"seen by {max(filter(None, counts))}\""""
+NOTICE = "This form needs a running kernel and Jupyter widgets"
 KEY = "pk-never-to-be-saved-1234"
 SHOWN = """(count) => {
     const all = [...document.querySelectorAll('.jp-OutputArea-output img:not(details img)')];
@@ -24,26 +28,33 @@ SHOWN = """(count) => {
 }"""
 
 
-@pytest.fixture
-def saved(lab):
-    """Make pictures with the form, and save the notebook."""
+def test_pictures_of_the_form_are_there_when_the_notebook_is_opened_again(lab):
+    import nbconvert
+    import nbformat
+
     book = lab.open(lab.write("saved", EXPLORE))
     page = book.page
     book.run(0, ".pruna-go")
     page.locator("button.pruna-go").click()
     page.get_by_text("2 rows: 2 new").wait_for()
-    page.wait_for_function(
-        SHOWN, arg=2
-    )  # the copy below the form does not show as long as it lives
+    # the copy below the form does not show as long as it lives
+    page.wait_for_function(SHOWN, arg=2)
     book.save("data:image/webp;base64,")
-    return book
+    for name in ("trusted", "untrusted"):
+        again = lab.open(lab.copy(book, name, trusted=name == "trusted"), height=700)
+        _check_pictures(again.page)
+        again.shoot(f"saved-{name}")
+    assert again.page.get_by_text(NOTICE).first.is_visible()
+    assert again.page.get_by_text("form.generate()").first.is_visible()
+    # nbviewer, GitHub and other pages without a kernel choose what to show as nbconvert does
+    exporter = nbconvert.HTMLExporter()
+    static, _ = exporter.from_notebook_node(nbformat.read(book.path, as_version=4))
+    assert NOTICE in static
+    assert "data:image/webp;base64," in static
+    assert "widget-view+json" not in static
 
 
-@pytest.mark.parametrize("trusted", [True, False])
-def test_pictures_of_the_form_are_there_when_the_notebook_is_opened_again(lab, saved, trusted):
-    name = "trusted" if trusted else "untrusted"
-    book = lab.open(lab.copy(saved, name, trusted=trusted), height=700)
-    page = book.page
+def _check_pictures(page):
     page.wait_for_function(SHOWN, arg=2)
     assert page.get_by_text(PROMPT).first.is_visible()
     alts = page.locator(".jp-OutputArea-output img:not(details img)").evaluate_all(
@@ -52,17 +63,17 @@ def test_pictures_of_the_form_are_there_when_the_notebook_is_opened_again(lab, s
     assert alts == [f"{PROMPT}, seed 1", f"{PROMPT}, seed 2"]
     assert page.locator("mjx-container").count() == 0
     assert page.title() != "taken"
-    book.shoot(f"saved-{name}")
 
 
 def test_a_batch_is_watched_and_what_it_made_stays_in_the_saved_notebook(lab):
     lab.service.configure(latency=(0.5, 6.0))
-    book = lab.open(lab.write("watch", WATCH, "run.result()['status'].value_counts()"))
+    book = lab.open(lab.write("watch", WATCH, SEEN, "run.result()['status'].value_counts()"))
     page = book.page
     book.run(0, ".pruna-panel")
     page.locator(".pruna-panel-box img").first.wait_for()
     book.shoot("panel-running")
-    book.run(1, "text=succeeded")
+    book.run(1, "text=seen by 1")  # so it is not shown again as HTML
+    book.run(2, "text=succeeded")
     page.locator("button.pruna-panel-stop").wait_for(state="detached")
     book.shoot("panel-done")
     book.save("40 of 40")

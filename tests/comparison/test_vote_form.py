@@ -1,5 +1,6 @@
 """The voting form without a browser: buttons clicked, keys typed, votes counted."""
 
+import html
 import re
 
 import pytest
@@ -455,6 +456,7 @@ def test_the_result_stands_in_an_output_of_its_own_below_the_form(make, clock, m
     form._ipython_display_()
     assert shows[0]["application/vnd.jupyter.widget-view+json"]["model_id"] == form.box.model_id
     assert shows[0]["text/plain"] == "<VoteForm: 0 of 3 pairs judged>"
+    assert "needs a running kernel and Jupyter widgets" in shows[0]["text/html"]
     assert shows[1].data == ""
     begin(form, clock)
     judge_all(form, clock)
@@ -463,6 +465,20 @@ def test_the_result_stands_in_an_output_of_its_own_below_the_form(make, clock, m
 
 def test_its_repr_says_how_far_it_is(make):
     assert repr(make(judged=["k0"])) == "<VoteForm: 1 of 3 pairs judged>"
+
+
+def test_a_host_without_widgets_says_how_to_vote_from_code_and_so_it_goes(make, clock, votes):
+    form = make()
+    said = html.unescape(form._repr_html_())
+    assert "0 of 3 pairs judged" in said
+    code = said[said.index("<code>") + len("<code>") : said.index("</code>")]
+    first, start, *pair, vote = code.splitlines()
+    assert first == "vote = comparison.vote()"
+    exec(start, {"vote": form})  # noqa: S102 - the code that a reader would copy
+    clock.now += 10
+    exec("\n".join([*pair, vote]), {"vote": form})  # noqa: S102
+    assert [verdict for _, verdict, _ in votes.votes] == ["left"]
+    assert "1 of 3 pairs judged" in form._repr_html_()
 
 
 def test_a_click_on_a_picture_enlarges_it_and_the_next_shows_both_and_neither_votes(

@@ -336,6 +336,40 @@ def test_a_form_says_in_words_what_it_is_where_it_cannot_be_shown(explore):
     assert repr(form) == "<Form: 1 of 1 pictures made>"
 
 
+def test_a_form_says_what_to_do_where_widgets_cannot_be_shown(explore, monkeypatch):
+    shows = []
+    monkeypatch.setattr(
+        "IPython.display.display", lambda content, **_: shows.append(content) or None
+    )
+    form = explore("p-image-lora", prompt="a <b>fox</b> for $5", hf_api_token="hf-secret-123")
+    form._ipython_display_()
+    assert set(shows[0]) == {
+        "application/vnd.jupyter.widget-view+json",
+        "text/html",
+        "text/plain",
+    }
+    for shown in (shows[0]["text/html"], form._repr_html_()):
+        assert "mathjax_ignore" in shown
+        assert "<b>fox" not in shown
+        assert "a &lt;b&gt;fox&lt;/b&gt; for $5" in shown
+        assert "hf-secret-123" not in shown
+        assert "needs a running kernel and Jupyter widgets" in shown
+        assert "form.generate()" in shown
+        assert "pruna.generate(" in shown  # the code that does without the form
+        assert "<img" not in shown
+
+
+def test_what_a_form_has_made_is_seen_where_widgets_cannot_be_shown(explore):
+    form = explore()
+    assert "form.generate()" in form._repr_html_()  # without code: there is no prompt yet
+    assert "<pre" not in form._repr_html_()
+    form.fields["prompt"].value = "a fox"
+    form.generate()
+    assert form.wait(30)
+    assert "<pre" in form._repr_html_()
+    assert form._repr_html_().count("<img") >= 1
+
+
 def test_pictures_are_shown_as_large_as_one_likes(explore, service):
     service.configure(fast=False)
     form = made(explore(prompt="a fox", aspect_ratio="1:1"))

@@ -46,6 +46,12 @@ def test_tags_are_typed_taken_away_and_offered_to_the_next(out):
     assert form._known.children == ()
 
 
+def test_where_widgets_cannot_be_shown_the_call_is_named(out):
+    form = out.pruna.rate()
+    assert "out.pruna.rate(5, tags=['cover'], rows=[0, 2])" in form._repr_html_()
+    assert "<button" not in form._repr_html_()
+
+
 def test_the_overview_opens_what_is_clicked(out):
     form = out.pruna.rate()
     assert form._overview.value.count("<img") == 3

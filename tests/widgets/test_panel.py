@@ -7,6 +7,9 @@ import pytest
 
 from pruna_nb import settings
 from pruna_nb.widgets.panel import facts
+from pruna_nb.widgets.saved_copy import bundle
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class Handle:
@@ -40,14 +43,50 @@ def test_the_panel_follows_the_run_and_leaves_html_that_the_notebook_keeps(servi
     run = frame.pruna.generate("prompt", background=True)
     run.progress._ipython_display_()
     service.configure(faults={})  # the run cannot be over before it is shown
-    bundle, how = displayed[0]
-    assert "application/vnd.jupyter.widget-view+json" in bundle
+    data, how = displayed[0]
+    assert WIDGET in data
     assert how == {"raw": True, "display_id": True}
     run.result(30)
+    until(lambda: handle.bundles and WIDGET not in handle.bundles[-1])
+    assert set(handle.bundles[-1]) == {"text/html", "text/plain"}
+    assert "2 of 2" in handle.bundles[-1]["text/html"]
+    assert handle.bundles[-1]["text/html"].count("<img") == 2
+
+
+def test_a_host_without_widgets_gets_the_panel_as_html_that_is_renewed(
+    service, shown, until, monkeypatch
+):
+    displayed, handle = shown
+    monkeypatch.setattr("pruna_nb.widgets.panel._UNSEEN_SECONDS", 0)
+    settings.configure(limits={"p-image": (1, 60.0)})  # the second picture is a minute away
+    frame = pd.DataFrame({"prompt": ["a <b>fox</b>", "an owl"]})
+    run = frame.pruna.generate("prompt", background=True)
+    run.progress._ipython_display_()
+    assert "of 2" in displayed[0][0]["text/html"]
+    until(lambda: handle.bundles and "1 of 2" in handle.bundles[-1]["text/html"])
+    assert WIDGET in handle.bundles[-1]
+    run.cancel()
+    run.result(30)
+    until(lambda: WIDGET not in handle.bundles[-1])
+    assert run.progress._repr_html_() == handle.bundles[-1]["text/html"]
+
+
+def test_a_panel_that_a_front_end_shows_is_not_displayed_again(service, shown, until, monkeypatch):
+    _, handle = shown
+    monkeypatch.setattr("pruna_nb.widgets.panel._UNSEEN_SECONDS", 0)
+
+    def shown_at_once(box, plain, html):
+        box._view_count = 1  # as a front end does
+        return bundle(box, plain, html)
+
+    monkeypatch.setattr("pruna_nb.widgets.saved_copy.bundle", shown_at_once)
+    service.configure(faults={"refuse_429": {"wait": 0.1}})
+    run = pd.DataFrame({"prompt": ["a fox"]}).pruna.generate("prompt", background=True)
+    run.progress._ipython_display_()
+    service.configure(faults={})  # the run cannot be over before it is shown
+    run.result(30)
     until(lambda: handle.bundles)
-    assert set(handle.bundles[0]) == {"text/html", "text/plain"}
-    assert "2 of 2" in handle.bundles[0]["text/html"]
-    assert handle.bundles[0]["text/html"].count("<img") == 2
+    assert all(WIDGET not in data for data in handle.bundles)
 
 
 def test_a_picture_of_the_panel_is_seen_large_and_stays_until_it_is_closed(
@@ -56,7 +95,7 @@ def test_a_picture_of_the_panel_is_seen_large_and_stays_until_it_is_closed(
     _, handle = shown
     boxes = []
     monkeypatch.setattr(
-        "pruna_nb.widgets.saved_copy.bundle", lambda box, _: boxes.append(box) or {"text/html": ""}
+        "pruna_nb.widgets.saved_copy.bundle", lambda box, *_: boxes.append(box) or {"text/html": ""}
     )
     settings.configure(limits={"p-image": (1, 60.0)})  # the second picture is a minute away
     frame = pd.DataFrame({"prompt": ["a <b>fox</b>", "an owl"], "seed": [1, 2]})
