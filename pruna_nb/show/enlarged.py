@@ -1,13 +1,32 @@
-"""Larger pictures, folded below a grid: where no script may run, nothing else enlarges them."""
+"""What a click on a picture of a grid opens: the picture large, or a video with its controls.
+
+It is a fold of HTML, so it works where no script may run, and after the kernel is gone. The large
+one lies across the whole grid, below its row: a spacer in the cell keeps its place free.
+"""
 
 from __future__ import annotations
 
+import html
 import math
+from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING
 
 from pruna_nb.show.byte_budget import notebook_bytes
-from pruna_nb.show.markup import SMALL, figure
-from pruna_nb.text import counted
+from pruna_nb.show.markup import (
+    BREAK,
+    FAINT,
+    SMALL,
+    alt_text,
+    data_uri,
+    facts_of,
+    prompt_of,
+    relative_address,
+    video_uri,
+    webp_size,
+)
+from pruna_nb.show.ratios import fit
+from pruna_nb.text import isolated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +39,11 @@ _GROWTH = 1.4  # of a side: less is no enlargement
 _MOST = 60  # more are a page's to show, since every look at the grid would make them all
 _SHARE = 0.5  # of a grid's bytes: the other half keeps notebooks of many grids small
 _USUAL_BYTES = 1_000_000
+_FILM_SIZE = 768
+_WORDS = 84  # pixels kept free for the words below it, which scroll beyond
+_PROMPT_LIMIT = 600
+_PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+_MEDIA = "display:block;max-width:100%;height:auto;margin:0;border-radius:4px"
 
 
 def larger_pictures(
@@ -30,8 +54,8 @@ def larger_pictures(
     size: int,
     limit: int | None,
     left: int | None,
-) -> str:
-    """Return a fold with all pictures of a grid larger; empty if they take too many bytes.
+) -> dict[int, str]:
+    """Return what opens below the pictures of a grid; nothing if that takes too many bytes.
 
     Parameters
     ----------
@@ -46,8 +70,8 @@ def larger_pictures(
 
     Returns
     -------
-    str
-        HTML.
+    dict
+        HTML, by the cells' `id`.
     """
     shown = [
         cell
@@ -58,7 +82,7 @@ def larger_pictures(
         and max(thumb.size) >= _GROWTH * size
     ]
     if not shown or len(shown) > _MOST:
-        return ""
+        return {}
     room = _SHARE * (_USUAL_BYTES if limit is None else limit)
     room = room if left is None else min(room, left)
     now = sum(len(made[id(cell)].webp) for cell in shown) * 4 / 3  # as base64
@@ -67,13 +91,64 @@ def larger_pictures(
         if step < _GROWTH * size or now * math.pow(step / size, 1.6) > room:
             continue
         larger = thumbs.of_cells(shown, step)
-        figures = "".join(figure(cell, larger[id(cell)], step) for cell in shown)
-        style = f"display:grid;grid-template-columns:repeat(auto-fill,minmax(0,{step}px));gap:16px"
-        html = (
-            f"<details><summary style='{SMALL}cursor:pointer;padding:8px 0;font-weight:600'>"
-            f"{counted(len(shown), 'picture')} enlarged to {step} px</summary>"
-            f"<div style='{style}'>{figures}</div></details>"
-        )
-        if notebook_bytes(html) <= room:
-            return html
-    return ""
+        opened = {}
+        for cell in shown:
+            webp = larger[id(cell)].webp
+            width, height = webp_size(webp)
+            tag = (
+                f"<img src='{data_uri(webp, 'image/webp')}' alt='{alt_text(cell)}' "
+                f"width='{width}' height='{height}' style='{_MEDIA}'>"
+            )
+            opened[id(cell)] = _opened(cell, tag, height)
+        if sum(map(notebook_bytes, opened.values())) <= room:
+            return opened
+    return {}
+
+
+def films(
+    cells: Sequence[Cell], made: Mapping[int, Thumb], left: int | None
+) -> tuple[dict[int, str], int]:
+    """Return what opens below the stills of videos, while there is room, and how many have none.
+
+    They have controls there, and their stills none: see `films.js`.
+    """
+    opened: dict[int, str] = {}
+    without = 0
+    for cell in cells:
+        if cell.media != "video" or cell.status != "succeeded" or cell.source is None:
+            continue
+        address = relative_address(cell.path) if cell.path is not None else None
+        address = address or video_uri(cell.source)
+        thumb = made.get(id(cell))
+        width, height = fit(*(thumb.size if thumb and thumb.webp else (16, 9)), _FILM_SIZE,
+                            enlarge=True)  # fmt: skip
+        if address is not None:
+            tag = (
+                f"<video src='{html.escape(address)}' controls muted loop preload='none' "
+                f"width='{width}' height='{height}' style='{_MEDIA}'>{alt_text(cell)}</video>"
+            )
+            drawn = _opened(cell, tag, height)
+            if left is None or notebook_bytes(drawn) <= left:
+                left = None if left is None else left - notebook_bytes(drawn)
+                opened[id(cell)] = drawn
+                continue
+        without += 1
+    return opened, without
+
+
+def _opened(cell: Cell, tag: str, height: int) -> str:
+    said = isolated(prompt_of(cell), _PROMPT_LIMIT) if prompt_of(cell) else ""
+    facts = " · ".join(isolated(fact, 100) for fact in facts_of(cell))
+    words = "<br>".join(filter(None, [said, f"<span style='{FAINT}'>{facts}</span>"]))
+    style = f"{SMALL}{BREAK}max-height:{_WORDS - 20}px;overflow:auto;margin:6px 0 0;max-width:768px"
+    return (
+        f"<div style='position:absolute;left:0;right:0;z-index:3'>{tag}"
+        f"<div style='{style}'>{words}</div></div><div style='height:{height + _WORDS}px'></div>"
+    )
+
+
+@cache
+def script() -> str:
+    """Return the unseen image whose handler lets stills play, and the keys close what is open."""
+    text = resources.files("pruna_nb.show").joinpath("enlarged.js").read_text("utf-8")
+    return f"<img src='{_PIXEL}' alt='' style='display:none' onload=\"{html.escape(text)}\">"

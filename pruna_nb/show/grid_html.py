@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pruna_nb.show.byte_budget import Pieces, fit_bytes, notebook_bytes
-from pruna_nb.show.enlarged import larger_pictures
+from pruna_nb.show.enlarged import films, larger_pictures, script
 from pruna_nb.show.layout import SMALLEST
-from pruna_nb.show.markup import figure, relative_address, video_uri
+from pruna_nb.show.markup import figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pruna_nb.show.layout import Layout
     from pruna_nb.show.thumbs import Thumbs
+
+_FOLD_BYTES = 200  # of the fold around a picture
 
 
 @dataclass(frozen=True)
@@ -56,39 +58,37 @@ def fitted_grid(
 
     counts = [len(unit.cells) for unit in layout.units]
     figures, size = fit_bytes(draw, layout.html, counts, size=size, smallest=SMALLEST, room=room)
-    html = layout.html(figures, size)
-    posters = 0
-    if live:
-        left = None if room is None else room - notebook_bytes(html)
-        posters = _play(layout, thumbs, figures, size, left)
-        html = layout.html(figures, size)
-    cells = [cell for unit in layout.units[: len(figures)] for cell in unit.cells]
-    if len(figures) == len(layout.units):
-        left = None if room is None else room - notebook_bytes(html)
-        made = thumbs.of_cells(cells, size)
-        html += larger_pictures(cells, thumbs, made, size=size, limit=room, left=left)
-    return Fitted(html, size, len(cells), posters)
-
-
-def _play(layout: Layout, thumbs: Thumbs, figures: Pieces, size: int, room: int | None) -> int:
-    """Replace posters by players while there is room; return how many posters are left."""
+    markup = layout.html(figures, size)
     shown = layout.units[: len(figures)]
-    made = thumbs.of_cells([cell for unit in shown for cell in unit.cells], size)
+    cells = [cell for unit in shown for cell in unit.cells]
+    made = thumbs.of_cells(cells, size)
+    opened: dict[int, str] = {}
     posters = 0
-    for unit, drawn in zip(shown, figures, strict=True):
-        for i, cell in enumerate(unit.cells):
-            if cell.media != "video" or cell.status != "succeeded" or cell.source is None:
-                continue
-            address = relative_address(cell.path) if cell.path is not None else None
-            address = address or video_uri(cell.source)
-            repeated = layout.repeated(size)
-            player = figure(
-                cell, made[id(cell)], size, address=address, fluid=True, repeated=repeated
-            )
-            more = notebook_bytes(player) - notebook_bytes(drawn[i])
-            if room is not None and more > room:
-                posters += 1
-                continue
-            room = None if room is None else room - more
-            drawn[i] = player
-    return posters
+    left = None if room is None else room - notebook_bytes(markup + script())
+    left = None if left is None else left - _FOLD_BYTES * len(cells)
+    if live:
+        opened, posters = films(cells, made, left)
+        left = None if left is None else left - sum(map(notebook_bytes, opened.values()))
+    if len(shown) == len(layout.units):
+        opened |= larger_pictures(cells, thumbs, made, size=size, limit=room, left=left)
+    if opened:
+        markup = layout.html(
+            [
+                [
+                    figure(
+                        cell,
+                        made.get(id(cell)),
+                        size,
+                        fluid=True,
+                        repeated=layout.repeated(size),
+                        opened=opened.get(id(cell), ""),
+                    )
+                    for cell in unit.cells
+                ]
+                for unit in shown
+            ],
+            size,
+        )
+        # what is open lies across this box, whichever cell it belongs to
+        markup = f"<div style='position:relative'>{markup}{script()}</div>"
+    return Fitted(markup, size, len(cells), posters)

@@ -56,6 +56,8 @@ _BOX = (
     "box-sizing:border-box;padding:10px 12px;border-radius:4px;text-align:left;overflow:hidden;"
     f"{BREAK}background:{rgba(GREY, 0.12)};"
 )
+# without its marker, and where a still plays
+_OPENS = "display:block;list-style:none;cursor:zoom-in;position:relative;padding:0;margin:0"
 _NOTE = f"{SMALL}{FAINT}margin:10px 0 0;text-align:left"
 
 
@@ -148,9 +150,24 @@ def alt_text(cell: Cell) -> str:
 
 def title_text(cell: Cell) -> str:
     """Return what a pointer on the picture shows, escaped: the whole prompt."""
+    return escaped(prompt_of(cell) or cell.alt or cell.caption or cell.media, TITLE_LIMIT)
+
+
+def prompt_of(cell: Cell) -> str:
+    """Return the prompt of a cell's request, not escaped; empty if it is not known."""
     asked = cell.request.get("input")
     prompt = asked.get("prompt") if isinstance(asked, Mapping) else None
-    return escaped(prompt or cell.alt or cell.caption or cell.media, TITLE_LIMIT)
+    return str(prompt) if prompt else ""
+
+
+def facts_of(cell: Cell) -> list[str]:
+    """Return in words what a cell's request says beside the prompt, not escaped; model first."""
+    asked = cell.request.get("input")
+    told = [str(cell.request["model"])] if cell.request.get("model") else []
+    for name, value in (asked if isinstance(asked, Mapping) else {}).items():
+        if name != "prompt" and isinstance(value, (str, int, float)):
+            told.append(f"{name.replace('_', ' ')} {value}")
+    return told
 
 
 def image(
@@ -281,6 +298,7 @@ def figure(
     address: str | None = None,
     fluid: bool = False,
     repeated: tuple[bool, bool] = (True, True),
+    opened: str = "",
 ) -> str:
     """Draw one cell: picture, video or box, with its caption.
 
@@ -297,6 +315,8 @@ def figure(
         Whether the figure stands in a column that gets narrower with the window.
     repeated : tuple of bool
         Whether the values of rows and of columns stand below it, see `caption_lines`.
+    opened : str
+        HTML that a click on the picture opens.
 
     Returns
     -------
@@ -309,4 +329,10 @@ def figure(
         media = image(cell, thumb, size, fluid=fluid)
     else:
         media = box(cell, thumb, size, fluid=fluid)
+    if opened:
+        # browsers close the one that is open: two of one row would lie on each other
+        media = (
+            f"<details class='pruna-large' name='pruna-large' style='margin:0'>"
+            f"<summary style='{_OPENS}'>{media}</summary>{opened}</details>"
+        )
     return f"<figure style='margin:0;min-width:0'>{media}{caption(cell, thumb, repeated)}</figure>"

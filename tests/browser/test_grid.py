@@ -69,8 +69,8 @@ CONTRASTS = """() => {
     }
     return said;
 }"""
-# without those that are enlarged in a fold below
-PICTURES = ".jp-OutputArea-output img:not(details img)"
+# without those that a click opens
+PICTURES = ".jp-OutputArea-output img[title]"
 ALTS = [
     f"{PROMPT}, seed 7, aspect ratio 1:1",
     "a lighthouse at dusk, seed 7, aspect ratio 1:1",
@@ -143,7 +143,7 @@ def test_a_saved_grid_is_whole_when_it_is_opened_again(lab, trusted):
     page = book.page
     page.wait_for_function(DECODED, arg=4)
     assert alts(page) == ALTS
-    cells = page.locator(".jp-OutputArea-output figure:not(details figure)")
+    cells = page.locator(".jp-OutputArea-output figure")
     assert cells.count() == 6
     for text in ("422: out of $ and <memory>", "pending", "⚠ asked 1:1, got 16:9"):
         assert cells.get_by_text(text).first.is_visible()
@@ -153,11 +153,27 @@ def test_a_saved_grid_is_whole_when_it_is_opened_again(lab, trusted):
         heads.evaluate_all("all => all.map(th => th.scrollWidth <= th.clientWidth)") == [True] * 2
     )
     assert_harmless(page)
-    fold = page.locator(".jp-OutputArea-output details")
-    fold.locator("summary").click()
-    page.wait_for_function(DECODED, arg=8)  # enlarged, also where no script may run
-    widths = fold.locator("img").evaluate_all("all => all.map(i => i.naturalWidth)")
-    assert max(widths) >= 280
+    # a click on a picture opens it, also where no script may run
+    page.set_viewport_size({"width": 700, "height": 1400})
+    large = page.locator(".jp-OutputArea-output details[open] > div img")
+    page.locator(PICTURES).nth(2).click()
+    large.wait_for()
+    assert large.evaluate("image => image.naturalWidth") >= 280
+    grid, picture = page.locator(".jp-OutputArea-output").first.bounding_box(), large.bounding_box()
+    assert picture["width"] >= 1.4 * page.locator(PICTURES).nth(2).bounding_box()["width"]
+    assert picture["x"] + picture["width"] <= grid["x"] + grid["width"] + 1
+    said = page.locator("details[open] > div").first.inner_text()
+    assert "a lighthouse at dusk" in said
+    assert "p-image · seed 7 · aspect ratio 16:9" in said
+    book.shoot(f"{name}-large")
+    if trusted:
+        page.keyboard.press("ArrowLeft")
+        page.locator("details[open] img[title$='dusk']").first.wait_for()
+        assert page.locator("details[open]").count() == 1
+        page.keyboard.press("Escape")
+    else:
+        page.locator(PICTURES).nth(2).click()
+    large.wait_for(state="hidden")
     book.shoot(name)
 
 

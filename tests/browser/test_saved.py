@@ -22,7 +22,7 @@ f"seen by {max(filter(None, counts))}\""""
 NOTICE = "This form needs a running kernel and Jupyter widgets"
 KEY = "pk-never-to-be-saved-1234"
 SHOWN = """(count) => {
-    const all = [...document.querySelectorAll('.jp-OutputArea-output img:not(details img)')];
+    const all = [...document.querySelectorAll('.jp-OutputArea-output img:not(details > div img)')];
     const seen = all.filter(image => image.offsetParent !== null && image.naturalWidth > 0);
     return seen.length === count;
 }"""
@@ -57,7 +57,7 @@ def test_pictures_of_the_form_are_there_when_the_notebook_is_opened_again(lab):
 def _check_pictures(page):
     page.wait_for_function(SHOWN, arg=2)
     assert page.get_by_text(PROMPT).first.is_visible()
-    alts = page.locator(".jp-OutputArea-output img:not(details img)").evaluate_all(
+    alts = page.locator(".jp-OutputArea-output img[title]").evaluate_all(
         "all => all.map(i => i.alt)"
     )
     assert alts == [f"{PROMPT}, seed 1", f"{PROMPT}, seed 2"]
