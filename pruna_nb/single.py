@@ -11,6 +11,7 @@ from pruna_nb import arguments, errors
 from pruna_nb.api.client import checked
 from pruna_nb.api.replies import Prediction
 from pruna_nb.arguments import Problems, switch, text, whole
+from pruna_nb.batch.first_seed import share_first_seed
 from pruna_nb.batch.options import OPTION_NAMES, read_options, unknown_name
 from pruna_nb.batch.plan import Request, make_plan
 from pruna_nb.catalog import read_model
@@ -342,6 +343,8 @@ def _one(
     settings = current()
     request = Request(request_key(settings.service, known, given), given)
     plan = make_plan(known, [request], settings, options.cache)
+    plan = share_first_seed(plan, settings, options.cache)
+    given = plan.requests[0].input or given
     # Not with the header Try-Sync: its answer comes at the end and without an id, so that a process
     # which is killed meanwhile could not fetch what it paid for.
     run = Run(plan, settings, options)

@@ -13,6 +13,7 @@ import pandas as pd
 from pruna_nb import tracebacks
 from pruna_nb.arguments import MISTAKES, Problems
 from pruna_nb.batch import interrupts, progress
+from pruna_nb.batch.first_seed import share_first_seed
 from pruna_nb.batch.plan import make_plan
 from pruna_nb.catalog import usd_text
 from pruna_nb.console import LOG
@@ -222,7 +223,19 @@ def _planned(
         frame = with_columns(frame, {"seed": 1})
     requests = make_requests(frame, call, settings.service, problems)
     problems.check()
-    return frame, make_plan(call.model, requests, settings, options.cache)
+    plan = make_plan(call.model, requests, settings, options.cache)
+    chosen: Collection[int] = ()
+    if call.samples > 1 and "seed" not in {*call.constants, *call.columns} and not call.drafts():
+        chosen = range(0, len(frame), call.samples)
+    shared = share_first_seed(plan, settings, options.cache, chosen)
+    if chosen and shared is not plan:
+        # A picture that was made without a seed cannot be made again by one.
+        seeds = [
+            None if request.input is not None and "seed" not in request.input else seed
+            for request, seed in zip(shared.requests, frame["seed"], strict=True)
+        ]
+        frame = with_columns(frame, {"seed": pd.array(seeds, dtype="Int64")})
+    return frame, shared
 
 
 @contextlib.contextmanager

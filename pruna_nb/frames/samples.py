@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pruna_nb.batch.first_seed import FIRST_SEED
 from pruna_nb.catalog.check import not_whole
 from pruna_nb.frames.columns import column, plain_label, with_columns
 from pruna_nb.frames.requests import input_error, row_name
@@ -17,8 +18,6 @@ from pruna_nb.text import shown
 
 if TYPE_CHECKING:
     from pruna_nb.frames.call import Call
-
-FIRST_SEED = 1
 
 
 def with_samples(frame: pd.DataFrame, call: Call) -> pd.DataFrame:

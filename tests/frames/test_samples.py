@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+import pruna_nb
 from pruna_nb.errors import InputError
+from tests.helpers.runs import end_predictions, states
 
 
 def test_each_row_becomes_a_row_for_each_sample(frame, generate, service):
@@ -36,6 +40,51 @@ def test_more_samples_pay_for_the_new_ones_alone(frame, generate, service):
     generate(frame, "prompt", samples=2)
     generate(frame, "prompt", samples=5)
     assert service.charged == 15
+
+
+def test_one_picture_is_the_first_of_four_and_the_other_way_round(frame, generate, service):
+    one = generate(frame.head(1), "prompt")
+    assert "seed" not in service.accepted[0]["input"]
+    table = pd.concat([frame, frame.head(1)], ignore_index=True)  # the first row twice
+    plan = table.pruna.estimate("prompt", samples=4)
+    assert (plan.cached, plan.new, plan.duplicates) == (2, 11, 3)
+    four = generate(table, "prompt", samples=4)
+    assert service.charged == 12
+    assert four.loc[0]["output"].iloc[0] == four.loc[3]["output"].iloc[0] == one["output"].item()
+    # It was made without a seed, and says so.
+    assert four["seed"].tolist() == [pd.NA, 2, 3, 4, *[1, 2, 3, 4] * 2, pd.NA, 2, 3, 4]
+    assert four.loc[0]["cached"].tolist() == [True, False, False, False]
+    # The other way round: the first samples of rows 1 and 2 serve as their only picture.
+    assert frame.pruna.estimate("prompt").new == 0
+    again = generate(frame, "prompt")
+    assert again["output"].tolist() == four.xs(1, level="sample")["output"].tolist()[:3]
+    assert pruna_nb.generate("a fox").path == Path(again["output"][1])
+    assert pruna_nb.generate("a fox").prediction.input["seed"] == 1
+    assert service.charged == 12
+    # A seed that was asked for is never another's, and who wants new pictures gets them.
+    assert generate(frame.head(1), "prompt", seed=1)["cached"].tolist() == [False]
+    assert generate(frame.head(1), "prompt", samples=2, seed=1)["seed"].tolist() == [1, 2]
+    for cache in ("refresh", "off"):
+        assert frame.pruna.estimate("prompt", cache=cache).new == 3
+        assert generate(frame.tail(1), "prompt", cache=cache)["cached"].tolist() == [False]
+    both = pd.DataFrame({"prompt": ["a newt"] * 2, "seed": [1, None]})
+    assert generate(both, "prompt", seed_col="seed")["output"].nunique() == 2
+
+
+def test_one_picture_that_is_under_way_is_the_first_of_four_too(frame, generate, service):
+    service.configure(latency=600)
+    run = frame.head(1).pruna.generate("prompt", background=True, progress=False)
+    while "sent" not in states():
+        run._run.join(0.01)
+    run.cancel()
+    assert run.result()["status"].tolist() == ["pending"]
+    service.configure(latency=0)
+    end_predictions(service)
+    assert frame.head(1).pruna.estimate("prompt", samples=4).resumed == 1
+    four = generate(frame.head(1), "prompt", samples=4)
+    assert service.charged == 4
+    assert four["status"].tolist() == ["succeeded"] * 4
+    assert four["seed"].tolist() == [pd.NA, 2, 3, 4]
 
 
 def test_a_seed_says_where_the_samples_seeds_begin(frame, generate, asked):

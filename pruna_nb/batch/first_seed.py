@@ -1,0 +1,66 @@
+"""One output for a request without a seed and for the first of its samples.
+
+``samples=1`` sends no seed, so that another picture comes when it is made anew; ``samples=4`` sends
+the seeds 1 to 4. Who asked for one picture and then wants four has the first already, and who has
+four and asks for one too: whichever is there serves as the other. Neither key changes, so nothing
+that earlier releases kept is bought again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pruna_nb.batch.plan import Request, make_plan
+from pruna_nb.store.keys import KeyMaker
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from pruna_nb.batch.plan import Plan
+    from pruna_nb.settings import Settings
+    from pruna_nb.store.cache import CacheMode
+
+FIRST_SEED = 1
+_NONE = Request(None, None, "nothing serves in its place")
+
+
+def share_first_seed(
+    plan: Plan, settings: Settings, cache: CacheMode, chosen: Collection[int] = ()
+) -> Plan:
+    """Return a plan whose new rows take what was made with, or without, the first seed.
+
+    Parameters
+    ----------
+    plan : Plan
+    settings : Settings
+    cache : {"use", "refresh", "off"}
+        As the plan was made with; only "use" takes what is there.
+    chosen : collection of int
+        The rows whose seed the user did not give: the first samples.
+    """
+    if cache != "use" or "seed" not in plan.model.fields or not plan.count("new"):
+        return plan
+    maker = KeyMaker(settings.service, plan.model)
+    asked = {request.key for request in plan.requests}
+    others: list[Request] = []
+    for row, (request, action) in enumerate(zip(plan.requests, plan.actions, strict=True)):
+        given = request.input or {}
+        other = None
+        if action == "new" and "seed" not in given:
+            other = {**given, "seed": FIRST_SEED}
+        elif action == "new" and row in chosen:
+            other = {name: value for name, value in given.items() if name != "seed"}
+        key = None if other is None else maker.key(other)
+        # What another row asks for itself is that row's: equal pictures were not asked for.
+        others.append(_NONE if key is None or key in asked else Request(key, other))
+    there = make_plan(plan.model, others, settings, cache)
+    # By key: the duplicates of a row share what it becomes.
+    found = {
+        request.key: other
+        for request, other, action in zip(plan.requests, others, there.actions, strict=True)
+        if action in {"hit", "resume"}
+    }
+    if not found:
+        return plan
+    requests = [found.get(request.key, request) for request in plan.requests]
+    return make_plan(plan.model, requests, settings, cache)
