@@ -98,7 +98,8 @@ class GenerateVerbs(FrameVerbs):
         samples : int
             Outputs for each row, with seeds that are the same in each run. The new frame has
             a row for each, with the level "sample" (1, 2, ...) below the frame's own index,
-            so that ``out.loc[label]`` returns a row's samples; and a column "seed".
+            so that ``out.loc[label]`` returns a row's samples; and a column "seed". A picture that
+            ``samples=1`` made is sample 1, and its seed empty, since none was sent.
         cache : {"use", "refresh", "off"}
             "use" takes an output that is in the cache; "refresh" generates it again and stores
             it; "off" generates it again and does not store it for later runs.

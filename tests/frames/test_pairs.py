@@ -79,7 +79,9 @@ def test_a_table_of_a_stranger_opens_no_file_of_this_machine(drawn, tmp_path):
 
 
 def test_a_still_and_its_video_are_set_side_by_side(drawn):
-    video = drawn.iloc[:1].pruna.animate(image_col="output", prompt="{edit}", duration=1, progress=False)
+    video = drawn.iloc[:1].pruna.animate(
+        image_col="output", prompt="{edit}", duration=1, progress=False
+    )
     html = video.pruna.before_after(labels=["still", "video"]).html()
     assert html.count("<video ") == 1
     assert " controls " in html
