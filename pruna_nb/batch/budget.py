@@ -38,9 +38,10 @@ class Budget:
             Nothing of the plan was sent.
         """
         if plan.count("new"):
-            self.check_costs(
-                [plan.cost_usd()], counted(plan.count("new"), "new prediction"), plan.model.name
-            )
+            costs = plan.costs_by_model()
+            unknown = ", ".join(name for name, cost in costs.items() if cost is None)
+            what = counted(plan.count("new"), "new prediction")
+            self.check_costs(list(costs.values()), what, unknown)
 
     def check_costs(self, costs: Sequence[float | None], what: str, model: str = "a model") -> None:
         """Refuse what costs more than is left, or of which one part's cost is not known (None).

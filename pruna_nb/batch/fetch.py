@@ -44,15 +44,18 @@ class Fetcher:
         self.throttles = {
             name: throttle_for(run.settings, name, limit) for name, limit in ENDPOINT_LIMITS.items()
         }
-        self.polling = Polling(run.plan.model.output, alone=len(run.jobs) == 1)
+        alone = len(run.jobs) == 1
+        self.pollings = {
+            model.name: Polling(model.output, alone=alone) for model in run.plan.models
+        }
 
     def follow(self, job: Job) -> None:
         """Wait for a prediction that was just accepted, or fetch its output."""
-        job.deadline = job.sent_at + self.run.timeout
+        job.deadline = job.sent_at + self.run.timeout_of(job)
         if _known(job).finished:
             self._ended(job)
         else:
-            self.run.later(self.polling.first_pause(), job, self.poll)
+            self.run.later(self.pollings[job.model.name].first_pause(), job, self.poll)
 
     def resume(self, job: Job, entry: Entry) -> None:
         """Wait for a prediction that an earlier run sent, or fetch its output."""
@@ -61,7 +64,7 @@ class Fetcher:
         status = "starting" if url is None else "succeeded"
         job.prediction = Prediction(entry.model, {}, entry.prediction_id, status, url)
         job.sent_at, job.resumed = time.monotonic(), True
-        job.deadline = job.sent_at + self.run.timeout
+        job.deadline = job.sent_at + self.run.timeout_of(job)
         self.run.count_in_flight(1)
         if job.prediction.finished:
             self.deliver(job)
@@ -70,7 +73,7 @@ class Fetcher:
 
     def poll(self, job: Job) -> None:
         """Ask where a prediction stands, when it is its turn."""
-        wait = self.polling.next_turn(time.monotonic())
+        wait = self.pollings[job.model.name].next_turn(time.monotonic())
         if wait > 0:
             self.run.later(wait, job, self._ask)
         else:
@@ -93,15 +96,15 @@ class Fetcher:
         job.prediction, job.tries = job_now, 0
         if job_now.finished:
             if not job.resumed:  # of a resumed one, nobody saw when it was finished
-                self.polling.learn(job.unfinished_at, job.age)
+                self.pollings[job.model.name].learn(job.unfinished_at, job.age)
             self._ended(job)
             return
         job.unfinished_at = asked_at
         if time.monotonic() > job.deadline:
-            text = f"Still {job_now.status} after {run.timeout:g} s"
+            text = f"Still {job_now.status} after {run.timeout_of(job):g} s"
             self._finish(job, job.outcome("pending", errors.PredictionTimeoutError(text)))
             return
-        run.later(self.polling.next_pause(job.age), job, self.poll)
+        run.later(self.pollings[job.model.name].next_pause(job.age), job, self.poll)
 
     def _ended(self, job: Job) -> None:
         """Fetch the output of a prediction that is finished, or settle one that has none."""
@@ -109,7 +112,7 @@ class Fetcher:
         if prediction.status == "succeeded":
             self.deliver(job)
             return
-        secrets = run.plan.model.secrets_in(job.input)
+        secrets = job.model.secrets_in(job.input)
         error = hide_in_error(replies.ended_badly(prediction, job.input), secrets)
         status: Literal["canceled", "failed"] = "failed"
         if prediction.status == "canceled":
@@ -125,7 +128,7 @@ class Fetcher:
         run, slot = self.run, self._slot("delivery", job, self.deliver)
         if slot is None:
             return
-        model = run.plan.model
+        model = job.model
         try:
             with self.throttles["delivery"].giving_back(slot):
                 run.cache.warm_up()

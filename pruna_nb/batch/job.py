@@ -11,6 +11,7 @@ from pruna_nb.text import one_line
 
 if TYPE_CHECKING:
     from pruna_nb.api.replies import Prediction
+    from pruna_nb.catalog import Model
     from pruna_nb.errors import ApiError, Charged, PrunaError
     from pruna_nb.statuses import Status
     from pruna_nb.store.entries import Entry
@@ -37,6 +38,7 @@ class Job:
     """One request on its way to its output."""
 
     key: str
+    model: Model
     input: dict[str, Any] = field(repr=False)
     rows: int  # that share it
     cost_usd: float | None  # its price; None if that is not published

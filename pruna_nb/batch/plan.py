@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -30,11 +31,15 @@ Action = Literal["hit", "new", "duplicate", "resume", "skip"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One row's request: its input and key, or why the row is skipped."""
+    """One row's request: its input and key, or why the row is skipped.
+
+    It names a model where that is not the plan's own, as in a sweep over several.
+    """
 
     key: str | None
     input: dict[str, Any] | None = field(repr=False)
     skipped: str | None = None
+    model: Model | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +55,56 @@ class Plan:
     expired: Mapping[str, list[Entry]] = field(default_factory=dict)  # the same, expired unfetched
     # What another account has open, and this one sends for itself.
     elsewhere: Mapping[str, Entry] = field(default_factory=dict)
+    models: tuple[Model, ...] = field(init=False)  # of the requests, in their order, each once
+
+    def __post_init__(self) -> None:
+        """Find its models once: a bar asks for their names all the time."""
+        models = {model.name: model for model in map(self.model_of, self.requests)}
+        object.__setattr__(self, "models", tuple(models.values()) or (self.model,))
+
+    def model_of(self, request: Request) -> Model:
+        """Return the model that a request goes to."""
+        return request.model or self.model
+
+    @property
+    def name(self) -> str:
+        """The names of its models, as a run is called by."""
+        return ", ".join(model.name for model in self.models)
 
     def count(self, action: Action) -> int:
         """Return how many rows have an action."""
         return self.actions.count(action)
 
     def firsts(self) -> list[int]:
-        """Return the rows that are to be worked on: one for each request without an output."""
-        return [row for row, action in enumerate(self.actions) if action in {"new", "resume"}]
+        """Return the rows that are to be worked on: one for each request without an output.
+
+        Rows of several models alternate, so that no limit keeps the other models waiting.
+        """
+        turns: Counter[str] = Counter()
+        firsts: list[tuple[int, int]] = []
+        for row, action in enumerate(self.actions):
+            if action in {"new", "resume"}:
+                name = self.model_of(self.requests[row]).name
+                firsts.append((turns[name], row))
+                turns[name] += 1
+        return [row for _, row in sorted(firsts)]
 
     def cost_usd(self) -> float | None:
-        """Return what the new rows cost; None if the model's price is not published."""
-        if self.model.price is None and self.count("new"):
-            return None
-        costs: list[float] = []
-        for row, action in enumerate(self.actions):
+        """Return what the new rows cost; None if a model's price is not published."""
+        costs = list(self.costs_by_model().values())
+        return None if None in costs else float(total_usd(cost for cost in costs if cost))
+
+    def costs_by_model(self) -> dict[str, float | None]:
+        """Return what the new rows cost, by model; None where its price is not published."""
+        costs: dict[str, list[float | None]] = {model.name: [] for model in self.models}
+        for request, action in zip(self.requests, self.actions, strict=True):
             if action == "new":
-                cost = cost_usd(self.model, self.requests[row].input or {})
-                if cost is None:
-                    return None
-                costs.append(cost)
-        return float(total_usd(costs))
+                model = self.model_of(request)
+                costs[model.name].append(cost_usd(model, request.input or {}))
+        return {
+            name: None if None in each else float(total_usd(cost for cost in each if cost))
+            for name, each in costs.items()
+        }
 
     def asked_first(self) -> frozenset[str]:
         """Return the keys of new rows that are asked for before they are sent."""
@@ -83,8 +117,16 @@ class Plan:
 
     def seconds_at_limit(self, settings: Settings) -> float:
         """Return the seconds that the limit alone takes for the new rows."""
-        requests, seconds = settings.limits.get(self.model.name, limit_for(self.model))
-        return max(0, math.ceil(self.count("new") / requests) - 1) * seconds
+        new = Counter(
+            self.model_of(request).name
+            for request, action in zip(self.requests, self.actions, strict=True)
+            if action == "new"
+        )
+        waits = [0.0]
+        for model in self.models:
+            requests, seconds = settings.limits.get(model.name, limit_for(model))
+            waits.append((math.ceil(new[model.name] / requests) - 1) * seconds)
+        return max(waits)
 
 
 def make_plan(

@@ -100,7 +100,7 @@ class _Part:
     def of(cls, run: Run) -> _Part:
         facts = run.facts()
         return cls(
-            run.plan.model.name,
+            run.plan.name,
             facts.rows,
             facts.counts,
             facts.cost_usd,
@@ -247,7 +247,7 @@ class Bar(_Display):
         self.drawn = tqdm(
             total=len(plan.requests),
             initial=plan.count("hit") + plan.count("skip"),
-            desc=plan.model.name,
+            desc=plan.name,
             unit="row",
             bar_format="{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
         )
@@ -278,7 +278,7 @@ class Cell(_Display):
     def _show(self) -> None:
         facts = self._run.facts()
         step = f"step {len(self._line.parts) + 1}, " if self._line.parts else ""
-        at = f"{step}{self._run.plan.model.name}: {facts.rows_done:,} of {facts.rows:,} rows"
+        at = f"{step}{self._run.plan.name}: {facts.rows_done:,} of {facts.rows:,} rows"
         text = f"{at}; {', '.join(self._parts(facts))}"
         share = facts.rows_done / max(1, facts.rows)
         self._line.show(_MOVING.format(html.escape(text), share * 100), text)

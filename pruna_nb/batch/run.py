@@ -216,9 +216,13 @@ class Run(RunState):
         0 while nothing is known: neither the limit makes it wait, nor was a prediction finished.
         """
         waiting = max(0, len(self.jobs) - len(self.outcomes) - self.in_flight)
-        usual = self.fetch.polling.usual_seconds() or 0.0
+        known = [polling.usual_seconds() for polling in self.fetch.pollings.values()]
+        usual = max((seconds or 0.0 for seconds in known), default=0.0)
         if waiting:
-            return self.send.throttle.seconds_until(waiting) + usual
+            # Models alternate in the queue, so that each has its part of what is left.
+            throttles = self.send.throttles.values()
+            part = math.ceil(waiting / len(throttles))
+            return max(throttle.seconds_until(part) for throttle in throttles) + usual
         if not usual:
             return 0.0
         # The last one may take longer than most.

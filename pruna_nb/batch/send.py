@@ -37,8 +37,10 @@ class Sender:
 
     def __init__(self, run: RunState, fetch: Fetcher, adopt: Adopter) -> None:
         self.run, self.fetch, self.adopt = run, fetch, adopt
-        model = run.plan.model
-        self.throttle = throttle_for(run.settings, model.name, limit_for(model))
+        self.throttles = {
+            model.name: throttle_for(run.settings, model.name, limit_for(model))
+            for model in run.plan.models
+        }
         self.uploader = Uploader(self._upload)
 
     def submit(self, job: Job, let_next: Callable[[], None]) -> float | None:
@@ -53,7 +55,8 @@ class Sender:
         fields = self._with_uploads(job, let_next)
         if fields is None:
             return None
-        slot = self.throttle.take()
+        throttle = self.throttles[job.model.name]
+        slot = throttle.take()
         if isinstance(slot, float):
             return slot
         let_next()  # the next one's intent then reaches the disk together with this one
@@ -62,7 +65,7 @@ class Sender:
             entry = self._claim(job)
         finally:
             if entry is None:
-                self.throttle.release(slot)
+                throttle.release(slot)
         if entry is None:
             return None
         job.entry, job.on_the_wire, job.sent_at = entry, True, time.monotonic()
@@ -143,7 +146,7 @@ class Sender:
         run = self.run
         entry = run.journal.begin(
             job.key,
-            run.plan.model.name,
+            job.model.name,
             run.request_of(job),
             run.lock_name,
             job.cost_usd,
@@ -163,20 +166,20 @@ class Sender:
 
     def _post(self, job: Job, entry: Entry, fields: dict[str, Any], slot: Slot) -> None:
         """Send a request whose intent is in the journal, and journal what came of it."""
-        run = self.run
+        run, throttle = self.run, self.throttles[job.model.name]
         try:
-            prediction = run.endpoints.create(run.plan.model.name, fields)
+            prediction = run.endpoints.create(job.model.name, fields)
         except errors.InputError as error:  # it cannot be written as JSON: nothing was sent
-            self.throttle.release(slot)
+            throttle.release(slot)
             self._void(job, entry)
             run.fail(job, error)
             return
         except errors.ApiError as error:
-            self.throttle.give_back(slot, error)
+            throttle.give_back(slot, error)
             self._post_failed(job, entry, error)
             return
         except BaseException as error:
-            self.throttle.give_back(slot, error)
+            throttle.give_back(slot, error)
             run.journal.update(entry, "lost", error=type(error).__name__)
             raise
         job.prediction = replace(prediction, input={})
@@ -188,7 +191,7 @@ class Sender:
                 entry, prediction.id, prediction.generation_url, run.endpoints.clock.now()
             )
         finally:
-            self.throttle.give_back(slot)
+            throttle.give_back(slot)
         run.health.answered()
         run.health.accepted("create")
         if accepted is not None:
@@ -220,7 +223,7 @@ class Sender:
             self._not_accepted(job, error)
         elif error.account_wide or (
             # A model that neither the service nor the catalogue knows is missing for all rows.
-            isinstance(error, errors.NotFoundError) and not run.plan.model.known
+            isinstance(error, errors.NotFoundError) and not job.model.known
         ):
             self._void(job, entry)
             self._stopped_by(job, error)

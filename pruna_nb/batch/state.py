@@ -52,7 +52,6 @@ class RunState:
         self.endpoints = Endpoints.of(settings)
         self.budget = budget or Budget(options.max_cost_usd)
         self.health = Health(settings.workers)
-        self.timeout = options.timeout or TIME_OUT_SECONDS[plan.model.output]
         self.lock: RunLock | None = None  # from the start of the run
         self.outcomes: dict[str, Outcome] = {}  # by key, what is settled
         self.counts: Counter[str] = Counter()  # of these, by status
@@ -73,9 +72,12 @@ class RunState:
         rows, asked_first = Counter(request.key for request in plan.requests), plan.asked_first()
         for row in plan.firsts():
             key, fields = plan.requests[row].key, plan.requests[row].input
+            model = plan.model_of(plan.requests[row])
             if key is not None and fields is not None:
-                cost = cost_usd(plan.model, fields)
-                self.jobs[key] = Job(key, fields, rows[key], cost, may_buy=key in asked_first)
+                cost = cost_usd(model, fields)
+                self.jobs[key] = Job(
+                    key, model, fields, rows[key], cost, may_buy=key in asked_first
+                )
         self.schedule: Schedule[Job] = Schedule(
             [job for job in self.jobs.values() if job.key not in plan.open_work],
             workers=settings.workers,
@@ -101,6 +103,10 @@ class RunState:
             if outcome.output is not None:
                 self.latest = [*self.latest[1 - _LATEST :], outcome.output]
 
+    def timeout_of(self, job: Job) -> float:
+        """Return the seconds that a prediction may take."""
+        return self.options.timeout or TIME_OUT_SECONDS[job.model.output]
+
     def fail(self, job: Job, error: errors.PrunaError) -> None:
         """Settle a request that the service does not take, and that was not charged."""
         self.settle(job, Outcome("failed", error=one_line(error), seconds=job.age, cause=error))
@@ -120,7 +126,7 @@ class RunState:
 
     def request_of(self, job: Job) -> dict[str, Any]:
         """Return a request as it may be stored: secrets masked."""
-        return masked(self.plan.model, job.input)
+        return masked(job.model, job.input)
 
     def count_in_flight(self, change: int) -> None:
         """Count a prediction that was accepted (1), or that needs no more waiting for (-1)."""

@@ -92,7 +92,7 @@ def panel_html(run: Run, latest: list[str]) -> str:
     if error is not None:
         message = escape(" ".join(str(error).split())[:500])
         trouble = f"<div style='{ERROR};margin:4px 0'>{message}</div>"
-    head = f"{escape(run.plan.model.name)}, {counted(len(run.plan.requests), 'row')}"
+    head = f"{escape(run.plan.name)}, {counted(len(run.plan.requests), 'row')}"
     return (
         f"<div class='{NO_MATH}' style='line-height:1.4;max-width:880px'>"
         f"<div style='margin-bottom:6px'><strong>{head}</strong> "
@@ -238,13 +238,13 @@ def pictures_of(run: Run) -> dict[int, Picture]:
     """Return what a run has made so far as pictures to be seen large, by their rows' positions."""
     from pruna_nb.widgets.lightbox import Picture
 
-    model, pictures = run.plan.model, {}
+    pictures = {}
     for place, (request, outcome) in enumerate(
         zip(run.plan.requests, run.row_outcomes(), strict=True)
     ):
         if outcome.status != "succeeded" or not outcome.output:
             continue
-        sent = request.input or {}
+        sent, model = request.input or {}, run.plan.model_of(request)
         price = None if model.price is None else cost_usd(model, sent)
         cost = "price not published" if price is None else usd_text(price)
         known = [("row", f"{place + 1:,}"), ("model", model.name)]

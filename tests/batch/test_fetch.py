@@ -141,4 +141,4 @@ def test_polling_learns_nothing_from_what_it_took_up(service):
     run.join(30)
     end_predictions(service)
     again, _ = work(prompts(6))
-    assert again.fetch.polling._sorted == []
+    assert [polling._sorted for polling in again.fetch.pollings.values()] == [[]]
