@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pruna_nb.arguments import Amount, Seconds, Tags
     from pruna_nb.batch.options import OnLost
+    from pruna_nb.catalog import SweepHow
     from pruna_nb.frames.background import BackgroundRun
     from pruna_nb.store.cache import CacheMode
 
@@ -29,9 +30,10 @@ class PictureVerbs(FrameVerbs):
         prompt_col: Hashable | None = None,
         images_col: Hashable | Sequence[Hashable] | None = None,
         *,
-        model: str = "p-image-edit",
-        prompt: str | None = None,
+        model: str | Sequence[str] = "p-image-edit",
+        prompt: str | Sequence[str] | None = None,
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -50,9 +52,10 @@ class PictureVerbs(FrameVerbs):
         prompt_col: Hashable | None = None,
         images_col: Hashable | Sequence[Hashable] | None = None,
         *,
-        model: str = "p-image-edit",
-        prompt: str | None = None,
+        model: str | Sequence[str] = "p-image-edit",
+        prompt: str | Sequence[str] | None = None,
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -71,9 +74,10 @@ class PictureVerbs(FrameVerbs):
         prompt_col: Hashable | None = None,
         images_col: Hashable | Sequence[Hashable] | None = None,
         *,
-        model: str = "p-image-edit",
-        prompt: str | None = None,
+        model: str | Sequence[str] = "p-image-edit",
+        prompt: str | Sequence[str] | None = None,
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -122,7 +126,7 @@ class PictureVerbs(FrameVerbs):
         >>> edited[["status", "cost_usd"]].values.tolist()
         [['succeeded', 0.01]]
         """
-        from pruna_nb.frames.call import read_media_call
+        from pruna_nb.frames.pictures import read_media_call
 
         problems = Problems()
         call = read_media_call(
@@ -134,6 +138,7 @@ class PictureVerbs(FrameVerbs):
             prompt_col=prompt_col,
             prompt=prompt,
             samples=samples,
+            sweep=sweep,
             unchecked=unchecked,
             prefix=prefix,
             fields=fields,
@@ -156,8 +161,9 @@ class PictureVerbs(FrameVerbs):
         image_col: Hashable | None = None,
         *,
         target: int | None = 4,
-        model: str = "p-image-upscale",
+        model: str | Sequence[str] = "p-image-upscale",
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -176,8 +182,9 @@ class PictureVerbs(FrameVerbs):
         image_col: Hashable | None = None,
         *,
         target: int | None = 4,
-        model: str = "p-image-upscale",
+        model: str | Sequence[str] = "p-image-upscale",
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -196,8 +203,9 @@ class PictureVerbs(FrameVerbs):
         image_col: Hashable | None = None,
         *,
         target: int | None = 4,
-        model: str = "p-image-upscale",
+        model: str | Sequence[str] = "p-image-upscale",
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -245,7 +253,7 @@ class PictureVerbs(FrameVerbs):
         # With a column, the default of `target` would be a second value for the same field.
         if "target_col" not in fields:
             fields["target"] = target
-        from pruna_nb.frames.call import read_media_call
+        from pruna_nb.frames.pictures import read_media_call
 
         problems = Problems()
         call = read_media_call(
@@ -255,6 +263,7 @@ class PictureVerbs(FrameVerbs):
             image_col,
             problems,
             samples=samples,
+            sweep=sweep,
             unchecked=unchecked,
             prefix=prefix,
             fields=fields,
@@ -277,9 +286,10 @@ class PictureVerbs(FrameVerbs):
         prompt_col: Hashable | None = None,
         image_col: Hashable | None = None,
         *,
-        model: str = "p-video",
-        prompt: str | None = None,
+        model: str | Sequence[str] = "p-video",
+        prompt: str | Sequence[str] | None = None,
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -298,9 +308,10 @@ class PictureVerbs(FrameVerbs):
         prompt_col: Hashable | None = None,
         image_col: Hashable | None = None,
         *,
-        model: str = "p-video",
-        prompt: str | None = None,
+        model: str | Sequence[str] = "p-video",
+        prompt: str | Sequence[str] | None = None,
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -319,9 +330,10 @@ class PictureVerbs(FrameVerbs):
         prompt_col: Hashable | None = None,
         image_col: Hashable | None = None,
         *,
-        model: str = "p-video",
-        prompt: str | None = None,
+        model: str | Sequence[str] = "p-video",
+        prompt: str | Sequence[str] | None = None,
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -368,7 +380,7 @@ class PictureVerbs(FrameVerbs):
         >>> video["cost_usd"].tolist()
         [0.02]
         """
-        from pruna_nb.frames.call import read_media_call
+        from pruna_nb.frames.pictures import read_media_call
 
         problems = Problems()
         call = read_media_call(
@@ -380,6 +392,7 @@ class PictureVerbs(FrameVerbs):
             prompt_col=prompt_col,
             prompt=prompt,
             samples=samples,
+            sweep=sweep,
             unchecked=unchecked,
             prefix=prefix,
             fields=fields,

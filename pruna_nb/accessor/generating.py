@@ -10,12 +10,13 @@ from pruna_nb.batch.options import read_options
 from pruna_nb.catalog.field_docs import with_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Sequence
 
     import pandas as pd
 
     from pruna_nb.arguments import Amount, Seconds, Tags
     from pruna_nb.batch.options import OnLost
+    from pruna_nb.catalog import SweepHow
     from pruna_nb.frames.background import BackgroundRun
     from pruna_nb.frames.generate import Estimate
     from pruna_nb.store.cache import CacheMode
@@ -30,9 +31,10 @@ class GenerateVerbs(FrameVerbs):
         self,
         prompt_col: Hashable | None = None,
         *,
-        model: str = "p-image",
-        prompt: str | None = None,
+        model: str | Sequence[str] = "p-image",
+        prompt: str | Sequence[str] | None = None,
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -50,9 +52,10 @@ class GenerateVerbs(FrameVerbs):
         self,
         prompt_col: Hashable | None = None,
         *,
-        model: str = "p-image",
-        prompt: str | None = None,
+        model: str | Sequence[str] = "p-image",
+        prompt: str | Sequence[str] | None = None,
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -70,9 +73,10 @@ class GenerateVerbs(FrameVerbs):
         self,
         prompt_col: Hashable | None = None,
         *,
-        model: str = "p-image",
-        prompt: str | None = None,
+        model: str | Sequence[str] = "p-image",
+        prompt: str | Sequence[str] | None = None,
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -172,6 +176,7 @@ class GenerateVerbs(FrameVerbs):
             prompt_col=prompt_col,
             prompt=prompt,
             samples=samples,
+            sweep=sweep,
             unchecked=unchecked,
             prefix=prefix,
             fields=fields,
@@ -193,9 +198,10 @@ class GenerateVerbs(FrameVerbs):
         self,
         prompt_col: Hashable | None = None,
         *,
-        model: str = "p-image",
-        prompt: str | None = None,
+        model: str | Sequence[str] = "p-image",
+        prompt: str | Sequence[str] | None = None,
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -236,6 +242,7 @@ class GenerateVerbs(FrameVerbs):
             prompt_col=prompt_col,
             prompt=prompt,
             samples=samples,
+            sweep=sweep,
             unchecked=unchecked,
             prefix=prefix,
             fields=fields,
@@ -271,9 +278,10 @@ class GenerateVerbs(FrameVerbs):
         self,
         prompt_col: Hashable | None = None,
         *,
-        model: str | None = None,
-        prompt: str | None = None,
+        model: str | Sequence[str] | None = None,
+        prompt: str | Sequence[str] | None = None,
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -339,6 +347,7 @@ class GenerateVerbs(FrameVerbs):
                 prompt_col=prompt_col,
                 prompt=prompt,
                 samples=many,
+                sweep=sweep,
                 unchecked=anyhow,
                 prefix=begin,
                 fields=fields,

@@ -11,10 +11,13 @@ from pruna_nb.batch.options import read_options
 from pruna_nb.catalog.field_docs import with_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from pruna_nb.arguments import Amount, Seconds, Tags
     from pruna_nb.batch.options import OnLost
+    from pruna_nb.catalog import SweepHow
     from pruna_nb.form.form import Form
     from pruna_nb.frames.background import BackgroundRun
     from pruna_nb.frames.generate import Estimate
@@ -39,8 +42,9 @@ class PrunaSeries:
     def generate(
         self,
         *,
-        model: str = "p-image",
+        model: str | Sequence[str] = "p-image",
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -57,8 +61,9 @@ class PrunaSeries:
     def generate(
         self,
         *,
-        model: str = "p-image",
+        model: str | Sequence[str] = "p-image",
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -75,8 +80,9 @@ class PrunaSeries:
     def generate(
         self,
         *,
-        model: str = "p-image",
+        model: str | Sequence[str] = "p-image",
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -104,6 +110,7 @@ class PrunaSeries:
             problems,
             prompt_col=self._name,
             samples=samples,
+            sweep=sweep,
             unchecked=unchecked,
             prefix=prefix,
             fields=fields,
@@ -124,8 +131,9 @@ class PrunaSeries:
     def estimate(
         self,
         *,
-        model: str = "p-image",
+        model: str | Sequence[str] = "p-image",
         samples: int = 1,
+        sweep: SweepHow = "cross",
         cache: CacheMode = "use",
         on_lost: OnLost = "report",
         max_cost_usd: Amount | None = None,
@@ -142,6 +150,7 @@ class PrunaSeries:
             self._name,
             model=model,
             samples=samples,
+            sweep=sweep,
             cache=cache,
             on_lost=on_lost,
             max_cost_usd=max_cost_usd,

@@ -2,7 +2,8 @@
 
 Read in this order: `models.json` (the table), `model` (what an entry says: fields, price, what is
 secret), `registry` (from a name to a model, and typing mistakes), `check` (every problem of an
-input at once, with `unicode` for what JSON cannot carry), `price` (what a prediction costs).
+input at once, with `unicode` for what JSON cannot carry), `price` (what a prediction costs),
+`sweep` (what a list means for a field that takes one value).
 """
 
 from __future__ import annotations
@@ -28,22 +29,33 @@ from pruna_nb.catalog.registry import (
     read_model,
     register_model,
 )
+from pruna_nb.catalog.sweep import (
+    SWEEP_HOWS,
+    SweepHow,
+    combinations,
+    is_axis,
+    sweep_problems,
+)
 
 __all__ = [
     "ENDPOINT_LIMITS",
     "NO_MODEL",
+    "SWEEP_HOWS",
     "Field",
     "Model",
     "Price",
     "Problem",
+    "SweepHow",
     "UnknownModelWarning",
     "all_models",
     "at_most_text",
     "check_input",
+    "combinations",
     "cost_usd",
     "exact",
     "find_model",
     "get_model",
+    "is_axis",
     "limit_for",
     "lookup_model",
     "model_names",
@@ -51,6 +63,7 @@ __all__ = [
     "price_text",
     "read_model",
     "register_model",
+    "sweep_problems",
     "total_usd",
     "usd_text",
 ]

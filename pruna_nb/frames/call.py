@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Hashable, Iterator, ValuesView
 from collections.abc import Set as AbstractSet
@@ -12,26 +11,30 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pruna_nb.arguments import listed, switch, text, whole
+from pruna_nb.arguments import choice, listed, switch, text, whole
 from pruna_nb.batch.options import OPTION_NAMES, unknown_name
-from pruna_nb.catalog import NO_MODEL, find_model, lookup_model, read_model
-from pruna_nb.errors import InputError, UnknownModelError
+from pruna_nb.catalog import (
+    NO_MODEL,
+    SWEEP_HOWS,
+    Model,
+    find_model,
+    is_axis,
+    read_model,
+    sweep_problems,
+)
+from pruna_nb.errors import InputError
 from pruna_nb.frames.columns import plain_label
-from pruna_nb.frames.order import prompts_first
-from pruna_nb.redact import redact_values
 from pruna_nb.tables.cells import plain, unshared
-from pruna_nb.text import described, shown
+from pruna_nb.text import described
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from pruna_nb.arguments import Problems
-    from pruna_nb.catalog import Model
+    from pruna_nb.catalog import SweepHow
 
-ATTRS = "pruna_nb"
-"""The key of a frame's attrs with the call that made each of its output columns."""
 _SUFFIX = "_col"
-_SHOWN_AT_MOST = 60
+_ORDERED = "give a list, such as sorted(...)."
 _SAMPLES_AT_MOST = 100_000
 
 
@@ -42,7 +45,7 @@ class Call:
     Parameters
     ----------
     model : Model
-        Found once, with whether its inputs are checked.
+        Found once, with whether its inputs are checked; the first one of a sweep over several.
     constants : dict
         Fields with one value for all rows.
     columns : dict
@@ -59,6 +62,14 @@ class Call:
     recorded : frozenset of str
         Fields that were read from a table's own record, not from arguments: the files that they
         name are uploaded only if this session named them too.
+    axes : dict
+        Fields with several values, each of which makes rows of its own; "model" and "prompt" too.
+    sweep : {"cross", "zip"}
+        Whether each value meets each other one, or all lists go in step.
+    models : tuple of Model
+        Those of a sweep over models.
+    model_col : str or None
+        The column of their names, in a frame that such a sweep made.
     """
 
     model: Model
@@ -69,6 +80,10 @@ class Call:
     prefix: str = ""
     needs: tuple[str, ...] = ()
     recorded: frozenset[str] = frozenset()
+    axes: dict[str, list[Any]] = field(default_factory=dict, repr=False)
+    sweep: SweepHow = "cross"
+    models: tuple[Model, ...] = ()
+    model_col: str | None = None
 
     def resolved(self) -> Call:
         """Return a call of a table's record for a run: its model is found as one just asked for.
@@ -78,15 +93,28 @@ class Call:
         UnknownModelError
             If the catalogue of this session does not know it, and it looks misspelt.
         """
-        return replace(self, model=find_model(self.model.name, unchecked=self.model.unchecked))
+        model, *models = (
+            find_model(each.name, unchecked=each.unchecked) for each in (self.model, *self.models)
+        )
+        return replace(self, model=model, models=tuple(models))
+
+    def model_names(self) -> list[str]:
+        """Return the names of its models."""
+        return [model.name for model in self.models or (self.model,)]
+
+    def new_columns(self) -> list[str]:
+        """Return the names of the columns that its rows get beside those of the results."""
+        seeds = ["seed"] if self.chooses_seeds() else []
+        return list(dict.fromkeys([*self.axes, *seeds]))
 
     def labels(self) -> list[Any]:
         """Return the labels of all columns that fields are read from."""
-        return [label for value in self.columns.values() for label in _listed(value)]
+        return [label for value in self.columns.values() for label in listed_labels(value)]
 
     def drafts(self) -> bool:
         """Whether it makes drafts, whose final pass needs their seeds."""
-        return self.constants.get("draft") is True or "draft" in self.columns
+        given = {**self.columns, **self.axes}
+        return self.constants.get("draft") is True or "draft" in given
 
     def chooses_seeds(self) -> bool:
         """Whether it needs a column of seeds that it does not read: `with_samples` makes it."""
@@ -94,10 +122,26 @@ class Call:
 
     def needs_seeds(self) -> bool:
         """Whether its rows need seeds in a column."""
-        return self.samples > 1 or (self.drafts() and "seed" not in self.constants)
+        chosen = {**self.constants, **self.axes}
+        return self.samples > 1 or (self.drafts() and "seed" not in chosen)
+
+    def spread(self) -> Call:
+        """Return the call for the frame that `with_sweep` made: each axis is a column."""
+        if not self.axes:
+            return self
+        columns = {name: name for name in self.axes if name != "model"}
+        return replace(
+            self,
+            axes={},
+            columns={**self.columns, **columns},
+            template=None if "prompt" in columns else self.template,
+            model_col=f"{self.prefix}model" if "model" in self.axes else None,
+        )
 
     def settled(self) -> Call:
-        """Return the call for the frame that `with_samples` made: seeds are in a column."""
+        """Return the call for the frame that the sweep and the samples made of the caller's."""
+        if self.axes:
+            return self.spread().settled()
         if not self.needs_seeds():
             return self
         constants = {name: value for name, value in self.constants.items() if name != "seed"}
@@ -105,74 +149,8 @@ class Call:
             self, samples=1, constants=constants, columns={**self.columns, "seed": "seed"}
         )
 
-    def as_attrs(self) -> dict[str, Any] | None:
-        """Return the call as JSON for a frame's attrs; None if a constant is secret or not JSON."""
-        if not self.model.secret_names.isdisjoint(self.constants):
-            return None
-        if redact_values(self.constants) != self.constants:
-            return None
-        named = {"model": self.model.name, "unchecked": self.model.unchecked}
-        values = {name: getattr(self, name) for name in _TYPES if name not in named} | named
-        # A label that is a tuple would come back from JSON as a list of labels.
-        values["columns"] = _labels_by_field(
-            self.columns,
-            lambda label: {_LEVELS: list(label)} if isinstance(label, tuple) else label,
-        )
-        try:
-            spec: dict[str, Any] = json.loads(json.dumps(values))
-        except (TypeError, ValueError, RecursionError):
-            return None
-        return spec
 
-    @classmethod
-    def from_attrs(cls, spec: object) -> Call | None:
-        """Return the call that `as_attrs` wrote; None if it is damaged.
-
-        Attrs survive Parquet, so a stranger may have written them. Keys of later releases are left.
-        """
-        if not isinstance(spec, dict) or "model" not in spec:
-            return None
-
-        def unpacked(label: Any) -> Any:
-            levels = label.get(_LEVELS) if isinstance(label, dict) else None
-            kinds = (str, int, float)
-            if isinstance(levels, list) and all(isinstance(level, kinds) for level in levels):
-                return tuple(levels)
-            return label
-
-        known = {name: unshared(spec[name]) for name in _TYPES if name in spec}
-        if any(type(value) not in _TYPES[name] for name, value in known.items()):
-            return None
-        known["columns"] = _labels_by_field(known.get("columns", {}), unpacked)
-        labels = [label for value in known["columns"].values() for label in _listed(value)]
-        needs = known.get("needs", ())
-        if not all(isinstance(label, (str, int, float, tuple)) for label in labels):
-            return None
-        if not all(isinstance(name, str) for name in needs) or known.get("samples", 1) < 1:
-            return None
-        try:
-            model = lookup_model(known["model"])  # a later release's, perhaps
-        except UnknownModelError:
-            return None
-        model = replace(model, unchecked=known.pop("unchecked", False))
-        call = cls(**{**known, "model": model, "needs": tuple(needs)})
-        return replace(call, recorded=frozenset((*call.constants, *call.columns)))
-
-
-# What the fields of a call are in a frame's attrs.
-_TYPES: dict[str, tuple[type, ...]] = {
-    "model": (str,),
-    "constants": (dict,),
-    "columns": (dict,),
-    "template": (str, type(None)),
-    "samples": (int,),
-    "unchecked": (bool,),
-    "prefix": (str,),
-    "needs": (list, tuple),
-}
-
-
-def _listed(labels: Any) -> list[Any]:
+def listed_labels(labels: Any) -> list[Any]:
     """Return what a field is read from as a list: one column, or several."""
     return labels if isinstance(labels, list) else [labels]
 
@@ -180,17 +158,6 @@ def _listed(labels: Any) -> list[Any]:
 def _plain_labels(labels: Any) -> Any:
     """Return a column's label, or a list of several, in Python's own types."""
     return [*map(plain_label, labels)] if isinstance(labels, list) else plain_label(labels)
-
-
-def _labels_by_field(columns: dict[str, Any], changed: Callable[[Any], Any]) -> dict[str, Any]:
-    return {
-        name: [*map(changed, labels)] if isinstance(labels, list) else changed(labels)
-        for name, labels in columns.items()
-    }
-
-
-# What a label of several levels is in a frame's attrs: an object with a list of them.
-_LEVELS = "levels"
 
 
 def read_prefix(prefix: object, problems: Problems) -> str:
@@ -210,6 +177,7 @@ def read_call(
     prompt_col: object = None,
     prompt: object = None,
     samples: object = 1,
+    sweep: object = "cross",
     unchecked: object = False,
     prefix: object = "",
     needs: tuple[str, ...] = (),
@@ -217,20 +185,72 @@ def read_call(
 ) -> Call:
     """Read the arguments of a verb; mistakes are noted, and left out of the call."""
     anyhow = problems.read(switch, "unchecked", unchecked, instead=False)
-    known = read_model(model, problems, unchecked=anyhow)
+    how: SweepHow = problems.read(choice, "sweep", sweep, SWEEP_HOWS, instead="cross")
+    models, axes = read_models(model, problems, unchecked=anyhow)
+    # A later model is read for its mistakes: what is given is the same for all of them.
+    constants, columns = _read_inputs(models[0], fields, problems, prompt_col, prompt)
+    for known in models[1:]:
+        _read_inputs(known, fields, problems, prompt_col, prompt)
+    # Of a member of an enum its value, which str() is not.
+    if isinstance(prompt, (list, tuple)):
+        axes["prompt"] = [str.__str__(each) for each in prompt if isinstance(each, str)]
+    axes |= {name: value for name, value in constants.items() if is_axis(name, value, models)}
+    constants = {name: value for name, value in constants.items() if name not in axes}
+    if wrong := sweep_problems(axes, how):
+        head = "This sweep cannot be made; nothing was sent:"
+        problems.add(InputError(wrong[0] if len(wrong) == 1 else listed(head, wrong), wrong))
+    many = problems.read(whole, "samples", samples, most=_SAMPLES_AT_MOST, instead=1)
+    for known in models:
+        if many > 1 and known.known and "seed" not in known.fields:
+            msg = f"samples: {known.name} takes no seed, so its outputs would be equal."
+            problems.add(InputError(msg))
+    return Call(
+        models[0],
+        constants,
+        columns,
+        str.__str__(prompt) if isinstance(prompt, str) else None,
+        many,
+        read_prefix(prefix, problems),
+        needs,
+        axes=axes,
+        sweep=how,
+        models=models if "model" in axes else (),
+    )
+
+
+def read_models(
+    model: object, problems: Problems, *, unchecked: bool
+) -> tuple[tuple[Model, ...], dict[str, list[Any]]]:
+    """Return the models that an argument means, and their names as an axis if they are a list."""
+    if not is_several(model):
+        return (read_model(model, problems, unchecked=unchecked),), {}
+    if isinstance(model, AbstractSet):
+        problems.add(InputError(f"model= is a set, which has no order; {_ORDERED}"))
+    names = several(model)
+    models = tuple(read_model(each, problems, unchecked=unchecked) for each in names)
+    axis = {"model": [each.name if isinstance(each, Model) else each for each in names]}
+    return models or (read_model(NO_MODEL, problems, unchecked=True),), axis
+
+
+def _read_inputs(
+    model: Model,
+    fields: Mapping[str, Any],
+    problems: Problems,
+    prompt_col: object,
+    prompt: object,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the constants and the columns of a call; what the model does not take is noted."""
     wrong: list[str] = []
-    constants, columns = _read_fields(known, fields, wrong)
+    constants, columns = _read_fields(model, fields, wrong)
     if prompt_col is not None:
         columns = {"prompt": _plain_labels(prompt_col), **columns}
-    columns = _one_column_each(known, columns, wrong)
-    if not known.unchecked:
-        constants = _one_value_each(known, constants, wrong)
+    columns = _one_column_each(model, columns, wrong)
     is_prompted = prompt is not None or prompt_col is not None
-    if is_prompted and known.checked and "prompt" not in known.fields:
-        strings = [name for name, field in known.fields.items() if field.type == "string"]
+    if is_prompted and model.checked and "prompt" not in model.fields:
+        strings = [name for name, field in model.fields.items() if field.type == "string"]
         texts = [name for name in strings if name.endswith(("prompt", "script", "caption"))]
         instead = f" Its text fields are: {', '.join(texts)}." if texts else ""
-        wrong.append(f"{known.name} takes no prompt.{instead}")
+        wrong.append(f"{model.name} takes no prompt.{instead}")
     if prompt is not None and prompt_col is not None:
         wrong.append("prompt= and prompt_col= are both given; give one of them.")
     wrong += [
@@ -238,71 +258,28 @@ def read_call(
         for name in constants
         if name in columns
     ]
-    template = None
-    if isinstance(prompt, str):
-        template = str.__str__(prompt)  # of a member of an enum its value, which str() is not
-    elif prompt is not None:
-        wrong.append(
-            "prompt= takes one text, which may name columns in braces; "
-            f"{described(prompt)} was given. If prompts differ by row, use a column: prompt_col=."
-        )
+    if prompt is not None and not isinstance(prompt, str):
+        wrong += _prompt_problems(prompt)
     if wrong:
-        problems.add(wrong_call(known, wrong))
-    many = problems.read(whole, "samples", samples, most=_SAMPLES_AT_MOST, instead=1)
-    if many > 1 and known.known and "seed" not in known.fields:
-        msg = f"samples: {known.name} takes no seed, so its outputs would be equal."
-        problems.add(InputError(msg))
-    begin = read_prefix(prefix, problems)
-    return Call(known, constants, columns, template, many, begin, needs)
+        problems.add(wrong_call(model, wrong))
+    return constants, columns
 
 
-def read_media_call(
-    verb: str,
-    frame: pd.DataFrame,
-    model: object,
-    media_col: object,
-    problems: Problems,
-    *,
-    unchecked: object,
-    fields: dict[str, Any],
-    **arguments: Any,
-) -> Call:
-    """Read the call of a verb that starts from images: without a column, from the step before."""
-    known = read_model(model, problems, unchecked=unchecked is True)
-    lead = "images" if verb == "edit" else "image"
-    with problems.noted():
-        lead = _lead_field(known, verb)
-    if verb == "animate":
-        cols = prompts_first(frame, arguments["prompt_col"], media_col)
-        arguments["prompt_col"], media_col = cols
-    if media_col is not None:
-        fields[f"{lead}_col"] = media_col
-    # images=None is not given; images="photo.png" replaces the step before.
-    elif fields.get(lead) is None and "output" in frame.columns:
-        fields.setdefault(f"{lead}_col", "output")
-    return read_call(
-        known, problems, needs=(lead,), unchecked=unchecked, fields=fields, **arguments
+def _prompt_problems(prompt: object) -> list[str]:
+    """Return what is wrong with templates of prompts that are not one text."""
+    if isinstance(prompt, AbstractSet):
+        return [f"prompt= is a set, which has no order; {_ORDERED}"]
+    if isinstance(prompt, (list, tuple)):
+        return [
+            f"prompt=: value {place} is {described(each)}; give a text."
+            for place, each in enumerate(prompt, 1)
+            if not (isinstance(each, str) and each.strip())
+        ]
+    told = (
+        "prompt= takes one text, which may name columns in braces, or a list of them; "
+        f"{described(prompt)} was given. If prompts differ by row, use a column: prompt_col=."
     )
-
-
-def _lead_field(model: Model, verb: str) -> str:
-    """Return the field for the images that a verb starts from."""
-    candidates = {"edit": ("images", "image"), "upscale": ("image",), "animate": ("image",)}[verb]
-    if not model.known:
-        return candidates[0]
-    names = {field.name for field in model.media_fields if "image" in field.media}
-    lead = next((name for name in candidates if name in names), None)
-    if verb == "animate":
-        suits = model.output == "video"
-    else:
-        suits = model.output == "image" and ("prompt" in model.fields) == (verb == "edit")
-    if lead is None or not suits:
-        msg = (
-            f"{verb}() does not suit {model.name} ({model.task}). "
-            f'df.pruna.generate(model="{model.name}", ...) takes any model.'
-        )
-        raise InputError(msg)
-    return lead
+    return [told]
 
 
 def wrong_call(model: Model, wrong: list[str]) -> InputError:
@@ -338,8 +315,12 @@ def _read_fields(
             field = model.fields.get(name)
             if field is not None and isinstance(value, os.PathLike):
                 constants[name] = os.fspath(value)
-            elif field is not None and not field.media and is_several(value):
-                constants[name] = several(value)
+            elif isinstance(value, (set, frozenset)) and is_axis(name, [], [model]):
+                wrong.append(f"{name}= is a set, which has no order; {_ORDERED}")
+            elif isinstance(value, tuple) or (
+                not (field is not None and field.media) and is_several(value)
+            ):
+                constants[name] = [unshared(item) for item in several(value)]
             else:
                 constants[name] = unshared(plain(value))
     return constants, columns
@@ -374,23 +355,4 @@ def _one_column_each(model: Model, columns: Mapping[str, Any], wrong: list[str])
             if name == "prompt" and not hint and is_several(label):
                 hint = ". For a row of each prompt: pruna_nb.generate([...])"
             wrong.append(f"{name}_col= takes {what}; {described(label)} was given{hint}.")
-    return right
-
-
-def _one_value_each(model: Model, constants: Mapping[str, Any], wrong: list[str]) -> dict[str, Any]:
-    """Return constants; a list of values for a field that takes one is noted, and left out."""
-    right: dict[str, Any] = {}
-    for name, value in constants.items():
-        field = model.fields.get(name)
-        is_axis = isinstance(value, list) and field is not None and field.type != "array"
-        if not is_axis or field is None or field.secret:
-            right[name] = value
-            continue
-        code = shown(value, _SHOWN_AT_MOST)
-        if code.endswith("…") or not all(isinstance(item, (str, int, float)) for item in value):
-            code = "values"
-        wrong.append(
-            f"{name}= takes one value; a list of {len(value)} was given. For a row of each: "
-            f"df.merge(pd.Series({code}, name={name!r}), how='cross'), and {name}_col={name!r}."
-        )
     return right

@@ -152,13 +152,14 @@ def own_columns(frame: pd.DataFrame, call: Call, keep: Collection[str] = ()) -> 
         ]
     if "model" in filled and _is_own_model(frame, call, cells):
         own = [*own, call.prefix + "model"]
-    return [*own, "seed"] if call.chooses_seeds() and _is_own_seed(frame) else own
+    added = [name for name in call.new_columns() if name not in RESULT_COLUMNS]
+    return [*own, *(name for name in added if _is_own(frame, name))]
 
 
 def _is_own_model(frame: pd.DataFrame, call: Call, cells: dict[str, list[Any]]) -> bool:
     """Whether a column "model" is the user's: of cars, say. One that names models is a step's."""
-    steps = (step.model.name for step in steps_of(frame).values())
-    known = {call.model.name, *model_names(), *steps}
+    steps = (name for step in steps_of(frame).values() for name in step.model_names())
+    known = {*call.model_names(), *model_names(), *steps}
     strange = [cell for cell in cells["model"] if cell is not None]
     strange = [cell for cell in strange if not (isinstance(cell, str) and cell in known)]
     if strange:  # or of a model that was sent with unchecked=True
@@ -167,7 +168,7 @@ def _is_own_model(frame: pd.DataFrame, call: Call, cells: dict[str, list[Any]]) 
         return not all(cell in sent for cell in strange)
     # Beside no results it is the user's, unless it says what it would say afterwards.
     is_alone = not any(cell is not None for name in _WITH_MODEL for cell in cells.get(name, ()))
-    return is_alone and any(cell not in {None, call.model.name} for cell in cells["model"])
+    return is_alone and any(cell not in {None, *call.model_names()} for cell in cells["model"])
 
 
 _WITH_MODEL = ("output", "status", "prediction_id")
@@ -190,7 +191,7 @@ def check_own_columns(
     listed = ", ".join(map(repr, names))
     renamed = ", ".join(f"{name!r}: {f'my_{name}'!r}" for name in names)
     ways = f"Rename them: df.rename(columns={{{renamed}}})"
-    if takes_prefix and "seed" not in names:  # a column of seeds has no prefix
+    if takes_prefix and not set(names) & set(call.new_columns()):  # these have no prefix
         ways += ', or give prefix="x_", with which the results are called x_output and so on'
     what = "are columns" if len(names) > 1 else "is a column"
     problem = f"{listed} {what} of your own, which the results would replace. {ways}."
@@ -249,21 +250,21 @@ _LEAVES: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _is_own_seed(frame: pd.DataFrame) -> bool:
-    """Whether a column "seed" is the user's, and none that an earlier step sent or chose."""
-    if not places_of(frame, "seed"):
+def _is_own(frame: pd.DataFrame, name: str) -> bool:
+    """Whether a column of a field's name is the user's, and none that an earlier step made."""
+    if not places_of(frame, name):
         return False
     steps = steps_of(frame)
-    if any(call.columns.get("seed") == "seed" for call in steps.values()):
+    if any(call.columns.get(name) == name for call in steps.values()):
         return False
-    seeds = column(frame, "seed", "samples or drafts")
+    cells = column(frame, name, "samples, drafts or a sweep")
     outputs = [label for label in frame.columns if label_text(label).endswith("output")]
     for label in {*steps, *outputs}:
         sent = [
-            (record.input.get("seed"), seed)
-            for record, seed in zip(records_of(frame, label), seeds, strict=True)
+            (record.input.get(name), cell)
+            for record, cell in zip(records_of(frame, label), cells, strict=True)
             if record is not None
         ]
-        if sent and all(asked == seed for asked, seed in sent):
+        if sent and all(asked == cell for asked, cell in sent):
             return False
-    return any(seed is not None for seed in seeds)
+    return any(cell is not None for cell in cells)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,12 +24,13 @@ from pruna_nb.frames.columns import with_columns
 from pruna_nb.frames.requests import make_requests
 from pruna_nb.frames.results import with_results
 from pruna_nb.frames.samples import with_samples
+from pruna_nb.frames.sweeps import with_sweep
 from pruna_nb.settings import current
 from pruna_nb.tables.cells import unshared
 from pruna_nb.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from pruna_nb.batch.budget import Budget
     from pruna_nb.batch.options import RunOptions
@@ -60,6 +61,8 @@ class Estimate:
         What the new predictions cost; None if the price is not published.
     minutes : float
         Minutes that the rate limit alone takes for them.
+    cost_usd_by_model : mapping of str to float or None
+        What `cost_usd` is made of, for a sweep over several models.
     """
 
     rows: int
@@ -70,6 +73,7 @@ class Estimate:
     skipped: int
     cost_usd: float | None
     minutes: float
+    cost_usd_by_model: Mapping[str, float | None] = field(default_factory=dict, hash=False)
 
     @property
     def hits(self) -> int:
@@ -78,7 +82,10 @@ class Estimate:
 
     def __str__(self) -> str:
         """Return it in one line."""
-        cost = "price not published" if self.cost_usd is None else usd_text(self.cost_usd)
+        cost = _cost_text(self.cost_usd)
+        if len(self.cost_usd_by_model) > 1:
+            each = self.cost_usd_by_model.items()
+            cost += f" ({', '.join(f'{name}: {_cost_text(usd)}' for name, usd in each)})"
         parts = [
             f"{self.new:,} new",
             f"{self.cached:,} cached",
@@ -94,6 +101,10 @@ class Estimate:
 
     def __repr__(self) -> str:
         return f"<Estimate: {self}>"
+
+
+def _cost_text(usd: float | None) -> str:
+    return "price not published" if usd is None else usd_text(usd)
 
 
 def estimate(
@@ -112,6 +123,7 @@ def estimate(
             skipped=plan.count("skip"),
             cost_usd=plan.cost_usd(),
             minutes=plan.seconds_at_limit(settings) / 60.0,
+            cost_usd_by_model=plan.costs_by_model(),
         )
 
 
@@ -214,14 +226,17 @@ def _attach_partial_frame(
 def _planned(
     frame: pd.DataFrame, call: Call, options: RunOptions, settings: Settings, problems: Problems
 ) -> tuple[pd.DataFrame, Plan]:
-    """Return the frame with a row for each sample, and the plan; raise all mistakes at once."""
+    """Return the frame with all its rows and the plan; raise all mistakes at once."""
+    told: Collection[str] = ()
+    if call.axes:
+        frame, call, told = with_sweep(frame, call, settings.service, problems)
     try:
         if call.needs_seeds():
             frame = with_samples(frame, call)
     except MISTAKES as error:  # the rows are checked all the same, with any seed
         problems.add(error)
         frame = with_columns(frame, {"seed": 1})
-    requests = make_requests(frame, call, settings.service, problems)
+    requests = make_requests(frame, call, settings.service, problems, told)
     problems.check()
     plan = make_plan(call.model, requests, settings, options.cache)
     chosen: Collection[int] = ()

@@ -13,7 +13,8 @@ from pruna_nb.arguments import Problems, switch, tags, text, whole
 from pruna_nb.catalog import lookup_model
 from pruna_nb.errors import InputError
 from pruna_nb.files.owned import is_media_name
-from pruna_nb.frames.call import ATTRS, Call
+from pruna_nb.frames.call import Call
+from pruna_nb.frames.call_attrs import ATTRS, attrs_of
 from pruna_nb.frames.moments import read_span
 from pruna_nb.frames.results import TEXT
 from pruna_nb.redact import MASK
@@ -196,7 +197,7 @@ def _frame(found: Sequence[Bill], settings: Settings, marks: _Marks) -> pd.DataF
     frame = pd.DataFrame({**own, **fields, **result})
     if len(models := {bill.model for bill in found}) == 1:  # `retry` needs it of what has no id
         call = Call(lookup_model(*models), columns=labels)
-        frame.attrs[ATTRS] = {"output": call.as_attrs()}
+        frame.attrs[ATTRS] = {"output": attrs_of(call)}
     return frame
 
 

@@ -15,13 +15,14 @@ from pruna_nb.frames.chains import is_output, missing_outputs
 from pruna_nb.frames.columns import Filled, column, fill_template, label_text, text_columns
 from pruna_nb.frames.media import MediaReader
 from pruna_nb.frames.order import misplaced
+from pruna_nb.frames.results import models_of
 from pruna_nb.store.keys import KeyMaker
 from pruna_nb.tables.cells import fit_cell, plain
 from pruna_nb.templates import plain_number
 from pruna_nb.text import did_you_mean, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     import pandas as pd
 
@@ -30,21 +31,56 @@ if TYPE_CHECKING:
     from pruna_nb.frames.call import Call
 
 _NO_TEMPLATE = Filled()
+_NO_REQUEST = Request(None, None, "its model is not one of the call's")
 # More than the number of a picture has, and fewer than Python refuses to read.
 _DIGITS = 10
 
 
 def make_requests(
-    frame: pd.DataFrame, call: Call, service: str, problems: Problems
+    frame: pd.DataFrame, call: Call, service: str, problems: Problems, told: Collection[str] = ()
 ) -> list[Request]:
     """Make one request of each row; mistakes of the call and of all rows are noted in `problems`.
 
     The frame is as `with_samples` returns it; `service` names who will answer, for the keys. The
-    requests are of use only if nothing was noted.
+    requests are of use only if nothing was noted. `told` names fields whose mistakes are noted
+    already.
     """
     call = call.settled()
+    if not call.models:
+        return _make_requests(frame, call, service, problems, told)
+    requests: list[Request] = [_NO_REQUEST] * len(frame)
+    names = models_of(frame, call)
+    for model in call.models:
+        places = [place for place, name in enumerate(names) if name == model.name]
+        own = replace(call, model=model, models=())
+        made = _make_requests(frame.iloc[places], own, service, problems, told)
+        for place, request in zip(places, made, strict=False):
+            requests[place] = replace(request, model=model)
+    return requests
+
+
+def value_problems(call: Call, name: str, values: Sequence[Any], service: str) -> dict[int, str]:
+    """Return what is wrong with single values of a field, by their place."""
+    reader, wrong = _Reader(call.model, call, service), {}
+    read = reader.of(name)
+    for place, value in enumerate(values):
+        try:
+            cell = value if read is None else read(value)
+        except (InputError, TooLargeError) as error:
+            wrong[place] = _text(error)
+            continue
+        for problem in check_input(call.model, {name: cell}):
+            if problem.field == name and problem.kind not in {"missing", "only_when", "unknown"}:
+                wrong[place] = problem.message
+    return wrong
+
+
+def _make_requests(
+    frame: pd.DataFrame, call: Call, service: str, problems: Problems, told: Collection[str]
+) -> list[Request]:
     model = call.model
     reader = _Reader(model, call, service)
+    reader.leave_out(told)
     reader.read_constants(frame, problems)
     names: list[str] = []
     cells: list[list[Any]] = []
@@ -133,6 +169,7 @@ class _Reader:
         needed = call.needs if model.unchecked else (*model.required, *call.needs)
         prompt = [] if call.template is None else ["prompt"]
         present = {*call.constants, *call.columns, *prompt}
+        present |= self._reported
         lacking = [name for name in dict.fromkeys(needed) if name not in present]
         if lacking:
             ways = " ".join(f"Give {name}_col= (a column) or {name}=." for name in lacking)

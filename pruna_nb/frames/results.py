@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pruna_nb.errors import InputError
-from pruna_nb.frames.call import ATTRS, Call
+from pruna_nb.frames.call_attrs import ATTRS, attrs_of, call_from_attrs
 from pruna_nb.frames.columns import (
+    column,
     places_of,
     rename_columns,
     template_labels,
@@ -31,12 +32,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from pruna_nb.batch.job import Outcome
+    from pruna_nb.frames.call import Call
 
 TEXT_COLUMNS = ("output", "status", "error", "prediction_id", "model")
 RESULT_COLUMNS = (
     *("output", "status", "error", "seconds", "cost_usd", "cached", "prediction_id"),
     "model",  # of the call, not of an outcome: a concat of several calls tells who made what
 )
+MODEL_COLUMN = "pruna_nb model"
+"""The column of each row's model while a sweep over models is under way: results have it then."""
 
 
 def with_results(
@@ -48,10 +52,10 @@ def with_results(
     one of them, or it is to be kept, they all stay under other names.
     """
     results: dict[str, Any] = {}
+    models = models_of(frame, call)
+    frame = without_columns(frame, [MODEL_COLUMN])
     for name in RESULT_COLUMNS:
-        values = [
-            call.model.name if name == "model" else getattr(outcome, name) for outcome in outcomes
-        ]
+        values = models if name == "model" else [getattr(each, name) for each in outcomes]
         dtype: Any = TEXT if name in TEXT_COLUMNS else "bool" if name == "cached" else "float64"
         try:
             results[call.prefix + name] = pd.array(values, dtype=dtype)
@@ -65,11 +69,19 @@ def with_results(
     # A shallow copy would share the dict of steps, and this step would be written into the user's.
     out.attrs = copy.deepcopy(base.attrs)
     steps: dict[str, Any] = {
-        name: step.as_attrs() for name, step in steps_of(out).items() if places_of(out, name)
+        name: attrs_of(step) for name, step in steps_of(out).items() if places_of(out, name)
     }
-    steps[call.prefix + "output"] = _renamed(call.settled(), frame, names).as_attrs()
+    steps[call.prefix + "output"] = attrs_of(_renamed(call.settled(), frame, names))
     out.attrs[ATTRS] = {name: step for name, step in steps.items() if step is not None}
     return out
+
+
+def models_of(frame: pd.DataFrame, call: Call) -> list[str]:
+    """Return the name of each row's model, of a frame that the call's sweep made."""
+    label = MODEL_COLUMN if places_of(frame, MODEL_COLUMN) else call.spread().model_col
+    if label is None:
+        return [call.model.name] * len(frame)
+    return column(frame, label, "the rows' models")
 
 
 def set_aside(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -89,7 +101,7 @@ def set_aside(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, 
     new = {name: f"step{step}_{name}" for name in present}
     out = with_names(frame, new)
     steps = {
-        new.get(name, name): _renamed(call, frame, new).as_attrs()
+        new.get(name, name): attrs_of(_renamed(call, frame, new))
         for name, call in steps_of(frame).items()
     }
     out.attrs = {**frame.attrs, ATTRS: steps}
@@ -103,7 +115,7 @@ def steps_of(frame: pd.DataFrame) -> dict[str, Call]:
         return {}
     calls: dict[str, Call] = {}
     for name, spec in steps.items():
-        call = Call.from_attrs(spec) if isinstance(name, str) else None
+        call = call_from_attrs(spec) if isinstance(name, str) else None
         # Attrs survive Parquet, so a template may be anybody's, or of a later release.
         with contextlib.suppress(InputError):
             if call is not None:
@@ -156,7 +168,7 @@ def _renamed(call: Call, frame: pd.DataFrame, names: dict[str, str]) -> Call:
 
     columns = {name: new(label) for name, label in call.columns.items()}
     template = None if call.template is None else rename_columns(call.template, frame, names)
-    return replace(call, columns=columns, template=template)
+    return replace(call, columns=columns, template=template, model_col=new(call.model_col))
 
 
 TEXT: Any = pd.Series(["text"]).dtype

@@ -17,6 +17,8 @@ from pruna_nb.templates import plain_number
 from pruna_nb.text import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
     from pruna_nb.frames.call import Call
 
 
@@ -46,11 +48,7 @@ def with_samples(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
             for seed, draft in zip(seeds, drafts, strict=True)
         ]
         return _with_seeds(frame, call, chosen)
-    numbers = np.tile(np.arange(1, call.samples + 1), len(frame))
-    # With the level of samples, labels are unique again; until then they repeat.
-    strict = not frame.flags.allows_duplicate_labels
-    rows = frame.set_flags(allows_duplicate_labels=True)
-    grown = rows.iloc[np.repeat(np.arange(len(frame)), call.samples)].copy()
+    grown = repeated(frame, {"sample": range(1, call.samples + 1)})
     if "seed" in call.columns:
         seeds = _whole_seeds(frame, call)
     else:
@@ -63,12 +61,41 @@ def with_samples(frame: pd.DataFrame, call: Call) -> pd.DataFrame:
         for first in seeds
         for number in range(call.samples)
     ]
-    levels = [grown.index.get_level_values(level) for level in range(grown.index.nlevels)]
-    free = (f"sample{number}" if number > 1 else "sample" for number in count(1))
-    taken = {*map(plain_label, grown.index.names), *map(plain_label, frame.columns)}
-    names = [*grown.index.names, next(name for name in free if name not in taken)]
-    grown.index = pd.MultiIndex.from_arrays([*levels, numbers], names=names)
-    return _with_seeds(grown.set_flags(allows_duplicate_labels=not strict), call, seeds)
+    return _with_seeds(grown, call, seeds)
+
+
+def repeated(
+    frame: pd.DataFrame, levels: Mapping[str, Sequence[Any]], columns: Collection[str] = ()
+) -> pd.DataFrame:
+    """Return a frame with each row repeated, and index levels below its own that tell them apart.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    levels : mapping of str to sequence
+        The values of each level, in step: one for each repetition of a row.
+    columns : collection of str
+        Columns that are called like their level; of any other, the level's name gets a number.
+    """
+    times = len(next(iter(levels.values())))
+    # With the new levels, labels are unique again; until then they repeat.
+    strict = not frame.flags.allows_duplicate_labels
+    rows = frame.set_flags(allows_duplicate_labels=True)
+    grown = rows.iloc[np.repeat(np.arange(len(frame)), times)].copy()
+    arrays = [grown.index.get_level_values(level) for level in range(grown.index.nlevels)]
+    names = list(grown.index.names)
+    own = [label for label in map(plain_label, frame.columns) if label not in columns]
+    for level, values in levels.items():
+        free = (f"{level}{number}" if number > 1 else level for number in count(1))
+        taken = {*map(plain_label, names), *own}
+        names.append(next(name for name in free if name not in taken))
+        arrays.append(pd.Index(values, tupleize_cols=False).take(_tiled(times, len(frame))))
+    grown.index = pd.MultiIndex.from_arrays(arrays, names=names)
+    return grown.set_flags(allows_duplicate_labels=not strict)
+
+
+def _tiled(times: int, rows: int) -> Any:
+    return np.tile(np.arange(times), rows)
 
 
 def _with_seeds(frame: pd.DataFrame, call: Call, seeds: list[int | None]) -> pd.DataFrame:

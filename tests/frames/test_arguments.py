@@ -31,11 +31,12 @@ WRONG = {
     "max_cost_usd": ["5", -1, True, math.nan, [5], math.inf],
     "samples": [0, -1, 2.5, True, "2", None, [2]],
     "prefix": [1, Path("a"), ["a"], b"a"],
-    "prompt": [["a", "b"], pd.Series(["a", "b"]), 1, Path("a"), np.array(["a"])],
-    "model": [None, 1, ["p-image"], math.nan, Path("p-image"), ""],
+    "prompt": [["a", 1], {"a"}, pd.Series(["a", "b"]), 1, Path("a"), np.array(["a"])],
+    "model": [None, 1, [], ["p-image", 1], {"p-image"}, math.nan, Path("p-image"), ""],
     "cache": [None, "us", True, ["use"]],
     "on_lost": [None, "resent", np.array(["report"])],
     "progress": ["no", None, 2],
+    "sweep": ["crossed", None, True],
     "unchecked": ["no", None, 2],
     "background": ["no", None, 2],
 }
@@ -106,11 +107,10 @@ def test_a_budget_that_is_misspelt_does_not_go_to_a_new_model_as_a_field(frame):
 
 @pytest.mark.usefixtures("nothing_is_sent")
 @pytest.mark.parametrize("value", [np.array(["1:1", "16:9"]), pd.Series(["1:1", "16:9"]),
-                                   ("1:1", "16:9"), {"1:1", "16:9"}, iter(["1:1", "16:9"]),
+                                   ("1:1", "16:9"), iter(["1:1", "16:9"]),
                                    pd.Index(["1:1", "16:9"])])  # fmt: skip
-def test_several_values_are_told_how_to_become_rows_whatever_holds_them(frame, value):
-    with pytest.raises(InputError, match="aspect_ratio= takes one value; a list of 2 was given"):
-        frame.pruna.generate("prompt", aspect_ratio=value, **QUIET)
+def test_several_values_are_a_sweep_whatever_holds_them(frame, value):
+    assert frame.pruna.estimate("prompt", aspect_ratio=value).rows == 2 * len(frame)
 
 
 @pytest.mark.usefixtures("nothing_is_sent")

@@ -45,14 +45,6 @@ def test_an_option_that_other_tools_call_otherwise_is_named(frame, generate, nam
         generate(frame, "prompt", **{name: 3})
 
 
-def test_several_values_for_a_field_of_one_are_told_how_to_become_rows(frame, generate):
-    with pytest.raises(InputError, match="takes one value; a list of 2 was given") as raised:
-        generate(frame, "prompt", aspect_ratio=["16:9", "1:1"])
-    name, ratios = "aspect_ratio", ["16:9", "1:1"]
-    assert f"df.merge(pd.Series({ratios!r}, name={name!r}), how='cross')" in str(raised.value)
-    assert len(frame.merge(pd.Series(ratios, name=name), how="cross")) == 6
-
-
 def test_two_columns_of_one_name_cannot_be_told_apart(generate):
     frame = pd.DataFrame([["a", "b"]], columns=["prompt", "prompt"])
     with pytest.raises(ColumnError, match=r"2 columns are called 'prompt'; prompt_col needs one"):
@@ -243,7 +235,7 @@ def test_an_unknown_field_and_a_wrong_value_are_told_together(service):
         pd.DataFrame({"prompt": ["a"]}).pruna.generate("prompt", aspect_ratio="5:9", sede=1)
     assert len(caught.value.problems) == 2
     assert "5:9" in str(caught.value)
-    assert "Did you mean seed?" in str(caught.value)
+    assert "Did you mean seed" in str(caught.value)
 
 
 @pytest.mark.parametrize(

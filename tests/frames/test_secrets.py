@@ -13,6 +13,7 @@ import pruna_nb
 from pruna_nb.arguments import Problems
 from pruna_nb.errors import InputError
 from pruna_nb.frames.call import read_call
+from pruna_nb.frames.call_attrs import attrs_of
 
 QUIET = {"progress": False}
 TOKEN = "hf_Tk9vdEFSZWFsVG9rZW4"
@@ -87,7 +88,7 @@ def test_a_token_of_the_wrong_type_is_not_shown_in_the_error(token, frame, servi
 def test_a_call_shows_no_token():
     call = read_call("p-image-lora", Problems(), prompt_col="prompt", fields=FIELDS)
     assert TOKEN not in repr(call)
-    assert call.as_attrs() is None
+    assert attrs_of(call) is None
 
 
 def test_a_models_unknown_to_the_catalogue_keeps_the_token_to_itself_too(frame, service, tmp_path):

@@ -1,0 +1,126 @@
+"""What a list means for a field that takes one value: a sweep, whose lists are crossed or zipped.
+
+The one place where that is decided, for frames, comparisons, forms, magics and the command line.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import TYPE_CHECKING, Any, Literal
+
+from pruna_nb.catalog.registry import all_models
+from pruna_nb.templates import is_missing, plain_number
+from pruna_nb.text import counted, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pruna_nb.catalog.model import Model
+
+SweepHow = Literal["cross", "zip"]
+SWEEP_HOWS: tuple[SweepHow, ...] = ("cross", "zip")
+
+
+def is_axis(name: str, value: object, models: Sequence[Model] = ()) -> bool:
+    """Whether a value is several values, one for each row of a sweep.
+
+    A list is, in a field that takes one value; in one that takes a list, a list of lists.
+
+    Parameters
+    ----------
+    name : str
+        The field.
+    value : object
+        A list, if it is several.
+    models : sequence of Model
+        Those that get it; where none of them has the field, any model's tells what it takes.
+
+    Examples
+    --------
+    >>> is_axis("seed", [1, 2]), is_axis("seed", 1)
+    (True, False)
+    >>> is_axis("images", ["a.png", "b.png"]), is_axis("images", [["a.png"], ["b.png"]])
+    (False, True)
+    """
+    if not isinstance(value, (list, tuple)):
+        return False
+    fields = [model.fields[name] for model in models if name in model.fields]
+    fields = fields or [model.fields[name] for model in all_models() if name in model.fields]
+    if any(field.secret for field in fields):
+        return False
+    if fields and all(field.type != "array" for field in fields):
+        return True
+    return bool(value) and all(isinstance(item, (list, tuple)) for item in value)
+
+
+def sweep_problems(axes: Mapping[str, Sequence[Any]], how: SweepHow = "cross") -> list[str]:
+    """Return what is wrong with a sweep: empty lists, gaps, repeated values, unequal lengths.
+
+    Examples
+    --------
+    >>> sweep_problems({"seed": [1, 2, 1], "aspect_ratio": []})
+    ['seed= has 1 twice; give each value once.', 'aspect_ratio= is an empty list; give a value.']
+    >>> sweep_problems({"seed": [1, 2, 3], "aspect_ratio": ["1:1", "16:9"]}, "zip")
+    ['sweep="zip" takes lists of one length; seed= has 3 values, aspect_ratio= has 2 values.']
+    """
+    problems = []
+    for name, values in axes.items():
+        if not values:
+            problems.append(f"{name}= is an empty list; give a value.")
+        gaps = [place for place, value in enumerate(values, 1) if is_missing(value)]
+        problems += [f"{name}=: value {place} is empty; leave it out." for place in gaps]
+        if how == "cross":
+            keys = [None if is_missing(value) else _key(value) for value in values]
+            twice = [
+                value
+                for place, value in enumerate(values)
+                if keys[place] is not None
+                and keys.index(keys[place]) == place
+                and keys.count(keys[place]) > 1
+            ]
+            problems += [
+                f"{name}= has {shown(value)} twice; give each value once." for value in twice
+            ]
+    if how == "zip":
+        sizes = {name: len(values) for name, values in axes.items()}
+        if len(set(sizes.values())) > 1:
+            told = ", ".join(
+                f"{name}= has {counted(size, 'value')}" for name, size in sizes.items()
+            )
+            problems.append(f'sweep="zip" takes lists of one length; {told}.')
+        else:
+            keys = [_key(list(row)) for row in zip(*axes.values(), strict=True)]
+            twice = [place for place, key in enumerate(keys) if key in keys[:place]]
+            problems += [
+                f'sweep="zip": the values at place {place + 1} are those at place '
+                f"{keys.index(keys[place]) + 1} once more; give them once."
+                for place in twice
+            ]
+    return problems
+
+
+def combinations(
+    axes: Mapping[str, Sequence[Any]], how: SweepHow = "cross"
+) -> list[dict[str, Any]]:
+    """Return the values of each row of a sweep: the last list runs fastest, or all in step.
+
+    Examples
+    --------
+    >>> combinations({"aspect_ratio": ["1:1", "16:9"], "seed": [1, 2]})[1]
+    {'aspect_ratio': '1:1', 'seed': 2}
+    >>> combinations({"aspect_ratio": ["1:1", "16:9"], "seed": [1, 2]}, "zip")[1]
+    {'aspect_ratio': '16:9', 'seed': 2}
+    """
+    rows: Iterable[tuple[Any, ...]]
+    rows = itertools.product(*axes.values()) if how == "cross" else zip(*axes.values(), strict=True)
+    return [dict(zip(axes, values, strict=True)) for values in rows]
+
+
+def _key(value: Any) -> str:
+    """Return what equal values have in common; of what is not JSON, each is itself."""
+    items = [plain_number(item) for item in value] if isinstance(value, (list, tuple)) else None
+    try:
+        return json.dumps(plain_number(value) if items is None else items, default=id)
+    except (TypeError, ValueError, RecursionError):
+        return str(id(value))

@@ -1,0 +1,70 @@
+"""The call of a verb that starts from pictures: which field takes them, and from which column."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pruna_nb.errors import InputError
+from pruna_nb.frames.call import is_several, read_call, read_models
+from pruna_nb.frames.order import prompts_first
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pruna_nb.arguments import Problems
+    from pruna_nb.catalog import Model
+    from pruna_nb.frames.call import Call
+
+
+def read_media_call(
+    verb: str,
+    frame: pd.DataFrame,
+    model: object,
+    media_col: object,
+    problems: Problems,
+    *,
+    unchecked: object,
+    fields: dict[str, Any],
+    **arguments: Any,
+) -> Call:
+    """Read the call of a verb that starts from images: without a column, from the step before."""
+    models, _ = read_models(model, problems, unchecked=unchecked is True)
+    lead = "images" if verb == "edit" else "image"
+    with problems.noted():
+        leads = {known.name: _lead_field(known, verb) for known in models}
+        lead = leads[models[0].name]
+        if len(set(leads.values())) > 1:
+            told = ", ".join(f"{name}: {field}" for name, field in leads.items())
+            raise InputError(f"These models take their images in different fields ({told}).")
+    if verb == "animate":
+        cols = prompts_first(frame, arguments["prompt_col"], media_col)
+        arguments["prompt_col"], media_col = cols
+    if media_col is not None:
+        fields[f"{lead}_col"] = media_col
+    # images=None is not given; images="photo.png" replaces the step before.
+    elif fields.get(lead) is None and "output" in frame.columns:
+        fields.setdefault(f"{lead}_col", "output")
+    asked = models if is_several(model) else models[0]
+    return read_call(
+        asked, problems, needs=(lead,), unchecked=unchecked, fields=fields, **arguments
+    )
+
+
+def _lead_field(model: Model, verb: str) -> str:
+    """Return the field for the images that a verb starts from."""
+    candidates = {"edit": ("images", "image"), "upscale": ("image",), "animate": ("image",)}[verb]
+    if not model.known:
+        return candidates[0]
+    names = {field.name for field in model.media_fields if "image" in field.media}
+    lead = next((name for name in candidates if name in names), None)
+    if verb == "animate":
+        suits = model.output == "video"
+    else:
+        suits = model.output == "image" and ("prompt" in model.fields) == (verb == "edit")
+    if lead is None or not suits:
+        msg = (
+            f"{verb}() does not suit {model.name} ({model.task}). "
+            f'df.pruna.generate(model="{model.name}", ...) takes any model.'
+        )
+        raise InputError(msg)
+    return lead

@@ -1,0 +1,173 @@
+"""A list for a field that takes one value makes a row for each of its values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pruna_nb.errors import BudgetError, ColumnError, InputError, UnknownModelError
+from pruna_nb.frames.records import requests_by_id
+
+QUIET = {"progress": False}
+RATIOS, SEEDS = ["1:1", "16:9"], [1, 2, 3]
+
+
+@pytest.fixture
+def frame():
+    return pd.DataFrame(
+        {"prompt": ["a fox", "an owl"], "kind": pd.Categorical(["x", "y"]), "n": [1, 2]},
+        index=pd.Index(["A", "A"], name="sku"),
+    )
+
+
+@pytest.mark.usefixtures("service")
+def test_lists_are_crossed_as_index_levels_and_columns_in_the_order_of_the_frame(frame, service):
+    before = frame.copy()
+    out = frame.pruna.generate("prompt", aspect_ratio=RATIOS, seed=SEEDS, **QUIET)
+    pd.testing.assert_frame_equal(frame, before)
+    assert service.charged == len(out) == 2 * 2 * 3
+    assert out.index.names == ["sku", "aspect_ratio", "seed"]
+    cells = [(p, r, s) for p in frame["prompt"] for r in RATIOS for s in SEEDS]
+    assert list(zip(out["prompt"], out["aspect_ratio"], out["seed"], strict=True)) == cells
+    assert out.index.tolist() == [("A", ratio, seed) for _, ratio, seed in cells]
+    assert out[["kind", "n", "seed"]].dtypes.astype(str).tolist() == ["category", "int64", "int64"]
+    assert str(out.index.dtypes["seed"]) == "int64"
+    records = requests_by_id(out["prediction_id"])
+    asked = [records[one].input for one in out["prediction_id"]]
+    assert [(one["prompt"], one["aspect_ratio"], one["seed"]) for one in asked] == cells
+    again = frame.pruna.generate("prompt", seed=SEEDS, aspect_ratio="16:9", **QUIET)
+    assert again["cached"].all()
+    assert again.index.names == ["sku", "seed"]
+    assert service.charged == 12
+
+
+def test_samples_come_below_the_sweep_and_equal_requests_are_bought_once(service):
+    frame = pd.DataFrame({"prompt": ["a fox"]})
+    out = frame.pruna.generate("prompt", seed=[1, 2], samples=2, **QUIET)
+    assert out.index.tolist() == [(0, 1, 1), (0, 1, 2), (0, 2, 1), (0, 2, 2)]
+    assert out.index.names == [None, "seed", "sample"]
+    assert out["seed"].tolist() == [1, 2, 2, 3]
+    assert service.charged == 3
+
+
+def test_a_sweep_over_models_is_one_run_with_the_price_of_each(service, capsys):
+    frame = pd.DataFrame({"prompt": ["a fox", "an owl", None]})
+    models = ["p-image", "flux-dev"]
+    estimate = frame.pruna.estimate("prompt", model=models, seed=[1, 2])
+    assert estimate.cost_usd_by_model == {"p-image": 0.02, "flux-dev": 0.02}
+    assert "(p-image: 0.02 USD, flux-dev: 0.02 USD)" in str(estimate)
+    with pytest.raises(BudgetError, match=r"8 new predictions would cost 0\.04 USD"):
+        frame.pruna.generate("prompt", model=models, seed=[1, 2], max_cost_usd=0.03, **QUIET)
+    out = frame.pruna.generate("prompt", model=models, seed=[1, 2])
+    assert capsys.readouterr().out.count("12 rows: 8 new") == 1
+    assert out.index.names == [None, "model", "seed"]
+    assert out["model"].tolist() == ["p-image", "p-image", "flux-dev", "flux-dev"] * 3
+    assert out["status"].tolist() == ["succeeded"] * 8 + ["skipped"] * 4
+    made = requests_by_id(out["prediction_id"].dropna())
+    assert [made[one].model for one in out["prediction_id"][:8]] == out["model"].tolist()[:8]
+    assert service.charged == 8
+
+
+@pytest.mark.usefixtures("service")
+def test_a_zip_takes_the_lists_in_step(frame):
+    out = frame.pruna.generate(
+        "prompt", aspect_ratio=["1:1", "1:1", "16:9"], seed=SEEDS, sweep="zip", **QUIET
+    )
+    assert out["seed"].tolist() == [1, 2, 3] * 2
+    assert out["aspect_ratio"].tolist() == ["1:1", "1:1", "16:9"] * 2
+    run = frame.pruna.generate("prompt", seed=SEEDS, background=True, **QUIET)
+    assert run.result().index.names == ["sku", "seed"]
+
+
+@pytest.mark.usefixtures("service")
+def test_templates_are_swept_and_may_name_a_swept_field():
+    frame = pd.DataFrame({"animal": ["fox", "owl"]})
+    out = frame.pruna.generate(
+        prompt=["a {animal}", "a {animal}, {aspect_ratio}"], aspect_ratio=RATIOS, **QUIET
+    )
+    assert out["prompt"].tolist()[:4] == ["a fox", "a fox", "a fox, 1:1", "a fox, 16:9"]
+    assert out.index.names == [None, "prompt", "aspect_ratio"]
+    edited = out.pruna.edit(prompt="at night", seed=[1, 2], **QUIET)
+    assert len(edited) == 16
+    assert edited["step1_output"].tolist() == np.repeat(out["output"].tolist(), 2).tolist()
+    larger = out.iloc[:1].pruna.upscale(target=[1, 2], **QUIET)
+    assert larger["target"].tolist() == [1, 2]
+
+
+@pytest.mark.usefixtures("service")
+def test_a_list_of_lists_is_swept_where_a_field_takes_a_list(picture_files):
+    one, two = picture_files
+    frame = pd.DataFrame({"prompt": ["mix them"]})
+    kept = frame.pruna.estimate("prompt", model="p-image-edit", images=[one, two])
+    assert kept.rows == 1
+    out = frame.pruna.edit("prompt", images=[[one], [one, two]], **QUIET)
+    assert out["images"].tolist() == [[one], [one, two]]
+    assert out.index.tolist() == [(0, str(one)), (0, f"{one}, {two}")]
+    videos = frame.pruna.estimate("prompt", model="p-video", image=[one, two], duration=[1, 2])
+    assert videos.rows == 4
+
+
+@pytest.fixture
+def picture_files(tmp_path):
+    from PIL import Image
+
+    paths = [tmp_path / "one.png", tmp_path / "two.png"]
+    for number, path in enumerate(paths):
+        Image.new("RGB", (64, 64), (number * 99, 10, 10)).save(path)
+    return [str(path) for path in paths]
+
+
+WRONG = [
+    ({"seed": []}, "seed= is an empty list"),
+    ({"seed": [1, "x"]}, r"seed, value 2 of 2: 'x' is text"),
+    ({"seed": [1, None]}, r"seed=: value 2 is empty"),
+    ({"seed": [1, 2, 1.0]}, r"seed= has 1 twice"),
+    ({"seed": {1, 2}}, r"seed= is a set, which has no order; give a list"),
+    ({"model": ["p-image", "p-imag"]}, "Did you mean"),
+    ({"model": ["p-image", "p-image"]}, "model= has 'p-image' twice"),
+    ({"model": ["p-image", "wan-t2v"], "width": 512}, "width: wan-t2v has no such field"),
+    ({"model": ["p-image", "p-video"], "aspect_ratio": ["1:1", "5:9"]}, "p-image: aspect_ratio, v"),
+    ({"seed": [1, 2], "seed_col": "n"}, "seed= and seed_col= are both given"),
+    ({"seed": [1, 2], "aspect_ratio": ["1:1"], "sweep": "zip"},
+     r"seed= has 2 values, aspect_ratio= has 1 value"),
+    ({"seed": [1, 1], "aspect_ratio": ["1:1", "1:1"], "sweep": "zip"}, "place 2 are those at"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "told"), WRONG, ids=str)
+def test_what_is_wrong_with_a_sweep_is_told_before_anything_is_sent(frame, service, given, told):
+    with pytest.raises((InputError, UnknownModelError), match=told):
+        frame.pruna.generate("prompt", **given, **QUIET)
+    with pytest.raises(InputError, match="timeout must be"):
+        frame.pruna.generate("prompt", **given, timeout="x", **QUIET)
+    assert service.charged == 0
+
+
+def test_all_that_is_wrong_is_told_at_once_and_each_value_once(frame, service):
+    with pytest.raises(InputError) as raised:
+        frame.pruna.generate("prompt", seed=[1, "x", 1], aspect_ratio=["9:1", "1:1"], **QUIET)
+    assert len(raised.value.problems) == 3
+    with pytest.raises((InputError, ColumnError), match="No column 'b'"):
+        frame[["n"]].pruna.generate(prompt=["a", "{b}"], **QUIET)
+    assert service.charged == 0
+
+
+def test_a_column_of_the_users_own_is_never_replaced_by_a_sweep(service):
+    frame = pd.DataFrame({"prompt": ["a fox"], "seed": [7]})
+    with pytest.raises(InputError, match="'seed' is a column of your own"):
+        frame.pruna.generate("prompt", seed=[1, 2], **QUIET)
+    assert service.charged == 0
+
+
+def test_retry_makes_what_failed_in_a_sweep_over_models(service):
+    frame = pd.DataFrame({"prompt": ["a fox", "an owl"]})
+    out = frame.pruna.generate("prompt", model=["p-image", "flux-dev"], seed=[1, 2], **QUIET)
+    gone = out.assign(status=["failed", "succeeded"] * 4)
+    gone["prediction_id"] = None
+    again = gone.pruna.retry(**QUIET)
+    assert again["status"].tolist() == ["succeeded"] * 8
+    assert again["output"].tolist() == out["output"].tolist()
+    with_arguments = gone.pruna.retry("prompt", model=["p-image", "flux-dev"], seed=[1, 2], **QUIET)
+    assert with_arguments["output"].tolist() == out["output"].tolist()
+    assert service.charged == 8
