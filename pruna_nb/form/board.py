@@ -11,6 +11,7 @@ import ipywidgets as w
 from pruna_nb.form.cells import cell_of
 from pruna_nb.form.enlarged import Enlarged
 from pruna_nb.form.tile import Tile
+from pruna_nb.form.versus import Versus
 from pruna_nb.show.markup import figure, video_uri
 from pruna_nb.statuses import FAILED
 from pruna_nb.text import NO_MATH, isolated
@@ -39,8 +40,12 @@ class Board:
     ----------
     retry : callable
         Called with the number of the point whose button was clicked.
+    rounds : list of Round
+        The form's, of which two pictures can be compared.
     changed : callable
-        Called when another number of points is selected.
+        Called with the number of pictures that are selected, when that is another one.
+    say : callable
+        Called with what went wrong.
     keep : callable
         Called with a point's number and ``kept=``; returns whether it is kept then.
     kept : callable
@@ -60,7 +65,9 @@ class Board:
         self,
         *,
         retry: Callable[[int], object],
-        changed: Callable[[], object],
+        rounds: list[Round],
+        changed: Callable[[int], object],
+        say: Callable[[str], object],
         keep: Callable[..., bool],
         kept: Callable[[Outcome], bool],
         go_on: Callable[[str, int], object],
@@ -75,8 +82,15 @@ class Board:
         self.tiles: list[Tile] = []
         self._grid = w.VBox()
         self._grid.add_class("pruna-board")
-        self.enlarged = Enlarged(grid=self._grid, tile_of=self._tile_of, go_on=go_on, thumbs=thumbs)
-        self.box = w.VBox([self.enlarged.box, self._grid])
+        self._versus = Versus(rounds=rounds, grid=self._grid, say=say)
+        self.enlarged = Enlarged(
+            grid=self._grid,
+            tile_of=self._tile_of,
+            go_on=go_on,
+            compare=self._versus.compare_with_input,
+            thumbs=thumbs,
+        )
+        self.box = w.VBox([self._versus.button, self.enlarged.box, self._versus.box, self._grid])
         self._more = w.Button(layout=w.Layout(width="auto", margin="8px 0"))
         self._more.on_click(lambda _: self._grow())
 
@@ -85,6 +99,7 @@ class Board:
         with self._lock:
             self._round, self._outcomes = shown, list(shown.outcomes)
             self.enlarged.close()
+            self._versus.close()
             old = [child for child in self._grid.children if child is not self._more]
             old_tiles, self.tiles = self.tiles, []
             self._grid.children = ()
@@ -201,18 +216,16 @@ class Board:
             address = None
             if cell.media == "video" and cell.path is not None and _is_small(cell.path):
                 address = video_uri(cell.path)
-            html = figure(cell, thumbs.get(id(cell)), self._size, address=address)
+            html = figure(cell, thumbs.get(id(cell)), self._size, address=address, small=True)
             outcome = self._outcomes[tile.number]
-            # with an address it is a video, whose own controls take the clicks
-            is_still = outcome.status == "succeeded" and address is None
-            more = f"{_ENLARGE} style='cursor:zoom-in'" if is_still else ""
+            more = f"{_ENLARGE} style='cursor:zoom-in'" if outcome.status == "succeeded" else ""
             tile.draw(f"<div class='{NO_MATH}' {more}>{html}</div>", outcome, busy=self._busy)
             tile.keep.value = self._kept(outcome)
 
     def _select(self, number: int, *, chosen: bool) -> None:
         if self._round is not None:
             (self._round.selected.add if chosen else self._round.selected.discard)(number)
-        self._changed()
+        self._changed(self._versus.offer())
 
     def _keep_tile(self, number: int, *, kept: bool) -> bool:
         shown, outcome = self._round, self._outcomes[number]

@@ -34,6 +34,8 @@ class Enlarged:
         Returns the tile of a point, whose switches are those of the view too.
     go_on : callable
         Called with a word of `ACTIONS` and a point's number.
+    compare : callable
+        Called with a round and a point's number, to compare its picture with what it was made of.
     thumbs : Thumbs
         Makes what stands in for files that browsers do not show.
 
@@ -49,9 +51,10 @@ class Enlarged:
         grid: Any,
         tile_of: Callable[[int], Tile | None],
         go_on: Callable[[str, int], object],
+        compare: Callable[[Round, int], object],
         thumbs: Thumbs,
     ) -> None:
-        self._grid, self._tile_of, self._go_on = grid, tile_of, go_on
+        self._grid, self._tile_of, self._go_on, self._compare = grid, tile_of, go_on, compare
         self._round: Round | None = None
         self._cells: Mapping[int, tuple[Cell, Outcome]] = {}
         self._select = _button("large-select", "", self._switch_select, "S selects")
@@ -66,8 +69,10 @@ class Enlarged:
             shown=self._shown,
             thumbs=thumbs,
         )
+        hint = "Slider and flicker with the picture that it was made of"
+        self._before = _button("large-before", "Before and after", self._compare_input, hint)
         self._row = w.HBox(
-            list(self._actions.values()),
+            [self._before, *self._actions.values()],
             layout=w.Layout(flex_flow="row wrap", align_items="center", margin="2px 0 0"),
         )
         self._lightbox.box.children = [*self._lightbox.box.children, self._row]
@@ -94,6 +99,8 @@ class Enlarged:
         for word, button in self._actions.items():
             able = possible(word, self._round, outcome.output)
             button.layout.display = "" if able else "none"
+        pictures = any("image" in each.media for each in self._round.sweep.model.media_fields)
+        self._before.layout.display = "" if pictures else "none"
 
     def _draw_switches(self, number: int) -> None:
         if (tile := self._tile_of(number)) is not None:
@@ -112,6 +119,12 @@ class Enlarged:
             switch = getattr(tile, name)
             switch.value = not switch.value
             self._draw_switches(number)
+
+    def _compare_input(self) -> None:
+        number, shown = self._lightbox.number, self._round
+        if number is not None and shown is not None:
+            self.close()
+            self._compare(shown, number)
 
     def _action(self, word: str) -> Callable[[], None]:
         def act() -> None:

@@ -77,9 +77,9 @@ class Form:
         self._quote = Quote(tables, controls.sweep)
         self._board = Board(
             retry=lambda number: self._make(self._round, [number]),
-            changed=lambda: self._quote.show_chosen(
-                sum(len(each.selected) for each in self._rounds)
-            ),
+            rounds=self._rounds,
+            changed=self._quote.show_chosen,
+            say=lambda text: self._screen.say(text, ERROR),
             keep=self._keep,
             kept=self._keeping.__contains__,
             go_on=self._go_on,

@@ -199,12 +199,21 @@ def webp_size(content: bytes) -> tuple[int, int]:
     return int.from_bytes(width, "little") & 0x3FFF, int.from_bytes(height, "little") & 0x3FFF
 
 
-def video(cell: Cell, thumb: Thumb, address: str, size: int) -> str:
-    """Draw a video that plays; `address` is relative or a data URI."""
+def video(cell: Cell, thumb: Thumb, address: str, size: int, *, small: bool = False) -> str:
+    """Draw a video that plays; `address` is relative or a data URI.
+
+    A small one has no controls, which would hide it: it plays below the pointer.
+    """
     width, height = fit(*thumb.size, size) if thumb.webp else box_shape(cell, size)
     poster = f" poster='{data_uri(thumb.webp, 'image/webp')}'" if thumb.webp else ""
+    plays = "controls"
+    if small:
+        plays = (
+            "playsinline onpointerenter='this.play().catch(() => {})' "
+            "onpointerleave='this.pause(); this.load()'"
+        )
     return (
-        f"<video src='{escaped(address, len(address) + 1)}'{poster} controls muted loop "
+        f"<video src='{escaped(address, len(address) + 1)}'{poster} {plays} muted loop "
         f"preload='none' width='{width}' height='{height}' title='{title_text(cell)}' "
         f"style='{_IMAGE}'>{alt_text(cell)}</video>"
     )
@@ -299,6 +308,7 @@ def figure(
     fluid: bool = False,
     repeated: tuple[bool, bool] = (True, True),
     opened: str = "",
+    small: bool = False,
 ) -> str:
     """Draw one cell: picture, video or box, with its caption.
 
@@ -317,6 +327,8 @@ def figure(
         Whether the values of rows and of columns stand below it, see `caption_lines`.
     opened : str
         HTML that a click on the picture opens.
+    small : bool
+        Whether a video plays below the pointer, without controls, since it is seen large elsewhere.
 
     Returns
     -------
@@ -324,7 +336,7 @@ def figure(
         HTML.
     """
     if address is not None and thumb is not None:
-        media = video(cell, thumb, address, size)
+        media = video(cell, thumb, address, size, small=small)
     elif thumb is not None and thumb.webp:
         media = image(cell, thumb, size, fluid=fluid)
     else:

@@ -13,6 +13,11 @@ ALL_DRAWN = """(count) => {
     return all.length === count && all.every(image => image.naturalWidth > 0);
 }"""
 
+PLAYS = """film => new Promise((done) => {
+    const look = () => (film.currentTime > 0.2 && !film.paused ? done(true) : setTimeout(look, 50));
+    look();
+})"""
+
 
 def fill(page, prompts, *, ratios=(), seeds=""):
     """Type into the form as a person would."""
@@ -148,9 +153,33 @@ def test_rounds_are_looked_at_large_kept_and_gone_on_from(lab, theme):
     page.locator(".pruna-place img").first.wait_for()
     book.shoot(f"rounds-700-{theme}", ".pruna-form")
     assert not is_wider_than_its_room(page)
+    compare_two(page, book, theme)
     click(page, "round")
     page.locator(".pruna-place img[alt*='red fox']").nth(5).wait_for()
     book.run(1, "text=kept [4]")
+
+
+def compare_two(page, book, theme):
+    """Select two pictures, drag the slider between them, and go back by a key."""
+    click(page, "select", 0)
+    assert page.locator(".pruna-compare").is_hidden()
+    click(page, "select", 2)
+    click(page, "compare")
+    pair = page.locator(".pruna-pair-stage img")
+    assert HOSTILE in page.locator(".pruna-versus figcaption").first.inner_text()
+    box = pair.nth(1).bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 5, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    assert " 20" in pair.nth(1).evaluate("image => image.style.clipPath").replace(" 19.", " 20")
+    book.shoot(f"versus-700-{theme}", ".pruna-form")
+    assert not is_wider_than_its_room(page)
+    page.locator(".pruna-versus button[name=side]").click()
+    book.shoot(f"versus-side-{theme}", ".pruna-form")
+    page.keyboard.press("Escape")
+    page.locator(".pruna-versus").wait_for(state="hidden")
+    assert page.title() != "taken"
 
 
 def test_a_failed_picture_says_why_and_is_tried_again_in_its_place(lab):
@@ -213,7 +242,10 @@ def test_a_file_is_uploaded_from_the_browser_and_edited(lab, tmp_path):
     source = (
         "import pruna_nb\nform = pruna_nb.explore('p-image-edit', prompt='make it night')\nform"
     )
-    book = lab.open(lab.write("upload", source))
+    film = (
+        "clips = pruna_nb.explore('p-video', prompt='a wave', duration=2, draft=True, seed='1, 2')"
+    )
+    book = lab.open(lab.write("upload", source, f"{film}\nclips"), height=1300)
     page = book.page
     book.run(0, ".pruna-go")
     wait_for_quote(page, "p-image-edit needs images")
@@ -225,3 +257,42 @@ def test_a_file_is_uploaded_from_the_browser_and_edited(lab, tmp_path):
     click(page, "go")
     page.wait_for_function(ALL_DRAWN, arg=1)
     book.shoot("form-upload", ".pruna-form")
+    # the edit against the photo, which is of another size
+    page.locator(".pruna-place img").click()
+    click(page, "large-before")
+    pair = page.locator(".pruna-pair-stage img")
+    pair.nth(1).wait_for()
+    places = pair.evaluate_all("all => all.map(i => JSON.stringify(i.getBoundingClientRect()))")
+    assert places[0] == places[1]
+    book.shoot("form-before-after", ".pruna-form")
+    look_at_videos(page, book)
+
+
+def look_at_videos(page, book):
+    """Small, videos play below the pointer and have no controls; compared, they play in step."""
+    book.run(1, ".pruna-form >> nth=1")
+    form = page.locator(".pruna-form").nth(1)
+    form.locator("button.pruna-go:enabled").click()
+    small = form.locator(".pruna-place video")
+    small.nth(1).wait_for()
+    assert small.evaluate_all("all => all.map(v => v.controls)") == [False, False]
+    assert small.first.evaluate("v => v.poster").startswith("data:image")
+    small.first.hover()
+    assert small.first.evaluate(PLAYS)
+    form.locator(".pruna-status").hover()
+    assert small.first.evaluate("v => v.paused")
+    small.first.click()
+    large = form.locator(".pruna-large-media video")
+    large.wait_for()
+    assert large.evaluate("v => v.controls")
+    page.keyboard.press("Escape")
+    large.wait_for(state="detached")
+    for number in range(2):
+        form.locator("button.pruna-select").nth(number).click()
+    form.locator("button.pruna-compare").click()
+    form.locator("button[name=play]").click()
+    both = form.locator(".pruna-pair video")
+    assert both.nth(1).evaluate(PLAYS)
+    first, second = both.evaluate_all("all => all.map(v => v.currentTime)")
+    assert abs(first - second) < 0.3
+    book.shoot("form-videos", ".pruna-form >> nth=1")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 import pruna_nb
 from pruna_nb import settings
@@ -291,6 +292,51 @@ def test_a_video_plays_large(explore):
     tiles(form)[0].large.click()
     assert "<video src='data:video/" in large(form, "media").value
     assert large(form, "edit").layout.display == "none"
+    # small, it has no controls: it plays below the pointer
+    small = tiles(form)[0].picture.value
+    assert "<video" in small
+    assert " controls" not in small
+
+
+def compared(form):
+    """Return what two pictures are called that are compared, and what stands above both."""
+    captions = re.findall(r"<figcaption.*?<bdi>(.*?)</bdi>", part(form, "versus").children[1].value)
+    above = re.search(r"<p .*?<bdi>(.*?)</bdi>", part(form, "versus").children[1].value)
+    return captions, above and above.group(1)
+
+
+def test_two_selected_pictures_are_compared_by_what_differs(explore):
+    form = made(explore(prompt="a fox", seed="1, 2"))
+    compare = part(form, "compare")
+    tiles(form)[0].choose.value = True
+    assert compare.layout.display == "none"
+    tiles(form)[1].choose.value = True
+    assert compare.layout.display == ""
+    compare.click()
+    assert compared(form) == (["seed 1", "seed 2"], "a fox")
+    assert form._board._grid.layout.display == "none"
+    part(form, "versus-close").click()
+    assert form._board._grid.layout.display == ""
+    # of two rounds, also after another one was shown
+    tiles(form)[1].choose.value = False
+    form.fields["prompt"].value = "an owl"
+    made(form)
+    tiles(form)[1].choose.value = True
+    compare.click()
+    names = [["a fox", "seed 1", "round 1"], ["an owl", "seed 2", "round 2"]]
+    assert compared(form) == ([" · ".join(name) for name in names], None)
+
+
+def test_an_edit_is_compared_with_the_picture_that_it_was_made_of(explore, tmp_path):
+    path = tmp_path / "photo.png"
+    Image.new("RGB", (320, 200), "teal").save(path)
+    form = made(explore("p-image-edit", prompt="make it night", images=[str(path)]))
+    tiles(form)[0].large.click()
+    large(form, "before").click()
+    assert compared(form)[0] == ["before", "after"]
+    form.fields["prompt"].value = "make it day"
+    made(form)  # another round closes it
+    assert part(form, "versus").layout.display == "none"
 
 
 def test_new_seeds_and_old_settings_come_from_a_picture(explore, service):
