@@ -40,7 +40,7 @@ _INTERRUPTED = 130
 # Names that are words too ("the model", "a prompt") are meant only where something is set.
 _NAMED = re.compile(
     rf"\b({'|'.join(name if '_' in name else f'{name}(?==)' for name in GENERATE_ARGUMENTS)})"
-    r"(=?)([^\s,.;)]*(?:\.\d+)?)"
+    r"(?!\w)(=?)([^\s,.;)]*(?:\.\d+)?)"
 )
 
 # Names of fields that are secrets, also where the catalogue does not know them.

@@ -8,7 +8,7 @@
     ├── UnknownModelError        no such model in the catalogue (also a LookupError)
     ├── ColumnError              no such column in the frame (also a LookupError)
     ├── InputError               an input that the model does not accept (also a ValueError)
-    ├── BudgetError              the run would cost more than ``max_cost_usd``
+    ├── BudgetError              the run would cost more than a limit allows
     ├── CacheError               the cache folder cannot be used (also an OSError)
     ├── MissingExtraError        an optional package is not installed (also an ImportError)
     └── ApiError                 the service, or the way to it
@@ -148,7 +148,7 @@ class InputError(PrunaError, ValueError):
 
 
 class BudgetError(PrunaError):
-    """The run would cost more than ``max_cost_usd``; nothing was sent."""
+    """The run would cost more than ``max_cost_usd`` or the day's limit; nothing more was sent."""
 
 
 class CacheError(PrunaError, OSError):

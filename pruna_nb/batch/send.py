@@ -153,6 +153,7 @@ class Sender:
             unless_kept=unless_kept,
             reusable=run.options.cache != "off",
             tags=run.options.tag,
+            allow=lambda: run.budget.day.refusal(job.cost_usd),
         )
         announced = job.may_buy or job.key in run.plan.lost or job.key in run.plan.expired
         if entry is not None and (job.resends or announced):

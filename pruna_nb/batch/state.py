@@ -50,7 +50,7 @@ class RunState:
         self.cache = Cache(settings.cache_dir)
         self.journal = Journal.of(settings)
         self.endpoints = Endpoints.of(settings)
-        self.budget = budget or Budget(options.max_cost_usd)
+        self.budget = budget or Budget.of(options, settings)
         self.health = Health(settings.workers)
         self.lock: RunLock | None = None  # from the start of the run
         self.outcomes: dict[str, Outcome] = {}  # by key, what is settled

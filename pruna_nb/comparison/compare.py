@@ -121,7 +121,7 @@ def compare(
     calls = _calls_by_model(rows, problems)
     problems.check(NOT_COMPARED)
 
-    budget = Budget(options.max_cost_usd)
+    budget = Budget.of(options, current())
     estimates = [estimate(frame, call, RunOptions()) for frame, call in calls]
     new = counted(sum(each.new for each in estimates), "new picture")
     budget.check_costs([each.cost_usd for each in estimates], f"The comparison's {new}")

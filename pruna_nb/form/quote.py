@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as w
 
-from pruna_nb.catalog import exact
+from pruna_nb.catalog import exact, usd_text
 from pruna_nb.errors import PrunaError
 from pruna_nb.form.labels import quote_line
 from pruna_nb.form.sweep import IncompleteError
@@ -120,4 +120,7 @@ class Quote:
                 over = (
                     f"That is more than max_cost_usd={most}: make fewer, or raise it in the code."
                 )
+        if estimate.exceeds_day:
+            spent, most_a_day = estimate.spent_today_usd or 0.0, estimate.max_cost_usd_per_day
+            over = f"Today (UTC) {usd_text(spent)} of max_cost_usd_per_day={most_a_day:g} is spent."
         return (note(f"{line}\n{over}", ERROR), over) if over else (note(line), "")

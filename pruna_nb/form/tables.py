@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pruna_nb.batch.budget import Budget
 from pruna_nb.batch.job import Outcome
 from pruna_nb.batch.options import RunOptions
 from pruna_nb.errors import ColumnError
@@ -79,8 +80,9 @@ class SweepTables:
     def cached(self, sweep: Sweep) -> list[Outcome]:
         """Return what the cache has of each point; others are pending or skipped. Sends nothing."""
         with self.scope.entered():
-            options = replace(self._options, max_cost_usd=None)  # nothing is spent
-            _, run = generate.prepare_run(self.table(sweep), self.call(sweep), options)
+            table, call = self.table(sweep), self.call(sweep)
+            # Nothing is spent, so nothing is too much.
+            _, run = generate.prepare_run(table, call, self._options, budget=Budget(None))
             return [
                 outcome if outcome.status in {"succeeded", "skipped"} else Outcome("pending")
                 for outcome in run.row_outcomes()

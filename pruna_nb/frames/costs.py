@@ -11,9 +11,9 @@ import pandas as pd
 from pruna_nb.arguments import Problems, choice
 from pruna_nb.catalog import total_usd
 from pruna_nb.errors import InputError
-from pruna_nb.frames.moments import DAY_SECONDS, read_span
+from pruna_nb.frames.moments import read_span
 from pruna_nb.settings import current
-from pruna_nb.store.bills import CHARGED, bills
+from pruna_nb.store.bills import CHARGED, DAY_SECONDS, bills
 from pruna_nb.store.journal import Journal
 from pruna_nb.text import described
 

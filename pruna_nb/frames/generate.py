@@ -13,9 +13,10 @@ import pandas as pd
 from pruna_nb import tracebacks
 from pruna_nb.arguments import MISTAKES, Problems
 from pruna_nb.batch import interrupts, progress
+from pruna_nb.batch.budget import DayBudget
 from pruna_nb.batch.first_seed import share_first_seed
 from pruna_nb.batch.plan import make_plan
-from pruna_nb.catalog import usd_text
+from pruna_nb.catalog import exact, total_usd, usd_text
 from pruna_nb.console import LOG
 from pruna_nb.errors import attach_frame, attached_frame
 from pruna_nb.frames.call import Call
@@ -63,6 +64,10 @@ class Estimate:
         Minutes that the rate limit alone takes for them.
     cost_usd_by_model : mapping of str to float or None
         What `cost_usd` is made of, for a sweep over several models.
+    spent_today_usd : float, optional
+        What today (UTC) was spent before, or may have been, where a day's cost is limited.
+    max_cost_usd_per_day : float, optional
+        That limit; None if there is none.
     """
 
     rows: int
@@ -74,6 +79,16 @@ class Estimate:
     cost_usd: float | None
     minutes: float
     cost_usd_by_model: Mapping[str, float | None] = field(default_factory=dict, hash=False)
+    spent_today_usd: float | None = None
+    max_cost_usd_per_day: float | None = None
+
+    @property
+    def exceeds_day(self) -> bool:
+        """Whether it costs more than is left of the day's limit."""
+        if self.max_cost_usd_per_day is None or not self.cost_usd:
+            return False
+        total = total_usd([self.spent_today_usd or 0.0, self.cost_usd])
+        return total > exact(self.max_cost_usd_per_day)
 
     @property
     def hits(self) -> int:
@@ -97,7 +112,12 @@ class Estimate:
             if count
         ]
         wait = progress.wait_text(self.minutes * 60)
-        return f"{counted(self.rows, 'row')}: {', '.join(parts)}; {cost}; {wait}"
+        day = ""
+        if self.max_cost_usd_per_day is not None:
+            day = f"; today {usd_text(self.spent_today_usd or 0.0)} of "
+            day += f"{usd_text(self.max_cost_usd_per_day)} spent"
+            day += ", which this would exceed" if self.exceeds_day else ""
+        return f"{counted(self.rows, 'row')}: {', '.join(parts)}; {cost}; {wait}{day}"
 
     def __repr__(self) -> str:
         return f"<Estimate: {self}>"
@@ -112,6 +132,7 @@ def estimate(
 ) -> Estimate:
     """Return what a call would run and cost; sends nothing. It is checked as for `generate`."""
     settings = current()
+    day = DayBudget(settings)
     with gc_paused():
         _, plan = _planned(frame, call, options, settings, problems or Problems())
         return Estimate(
@@ -124,6 +145,8 @@ def estimate(
             cost_usd=plan.cost_usd(),
             minutes=plan.seconds_at_limit(settings) / 60.0,
             cost_usd_by_model=plan.costs_by_model(),
+            spent_today_usd=None if day.most is None else float(day.spent()),
+            max_cost_usd_per_day=None if day.most is None else float(day.most),
         )
 
 

@@ -11,18 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pruna_nb.errors import InputError
+from pruna_nb.store.bills import DAY_SECONDS, day_start
 from pruna_nb.text import described, seconds_in
 
 if TYPE_CHECKING:
     from pruna_nb.arguments import Problems
 
-DAY_SECONDS = 86_400.0
 _LENGTH_OF_A_DATE = len("2026-11-30")
-
-
-def day_start(moment: float) -> float:
-    """Return when the day of a moment began, in UTC; both in seconds since 1970."""
-    return moment - moment % DAY_SECONDS
 
 
 def read_span(problems: Problems, since: object, until: object) -> tuple[float, float]:

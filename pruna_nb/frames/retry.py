@@ -93,7 +93,7 @@ class _Retry:
 
     def __init__(self, options: RunOptions) -> None:
         self._options = options
-        self._budget = Budget(options.max_cost_usd)
+        self._budget = Budget.of(options, current())
 
     def run_all(
         self,
@@ -108,7 +108,7 @@ class _Retry:
         if call is not None:
             parts.append((frame.iloc[rest], call))
         # Estimating each part plans it a second time, which only a limit on the cost is worth.
-        if self._budget.most is not None:
+        if self._budget.is_limited:
             costs = [estimate(*part, self._options).cost_usd for part in parts]
             if call is not None:
                 costs += self._costs_of_steps(frame, call, rest)

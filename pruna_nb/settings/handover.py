@@ -50,6 +50,8 @@ class Handover:
         for name in _FOLDERS:
             if name in settings:
                 settings[name] = str(settings[name])
+        if "max_cost_usd_per_day" in settings:
+            settings["max_cost_usd_per_day"] = str(settings["max_cost_usd_per_day"])
         if "limits" in settings:
             settings["limits"] = {name: list(limit) for name, limit in settings["limits"].items()}
         variables = {variable: os.environ.get(variable) for variable in self._environment.values()}

@@ -20,6 +20,7 @@ import contextlib
 import hashlib
 import os
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pruna_nb.arguments import Seconds
+    from pruna_nb.arguments import Amount, Seconds
     from pruna_nb.settings.scopes import Configured
 
 _KEY_HELP = (
@@ -79,6 +80,8 @@ class Settings(CacheFolder):
         Seconds to wait for an answer.
     max_output_bytes : int
         An output larger than this is cut off and refused.
+    max_cost_usd_per_day : Decimal
+        What a day of UTC may cost, in all runs of the cache folder; infinity is no limit.
     """
 
     cache_dir: Path = field(default_factory=lambda: _default_dir("cache"))
@@ -89,6 +92,7 @@ class Settings(CacheFolder):
     workers: int = 32
     timeout: float = 60.0
     max_output_bytes: int = 2 * 1024**3
+    max_cost_usd_per_day: Decimal = Decimal("Infinity")
 
     def require_key(self) -> str:
         """Return the key, or raise `MissingKeyError` that says how to get one."""
@@ -221,6 +225,7 @@ def configure(
     workers: int | None = None,
     timeout: Seconds | None = None,
     max_output_bytes: int | None = None,
+    max_cost_usd_per_day: Amount | None = None,
 ) -> Configured:
     """Set the session's settings; in a ``with``, its own thread's or task's, for its length.
 
@@ -249,6 +254,10 @@ def configure(
         Seconds to wait for an answer. Default 60.
     max_output_bytes : int, optional
         The largest output that is taken, in bytes. Default 2 GiB.
+    max_cost_usd_per_day : float, optional
+        What a day of UTC may cost, in all runs and processes that use the cache folder; else
+        ``PRUNA_NB_MAX_COST_USD_PER_DAY``, else there is no limit. A run that would go above it is
+        refused, and one that others' spending brings there stops. ``float("inf")`` lifts it.
 
     Returns
     -------

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import re
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -23,6 +26,7 @@ ENVIRONMENT = {
     "base_url": "PRUNA_API_URL",
     "cache_dir": "PRUNA_NB_CACHE_DIR",
     "state_dir": "PRUNA_NB_STATE_DIR",
+    "max_cost_usd_per_day": "PRUNA_NB_MAX_COST_USD_PER_DAY",
 }
 
 
@@ -82,6 +86,27 @@ def _clean_timeout(value: object) -> float:
     return seconds
 
 
+def _clean_cost(value: object) -> Decimal:
+    """Return a limit in USD; infinity is none, which lifts one that was set before."""
+    given: object = value
+    if isinstance(value, str):  # as the environment has it
+        with contextlib.suppress(InvalidOperation):
+            given = Decimal(value.strip().removesuffix("USD").strip())
+    try:
+        if isinstance(given, (float, Decimal)) and given == math.inf:
+            return Decimal("Infinity")
+        amount = arguments.usd("max_cost_usd_per_day", given)
+    except (SettingsError, ArithmeticError):
+        amount = None
+    if amount is None:
+        message = (
+            f"max_cost_usd_per_day ({ENVIRONMENT['max_cost_usd_per_day']} in the environment) must "
+            f"be 0 USD or more, or inf for no limit; {described(value)} was given."
+        )
+        raise SettingsError(message)
+    return amount
+
+
 def _clean_dir(name: str) -> Callable[[object], Path]:
     def clean(value: object) -> Path:
         where = f"{name} ({ENVIRONMENT[name]} in the environment)"
@@ -111,5 +136,6 @@ CLEAN: dict[str, Any] = {
     "limits": _clean_limits,
     "workers": _clean_number("workers", 1, 128),
     "timeout": _clean_timeout,
+    "max_cost_usd_per_day": _clean_cost,
     "max_output_bytes": _clean_number("max_output_bytes", 1, 2**63),
 }

@@ -6,6 +6,7 @@ of outputs then, as long as that keeps it.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 CHARGED = frozenset({"delivered", "sent", "expired"})
 # What failed or was lost may have been charged; "intent" is on the wire.
 PERHAPS = frozenset({"failed", "canceled", "lost", "resent", "intent"})
+DAY_SECONDS = 86_400.0
 _LINES = """
     SELECT origin, model, request, state, prediction_id, media, error, cost_usd,
         coalesce((SELECT seconds FROM item WHERE item.prediction_id = line.prediction_id),
@@ -35,6 +37,19 @@ _OUTPUTS = """
         AND NOT EXISTS (SELECT 1 FROM prediction AS p WHERE p.prediction_id = item.prediction_id)
         AND NOT EXISTS (
             SELECT 1 FROM prediction AS p WHERE p.key = item.key AND p.state = 'delivered')"""
+
+# The addresses in the journal, each by a step in the index: a million lines have a few.
+_ORIGINS = """
+    WITH RECURSIVE known (origin) AS (
+        SELECT min(origin) FROM prediction UNION ALL
+        SELECT (SELECT min(p.origin) FROM prediction AS p WHERE p.origin > known.origin)
+        FROM known WHERE known.origin IS NOT NULL)
+    SELECT origin FROM known WHERE origin IS NOT NULL"""
+# In whole parts of a dollar: a sum of floats is not exact, and a limit is.
+_PARTS = 10**9
+_SPENT = f"""
+    SELECT sum(CAST(round(cost_usd * {_PARTS}) AS INTEGER)) FROM prediction
+    WHERE origin = ? AND sent_at >= ?"""  # noqa: S608 - a number of ours
 
 
 class Bill(NamedTuple):
@@ -82,6 +97,21 @@ def bills(
                 sent_at,
                 _split(str(item.get("tags") or "")),
             )
+
+
+def day_start(moment: float) -> float:
+    """Return when the day of a moment began, in UTC; both in seconds since 1970."""
+    return moment - moment % DAY_SECONDS
+
+
+def spent_usd(folder: Path, service: str, since: float) -> Decimal:
+    """Return what was charged by a service since a moment, or may have been, by all accounts."""
+    database = database_of(folder)
+    total = 0
+    for (origin,) in database.execute(_ORIGINS):
+        if _service_of(origin) == service:
+            total += database.execute(_SPENT, (origin, since))[0][0] or 0
+    return Decimal(total) / _PARTS
 
 
 @lru_cache(maxsize=256)

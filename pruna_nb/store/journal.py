@@ -35,9 +35,10 @@ from pruna_nb.store.run_locks import is_at_work
 from pruna_nb.store.schema import LARGE_REQUEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from pruna_nb.errors import PrunaError
     from pruna_nb.settings import Settings
     from pruna_nb.store.rescue import Held
 
@@ -86,8 +87,12 @@ class Journal(Lookups):
         unless_kept: bool = False,
         reusable: bool = True,
         tags: Iterable[str] = (),
+        allow: Callable[[], PrunaError | None] = lambda: None,
     ) -> Entry | None:
         """Note that a request is about to be sent.
+
+        `allow` is asked in the same transaction, so that no other process spends in between; the
+        error that it returns is raised, and nothing is noted then.
 
         Returns
         -------
@@ -117,8 +122,16 @@ class Journal(Lookups):
         )
         values = values_of(entry)
         sql, values = (INSERT_NEW, (*values, key)) if unless_kept else (INSERT, values)
+
+        # Returned and not raised: an error would end the transaction, with others' writes in it.
+        def write() -> int | PrunaError:
+            return allow() or self.database.change(sql, values, durable=True)
+
         # On the disk before the POST: after a crash it is known that it may have been sent.
-        return entry if self.database.change(sql, values, durable=True) else None
+        written = self.database.together(write, durable=True)
+        if isinstance(written, Exception):
+            raise written
+        return entry if written else None
 
     def discard(self, entry: Entry) -> None:
         """Take an intent back: the service did not accept it."""
