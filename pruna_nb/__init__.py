@@ -21,6 +21,7 @@ from pruna_nb.imports import when_imported as _when_imported
 from pruna_nb.settings import configure
 from pruna_nb.text import did_you_mean as _did_you_mean
 from pruna_nb.text import near_names as _near_names
+from pruna_nb.tracebacks import shorten as _shorten
 
 if TYPE_CHECKING:
     from pruna_nb import emulator
@@ -101,7 +102,9 @@ def __getattr__(name: str) -> Any:
         meant = _did_you_mean(f"pruna_nb.{near}" for near in _near_names(name, __all__))
         msg = f"module 'pruna_nb' has no attribute {name!r}.{meant}"
         # With an `obj`, Python would add a second "Did you mean".
-        raise AttributeError(msg if meant else msg[:-1], name=name, obj=None) from None
+        error = AttributeError(msg if meant else msg[:-1], name=name, obj=None)
+        _shorten(error)
+        raise error from None
     found = importlib.import_module(module)
     value = getattr(found, attribute) if attribute else found
     globals()[name] = value

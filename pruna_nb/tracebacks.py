@@ -49,8 +49,9 @@ def _own_line(error: BaseException) -> traceback.FrameSummary | None:
             break
         if "site-packages" not in frame.filename:  # pandas' accessors, IPython's magics
             own = frame
-    # Of a magic, the line is what IPython made of it.
-    return None if own is not None and (own.line or "").startswith("get_ipython().") else own
+    # Of a magic, the line is what IPython made of it; of `%%time`, there is none.
+    is_shown = own is not None and own.line and not own.line.startswith("get_ipython().")
+    return own if is_shown else None
 
 
 def _whole(error: BaseException) -> list[str]:

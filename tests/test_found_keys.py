@@ -213,6 +213,25 @@ def test_colab_is_asked_once_and_only_where_no_key_was_given(folder, colab):
     assert asked == ["PRUNA_API_KEY"]
 
 
+def test_colab_is_known_by_its_environment_too_but_asked_from_a_kernel_alone(
+    folder, tmp_path, monkeypatch
+):
+    package = tmp_path / "site" / "google" / "colab"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "userdata.py").write_text("def get(name):\n    return 'key-of-' + name\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab")
+    monkeypatch.delitem(sys.modules, "ipykernel.kernelapp", raising=False)
+    for name in ("google", "google.colab", "google.colab.userdata"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+        monkeypatch.delitem(sys.modules, name)  # and it is gone again after the test
+    assert current().api_key is None
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelapp", types.ModuleType("kernelapp"))
+    settings.reset()
+    assert current().api_key == "key-of-PRUNA_API_KEY"
+
+
 def test_a_secret_that_is_added_on_colab_is_found_after_a_call_that_missed_it(folder, colab):
     secrets, asked = colab
     assert [current().api_key for _ in range(3)] == [None] * 3

@@ -51,6 +51,24 @@ def lines_of(kernel, code):
     return ANSI.sub("", "\n".join(error["traceback"])).splitlines()
 
 
+def interrupted(kernel, code):
+    """Interrupt a cell once it has sent something; return the lines of the error."""
+    before = len(kernel.service.accepted)
+    shown = []
+    cell = kernel.execute(code)
+    until(lambda: len(kernel.service.accepted) > before)
+    kernel.process.send_signal(signal.SIGINT)
+    while True:
+        message = kernel.get_iopub_msg(timeout=60)
+        if message["parent_header"].get("msg_id") != cell:
+            continue
+        shown.append(message["content"])
+        if message["content"].get("execution_state") == "idle":
+            break
+    (error,) = (content for content in shown if "traceback" in content)
+    return ANSI.sub("", "\n".join(error["traceback"])).splitlines()
+
+
 def test_a_mistake_is_the_users_line_and_the_message(kernel):
     lines = lines_of(
         kernel,
@@ -79,21 +97,45 @@ def test_the_line_is_that_of_the_users_own_function(kernel):
     assert lines[1].startswith("UnknownModelError: ")
 
 
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("pruna_nb.generte('a fox')", "----> 1 pruna_nb.generte('a fox')"),
+        ("frame.pruna.genrate('prompt')", "----> 1 frame.pruna.genrate('prompt')"),
+        # Of these, IPython keeps no line; of a magic of ours, it is the cell.
+        ("%%time\nframe.pruna.generate('promt')", "ColumnError: No column 'promt'"),
+        ("%timeit -n1 -r1 frame.pruna.generate('promt')", "ColumnError: No column 'promt'"),
+    ],
+)
+def test_a_misspelt_verb_and_a_timed_mistake_are_as_short(kernel, cell, shown):
+    lines = lines_of(kernel, cell)
+    assert lines[0].startswith(shown)
+    assert len(lines) <= 2
+
+
+def test_a_mistake_in_our_own_magic_is_its_message_alone(kernel):
+    kernel.execute_interactive("%load_ext pruna_nb", timeout=60)
+    shown = []
+    kernel.execute_interactive(
+        "%%pruna --sede 1\na fox",
+        timeout=60,
+        output_hook=lambda message: shown.append(message["content"]),
+    )
+    (text,) = [content["text"] for content in shown if content.get("name") == "stderr"]
+    assert text.strip().splitlines() == [
+        "UsageError: --sede: p-image has no such field. Did you mean --seed?"
+    ]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_an_interrupt_of_a_single_output_is_two_lines(kernel):
+    lines = interrupted(kernel, "pruna_nb.generate('an owl')")
+    assert lines == ["----> 1 pruna_nb.generate('an owl')", "KeyboardInterrupt"]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def test_an_interrupt_is_as_short_and_says_what_is_kept(kernel):
-    shown = []
-    cell = kernel.execute("frame.pruna.generate('prompt', progress=False)")
-    until(lambda: kernel.service.accepted)
-    kernel.process.send_signal(signal.SIGINT)
-    while True:
-        message = kernel.get_iopub_msg(timeout=60)
-        if message["parent_header"].get("msg_id") != cell:
-            continue
-        shown.append(message["content"])
-        if message["content"].get("execution_state") == "idle":
-            break
-    (error,) = (content for content in shown if "traceback" in content)
-    lines = ANSI.sub("", "\n".join(error["traceback"])).splitlines()
+    lines = interrupted(kernel, "frame.pruna.generate('prompt', progress=False)")
     assert lines[:2] == [
         "----> 1 frame.pruna.generate('prompt', progress=False)",
         "KeyboardInterrupt",

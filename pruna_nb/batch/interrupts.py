@@ -22,6 +22,8 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pruna_nb import tracebacks
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
@@ -98,8 +100,10 @@ class Interrupt:
 
 
 def error_of(number: int) -> KeyboardInterrupt:
-    """Return what is raised for a signal."""
-    return KeyboardInterrupt() if number == signal.SIGINT else StoppedError(number)
+    """Return what is raised for a signal; a notebook shows it in short."""
+    error = KeyboardInterrupt() if number == signal.SIGINT else StoppedError(number)
+    tracebacks.shorten(error)
+    return error
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pruna_nb import tracebacks
 from pruna_nb.batch import interrupts
 from pruna_nb.batch.job import Outcome
 from pruna_nb.console import LOG
@@ -81,7 +82,11 @@ class Runner:
         """Wait for the end; return whether it is reached."""
         if self._thread is threading.current_thread():  # the next one is begun where this one ends
             return False
-        self._thread.join(seconds)
+        try:
+            self._thread.join(seconds)
+        except KeyboardInterrupt as error:
+            tracebacks.shorten(error)
+            raise
         return not self._thread.is_alive()
 
     def outcomes(self) -> dict[int, Outcome]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pruna_nb import tracebacks
 from pruna_nb.arguments import MISTAKES, Problems
 from pruna_nb.batch import interrupts, progress
 from pruna_nb.batch.budget import DayBudget
@@ -240,8 +239,6 @@ def _attach_partial_frame(
         LOG.error("The error's .frame has the results alone", exc_info=failure)
         frame = with_results(grown[[]], run.row_outcomes(), Call(call.model))
     attach_frame(error, frame)
-    if isinstance(error, KeyboardInterrupt):
-        tracebacks.shorten(error)
     for note in filter(None, (progress.kept_text(run), progress.undelivered_text(run))):
         error.add_note(note)
 

@@ -21,7 +21,10 @@ def host_secret(name: str) -> str | None:
         The secret's name, such as "PRUNA_API_KEY".
     """
     # Colab's kernels import the package as they start; elsewhere it may be installed, unused.
-    is_colab = bool({"google.colab", "google.colab.userdata"} & sys.modules.keys())
+    is_colab = bool({"google.colab", "google.colab.userdata"} & sys.modules.keys()) or (
+        # A kernel that was started anew there; a program that it starts has nobody to ask.
+        "COLAB_RELEASE_TAG" in os.environ and "ipykernel.kernelapp" in sys.modules
+    )
     is_kaggle = "KAGGLE_KERNEL_RUN_TYPE" in os.environ or "kaggle_secrets" in sys.modules
     for host, is_here in (("Colab", is_colab), ("Kaggle", is_kaggle)):
         if not is_here:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pandas as pd
@@ -368,6 +369,22 @@ def test_what_a_form_has_made_is_seen_where_widgets_cannot_be_shown(explore):
     assert form.wait(30)
     assert "<pre" in form._repr_html_()
     assert form._repr_html_().count("<img") >= 1
+
+
+def test_an_interrupt_of_the_wait_is_shown_in_short(explore, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    form = explore(prompt="a fox")
+    form.generate()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "join", interrupted)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            form.wait()
+    lines = caught.value._render_traceback_()  # type: ignore[attr-defined]
+    assert [line.endswith("form.wait()") for line in lines] == [True, False]
+    assert "KeyboardInterrupt" in lines[1]
+    assert form.wait(30)
 
 
 def test_pictures_are_shown_as_large_as_one_likes(explore, service):
