@@ -8,6 +8,7 @@ that earlier releases kept is bought again.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pruna_nb.batch.plan import Request, make_plan
@@ -38,21 +39,23 @@ def share_first_seed(
     chosen : collection of int
         The rows whose seed the user did not give: the first samples.
     """
-    if cache != "use" or "seed" not in plan.model.fields or not plan.count("new"):
+    models = [model for model in plan.models if "seed" in model.fields]
+    if cache != "use" or not models or not plan.count("new"):
         return plan
-    maker = KeyMaker(settings.service, plan.model)
+    makers = {model.name: KeyMaker(settings.service, model) for model in models}
     asked = {request.key for request in plan.requests}
     others: list[Request] = []
     for row, (request, action) in enumerate(zip(plan.requests, plan.actions, strict=True)):
-        given = request.input or {}
-        other = None
-        if action == "new" and "seed" not in given:
+        maker = makers.get(plan.model_of(request).name)
+        given, other = request.input or {}, None
+        if maker and action == "new" and "seed" not in given:
             other = {**given, "seed": FIRST_SEED}
-        elif action == "new" and row in chosen:
+        elif maker and action == "new" and row in chosen:
             other = {name: value for name, value in given.items() if name != "seed"}
-        key = None if other is None else maker.key(other)
+        key = None if maker is None or other is None else maker.key(other)
         # What another row asks for itself is that row's: equal pictures were not asked for.
-        others.append(_NONE if key is None or key in asked else Request(key, other))
+        is_free = key is not None and key not in asked
+        others.append(replace(request, key=key, input=other) if is_free else _NONE)
     there = make_plan(plan.model, others, settings, cache)
     # By key: the duplicates of a row share what it becomes.
     found = {

@@ -67,6 +67,9 @@ def test_one_picture_is_the_first_of_four_and_the_other_way_round(frame, generat
     for cache in ("refresh", "off"):
         assert frame.pruna.estimate("prompt", cache=cache).new == 3
         assert generate(frame.tail(1), "prompt", cache=cache)["cached"].tolist() == [False]
+    models = {"model": ["p-image", "flux-dev"]}
+    plan = frame.pruna.estimate("prompt", samples=2, **models)
+    assert (plan.cached, plan.new) == (6, 6)  # the swept rows of p-image are there
     both = pd.DataFrame({"prompt": ["a newt"] * 2, "seed": [1, None]})
     assert generate(both, "prompt", seed_col="seed")["output"].nunique() == 2
 
