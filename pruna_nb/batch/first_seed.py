@@ -9,20 +9,22 @@ that earlier releases kept is bought again.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pruna_nb.batch.plan import Request, make_plan
+from pruna_nb.batch.plan import make_plan
+from pruna_nb.store.cache import Cache
+from pruna_nb.store.database import DamagedError
+from pruna_nb.store.journal import Journal
 from pruna_nb.store.keys import KeyMaker
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from pruna_nb.batch.plan import Plan
+    from pruna_nb.batch.plan import Plan, Request
     from pruna_nb.settings import Settings
     from pruna_nb.store.cache import CacheMode
 
 FIRST_SEED = 1
-_NONE = Request(None, None, "nothing serves in its place")
 
 
 def share_first_seed(
@@ -44,26 +46,30 @@ def share_first_seed(
         return plan
     makers = {model.name: KeyMaker(settings.service, model) for model in models}
     asked = {request.key for request in plan.requests}
-    others: list[Request] = []
+    others: dict[str, tuple[Request, dict[str, Any]]] = {}
     for row, (request, action) in enumerate(zip(plan.requests, plan.actions, strict=True)):
-        maker = makers.get(plan.model_of(request).name)
+        maker = makers.get(plan.model_of(request).name) if action == "new" else None
         given, other = request.input or {}, None
-        if maker and action == "new" and "seed" not in given:
+        if "seed" not in given:
             other = {**given, "seed": FIRST_SEED}
-        elif maker and action == "new" and row in chosen:
+        elif row in chosen:
             other = {name: value for name, value in given.items() if name != "seed"}
-        key = None if maker is None or other is None else maker.key(other)
-        # What another row asks for itself is that row's: equal pictures were not asked for.
-        is_free = key is not None and key not in asked
-        others.append(replace(request, key=key, input=other) if is_free else _NONE)
-    there = make_plan(plan.model, others, settings, cache)
-    # By key: the duplicates of a row share what it becomes.
-    found = {
-        request.key: other
-        for request, other, action in zip(plan.requests, others, there.actions, strict=True)
-        if action in {"hit", "resume"}
-    }
-    if not found:
+        if maker is not None and other is not None:
+            others[maker.key(other)] = request, other
+    # What another row asks for itself is that row's: equal pictures were not asked for.
+    wanted = others.keys() - asked
+    try:
+        there: set[str] = set(Cache(settings.cache_dir).find(list(wanted)))
+        open_work = Journal.of(settings).open_entries()
+    except DamagedError:  # since the plan was made, which then costs a picture more
         return plan
+    there |= {key for key in wanted if key in open_work and not open_work[key].seems_old}
+    if not there:
+        return plan
+    # By key: the duplicates of a row share what it becomes.
+    found: dict[str | None, Request] = {}
+    for key in there:
+        request, other = others[key]
+        found[request.key] = replace(request, key=key, input=other)
     requests = [found.get(request.key, request) for request in plan.requests]
     return make_plan(plan.model, requests, settings, cache)
