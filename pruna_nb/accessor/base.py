@@ -28,6 +28,17 @@ class FrameVerbs:
         """Raise an error that names the verbs: this is asked only for what is not there."""
         raise no_verb("df.pruna", self, name)
 
+    def __repr__(self) -> str:
+        """Return what the frame holds, what it cost, and what to do next."""
+        from pruna_nb.frames.overview import overview_text
+
+        return overview_text(self._frame)
+
+    def _repr_html_(self) -> str:
+        from pruna_nb.frames.overview import overview_html
+
+        return overview_html(self._frame)
+
 
 def no_verb(subject: str, accessor: object, name: str, hint: str = "") -> AttributeError:
     """Return the error for a verb that is not there, with the near names and all that are."""

@@ -31,6 +31,17 @@ class PrunaSeries:
         self._name = "prompt" if series.name is None else series.name
         self._frame = series.to_frame(self._name)
 
+    def __repr__(self) -> str:
+        """Return what the Series holds, and what to do next."""
+        from pruna_nb.frames.overview import overview_text
+
+        return overview_text(self._frame, is_series=True)
+
+    def _repr_html_(self) -> str:
+        from pruna_nb.frames.overview import overview_html
+
+        return overview_html(self._frame, is_series=True)
+
     def __getattr__(self, name: str) -> Any:
         """Raise an error that names the verbs: this is asked only for what is not there."""
         hint = (

@@ -39,6 +39,7 @@ def without_attrs(frame):
     return out
 
 
+KINDS = pd.DataFrame({"kind": list("abc")}, index=[1, 2, 3])
 WAYS = {
     "edit": lambda frame: frame.assign(prompt="Fuchs", seed=99),
     "rename": lambda frame: frame.rename(columns={"prompt": "text", "seed": "number"}),
@@ -48,6 +49,11 @@ WAYS = {
     "merge": lambda frame: frame.merge(pd.DataFrame({"seed": [1, 2, 3], "kind": list("abc")})),
     "concat": lambda frame: pd.concat([frame.iloc[:1].assign(extra=1), frame.iloc[1:]]),
     "join": lambda frame: frame.drop(columns="prompt").join(pd.DataFrame({"kind": list("abc")})),
+    "join by labels": lambda frame: frame.set_index("seed").join(KINDS, how="left"),
+    "merge by labels": lambda frame: frame.merge(KINDS, left_on="seed", right_index=True),
+    "concat and csv": lambda frame: through_csv(pd.concat([frame.iloc[1:], frame.iloc[:1]])),
+    "index renamed": lambda frame: frame.rename_axis("row").rename(index="r{}".format),
+    "index to a column": lambda frame: frame.rename_axis("row").reset_index(),
     "groupby": lambda frame: frame.groupby("prompt", as_index=False, sort=False).first(),
     "explode": exploded,
     "csv": through_csv,
@@ -70,6 +76,16 @@ def test_what_was_asked_for_is_asked_again_whatever_was_done_to_the_frame(
     assert again.columns.tolist() == changed.columns.tolist()
     assert again.pruna.retry(**QUIET)["status"].tolist() == again["status"].tolist()
     assert len(service.accepted) == before + 1
+
+
+def test_rows_that_a_merge_added_are_no_failures(out, service):
+    wide = out.merge(pd.DataFrame({"seed": [2, 4], "kind": ["b", "d"]}), how="outer")
+    again = wide.pruna.retry(**QUIET)
+    assert len(service.accepted) == 4
+    assert again.set_index("seed")["status"].reindex([2, 4]).fillna("-").tolist() == [
+        "succeeded",
+        "-",
+    ]
 
 
 def test_arguments_ask_for_what_the_cells_say_now(out, service):
