@@ -70,6 +70,11 @@ class Problems:
     def __bool__(self) -> bool:
         return bool(self._errors)
 
+    @property
+    def errors(self) -> Sequence[PrunaError]:
+        """The mistakes so far, in the order in which they were noted."""
+        return self._errors
+
     def add(self, error: PrunaError) -> None:
         """Add the mistakes of an error, unless the same error is there already."""
         if (type(error), str(error)) not in [(type(each), str(each)) for each in self._errors]:

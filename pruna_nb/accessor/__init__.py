@@ -5,8 +5,8 @@ all of them; what the verbs do is in ``pruna_nb.frames``, ``form`` and ``show``.
 they are called: it loads sqlite3, tqdm and PIL, a third of a second that ``import pruna_nb`` does
 not cost. Nor does that import pandas, which costs more: the accessors wait until somebody does.
 
-Read in this order: `base` (what all verbs share), `generating`, `from_pictures`, `showing`,
-`rating`, `saving`, `frame` (all of them), `series`.
+Read in this order: `base` (what all verbs share), `generating`, `from_pictures`, `planning`,
+`showing`, `rating`, `saving`, `frame` (all of them), `series`.
 """
 
 from __future__ import annotations

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pruna_nb.accessor.from_pictures import PictureVerbs
 from pruna_nb.accessor.generating import GenerateVerbs
+from pruna_nb.accessor.planning import ChainVerbs
 from pruna_nb.accessor.rating import RatingVerbs
 from pruna_nb.accessor.saving import SaveVerbs
 from pruna_nb.accessor.showing import ShowVerbs
 
 
-class PrunaFrame(GenerateVerbs, PictureVerbs, ShowVerbs, RatingVerbs, SaveVerbs):
+class PrunaFrame(GenerateVerbs, PictureVerbs, ChainVerbs, ShowVerbs, RatingVerbs, SaveVerbs):
     """What can be done with a frame of prompts; ``df.pruna``.
 
     Notes

@@ -36,7 +36,8 @@ _EXIT_SECONDS = 5.0
 
 
 class _Run(Protocol):
-    on_the_wire: int
+    @property
+    def on_the_wire(self) -> int: ...
 
     def cancel(self) -> None: ...
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Displays of these go to a terminal, or to a variable of `%%capture`.
 _NOT_A_PAGE = {"DisplayPublisher", "CapturingDisplayPublisher"}
@@ -79,9 +82,9 @@ class Line:
         untyped: Any = ipython.display
         self._handle = untyped(data, raw=True, display_id=True if self._moves else None)
 
-    def keep(self, part: Any) -> None:
+    def keep(self, parts: Sequence[Any]) -> None:
         """Let the next run of a chain go on in this line."""
-        self.parts.append(part)
+        self.parts.extend(parts)
         _LAST.line = self
 
 

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from pruna_nb.catalog import at_most_text, cost_usd, limit_for, total_usd
 from pruna_nb.store.cache import Cache
@@ -26,7 +26,8 @@ T = TypeVar("T")
 # "hit": there already; "new": sent and paid for; "duplicate": equal to a row above, whose output it
 # shares; "resume": sent before and not delivered, or its file is gone. What was sent so long ago
 # that its output has probably expired is "new": it is asked for first, and its cost is counted.
-Action = Literal["hit", "new", "duplicate", "resume", "skip"]
+# "wait": a step before it has not made its input yet.
+Action = Literal["hit", "new", "duplicate", "resume", "skip", "wait"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,15 @@ class Request:
     model: Model | None = None
 
 
+_WAITING = Request(None, None, "its input is not made yet")
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What becomes of each row."""
 
     model: Model
-    requests: Sequence[Request]
+    requests: Sequence[Request]  # a list, as the maps below are dicts, where rows are taken in
     actions: list[Action]  # of each row
     hits: Mapping[str, Hit]  # by key, as all below
     open_work: Mapping[str, Entry]  # what is resumed, or watched
@@ -105,6 +109,46 @@ class Plan:
             name: None if None in each else float(total_usd(cost for cost in each if cost))
             for name, each in costs.items()
         }
+
+    @classmethod
+    def waiting(cls, like: Plan) -> Plan:
+        """Return a plan of as many rows whose input is not made yet; `take` fills them in."""
+        rows = len(like.requests)
+        plan = cls(like.model, [_WAITING] * rows, ["wait"] * rows, {}, {}, {}, {}, {})
+        object.__setattr__(plan, "models", like.models)
+        return plan
+
+    def take(self, part: Plan, places: Sequence[int], known: dict[str, int]) -> list[int]:
+        """Fill in some rows that were planned meanwhile; return those of the part to work on.
+
+        `known` has, by key, the first row of each request that is worked on. As in a plan of
+        all rows at once, the first of equal rows is the one that pays, whichever came first.
+        """
+        for mine, theirs in (
+            (self.hits, part.hits),
+            (self.open_work, part.open_work),
+            (self.lost, part.lost),
+            (self.expired, part.expired),
+            (self.elsewhere, part.elsewhere),
+        ):
+            cast("dict[str, Any]", mine).update(
+                {key: it for key, it in theirs.items() if key not in known}
+            )
+        requests, firsts = cast("list[Request]", self.requests), []
+        for row, place in enumerate(places):
+            request = requests[place] = part.requests[row]
+            action, key = part.actions[row], request.key
+            if key in known:
+                first = known[key]
+                action = "duplicate"
+                if place < first:
+                    known[key] = place
+                    action, self.actions[first] = self.actions[first], action
+            elif key is not None and action in {"new", "resume"}:
+                known[key] = place
+                firsts.append(row)
+            self.actions[place] = action
+        return firsts
 
     def asked_first(self) -> frozenset[str]:
         """Return the keys of new rows that are asked for before they are sent."""

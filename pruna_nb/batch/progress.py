@@ -7,8 +7,8 @@ import html
 import logging
 import sys
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pruna_nb.batch import interrupts
 from pruna_nb.batch.line import Line, notebook_shell
@@ -22,15 +22,18 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from pruna_nb.batch.interrupts import Interrupt
+    from pruna_nb.batch.pipeline import Pipeline
     from pruna_nb.batch.run import Facts, Run
 
+    Watched: TypeAlias = Run | Pipeline
 
-def wait(run: Run, *, progress: bool, continues: bool = False) -> None:
+
+def wait(run: Watched, *, progress: bool, continues: bool = False) -> None:
     """Start a run and wait for its end; an interrupt stops it and keeps what is done.
 
     Parameters
     ----------
-    run : Run
+    run : Run or Pipeline
     progress : bool
         Whether it is shown.
     continues : bool
@@ -58,14 +61,15 @@ def wait(run: Run, *, progress: bool, continues: bool = False) -> None:
         say(closing_line(run))
 
 
-def announce(run: Run, *, shown: bool) -> None:
+def announce(run: Watched, *, shown: bool) -> None:
     """Print what a run resumes of earlier ones; without a bar it is logged, since it cost money."""
-    for line in announcements(run.plan):
-        say(line) if shown else LOG.log(logging.WARNING, line)
+    for plan in run.planned:
+        for line in announcements(plan):
+            say(line) if shown else LOG.log(logging.WARNING, line)
 
 
 @contextlib.contextmanager
-def stopping(run: Run) -> Iterator[Interrupt]:
+def stopping(run: Watched) -> Iterator[Interrupt]:
     """Defer Ctrl-C while a run is started or watched; cancel a run that nobody would stop."""
     with interrupts.deferred_interrupt() as interrupt:
         try:
@@ -75,13 +79,12 @@ def stopping(run: Run) -> Iterator[Interrupt]:
             raise
 
 
-def closing_line(run: Run) -> str:
+def closing_line(run: Watched) -> str:
     """Return what a run did, in one line.
 
     Such as "1,632 rows: 1,600 new, 20 cached, 12 failed; 8.00 USD; 6 min 31 s".
     """
-    part = _Part.of(run)
-    return ". ".join(filter(None, [f"{counted(part.rows, 'row')}: {part}", undelivered_text(run)]))
+    return ". ".join(filter(None, [_whole_text(_parts_of(run)), undelivered_text(run)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ class _Part:
     unpriced: int
     extra_usd: float | Decimal
     seconds: float
+    overlap_seconds: float = 0.0  # for which the step before it was at work too
 
     @classmethod
     def of(cls, run: Run) -> _Part:
@@ -112,6 +116,8 @@ class _Part:
     @classmethod
     def sum(cls, parts: Sequence[_Part]) -> _Part:
         """Return several steps as one, on the rows of the longest."""
+        if len(parts) == 1:
+            return parts[0]
         return cls(
             ", ".join(dict.fromkeys(part.model for part in parts)),
             max(part.rows for part in parts),
@@ -119,7 +125,7 @@ class _Part:
             total_usd(part.cost_usd for part in parts),
             sum(part.unpriced for part in parts),
             total_usd(part.extra_usd for part in parts),
-            sum(part.seconds for part in parts),
+            sum(part.seconds - part.overlap_seconds for part in parts),
         )
 
     def __str__(self) -> str:
@@ -132,13 +138,35 @@ class _Part:
         )
 
 
-def kept_text(run: Run) -> str:
+def _parts_of(run: Watched) -> list[_Part]:
+    """Return what each step of a run tells; together their seconds are those of the whole."""
+    parts = [_Part.of(step) for step in run.steps]
+    if len(parts) > 1:
+        more = sum(part.seconds for part in parts) - run.facts().seconds
+        parts[-1] = replace(parts[-1], overlap_seconds=more)
+    return parts
+
+
+def _whole_text(parts: Sequence[_Part]) -> str:
+    whole = _Part.sum(parts)
+    steps = f" in {len(parts)} steps" if len(parts) > 1 else ""
+    return f"{counted(whole.rows, 'row')}{steps}: {whole}"
+
+
+def kept_text(run: Watched) -> str:
     """Return how much of a run that was stopped is done and kept."""
-    done = sum(outcome.output is not None for outcome in run.row_outcomes())
-    return f"{done:,} of {len(run.plan.requests):,} rows are done and kept; run again to go on."
+    outcomes = [outcome for step in run.steps for outcome in step.row_outcomes()]
+    done = sum(outcome.output is not None for outcome in outcomes)
+    what = "rows" if len(run.steps) == 1 else "outputs"
+    return f"{done:,} of {len(outcomes):,} {what} are done and kept; run again to go on."
 
 
-def undelivered_text(run: Run) -> str:
+def title(run: Watched) -> str:
+    """Return what a run is called where it is watched: its model, or those of its steps."""
+    return " → ".join(step.plan.name for step in run.steps)
+
+
+def undelivered_text(run: Watched) -> str:
     """Return what a run sent and has not delivered, and what that costs; "" if there is none."""
     prices = run.undelivered()
     if not prices:
@@ -196,7 +224,7 @@ class _Display:
 
     said_end = False
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Watched) -> None:
         self._run = run
 
     def _try(self, draw: Callable[[], object]) -> bool:
@@ -223,7 +251,7 @@ class Bar(_Display):
     There is none without stderr (pythonw, a service), or where that was closed.
     """
 
-    def __init__(self, run: Run, *, shown: bool) -> None:
+    def __init__(self, run: Watched, *, shown: bool) -> None:
         super().__init__(run)
         self.drawn: Any = None
         if shown and sys.stderr is not None:
@@ -242,12 +270,12 @@ class Bar(_Display):
     def _open(self) -> None:
         from tqdm.auto import tqdm
 
-        plan = self._run.plan
+        facts = self._run.facts()
         # Whatever else there is to it is as the user set it, by TQDM_MININTERVAL and the like.
         self.drawn = tqdm(
-            total=len(plan.requests),
-            initial=plan.count("hit") + plan.count("skip"),
-            desc=plan.name,
+            total=facts.rows,
+            initial=facts.rows_done,
+            desc=title(self._run),
             unit="row",
             bar_format="{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
         )
@@ -261,7 +289,7 @@ class Bar(_Display):
 class Cell(_Display):
     """A run's line in a notebook's cell, which ends as the closing line."""
 
-    def __init__(self, run: Run, shell: Any, *, continues: bool) -> None:
+    def __init__(self, run: Watched, shell: Any, *, continues: bool) -> None:
         super().__init__(run)
         self._line = Line.of_cell(shell, continues=continues)
         self._drawn = True
@@ -278,27 +306,29 @@ class Cell(_Display):
     def _show(self) -> None:
         facts = self._run.facts()
         step = f"step {len(self._line.parts) + 1}, " if self._line.parts else ""
-        at = f"{step}{self._run.plan.name}: {facts.rows_done:,} of {facts.rows:,} rows"
+        what = "rows" if len(self._run.steps) == 1 else "outputs"
+        at = f"{step}{title(self._run)}: {facts.rows_done:,} of {facts.rows:,} {what}"
         text = f"{at}; {', '.join(self._parts(facts))}"
         share = facts.rows_done / max(1, facts.rows)
         self._line.show(_MOVING.format(html.escape(text), share * 100), text)
 
     def _end(self) -> None:
         run = self._run
-        parts = [*self._line.parts, _Part.of(run)]
+        own = _parts_of(run)
+        parts = [*self._line.parts, *own]
         state = _STOPPED.get(run.facts().state)
         rest = undelivered_text(run)
         told = [rest, f"{state}: {kept_text(run)}" if state else ""]
-        whole = _Part.sum(parts)
-        steps = f" in {len(parts)} steps" if len(parts) > 1 else ""
-        text = ". ".join(filter(None, [f"{counted(whole.rows, 'row')}{steps}: {whole}", *told]))
+        text = ". ".join(filter(None, [_whole_text(parts), *told]))
         each = [f"{part.model}: {counted(part.rows, 'row')}: {part}" for part in parts]
         steps_html = "".join(f"<div>{html.escape(step)}</div>" for step in each)
         line = html.escape(text)
-        shown = f"<details><summary>{line}</summary>{steps_html}</details>" if steps else line
+        shown = (
+            f"<details><summary>{line}</summary>{steps_html}</details>" if len(parts) > 1 else line
+        )
         self._line.show(f"<div>{shown}</div>", text, last=True)
         if state is None:
-            self._line.keep(parts[-1])
+            self._line.keep(own)
 
 
 _STOPPED = {

@@ -23,21 +23,22 @@ from pruna_nb.batch.adopt import Adopter
 from pruna_nb.batch.fetch import Fetcher
 from pruna_nb.batch.job import Outcome
 from pruna_nb.batch.send import Sender
-from pruna_nb.batch.state import RunState
+from pruna_nb.batch.state import RunState, jobs_of
 from pruna_nb.catalog import total_usd
 from pruna_nb.store import rescue
 from pruna_nb.store.run_locks import RunLock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pruna_nb.batch.budget import Budget
     from pruna_nb.batch.options import RunOptions
     from pruna_nb.batch.plan import Plan
+    from pruna_nb.errors import PrunaError
     from pruna_nb.settings import Settings
 
-# How long an interrupted run waits for the answers that are on the wire.
-_GRACE_SECONDS = 0.8
+GRACE_SECONDS = 0.8
+"""How long an interrupted run waits for the answers that are on the wire."""
 # A folder that is being removed is not gone at once: its files go one by one.
 _REMOVAL_SECONDS = 0.5
 # Ten POSTs go out in less, and no picture is made sooner.
@@ -83,14 +84,22 @@ class Run(RunState):
     """
 
     def __init__(
-        self, plan: Plan, settings: Settings, options: RunOptions, budget: Budget | None = None
+        self,
+        plan: Plan,
+        settings: Settings,
+        options: RunOptions,
+        budget: Budget | None = None,
+        *,
+        stays_open: bool = False,
     ) -> None:
-        super().__init__(plan, settings, options, budget)
+        super().__init__(plan, settings, options, budget, stays_open=stays_open)
         self.fetch = Fetcher(self)
         self.adopt = Adopter(self, self.fetch)
         self.send = Sender(self, self.fetch, self.adopt)
         self.ended_at: float | None = None
         self._over = threading.Event()
+        self._is_open, self._started = stays_open, False
+        self._firsts: dict[str, int] = {}  # of an open run: each request's first row
 
     def start(self) -> None:
         """Check what every request needs, adopt what was sent before, and start to send the rest.
@@ -110,8 +119,8 @@ class Run(RunState):
         SettingsError
             If a variable names certificate authorities that are not there.
         """
-        self.started_at = time.monotonic()
-        if not self.jobs:
+        self.started_at, self._started = time.monotonic(), True
+        if not self.jobs and not self._is_open:
             self.ended_at = self.started_at
             self._over.set()
             return
@@ -134,6 +143,43 @@ class Run(RunState):
         self.schedule.start(partial(self.guard, self.send.submit))
         threading.Thread(target=self._close, name="pruna_nb-close", daemon=True).start()
 
+    def take(self, part: Plan, places: Sequence[int], refused: Mapping[str, PrunaError]) -> None:
+        """Take in rows of an open run, whose inputs were made meanwhile; the first one starts it.
+
+        `refused` has the keys of rows that cannot be sent after all, and why.
+        """
+        if part.firsts() and not self._started:
+            self.start()
+        for request in part.requests:
+            if request.key in self.jobs:  # equal to a row that came before
+                self.jobs[request.key].rows += 1
+        firsts = self.plan.take(part, places, self._firsts)
+        for key, job in jobs_of(part, firsts).items():
+            self.jobs[key] = job
+            if key in refused:
+                self.fail(job, refused[key])
+            elif key in part.open_work:
+                self.later(0.0, job, partial(self.adopt.adopt, entry=part.open_work[key]))
+            else:
+                self.schedule.queue(job)
+
+    def close(self) -> None:
+        """End once all rows that were taken in are done: no more come."""
+        self._is_open = False
+        self.schedule.close()
+        if not self._started:
+            self.start()
+
+    @property
+    def steps(self) -> Sequence[Run]:
+        """The runs that a watcher is told of: this one alone."""
+        return (self,)
+
+    @property
+    def planned(self) -> Sequence[Plan]:
+        """What was known of its rows beforehand."""
+        return (self.plan,)
+
     @property
     def done(self) -> bool:
         """Whether the run is over."""
@@ -142,7 +188,7 @@ class Run(RunState):
     def interrupt(self) -> None:
         """Cancel, and wait a moment for the answers that are on the wire."""
         self.cancel()
-        self.schedule.join(_GRACE_SECONDS)
+        self.schedule.join(GRACE_SECONDS)
 
     def join(self, seconds: float) -> bool:
         """Wait for the end, for so many seconds; return whether the run is over."""
@@ -150,33 +196,30 @@ class Run(RunState):
 
     def watch(self, every: float = _WATCH_SECONDS) -> Iterator[None]:
         """Yield at once and then every so many seconds, as long as the run goes on."""
-        wait = 0.0
-        while not self.join(wait):
-            before = time.monotonic()
-            yield
-            # To draw a thousand pictures must not take all the time there is.
-            wait = every + min(_DRAWING_AT_MOST, time.monotonic() - before)
+        return watched(self.join, every)
 
     # ------------------------------------------------------------ what it came to
 
     def row_outcomes(self) -> list[Outcome]:
         """Return what became of each row so far, in the rows' order."""
-        plan, outcomes = self.plan, []
-        for request, action in zip(plan.requests, plan.actions, strict=True):
-            if request.key is None:
-                outcome = Outcome("skipped", error=request.skipped)
-            elif action == "hit":
-                hit = plan.hits[request.key]
-                outcome = Outcome(
-                    "succeeded", hit.path, cached=True, prediction_id=hit.prediction_id
-                )
-            else:
-                outcome = self.outcome(request.key)
-                if action == "duplicate":  # it shares another row's, and cost nothing itself
-                    cached = outcome.status == "succeeded"
-                    outcome = replace(outcome, seconds=0.0, cost_usd=0.0, cached=cached, cause=None)
-            outcomes.append(outcome)
-        return outcomes
+        return [self.row_outcome(row) for row in range(len(self.plan.requests))]
+
+    def row_outcome(self, row: int) -> Outcome:
+        """Return what became of a row so far."""
+        request, action = self.plan.requests[row], self.plan.actions[row]
+        if action == "wait":
+            why = "not sent, since the run was stopped" if self.done else request.skipped
+            return Outcome("pending", error=why)
+        if request.key is None:
+            return Outcome("skipped", error=request.skipped)
+        if action == "hit":
+            hit = self.plan.hits[request.key]
+            return Outcome("succeeded", hit.path, cached=True, prediction_id=hit.prediction_id)
+        outcome = self.outcome(request.key)
+        if action == "duplicate":  # it shares another row's, and cost nothing itself
+            cached = outcome.status == "succeeded"
+            return replace(outcome, seconds=0.0, cost_usd=0.0, cached=cached, cause=None)
+        return outcome
 
     def facts(self) -> Facts:
         """Return where the run stands: counts, rate, cost and the time that is left."""
@@ -215,18 +258,30 @@ class Run(RunState):
 
         0 while nothing is known: neither the limit makes it wait, nor was a prediction finished.
         """
-        waiting = max(0, len(self.jobs) - len(self.outcomes) - self.in_flight)
-        known = [polling.usual_seconds() for polling in self.fetch.pollings.values()]
-        usual = max((seconds or 0.0 for seconds in known), default=0.0)
-        if waiting:
-            # Models alternate in the queue, so that each has its part of what is left.
-            throttles = self.send.throttles.values()
-            part = math.ceil(waiting / len(throttles))
-            return max(throttle.seconds_until(part) for throttle in throttles) + usual
+        usual = self.usual_seconds()
+        if self.waiting():
+            return self.seconds_at_limit() + usual
         if not usual:
             return 0.0
         # The last one may take longer than most.
         return max(usual / 10, self.last_sent_at + usual - time.monotonic())
+
+    def waiting(self) -> int:
+        """Return how many requests are not sent yet."""
+        unsent = len(self.jobs) - len(self.outcomes) - self.in_flight
+        return max(0, unsent) + self.plan.count("wait")
+
+    def seconds_at_limit(self) -> float:
+        """Return the seconds that the limit alone takes for what is not sent yet."""
+        # Models alternate in the queue, so that each has its part of what is left.
+        throttles = self.send.throttles.values()
+        part = math.ceil(self.waiting() / len(throttles))
+        return max(throttle.seconds_until(part) for throttle in throttles) if part else 0.0
+
+    def usual_seconds(self) -> float:
+        """Return how long its predictions usually take; 0 while none was finished."""
+        known = [polling.usual_seconds() for polling in self.fetch.pollings.values()]
+        return max((seconds or 0.0 for seconds in known), default=0.0)
 
     # ------------------------------------------------------------------ the end
 
@@ -285,3 +340,13 @@ class Run(RunState):
         self.ended_at = time.monotonic()
         self._over = threading.Event()
         self._over.set()
+
+
+def watched(join: Callable[[float], bool], every: float = _WATCH_SECONDS) -> Iterator[None]:
+    """Yield at once and then every so many seconds, as long as `join` says that it goes on."""
+    wait = 0.0
+    while not join(wait):
+        before = time.monotonic()
+        yield
+        # To draw a thousand pictures must not take all the time there is.
+        wait = every + min(_DRAWING_AT_MOST, time.monotonic() - before)

@@ -71,7 +71,7 @@ class Schedule(Generic[T]):
     """Steps and a queue, worked on by at most `workers` threads until both are empty.
 
     Nothing is submitted while `has_capacity` returns False. `on_crash` is called with an error
-    that a step raised.
+    that a step raised. One that `stays_open` waits for more until it is closed.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class Schedule(Generic[T]):
         workers: int,
         has_capacity: Callable[[], bool],
         on_crash: Callable[[BaseException], None],
+        stays_open: bool = False,
     ) -> None:
         self._queue: deque[T] = deque(items)
         self._submit: Submit[T] = lambda _item, _let_next: None
@@ -96,6 +97,7 @@ class Schedule(Generic[T]):
         self._head_taken = False
         self._under_way = 0
         self._stopped = False
+        self._is_open = stays_open
         self._threads: list[threading.Thread] = []
 
     def start(self, submit: Submit[T]) -> None:
@@ -107,7 +109,8 @@ class Schedule(Generic[T]):
         """
         self._submit = submit
         with self._changed:
-            count = min(self._workers, max(1, len(self._queue) + len(self._steps)))
+            work = len(self._queue) + len(self._steps)
+            count = self._workers if self._is_open else min(self._workers, max(1, work))
         self._threads = [
             threading.Thread(target=self._work, name=f"pruna_nb-{number}", daemon=True)
             for number in range(count)
@@ -152,6 +155,12 @@ class Schedule(Generic[T]):
             self._queue.clear()
             self._changed.notify_all()
             return rest
+
+    def close(self) -> None:
+        """Let the threads end once all is done: nothing more comes."""
+        with self._changed:
+            self._is_open = False
+            self._changed.notify_all()
 
     def stop(self) -> None:
         """Run no further step; those under way end."""
@@ -247,7 +256,7 @@ class Schedule(Generic[T]):
             self._watched_until = None
 
     def _is_done(self) -> bool:
-        return not self._queue and not self._steps and not self._under_way
+        return not (self._queue or self._steps or self._under_way or self._is_open)
 
     def _queue_task(self) -> Callable[[], None]:
         item = self._queue.popleft()

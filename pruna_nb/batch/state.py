@@ -25,7 +25,7 @@ from pruna_nb.store.keys import masked
 from pruna_nb.text import brief, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pruna_nb.batch.options import RunOptions
     from pruna_nb.batch.plan import Plan
@@ -44,7 +44,13 @@ class RunState:
     """What sending and fetching have in common; any thread may read it at any time."""
 
     def __init__(
-        self, plan: Plan, settings: Settings, options: RunOptions, budget: Budget | None = None
+        self,
+        plan: Plan,
+        settings: Settings,
+        options: RunOptions,
+        budget: Budget | None = None,
+        *,
+        stays_open: bool = False,
     ) -> None:
         self.plan, self.settings, self.options = plan, settings, options
         self.cache = Cache(settings.cache_dir)
@@ -56,6 +62,8 @@ class RunState:
         self.outcomes: dict[str, Outcome] = {}  # by key, what is settled
         self.counts: Counter[str] = Counter()  # of these, by status
         self.latest: list[str] = []  # the newest outputs
+        self.settled: list[str] = []  # keys in the order in which they were settled
+        self.on_settled: Callable[[], object] = lambda: None
         self.in_flight = 0  # predictions that were accepted and are not over
         self.on_the_wire = 0  # POSTs whose answer is not there
         self.refusals = 0  # POSTs that were refused with 429
@@ -69,20 +77,13 @@ class RunState:
         self._mutex = threading.Lock()
         self._unexpected = 0
         self.jobs: dict[str, Job] = {}
-        rows, asked_first = Counter(request.key for request in plan.requests), plan.asked_first()
-        for row in plan.firsts():
-            key, fields = plan.requests[row].key, plan.requests[row].input
-            model = plan.model_of(plan.requests[row])
-            if key is not None and fields is not None:
-                cost = cost_usd(model, fields)
-                self.jobs[key] = Job(
-                    key, model, fields, rows[key], cost, may_buy=key in asked_first
-                )
+        self.jobs.update(jobs_of(plan, plan.firsts()))
         self.schedule: Schedule[Job] = Schedule(
             [job for job in self.jobs.values() if job.key not in plan.open_work],
             workers=settings.workers,
             has_capacity=lambda: self.in_flight < _IN_FLIGHT_AT_MOST,
-            on_crash=self._crashed,
+            on_crash=self.end_by,
+            stays_open=stays_open,
         )
 
     # ------------------------------------------------------------- what became of it
@@ -102,6 +103,8 @@ class RunState:
                 self.unpriced += 1
             if outcome.output is not None:
                 self.latest = [*self.latest[1 - _LATEST :], outcome.output]
+            self.settled.append(job.key)
+        self.on_settled()
 
     def timeout_of(self, job: Job) -> float:
         """Return the seconds that a prediction may take."""
@@ -151,14 +154,14 @@ class RunState:
         """Return what may have been charged beside `cost_usd`: for what failed or was lost."""
         return total_usd(
             (job.cost_usd or 0.0) * (job.resends + math.isnan(self.outcome(key).cost_usd))
-            for key, job in self.jobs.items()
+            for key, job in list(self.jobs.items())
         )
 
     def undelivered(self) -> list[float | None]:
         """Return the prices of what was sent and not delivered; None for one that is not known."""
         return [
             job.cost_usd
-            for key, job in self.jobs.items()
+            for key, job in list(self.jobs.items())
             if (outcome := self.outcome(key)).status == "pending" and outcome.cost_usd != 0
         ]
 
@@ -237,7 +240,7 @@ class RunState:
             "no cost."
         )
 
-    def _crashed(self, error: BaseException) -> None:
+    def end_by(self, error: BaseException) -> None:
         """End by an error of the disk or the account, or by one that no row caused."""
         if isinstance(error, errors.PrunaError):
             if isinstance(error, errors.CacheError):
@@ -252,3 +255,16 @@ class RunState:
     def _drop_queue(self, why: str) -> None:
         for job in self.schedule.clear_queue():
             self.leave_unsent(job, why)
+
+
+def jobs_of(plan: Plan, rows: Sequence[int]) -> dict[str, Job]:
+    """Return the jobs of a plan's rows that are to be worked on, by key."""
+    counts, asked_first = Counter(request.key for request in plan.requests), plan.asked_first()
+    jobs: dict[str, Job] = {}
+    for row in rows:
+        key, fields = plan.requests[row].key, plan.requests[row].input
+        if key is not None and fields is not None:
+            model = plan.model_of(plan.requests[row])
+            cost = cost_usd(model, fields)
+            jobs[key] = Job(key, model, fields, counts[key], cost, may_buy=key in asked_first)
+    return jobs

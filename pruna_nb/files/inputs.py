@@ -19,6 +19,7 @@ from urllib.parse import unquote_to_bytes
 from pruna_nb.errors import InputError, TooLargeError
 from pruna_nb.files.checks import problem_of, type_of, whole_files
 from pruna_nb.files.disk import open_regular
+from pruna_nb.files.kinds import BYTES, MP4, PNG, ZIP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -133,6 +134,35 @@ class Media:
 
     def __repr__(self) -> str:
         return f"Media({self.type.content_type}, {self.size:,} bytes)"
+
+
+class FutureMedia(Media):
+    """A file that an earlier step is still to make: its kind is known, its bytes are not.
+
+    Parameters
+    ----------
+    name : str
+        What tells it from all others: equal requests make equal files.
+    kind : str
+        "image", "video" or "zip".
+    """
+
+    __slots__ = ()
+
+    def __init__(self, name: str, kind: str) -> None:  # its bytes are not there to be read
+        self.source, self.size = b"", 0
+        self.type = {"image": PNG, "video": MP4, "zip": ZIP}.get(kind, BYTES)
+        self._hash = hashlib.sha256(name.encode()).hexdigest()
+        self._lock = threading.Lock()
+        self._stamp = None
+
+    @property
+    def name(self) -> str:
+        """What to call it in a message."""
+        return "what an earlier step makes"
+
+    def check_whole(self) -> None:
+        """Do nothing: there is no file yet."""
 
 
 def _stamp_of(file: BinaryIO) -> tuple[int, int] | None:

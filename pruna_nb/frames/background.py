@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pruna_nb import arguments
 from pruna_nb.batch import interrupts, progress
-from pruna_nb.frames.generate import finish, partial_frame, prepare_run
+from pruna_nb.frames.generate import FrameRun, prepare_run
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from pruna_nb.arguments import Problems
     from pruna_nb.batch.options import RunOptions
-    from pruna_nb.batch.run import Run
     from pruna_nb.frames.call import Call
     from pruna_nb.widgets.panel import Panel
 
@@ -28,10 +27,8 @@ class BackgroundRun:
     holds it, and ends with the notebook's kernel; the next run of the same rows resumes it.
     """
 
-    def __init__(
-        self, grown: pd.DataFrame, call: Call, run: Run, *, keep: Collection[str] = ()
-    ) -> None:
-        self._grown, self._call, self._run, self._keep = grown, call, run, keep
+    def __init__(self, work: FrameRun) -> None:
+        self._work, self._run = work, work.run
 
     @property
     def done(self) -> bool:
@@ -41,7 +38,7 @@ class BackgroundRun:
     @property
     def frame(self) -> pd.DataFrame:
         """The frame so far: rows without an output yet are "pending"."""
-        return partial_frame(self._grown, self._call, self._run, self._keep)
+        return self._work.frame()
 
     @property
     def progress(self) -> Panel:
@@ -90,7 +87,7 @@ class BackgroundRun:
                 if end is not None and time.monotonic() > end:
                     msg = f"The run is not finished after {seconds:g} s; it continues. {self!r}"
                     raise TimeoutError(msg)
-        return finish(self._grown, self._call, self._run, keep=self._keep)
+        return self._work.finish()
 
     def __repr__(self) -> str:
         from pruna_nb.widgets.panel import line_of  # loads ipywidgets, which scripts can do without
@@ -117,6 +114,12 @@ def generate_in_background(
         If the call is wrong, costs too much, or cannot start.
     """
     grown, run = prepare_run(frame, call, options, problems, keep=keep)
+    return start_in_background(FrameRun.of(grown, call, run, keep), options)
+
+
+def start_in_background(work: FrameRun, options: RunOptions) -> BackgroundRun:
+    """Start what is planned and return it at once."""
+    run = work.run
     progress.announce(run, shown=options.progress)
     # An interrupt while the run's threads start has to stop those that run already.
     with progress.stopping(run) as interrupt:
@@ -124,4 +127,4 @@ def generate_in_background(
         if interrupt.pressed:
             run.interrupt()
     interrupts.exit_cleanly_on_signals()
-    return BackgroundRun(grown, call, run, keep=keep)
+    return BackgroundRun(work)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,11 +30,12 @@ from pruna_nb.tables.cells import unshared
 from pruna_nb.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from pruna_nb.batch.budget import Budget
     from pruna_nb.batch.options import RunOptions
-    from pruna_nb.batch.plan import Plan
+    from pruna_nb.batch.plan import Plan, Request
+    from pruna_nb.batch.progress import Watched
     from pruna_nb.batch.run import Run
     from pruna_nb.settings import Settings
 
@@ -111,12 +112,16 @@ class Estimate:
             if count
         ]
         wait = progress.wait_text(self.minutes * 60)
-        day = ""
-        if self.max_cost_usd_per_day is not None:
-            day = f"; today {usd_text(self.spent_today_usd or 0.0)} of "
-            day += f"{usd_text(self.max_cost_usd_per_day)} spent"
-            day += ", which this would exceed" if self.exceeds_day else ""
+        day = self.day_text()
         return f"{counted(self.rows, 'row')}: {', '.join(parts)}; {cost}; {wait}{day}"
+
+    def day_text(self) -> str:
+        """Return what of a day's limit is spent, as the end of a line; "" without a limit."""
+        if self.max_cost_usd_per_day is None:
+            return ""
+        day = f"; today {usd_text(self.spent_today_usd or 0.0)} of "
+        day += f"{usd_text(self.max_cost_usd_per_day)} spent"
+        return day + (", which this would exceed" if self.exceeds_day else "")
 
     def __repr__(self) -> str:
         return f"<Estimate: {self}>"
@@ -131,22 +136,29 @@ def estimate(
 ) -> Estimate:
     """Return what a call would run and cost; sends nothing. It is checked as for `generate`."""
     settings = current()
-    day = DayBudget(settings)
     with gc_paused():
         _, plan = _planned(frame, call, options, settings, problems or Problems())
-        return Estimate(
-            rows=len(plan.requests),
-            cached=plan.count("hit"),
-            new=plan.count("new"),
-            duplicates=plan.count("duplicate"),
-            resumed=plan.count("resume"),
-            skipped=plan.count("skip"),
-            cost_usd=plan.cost_usd(),
-            minutes=plan.seconds_at_limit(settings) / 60.0,
-            cost_usd_by_model=plan.costs_by_model(),
+        day = DayBudget(settings)
+        return replace(
+            estimate_of(plan, settings),
             spent_today_usd=None if day.most is None else float(day.spent()),
             max_cost_usd_per_day=None if day.most is None else float(day.most),
         )
+
+
+def estimate_of(plan: Plan, settings: Settings) -> Estimate:
+    """Return what a plan would run and cost, whatever the day's limit is."""
+    return Estimate(
+        rows=len(plan.requests),
+        cached=plan.count("hit"),
+        new=plan.count("new"),
+        duplicates=plan.count("duplicate"),
+        resumed=plan.count("resume"),
+        skipped=plan.count("skip"),
+        cost_usd=plan.cost_usd(),
+        minutes=plan.seconds_at_limit(settings) / 60.0,
+        cost_usd_by_model=plan.costs_by_model(),
+    )
 
 
 def prepare_run(
@@ -199,54 +211,89 @@ def generate(
     grown, run = prepare_run(
         frame, call, options, problems, keep=keep, refill=refill, budget=budget
     )
-    try:
-        # A step of a chain reads what an earlier one made, keeps it beside, or fills it again.
-        reads = any(is_output(frame, label) for label in call.labels())
-        continues = refill or bool(keep) or reads
-        progress.wait(run, progress=options.progress, continues=continues)
-        return finish(grown, call, run, keep=keep)
-    except BaseException as error:
-        # finish() has attached the frame of what the run itself raised; an interrupt has none.
-        if attached_frame(error) is None:
-            _attach_partial_frame(error, grown, call, run, keep)
-        raise
+    # A step of a chain reads what an earlier one made, keeps it beside, or fills it again.
+    reads = any(is_output(frame, label) for label in call.labels())
+    continues = refill or bool(keep) or reads
+    return FrameRun.of(grown, call, run, keep).wait(shown=options.progress, continues=continues)
 
 
-def partial_frame(grown: pd.DataFrame, call: Call, run: Run, keep: Collection[str]) -> pd.DataFrame:
-    """Return the frame so far: rows without an output yet are "pending"."""
-    with gc_paused():
-        return with_results(grown, run.row_outcomes(), call, keep=keep)
+@dataclass(frozen=True, slots=True)
+class FrameRun:
+    """A run or a pipeline, and how its outcomes become a frame.
 
+    Parameters
+    ----------
+    run : Run or Pipeline
+    frame : callable
+        Returns the frame so far: rows without an output yet are "pending".
+    results : callable
+        Returns the result columns alone, for where the frame cannot be made.
+    """
 
-def finish(
-    grown: pd.DataFrame, call: Call, run: Run, *, keep: Collection[str] = ()
-) -> pd.DataFrame:
-    """Return the frame of a finished run, or raise what ended it."""
-    error = run.crash or run.error
-    if error is not None:
-        _attach_partial_frame(error, grown, call, run, keep)
-        raise error
-    return partial_frame(grown, call, run, keep)
+    run: Watched
+    frame: Callable[[], pd.DataFrame]
+    results: Callable[[], pd.DataFrame]
 
+    @classmethod
+    def of(cls, grown: pd.DataFrame, call: Call, run: Run, keep: Collection[str] = ()) -> FrameRun:
+        """Return the run of a call, on the frame with its samples."""
 
-def _attach_partial_frame(
-    error: BaseException, grown: pd.DataFrame, call: Call, run: Run, keep: Collection[str]
-) -> None:
-    """Let what ended a run carry the frame of what is done, and say how much that is."""
-    try:
-        frame = partial_frame(grown, call, run, keep)
-    except Exception as failure:  # noqa: BLE001 - what was paid for comes first
-        LOG.error("The error's .frame has the results alone", exc_info=failure)
-        frame = with_results(grown[[]], run.row_outcomes(), Call(call.model))
-    attach_frame(error, frame)
-    for note in filter(None, (progress.kept_text(run), progress.undelivered_text(run))):
-        error.add_note(note)
+        def frame() -> pd.DataFrame:
+            with gc_paused():
+                return with_results(grown, run.row_outcomes(), call, keep=keep)
+
+        def results() -> pd.DataFrame:
+            return with_results(grown[[]], run.row_outcomes(), Call(call.model))
+
+        return cls(run, frame, results)
+
+    def wait(self, *, shown: bool, continues: bool = False) -> pd.DataFrame:
+        """Start the run, wait for its end, and return its frame; what ends it carries the frame."""
+        try:
+            progress.wait(self.run, progress=shown, continues=continues)
+            return self.finish()
+        except BaseException as error:
+            # finish() has attached the frame of what the run itself raised; an interrupt has none.
+            if attached_frame(error) is None:
+                self.attach_frame(error)
+            raise
+
+    def finish(self) -> pd.DataFrame:
+        """Return the frame of a finished run, or raise what ended it."""
+        error = self.run.crash or self.run.error
+        if error is not None:
+            self.attach_frame(error)
+            raise error
+        return self.frame()
+
+    def attach_frame(self, error: BaseException) -> None:
+        """Let what ended a run carry the frame of what is done, and say how much that is."""
+        try:
+            frame = self.frame()
+        except Exception as failure:  # noqa: BLE001 - what was paid for comes first
+            LOG.error("The error's .frame has the results alone", exc_info=failure)
+            frame = self.results()
+        attach_frame(error, frame)
+        told = (progress.kept_text(self.run), progress.undelivered_text(self.run))
+        for note in filter(None, told):
+            error.add_note(note)
 
 
 def _planned(
     frame: pd.DataFrame, call: Call, options: RunOptions, settings: Settings, problems: Problems
 ) -> tuple[pd.DataFrame, Plan]:
     """Return the frame with all its rows and the plan; raise all mistakes at once."""
+    frame, spread, told = grown_frame(frame, call, settings, problems)
+    requests = make_requests(frame, spread, settings.service, problems, told)
+    problems.check()
+    plan = plan_of(spread, requests, settings, options)
+    return with_sent_seeds(frame, spread, plan.requests), plan
+
+
+def grown_frame(
+    frame: pd.DataFrame, call: Call, settings: Settings, problems: Problems
+) -> tuple[pd.DataFrame, Call, Collection[str]]:
+    """Return the frame with all rows of a call, the call that reads it, and what was told."""
     told: Collection[str] = ()
     if call.axes:
         frame, call, told = with_sweep(frame, call, settings.service, problems)
@@ -256,21 +303,37 @@ def _planned(
     except MISTAKES as error:  # the rows are checked all the same, with any seed
         problems.add(error)
         frame = with_columns(frame, {"seed": 1})
-    requests = make_requests(frame, call, settings.service, problems, told)
-    problems.check()
+    return frame, call, told
+
+
+def plan_of(
+    call: Call, requests: Sequence[Request], settings: Settings, options: RunOptions
+) -> Plan:
+    """Return the plan of the requests that a call's rows make."""
     plan = make_plan(call.model, requests, settings, options.cache)
-    chosen: Collection[int] = ()
-    if call.samples > 1 and "seed" not in {*call.constants, *call.columns} and not call.drafts():
-        chosen = range(0, len(frame), call.samples)
-    shared = share_first_seed(plan, settings, options.cache, chosen)
-    if chosen and shared is not plan:
-        # A picture that was made without a seed cannot be made again by one.
-        seeds = [
-            None if request.input is not None and "seed" not in request.input else seed
-            for request, seed in zip(shared.requests, frame["seed"], strict=True)
-        ]
-        frame = with_columns(frame, {"seed": pd.array(seeds, dtype="Int64")})
-    return frame, shared
+    chosen = range(0, len(requests), call.samples) if _chooses_first_seed(call) else ()
+    return share_first_seed(plan, settings, options.cache, chosen)
+
+
+def _chooses_first_seed(call: Call) -> bool:
+    is_given = "seed" in {*call.constants, *call.columns}
+    return call.samples > 1 and not is_given and not call.drafts()
+
+
+def with_sent_seeds(frame: pd.DataFrame, call: Call, requests: Sequence[Request]) -> pd.DataFrame:
+    """Return the rows with no seed where a picture serves that was made without one.
+
+    It cannot be made again by one.
+    """
+    if not _chooses_first_seed(call):
+        return frame
+    is_unsent = [each.input is not None and "seed" not in each.input for each in requests]
+    if not any(is_unsent):
+        return frame
+    seeds = [
+        None if unsent else seed for unsent, seed in zip(is_unsent, frame["seed"], strict=True)
+    ]
+    return with_columns(frame, {"seed": pd.array(seeds, dtype="Int64")})
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.errors import InputError
@@ -13,7 +14,7 @@ from pruna_nb.settings import current
 from pruna_nb.tables.cells import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pruna_nb.catalog import Field
 
@@ -37,11 +38,19 @@ class MediaReader:
         The cells were chosen by a table's own record of an earlier call, and the table may be
         somebody else's: of this machine's files, only those that a call of this session named and
         outputs in the cache are read.
+    made : mapping, optional
+        What stands, by its text in a cell, for files that earlier steps are still to make.
     """
 
-    def __init__(self, *, unchecked: bool = False, recorded: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        unchecked: bool = False,
+        recorded: bool = False,
+        made: Mapping[str, Media] = MappingProxyType({}),
+    ) -> None:
         self._unchecked, self._is_recorded = unchecked, recorded
-        self._read: dict[Any, tuple[Any, Any]] = {}
+        self._read: dict[Any, tuple[Any, Any]] = {text: (it, text) for text, it in made.items()}
 
     def of(self, field: Field, made_before: str = "") -> Callable[[Any], Any]:
         """Return a function that reads a field's cells.

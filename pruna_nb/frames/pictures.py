@@ -9,6 +9,8 @@ from pruna_nb.frames.call import is_several, read_call, read_models
 from pruna_nb.frames.order import prompts_first
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from pruna_nb.arguments import Problems
@@ -24,10 +26,15 @@ def read_media_call(
     problems: Problems,
     *,
     unchecked: object,
-    fields: dict[str, Any],
+    fields: Mapping[str, Any],
+    before: str = "output",
     **arguments: Any,
 ) -> Call:
-    """Read the call of a verb that starts from images: without a column, from the step before."""
+    """Read the call of a verb that starts from images: without a column, from the step before.
+
+    `before` is the column of its outputs, if there is none that is called "output".
+    """
+    fields = dict(fields)
     models, _ = read_models(model, problems, unchecked=unchecked is True)
     lead = "images" if verb == "edit" else "image"
     with problems.noted():
@@ -42,8 +49,10 @@ def read_media_call(
     if media_col is not None:
         fields[f"{lead}_col"] = media_col
     # images=None is not given; images="photo.png" replaces the step before.
-    elif fields.get(lead) is None and "output" in frame.columns:
-        fields.setdefault(f"{lead}_col", "output")
+    elif fields.get(lead) is None:
+        label = "output" if "output" in frame.columns else before
+        if label in frame.columns:
+            fields.setdefault(f"{lead}_col", label)
     asked = models if is_several(model) else models[0]
     return read_call(
         asked, problems, needs=(lead,), unchecked=unchecked, fields=fields, **arguments

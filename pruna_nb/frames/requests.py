@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.arguments import MISTAKES, listed
@@ -22,12 +23,13 @@ from pruna_nb.templates import plain_number
 from pruna_nb.text import did_you_mean, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
     from pruna_nb.arguments import Problems
     from pruna_nb.catalog import Model
+    from pruna_nb.files.inputs import Media
     from pruna_nb.frames.call import Call
 
 _NO_TEMPLATE = Filled()
@@ -37,31 +39,37 @@ _DIGITS = 10
 
 
 def make_requests(
-    frame: pd.DataFrame, call: Call, service: str, problems: Problems, told: Collection[str] = ()
+    frame: pd.DataFrame,
+    call: Call,
+    service: str,
+    problems: Problems,
+    told: Collection[str] = (),
+    *,
+    made: Mapping[str, Media] = MappingProxyType({}),
 ) -> list[Request]:
     """Make one request of each row; mistakes of the call and of all rows are noted in `problems`.
 
     The frame is as `with_samples` returns it; `service` names who will answer, for the keys. The
     requests are of use only if nothing was noted. `told` names fields whose mistakes are noted
-    already.
+    already; `made` has what stands for files that earlier steps are still to make.
     """
     call = call.settled()
     if not call.models:
-        return _make_requests(frame, call, service, problems, told)
+        return _make_requests(frame, call, service, problems, told, made=made)
     requests: list[Request] = [_NO_REQUEST] * len(frame)
     names = models_of(frame, call)
     for model in call.models:
         places = [place for place, name in enumerate(names) if name == model.name]
         own = replace(call, model=model, models=())
-        made = _make_requests(frame.iloc[places], own, service, problems, told)
-        for place, request in zip(places, made, strict=False):
+        asked = _make_requests(frame.iloc[places], own, service, problems, told, made=made)
+        for place, request in zip(places, asked, strict=False):
             requests[place] = replace(request, model=model)
     return requests
 
 
 def value_problems(call: Call, name: str, values: Sequence[Any], service: str) -> dict[int, str]:
     """Return what is wrong with single values of a field, by their place."""
-    reader, wrong = _Reader(call.model, call, service), {}
+    reader, wrong = _Reader(call.model, call, service, {}), {}
     read = reader.of(name)
     for place, value in enumerate(values):
         try:
@@ -76,10 +84,16 @@ def value_problems(call: Call, name: str, values: Sequence[Any], service: str) -
 
 
 def _make_requests(
-    frame: pd.DataFrame, call: Call, service: str, problems: Problems, told: Collection[str]
+    frame: pd.DataFrame,
+    call: Call,
+    service: str,
+    problems: Problems,
+    told: Collection[str],
+    *,
+    made: Mapping[str, Media],
 ) -> list[Request]:
     model = call.model
-    reader = _Reader(model, call, service)
+    reader = _Reader(model, call, service, made)
     reader.leave_out(told)
     reader.read_constants(frame, problems)
     names: list[str] = []
@@ -137,8 +151,8 @@ def row_name(index: pd.Index[Any], place: int) -> str:
 class _Reader:
     """Makes requests of one call's rows."""
 
-    def __init__(self, model: Model, call: Call, service: str) -> None:
-        self.model, self.call = model, call
+    def __init__(self, model: Model, call: Call, service: str, made: Mapping[str, Media]) -> None:
+        self.model, self.call, self._made = model, call, made
         self._key_maker = KeyMaker(service, model)
         self.constants: dict[str, Any] = {}
         self._needed = frozenset({"prompt", *model.required, *call.needs})
@@ -206,7 +220,7 @@ class _Reader:
             recorded = name in self.call.recorded
             if recorded not in self._media:
                 self._media[recorded] = MediaReader(
-                    unchecked=self.model.unchecked, recorded=recorded
+                    unchecked=self.model.unchecked, recorded=recorded, made=self._made
                 )
             media = self._media[recorded]
             return media.of_unknown if field is None else media.of(field, made_before)

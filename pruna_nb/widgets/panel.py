@@ -7,7 +7,7 @@ import time
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.batch.progress import closing_line, cost_text, duration
+from pruna_nb.batch.progress import closing_line, cost_text, duration, title
 from pruna_nb.catalog import cost_usd, price_text, usd_text
 from pruna_nb.show.markup import data_uri
 from pruna_nb.show.notebook import display, html_data
@@ -18,7 +18,7 @@ from pruna_nb.widgets.keys import clicks
 from pruna_nb.widgets.notes import ERROR
 
 if TYPE_CHECKING:
-    from pruna_nb.batch.run import Run
+    from pruna_nb.batch.progress import Watched
     from pruna_nb.widgets.lightbox import Lightbox, Picture
 
 _LATEST = 7
@@ -36,7 +36,7 @@ _BARS = (
 )
 
 
-def facts(run: Run) -> list[tuple[str, str]]:
+def facts(run: Watched) -> list[tuple[str, str]]:
     """Return the progress of a run, as pairs of a name and a value."""
     now = run.facts()
     counts = now.counts
@@ -59,23 +59,24 @@ def facts(run: Run) -> list[tuple[str, str]]:
     return pairs
 
 
-def line_of(run: Run) -> str:
+def line_of(run: Watched) -> str:
     """Return the progress of a run, in one line."""
     if run.done:
         return f"{run.facts().state}: {closing_line(run)}"
     return f"{run.facts().state}: " + "; ".join(f"{name} {value}" for name, value in facts(run))
 
 
-def panel_html(run: Run, latest: list[str]) -> str:
+def panel_html(run: Watched, latest: list[str]) -> str:
     """Return the progress of a run as HTML that is readable without styles.
 
     Parameters
     ----------
-    run : Run
+    run : Run or Pipeline
     latest : list of str
         The newest pictures, as HTML.
     """
-    counts, total = run.facts().counts, max(1, len(run.plan.requests))
+    now = run.facts()
+    counts, total = now.counts, max(1, now.rows)
     bars = "".join(
         f"<div style='float:left;height:6px;width:{100 * counts[name] / total:.4g}%;"
         f"background:{color}'></div>"
@@ -92,11 +93,12 @@ def panel_html(run: Run, latest: list[str]) -> str:
     if error is not None:
         message = escape(" ".join(str(error).split())[:500])
         trouble = f"<div style='{ERROR};margin:4px 0'>{message}</div>"
-    head = f"{escape(run.plan.name)}, {counted(len(run.plan.requests), 'row')}"
+    what = "row" if len(run.steps) == 1 else "output"
+    head = f"{escape(title(run))}, {counted(now.rows, what)}"
     return (
         f"<div class='{NO_MATH}' style='line-height:1.4;max-width:880px'>"
         f"<div style='margin-bottom:6px'><strong>{head}</strong> "
-        f"<span style='opacity:.7'>{run.facts().state}</span></div>"
+        f"<span style='opacity:.7'>{now.state}</span></div>"
         f"<div style='{_TRACK}'>{bars}</div>"
         f"<div style='{_ROW};margin-top:8px'>{cells}</div>{trouble}"
         f"{latest_html(latest)}</div>"
@@ -117,11 +119,11 @@ class Panel:
 
     Parameters
     ----------
-    run : Run
+    run : Run or Pipeline
         What is watched.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Watched) -> None:
         self._run = run
         self._thumbs = Thumbs(run.settings.thumbs_dir)
         self._pictures: dict[str, str] = {}
@@ -234,21 +236,25 @@ class Panel:
         return button
 
 
-def pictures_of(run: Run) -> dict[int, Picture]:
+def pictures_of(run: Watched) -> dict[int, Picture]:
     """Return what a run has made so far as pictures to be seen large, by their rows' positions."""
     from pruna_nb.widgets.lightbox import Picture
 
+    done = [
+        (step.plan.model_of(request), place, request.input or {}, outcome)
+        for step in run.steps
+        for place, (request, outcome) in enumerate(
+            zip(step.plan.requests, step.row_outcomes(), strict=True)
+        )
+        if outcome.status == "succeeded" and outcome.output
+    ]
     pictures = {}
-    for place, (request, outcome) in enumerate(
-        zip(run.plan.requests, run.row_outcomes(), strict=True)
-    ):
-        if outcome.status != "succeeded" or not outcome.output:
-            continue
-        sent, model = request.input or {}, run.plan.model_of(request)
+    for number, (model, place, sent, outcome) in enumerate(done):
         price = None if model.price is None else cost_usd(model, sent)
         cost = "price not published" if price is None else usd_text(price)
         known = [("row", f"{place + 1:,}"), ("model", model.name)]
         known += [("seed", str(sent["seed"]))] if "seed" in sent else []
         known.append(("cost", f"{cost}, paid before" if outcome.cached else cost))
-        pictures[place] = Picture(outcome.output, str(sent.get("prompt", "")), known)
+        key = place if len(run.steps) == 1 else number
+        pictures[key] = Picture(str(outcome.output), str(sent.get("prompt", "")), known)
     return pictures

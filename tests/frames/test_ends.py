@@ -55,7 +55,7 @@ def test_whatever_ends_a_run_in_its_own_threads_carries_the_frame(frame, monkeyp
 
     def settled(self, job, outcome):
         settle(self, job, outcome)
-        self._crashed(kind("no more"))
+        self.end_by(kind("no more"))
 
     monkeypatch.setattr(Run, "settle", settled)
     with pytest.raises(kind) as raised:
