@@ -177,7 +177,9 @@ class PrunaSeries:
     def explore(
         self,
         *,
-        model: str = "p-image",
+        model: str | Sequence[str] = "p-image",
+        rows: str | Sequence[str] | None = None,
+        cols: str | Sequence[str] | None = None,
         max_cost_usd: Amount | None = None,
         tag: Tags | None = None,
         unchecked: bool = False,
@@ -187,6 +189,8 @@ class PrunaSeries:
         return PrunaFrame(self._frame).explore(
             self._name,
             model=model,
+            rows=rows,
+            cols=cols,
             max_cost_usd=max_cost_usd,
             tag=tag,
             unchecked=unchecked,

@@ -22,8 +22,10 @@ class ShowVerbs(FrameVerbs):
         self,
         prompt_col: Hashable | None = None,
         *,
-        model: str = "p-image",
+        model: str | Sequence[str] = "p-image",
         prompt: str | None = None,
+        rows: str | Sequence[str] | None = None,
+        cols: str | Sequence[str] | None = None,
         max_cost_usd: Amount | None = None,
         tag: Tags | None = None,
         unchecked: bool = False,
@@ -35,10 +37,13 @@ class ShowVerbs(FrameVerbs):
         ----------
         prompt_col : str, optional
             The column of prompts. Without it, prompts are written in the form, for each row.
-        model : str
-            The model that the form starts with.
+        model : str or list of str
+            The model that the form starts with, or several, which are compared.
         prompt : str, optional
             In place of `prompt_col`: a template over the row's columns.
+        rows, cols : str or list of str, optional
+            Which of the fields that differ are the rows of the images, and which the columns;
+            "row" is the frame's row.
         max_cost_usd : float, optional
             Refuse a click that would cost more.
         tag : str or list of str, optional
@@ -62,6 +67,7 @@ class ShowVerbs(FrameVerbs):
             prompt_col,
             model=model,
             prompt=prompt,
+            axes=(rows, cols),
             max_cost_usd=max_cost_usd,
             tag=tag,
             unchecked=unchecked,

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
-from pruna_nb.form.cells import cell_of
+from pruna_nb.form.axes import Axes
+from pruna_nb.form.cells import caption_of, cell_of, shared_text
 from pruna_nb.form.enlarged import Enlarged
+from pruna_nb.form.sweep import varying
 from pruna_nb.form.tile import Tile
 from pruna_nb.form.versus import Versus
+from pruna_nb.show.axes import begun, in_order, spans
+from pruna_nb.show.fields import phrase
 from pruna_nb.show.markup import figure, video_uri
 from pruna_nb.statuses import FAILED
 from pruna_nb.text import NO_MATH, isolated
 from pruna_nb.widgets.keys import clicks
+from pruna_nb.widgets.notes import FAINT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -30,6 +35,8 @@ SIZES = {"small": 192, "medium": 320, "large": 640}  # pixels of the box that ea
 # a longer video is shown as a still: the whole file is sent to the browser within the widget
 _VIDEO_BYTES_AT_MOST = 12_000_000
 _HEADING = "font-weight:600;line-height:1.4;overflow-wrap:anywhere;margin:10px 0 2px"
+_COLUMN = f"{FAINT};font-size:.9em;line-height:1.4;margin:0 12px 2px 0"
+_HEADS_EVERY = 4  # rows
 _ENLARGE = clicks("pruna-enlarge", "pruna-place")
 
 
@@ -77,6 +84,8 @@ class Board:
         self._thumbs, self._size = thumbs, SIZES["small"]
         self._lock = threading.RLock()
         self._round: Round | None = None
+        self._axes, self._names = Axes(), list[str]()
+        self._order: list[int] = []
         self._outcomes: list[Outcome] = []
         self._busy = True
         self.tiles: list[Tile] = []
@@ -94,10 +103,11 @@ class Board:
         self._more = w.Button(layout=w.Layout(width="auto", margin="8px 0"))
         self._more.on_click(lambda _: self._grow())
 
-    def show(self, shown: Round) -> None:
+    def show(self, shown: Round, axes: Axes) -> None:
         """Lay out a round; what is selected in it is so again."""
         with self._lock:
-            self._round, self._outcomes = shown, list(shown.outcomes)
+            self._round, self._outcomes, self._axes = shown, list(shown.outcomes), axes
+            self._names = varying(shown.points)
             self.enlarged.close()
             self._versus.close()
             old = [child for child in self._grid.children if child is not self._more]
@@ -105,18 +115,30 @@ class Board:
             self._grid.children = ()
             for widget in [*old, *old_tiles]:
                 widget.close()  # ipywidgets keeps every widget that is not closed
+            self._order = self._in_rows()
             self._grow()
 
     @property
     def _points(self) -> Sequence[Point]:
         return () if self._round is None else self._round.points
 
+    def _in_rows(self) -> list[int]:
+        """Return the numbers of the points in the order of the rows and columns."""
+        if len(self._names) < 2:  # noqa: PLR2004 - a single axis flows
+            return list(range(len(self._points)))
+        ranks = []
+        for axis in (self._axes.rows, self._axes.cols):
+            keys = [tuple(map(point.on, axis)) for point in self._points]
+            places = {key: place for place, key in enumerate(in_order(keys))}
+            ranks.append([places[key] for key in keys])
+        return sorted(range(len(self._points)), key=lambda n: [rank[n] for rank in ranks])
+
     def _grow(self) -> None:
         """Add a page of tiles to those on the screen."""
         with self._lock:
             start = len(self.tiles)
-            end = min(len(self._points), start + PAGE)
-            for number in range(start, end):
+            end = min(len(self._order), start + PAGE)
+            for number in self._order[start:end]:
                 tile = Tile(
                     number,
                     self._size,
@@ -128,39 +150,63 @@ class Board:
                 if self._round is not None and number in self._round.selected:
                     tile.choose.value = True
                 self.tiles.append(tile)
-            children: list[Any] = []
-            for heading, tiles in self._rows():
-                if heading:
-                    text = isolated(heading, 400)
-                    style = f"class='{NO_MATH}' style='{_HEADING}'"
-                    children.append(w.HTML(f"<div {style}>{text}</div>"))
-                flow = w.Layout(flex_flow="row wrap", align_items="flex-start", overflow="visible")
-                children.append(w.HBox([tile.box for tile in tiles], layout=flow))
-            if left := len(self._points) - end:
+            old = [each for each in self._grid.children if each is not self._more]
+            children = self._laid_out()
+            if left := len(self._order) - end:
                 self._more.description = f"Show {min(PAGE, left)} of {left:,} more"
                 children.append(self._more)
             self._grid.children = children
+            for widget in old:
+                widget.close()
             self._draw(self.tiles[start:end])
 
-    def _rows(self) -> list[tuple[str, list[Tile]]]:
-        """Return the tiles in rows below their prompts; in one where each prompt has one picture.
+    def _laid_out(self) -> list[Any]:
+        """Return the tiles in their rows and columns, with heads; in a flow if one field differs.
 
-        Its prompt is then in the picture's own caption.
+        What all pictures share stands once above them.
         """
-        if self._flows:
-            return [("", self.tiles)]
-        rows: list[tuple[str, list[Tile]]] = []
-        for tile in self.tiles:
-            heading = self._points[tile.number].heading
-            if not rows or rows[-1][0] != heading:
-                rows.append((heading, []))
-            rows[-1][1].append(tile)
-        return rows
+        if self._round is None:
+            return []
+        shared = shared_text(self._round.sweep, self._points, self._names)
+        head = shared or next((point.heading for point in self._points), "")
+        above = [_head(head)] if head else []
+        flow = w.Layout(flex_flow="row wrap", align_items="flex-start", overflow="visible")
+        if len(self._names) < 2:  # noqa: PLR2004
+            return [*above, w.HBox([tile.box for tile in self.tiles], layout=flow)]
+        points = [self._points[tile.number] for tile in self.tiles]
+        rows = [tuple(map(point.on, self._axes.rows)) for point in points]
+        cols = [tuple(map(point.on, self._axes.cols)) for point in points]
+        columns = in_order(tuple(map(point.on, self._axes.cols)) for point in self._points)
+        children: list[Any] = []
+        for number, row in enumerate(dict.fromkeys(rows)):
+            before = rows[rows.index(row) - 1] if number else ()
+            said = [
+                phrase(name, text) if name not in {"prompt", "row"} else text
+                for name, text in zip(self._axes.rows, begun(row, before), strict=True)
+                if text
+            ]
+            if said:
+                children.append(_head(" · ".join(said), "1 / -1"))
+            # heads that have scrolled away are read again
+            if self._axes.cols and number % _HEADS_EVERY == 0:
+                children += self._column_heads(columns)
+            own = {c: t for r, c, t in zip(rows, cols, self.tiles, strict=True) if r == row}
+            children += [own[key].box if key in own else w.Box() for key in columns]
+        count = max(1, len(columns))
+        layout = w.Layout(
+            grid_template_columns=f"repeat({count}, max-content)",
+            grid_gap="0",
+            overflow="auto",
+            align_items="flex-start",
+        )
+        return [*above, w.GridBox(children, layout=layout)]
 
-    @property
-    def _flows(self) -> bool:
-        headings = [point.heading for point in self._points]
-        return 1 < len(headings) == len(set(headings))
+    def _column_heads(self, columns: Sequence[tuple[str, ...]]) -> list[Any]:
+        return [
+            _head(phrase(name, head.value), f"{head.start + 1} / span {head.span}", _COLUMN)
+            for name, heads in zip(self._axes.cols, spans(columns), strict=True)
+            for head in heads
+        ]
 
     def update(self, shown: Round | None, outcomes: Sequence[Outcome], *, busy: bool) -> None:
         """Show what became of the points.
@@ -206,9 +252,9 @@ class Board:
         drawn = []
         for tile in tiles:
             point, outcome = self._points[tile.number], self._outcomes[tile.number]
-            caption = point.label
-            if self._flows:
-                caption = "\n".join(filter(None, [point.heading, point.label]))
+            caption = point.label if len(self._points) == 1 else ""
+            if len(self._names) == 1:
+                caption = caption_of(point, self._names)
             drawn.append((tile, cell_of(self._round.sweep, point, outcome, caption=caption)))
         thumbs = self._thumbs.of_cells([cell for _, cell in drawn], self._size)
         for tile, cell in drawn:
@@ -248,7 +294,13 @@ class Board:
             self.enlarged.open(shown, cells, number)
 
     def _tile_of(self, number: int) -> Tile | None:
-        return self.tiles[number] if number < len(self.tiles) else None
+        return next((tile for tile in self.tiles if tile.number == number), None)
+
+
+def _head(text: str, place: str | None = None, style: str = _HEADING) -> Any:
+    """Return a head as escaped text, in its place in the grid."""
+    html = f"<div class='{NO_MATH}' style='{style}'>{isolated(text, 400)}</div>"
+    return w.HTML(html, layout=w.Layout(grid_column=place, margin="0"))
 
 
 def _is_small(path: str) -> bool:

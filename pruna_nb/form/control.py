@@ -10,7 +10,7 @@ from pruna_nb.form.labels import help_of, label_of
 from pruna_nb.widgets.notes import FAINT, note
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pruna_nb.catalog import Field
 
@@ -54,17 +54,20 @@ class Control:
             listener()
 
 
-def line(widget: Any, field: Field) -> Any:
+def line(widget: Any, field: Field, beside: Sequence[Any] = ()) -> Any:
     """Return a widget with its help beside it; in a narrow form below it, in its column.
+
+    What stands `beside` the widget stays there.
 
     The form's style sheet says what is narrow.
     """
-    widget.layout.flex = "1 1 300px"
-    widget.layout.max_width = "440px"
+    widget.layout.flex = "1 1 0"
+    widget.layout.width = "auto"
     widget.layout.min_width = "0"
     widget.add_class(f"pruna-{field.name}")
+    layout = w.Layout(flex="1 1 300px", max_width="440px", min_width="0", align_items="flex-start")
     row = w.HBox(
-        [widget, help_box(help_of(field))],
+        [w.HBox([widget, *beside], layout=layout), help_box(help_of(field))],
         layout=w.Layout(flex_flow="row nowrap", align_items="center", margin="0 0 2px 0"),
     )
     return row.add_class("pruna-line")
@@ -77,16 +80,17 @@ def help_box(text: str) -> Any:
     return box.add_class("pruna-help")
 
 
-def name_box(field: Field) -> Any:
+def name_box(field: Field | str) -> Any:
     """Return the label of a control that has none of its own, in line with those that have."""
     layout = w.Layout(flex=f"0 0 {LABEL}", justify_content="flex-end", margin="2px 8px 2px 2px")
-    return w.Label(label_of(field), layout=layout)
+    text = field if isinstance(field, str) else label_of(field.name)
+    return w.Label(text, layout=layout)
 
 
 def options_of(field: Field) -> dict[str, Any]:
     """Return the options that every widget of a field has."""
     return {
-        "description": label_of(field),
+        "description": label_of(field.name),
         "tooltip": f"{field.name}: {help_of(field)}",
         "style": {"description_width": LABEL},
     }

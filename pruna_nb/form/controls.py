@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as w
 
 from pruna_nb.arguments import Problems
-from pruna_nb.catalog import Field, all_models, get_model, lookup_model, model_names
+from pruna_nb.catalog import Field, lookup_model
 from pruna_nb.errors import InputError
-from pruna_nb.form.control import LABEL, help_box
-from pruna_nb.form.inputs import Chips, PromptsInput, RowsInput, SeedsInput, make_input
-from pruna_nb.form.labels import model_line
+from pruna_nb.form.inputs import (
+    Chips,
+    PromptsInput,
+    ReplaceInput,
+    RowsInput,
+    SeedsInput,
+    make_input,
+)
+from pruna_nb.form.models_input import ModelsInput
 from pruna_nb.form.states import states_of
-from pruna_nb.form.sweep import IncompleteError, Sweep
+from pruna_nb.form.sweep import IncompleteError, Sweep, in_common
 from pruna_nb.widgets.notes import FAINT, note
 
 if TYPE_CHECKING:
@@ -30,8 +36,10 @@ _PLAIN_FIELDS = {
     "seed": Field("seed", "integer", help="A number that makes the result repeatable."),
 }
 _ROWS = Field("rows", "array")
-_AXES = ("prompt", "aspect_ratio", "seed", "rows")
-_NO_EXTRA = ("model", "rows", "prompt", "seed")
+_REPLACE = Field(
+    "replace", "string", help="Each prompt with fox also with cat and with dog: fox -> cat, dog."
+)
+_NO_EXTRA = ("model", "rows", "prompt", "seed", "replace")
 _PRICED = ("duration", "resolution", "draft")
 # How several outputs are delivered is not published: seeds ask for several.
 _LEFT_OUT = frozenset({"num_outputs"})
@@ -98,23 +106,31 @@ class Controls:
         self._listeners: list[Callable[[], object]] = []
         self._inputs: dict[str, Control] = {}
         # these outlive a change of the model
-        self._prompts = self._begun(PromptsInput(_PLAIN_FIELDS["prompt"]))
+        self._replace = self._begun(ReplaceInput(_REPLACE))
+        self._prompts = self._begun(PromptsInput(_PLAIN_FIELDS["prompt"], self._replace))
         self._seeds = self._begun(SeedsInput(_PLAIN_FIELDS["seed"]))
         self._rows = None if rows is None else self._begun(RowsInput(_ROWS, rows))
-        self._model = self._model_widget()
-        self._about = help_box("")
+        self._models = ModelsInput(self._states["model"], self._chose_models)
         self._fields = w.VBox()
         self._more = w.Accordion([w.VBox()], titles=("More fields",), selected_index=None)
         self._more.add_class("pruna-more")
-        wrapped = w.Layout(flex_flow="row wrap", align_items="center")
-        model = w.HBox([self._model, self._about], layout=wrapped)
-        self.box = w.VBox([model, self._fields, self._more])
+        self.box = w.VBox([self._models.box, self._fields, self._more])
         self._lay_out()
 
     @property
+    def models(self) -> list[Model]:
+        """The models that are chosen."""
+        return [lookup_model(name) for name in self._models.names]
+
+    @property
     def model(self) -> Model:
-        """The model that is chosen."""
-        return lookup_model(self._model.value)
+        """The model that is chosen; of several, the fields that all of them have."""
+        return in_common(self.models)
+
+    @property
+    def axis_names(self) -> list[str]:
+        """What can be an axis."""
+        return ["prompt", "row", "model", *self.model.fields]
 
     @property
     def names(self) -> list[str]:
@@ -124,7 +140,7 @@ class Controls:
     def get(self, name: str) -> Any:
         """Return what a field sends."""
         if name == "model":
-            return self._model.value
+            return self._models.value()
         if name not in self._inputs:
             raise InputError(f"{self.model.name} has no field {name!r} in this form.")
         return self._inputs[name].value()
@@ -133,16 +149,14 @@ class Controls:
         """Set a field to what `explore` takes; None sets the model's default."""
         self.get(name)
         if name == "model":
-            if value not in {model for _, model in self._model.options}:
-                get_model(value)  # raises, with near names
-            self._model.value = value
+            self._models.restore(value)
             return
         control = self._inputs[name]
         if value is None:
             default = control.field.default
-            value = {"prompt": "", "seed": "", "rows": (), "aspect_ratio": [default]}.get(
-                name, default
-            )
+            value = {"prompt": "", "seed": "", "rows": (), "replace": ""}.get(name, default)
+        elif name == "replace":
+            value = str(value)
         elif name != "rows":
             problems, model = Problems(), self.model
             states = states_of(model, {name: value}, problems, unchecked=not model.known)
@@ -165,38 +179,39 @@ class Controls:
         InputError
             If something cannot be read.
         """
-        model = self.model
+        models, model = self.models, self.model
         rows = None if self._rows is None else self._rows.value()
         if rows is not None and not rows:
             raise IncompleteError("Choose at least one row.")
-        axes = self._axes(model)
-        shared = {
+        prompted = "prompt" in model.required or not model.known
+        if prompted and "prompt" in self._inputs and not self._prompts.value():
+            raise IncompleteError("Write a prompt.")
+        chosen = {
             name: control.value()
             for name, control in self._inputs.items()
-            if name not in _AXES and self._counts(control.field, axes)
+            if name not in {"rows", "replace"} and self._counts(control.field)
         }
-        shared = {name: value for name, value in shared.items() if value is not None}
+        # a tuple holds several values; the default alone is not sent: the request stays equal to
+        # one without it
+        axes = {
+            name: value
+            for name, value in chosen.items()
+            if isinstance(value, tuple)
+            and value
+            and not (name == "aspect_ratio" and value == (self._inputs[name].field.default,))
+        }
+        shared = {
+            name: value
+            for name, value in chosen.items()
+            if value is not None and not isinstance(value, tuple)
+        }
         present = {*shared, *axes, *self._bound, "prompt"}
         if missing := [name for name in model.required if name not in present]:
             raise IncompleteError(f"{model.name} needs {' and '.join(missing)}.", missing)
         if not model.known:  # the code may give fields that have no control
             extra = {name: each for name, each in self._states.items() if name not in _NO_EXTRA}
             shared = {**extra, **shared}
-        return Sweep(model, axes, shared, rows)
-
-    def _axes(self, model: Model) -> dict[str, Sequence[Any]]:
-        axes: dict[str, Sequence[Any]] = {}
-        if "prompt" in self._inputs:
-            axes["prompt"] = self._prompts.value()
-            if not axes["prompt"] and ("prompt" in model.required or not model.known):
-                raise IncompleteError("Write a prompt.")
-        ratios = self._ratios
-        # The default alone is not sent: the request stays equal to one without it.
-        if ratios is not None and ratios.value() != (ratios.field.default,):
-            axes["aspect_ratio"] = ratios.value()
-        if "seed" in self._inputs:
-            axes["seed"] = self._seeds.value()
-        return {name: values for name, values in axes.items() if values}
+        return Sweep(models[0], axes, shared, rows, models[1:])
 
     def empty_sweep(self) -> Sweep:
         """Return a sweep of no points, of the model that is chosen."""
@@ -204,17 +219,13 @@ class Controls:
             return Sweep(self.model, rows=())
         return Sweep(self.model, {"prompt": ()})
 
-    @property
-    def _ratios(self) -> Chips | None:
-        chips = self._inputs.get("aspect_ratio")
-        return chips if isinstance(chips, Chips) else None
-
-    def _counts(self, field: Field, axes: Mapping[str, Sequence[Any]]) -> bool:
-        """Whether a field has a meaning beside the chosen ratios, such as a width for "custom"."""
-        return all(
-            wanted in axes.get(other, ()) or other != "aspect_ratio" or self._ratios is None
-            for other, wanted in (field.only_when or {}).items()
-        )
+    def _counts(self, field: Field) -> bool:
+        """Whether a field has a meaning beside what is chosen, such as a width for "custom"."""
+        for other, wanted in (field.only_when or {}).items():
+            value = self._inputs[other].value() if other in self._inputs else None
+            if isinstance(self._inputs.get(other), Chips) and wanted not in (value or ()):
+                return False
+        return True
 
     def _begun(self, control: Any) -> Any:
         """Return a control in the state that its field has; its changes are kept from now on."""
@@ -224,33 +235,15 @@ class Controls:
         control.on_change(lambda: self._keep(name, control.state()))
         return control
 
-    def _model_widget(self) -> Any:
-        names = model_names()
-        chosen = self._states["model"]
-        if chosen not in names:
-            names = (*names, chosen)
-        tasks = {model.name: f"  ({model.task.replace('-', ' ')})" for model in all_models()}
-        widget = w.Dropdown(
-            options=[(f"{name}{tasks.get(name, '')}", name) for name in names],
-            value=chosen,
-            description="Model",
-            style={"description_width": LABEL},
-            layout=w.Layout(flex="1 1 300px", max_width="440px", min_width="0"),
-        )
-        widget.add_class("pruna-model")
-
-        def chose(change: Any) -> None:
-            self._lay_out()
-            self._keep("model", change["new"])
-
-        widget.observe(chose, "value")
-        return widget
+    def _chose_models(self) -> None:
+        self._lay_out()
+        self._keep("model", self._models.value())
 
     def _lay_out(self) -> None:
         """Make the chosen model's controls; what was typed stays where a field is the same."""
         model = self.model
         with self._scope.entered():
-            self._about.value = note(model_line(model), f"{FAINT};font-size:.9em")
+            self._models.describe()
         fields = {
             name: field
             for name, field in (model.fields if model.known else _PLAIN_FIELDS).items()
@@ -260,7 +253,7 @@ class Controls:
         main = [control.box for control in self._inputs.values()]
         more: list[Any] = []
         if "prompt" in fields:
-            self._inputs["prompt"] = self._prompts
+            self._inputs["prompt"], self._inputs["replace"] = self._prompts, self._replace
             main.append(self._prompts.box)
         for name, column in self._bound.items():
             if name != "prompt":
@@ -271,7 +264,7 @@ class Controls:
                 continue
             if name == "aspect_ratio" and field.choices:
                 chips = Chips(field)
-                chips.restore([field.default])
+                chips.restore([field.default])  # of several models, none may be on
                 self._inputs[name] = self._begun(chips)
             else:
                 self._inputs[name] = self._begun(make_input(field, self._scope))
@@ -287,10 +280,9 @@ class Controls:
 
     def _show_conditional(self) -> None:
         """Show a field that has a meaning beside some ratios alone only beside those."""
-        chosen = {"aspect_ratio": self._ratios.value()} if self._ratios is not None else {}
         for control in self._inputs.values():
             if control.field.only_when:
-                control.box.layout.display = "" if self._counts(control.field, chosen) else "none"
+                control.box.layout.display = "" if self._counts(control.field) else "none"
 
     def _keep(self, name: str, state: Any) -> None:
         if state is not None:

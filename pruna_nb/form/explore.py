@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb.arguments import Problems, switch
 from pruna_nb.batch.options import read_options
 from pruna_nb.catalog import read_model
+from pruna_nb.errors import InputError
+from pruna_nb.form.axes import read_axes
+from pruna_nb.form.choices import expand
 from pruna_nb.form.states import states_of
+from pruna_nb.form.sweep import in_common, parse_prompts
 from pruna_nb.form.tables import SweepTables
-from pruna_nb.frames.call import Call, read_call
+from pruna_nb.frames.call import Call, is_several, read_call, several
 from pruna_nb.frames.chains import check_own_columns
 from pruna_nb.frames.columns import column, fill_template
+from pruna_nb.text import described
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pruna_nb.arguments import Amount, Tags
+    from pruna_nb.catalog import Model
+    from pruna_nb.form.axes import Axes
     from pruna_nb.form.form import Form
 
 _ROWS_AT_MOST = 2_000
@@ -26,9 +33,12 @@ _ROW_TEXT = 120
 
 
 def explore(
-    model: str = "p-image",
+    model: str | Sequence[str] = "p-image",
     *,
     prompt: str | Sequence[str] | None = None,
+    replace: str | None = None,
+    rows: str | Sequence[str] | None = None,
+    cols: str | Sequence[str] | None = None,
     max_cost_usd: Amount | None = None,
     tag: Tags | None = None,
     unchecked: bool = False,
@@ -38,10 +48,17 @@ def explore(
 
     Parameters
     ----------
-    model : str
-        The model that the form begins with; any other can be chosen in it.
+    model : str or sequence of str
+        The model that the form begins with, or several, which are compared; any other can be
+        chosen in it. The form has the fields that all of them have.
     prompt : str or sequence of str, optional
         What the form begins with; any number of prompts. ``a {red|blue} fox`` is two of them.
+    replace : str, optional
+        Search and replace in the prompts: ``fox -> cat, dog`` makes each prompt with a fox also
+        with a cat and with a dog.
+    rows, cols : str or sequence of str, optional
+        Which of the fields that differ are the rows of the pictures, and which the columns; the
+        outer one first. "prompt", "model" and any field; see also ``form.arrange``.
     max_cost_usd : float, optional
         A click that would cost more is refused.
     tag : str or list of str, optional
@@ -49,9 +66,9 @@ def explore(
     unchecked : bool
         Allow a model that the catalogue does not know.
     **fields
-        Any field of the model, as the form begins with it. ``aspect_ratio`` and ``seed``
-        take several values; seeds also as text, such as ``"1, 2, 5-8"``. What was typed into
-        the form stays when its cell is run again, unless the code gives another value then.
+        Any field of the model, as the form begins with it. A list of values compares them;
+        seeds also as text, such as ``"1, 2, 5-8"``. What was typed into the form stays when its
+        cell is run again, unless the code gives another value then.
 
     Returns
     -------
@@ -82,10 +99,40 @@ def explore(
     problems = Problems()
     anyhow = problems.read(switch, "unchecked", unchecked, instead=False)
     options = read_options(problems, max_cost_usd=max_cost_usd, tag=tag)
-    known = read_model(model, problems, unchecked=anyhow)
+    known, chosen = _read_models(model, problems, unchecked=anyhow)
     states = states_of(known, {"prompt": prompt, **fields}, problems, unchecked=anyhow)
+    states["model"] = chosen
+    with problems.noted():
+        if replace is not None:
+            states["replace"] = _read_rule(replace, states.get("prompt", ""))
+    axes = read_axes(rows, cols, ["prompt", "model", *known.fields], problems)
     problems.check()
-    return _make_form(states, SweepTables(options=options, unchecked=anyhow))
+    return _make_form(states, SweepTables(options=options, unchecked=anyhow), axes)
+
+
+def _read_models(
+    model: object, problems: Problems, *, unchecked: bool
+) -> tuple[Model, str | tuple[str, ...]]:
+    """Return the model, or what several have in common, and their names as a form keeps them."""
+    given = list(dict.fromkeys(several(model))) if is_several(model) else [model]
+    models = [read_model(each, problems, unchecked=unchecked) for each in given or [None]]
+    known = models[0]
+    if len(models) > 1 and not problems:
+        with problems.noted():
+            known = in_common(models)
+    names = tuple(each.name for each in models)
+    return known, names if len(names) > 1 else names[0]
+
+
+def _read_rule(rule: object, prompts: str) -> str:
+    """Return a rule of search and replace that can be read and that fits the prompts."""
+    if not isinstance(rule, str):
+        raise InputError(
+            f"replace= takes text such as 'fox -> cat, dog'; {described(rule)} was given."
+        )
+    if prompts.strip():
+        expand(parse_prompts(prompts), rule)
+    return rule
 
 
 def explore_frame(
@@ -94,6 +141,7 @@ def explore_frame(
     *,
     model: object,
     prompt: object,
+    axes: tuple[object, object],
     max_cost_usd: object,
     tag: object,
     unchecked: object,
@@ -103,7 +151,7 @@ def explore_frame(
     problems = Problems()
     anyhow = problems.read(switch, "unchecked", unchecked, instead=False)
     options = read_options(problems, max_cost_usd=max_cost_usd, tag=tag)
-    known = read_model(model, problems, unchecked=anyhow)
+    known, chosen = _read_models(model, problems, unchecked=anyhow)
     bound = {
         name: value
         for name, value in fields.items()
@@ -123,15 +171,18 @@ def explore_frame(
                     column(frame, label, f"{name}_col")
     check_own_columns(frame, base, problems, takes_prefix=False)
     states = states_of(known, constants, problems, unchecked=anyhow)
+    states["model"] = chosen
+    found = read_axes(*axes, ["prompt", "row", "model", *known.fields], problems)
     problems.check()
     tables = SweepTables(frame, base, options=options, unchecked=anyhow)
     taken = {**base.columns, **({"prompt": prompt} if prompt is not None else {})}
-    return _make_form(states, tables, rows=rows, bound=taken)
+    return _make_form(states, tables, found, rows=rows, bound=taken)
 
 
 def _make_form(
     states: dict[str, Any],
     tables: SweepTables,
+    axes: Axes,
     *,
     rows: Sequence[tuple[int, str]] | None = None,
     bound: Mapping[str, str] | None = None,
@@ -146,7 +197,7 @@ def _make_form(
     memory = Memory(place, states)
     controls = Controls(states, memory, scope=tables.scope, rows=rows, bound=bound)
     home = home_of(place, fallback)
-    form = Form(controls, tables, rounds=memory.rounds(), home=home)
+    form = Form(controls, tables, rounds=memory.rounds(), home=home, axes=axes)
     earlier = memory.replace(form)
     if earlier is not None:
         form.take_over(earlier)

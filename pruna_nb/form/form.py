@@ -6,18 +6,22 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.arguments import Problems
 from pruna_nb.batch.job import Outcome
 from pruna_nb.errors import PrunaError
 from pruna_nb.form import onwards
+from pruna_nb.form.axes import Axes, read_axes
 from pruna_nb.form.board import Board
 from pruna_nb.form.cells import saved_grid
 from pruna_nb.form.controls import FieldValue
 from pruna_nb.form.keeping import Keeping
 from pruna_nb.form.labels import code_box, form_without_widgets, progress_line
 from pruna_nb.form.quote import Quote
-from pruna_nb.form.rounds import Round, chosen_of, history_of, selected_of
+from pruna_nb.form.records import Records
+from pruna_nb.form.rounds import Round
 from pruna_nb.form.runner import Runner
 from pruna_nb.form.screen import Screen
+from pruna_nb.form.sweep import varying
 from pruna_nb.settings import current
 from pruna_nb.show import Thumbs
 from pruna_nb.show.notebook import display
@@ -37,7 +41,7 @@ _PLAIN = "The form lives as long as its kernel: run the cell to use it."
 _SAVE_SECONDS = 2.0
 
 
-class Form:
+class Form(Records):
     """A form that makes pictures; the last expression of a notebook's cell shows it.
 
     It is made by `pruna_nb.explore` and by ``df.pruna.explore``. Prompts x aspect ratios x
@@ -60,7 +64,9 @@ class Form:
         *,
         rounds: list[Round] | None = None,
         home: str = "",
+        axes: Axes | None = None,
     ) -> None:
+        self._axes = axes or Axes()
         self._controls, self._tables = controls, tables
         self._lock = threading.RLock()  # methods that hold it call each other
         self._runners: list[Runner] = []  # those that are not over
@@ -86,7 +92,7 @@ class Form:
             thumbs=Thumbs(self._thumbs_dir),
         )
         above = [self._saved.hide, controls.box, self._quote.box]
-        self._screen = Screen(above, [self._board.box], show=self._look_back)
+        self._screen = Screen(above, [self._board.box], show=self._look_back, arrange=self._arrange)
         self.box = self._screen.box
         self._screen.go.on_click(lambda _: self.generate())
         self._screen.stop.on_click(lambda _: self.cancel())
@@ -120,50 +126,24 @@ class Form:
         """
         return {name: FieldValue(self._controls, name) for name in self._controls.names}
 
-    @property
-    def frame(self) -> Any:
-        """What the round on the screen made, like the frame of ``df.pruna.generate``."""
-        shown = self._round
-        return self._empty() if shown is None else shown.frame()
-
-    @property
-    def history(self) -> Any:
-        """What all rounds made, in one frame, with the columns ``round`` and ``model`` in front."""
-        with self._lock:
-            rounds = list(self._rounds)
-        return history_of(rounds, self._empty())
-
-    @property
-    def selected(self) -> Any:
-        """The rows of `history` whose pictures are selected, of whatever round."""
-        with self._lock:
-            return selected_of(list(self._rounds), self._empty())
-
-    @property
-    def kept(self) -> Any:
-        """The favourites as a frame: what was kept here, also before the kernel's last restart."""
-        with self._lock:
-            outcomes = [outcome for each in self._rounds for outcome in each.outcomes]
-        return self._keeping.frame(outcomes)
-
-    def keep(self, places: Sequence[int] | None = None) -> None:
-        """Keep pictures as favourites, as their buttons do; they outlive the kernel.
+    def arrange(self, rows: Any = None, cols: Any = None) -> None:
+        """Lay out the pictures with other rows and columns, as the dropdowns above them do.
 
         Parameters
         ----------
-        places : sequence of int, optional
-            Rows of `history`, counted from 0. None: those that are selected.
+        rows, cols : str or list of str, optional
+            Fields, the outer one first: "prompt", "model", "seed" and any other field of the
+            model. Those that differ and are not named become inner columns.
 
         Raises
         ------
-        CacheError
-            If it cannot be written.
+        InputError
+            If there is no such field, or one is named twice.
         """
-        with self._lock:
-            chosen = chosen_of(self._rounds, places)
-        for each, number in chosen:
-            self._keeping.turn(each, number, kept=True)
-        self._board.mark_kept()
+        problems = Problems()
+        axes = read_axes(rows, cols, self._controls.axis_names, problems)
+        problems.check()
+        self._arrange(axes)
 
     def code(self) -> str:
         """Return the Python that makes the grid again; before a run, the grid of the fields.
@@ -338,9 +318,6 @@ class Form:
 
     # ------------------------------------------------------------------- showing
 
-    def _empty(self) -> Any:
-        return self._tables.frame(self._controls.empty_sweep(), [])
-
     def _look_back(self, earlier: Round) -> None:
         """Show a round, as its button in the strip does."""
         with self._lock:
@@ -351,9 +328,18 @@ class Form:
         self._save(outcomes)
         self._set_buttons()
 
+    def _arrange(self, axes: Axes) -> None:
+        """Lay out the pictures on other axes; later rounds too, as far as the fields differ."""
+        with self._lock:
+            self._axes, shown = axes, self._shown
+        if shown is not None:
+            self._look_back(shown)
+
     def _show(self, shown: Round) -> None:
         """Replace the round on the board."""
-        self._board.show(shown)
+        axes = self._axes.of(names := varying(shown.points))
+        self._board.show(shown, axes)
+        self._screen.axes.draw(names, axes)
         self._shown = shown
         self._screen.size.layout.display = ""
         self._screen.code.value = code_box(shown.tables.code(shown.sweep))
@@ -382,7 +368,10 @@ class Form:
     def _save(self, outcomes: Sequence[Outcome]) -> None:
         if (shown := self._shown) is None:
             return
-        made = saved_grid(shown.sweep, shown.points, outcomes, thumbs_dir=self._thumbs_dir)
+        axes = self._axes.of(varying(shown.points))
+        made = saved_grid(
+            shown.sweep, shown.points, outcomes, axes=axes, thumbs_dir=self._thumbs_dir
+        )
         self._saved.update(made.html())
         self._saved_at = time.monotonic()
 

@@ -13,6 +13,7 @@ from pruna_nb.form.choices import expand
 from pruna_nb.form.control import LABEL, Control, help_box, line, name_box, options_of
 from pruna_nb.form.file_input import MediaInput
 from pruna_nb.form.labels import help_of
+from pruna_nb.form.several import SeveralValues, Switches
 from pruna_nb.form.sweep import LINE_BREAK, parse_prompts, parse_seeds
 from pruna_nb.text import counted, cut
 from pruna_nb.widgets.notes import FAINT, note
@@ -59,7 +60,7 @@ class _WidgetInput(Control):
 
 
 class PlainInput(_WidgetInput):
-    """A control for text, numbers, choices and switches.
+    """A control for text, numbers, choices and switches, of one value or of several.
 
     What is left at the published default is not sent: the service takes it by itself, and the
     request stays equal to one that never named the field.
@@ -67,10 +68,48 @@ class PlainInput(_WidgetInput):
 
     def __init__(self, field: Field) -> None:
         super().__init__(field, _widget(field))
-        self.box = line(self.widget, field)
+        self._several: SeveralValues | None = None
+        self.more = w.ToggleButton(
+            icon="plus",
+            tooltip="Several values, which are compared",
+            layout=w.Layout(width="30px", flex="0 0 30px", margin="2px 0 2px 4px"),
+        )
+        self.more.add_class("pruna-several")
+        self.more.observe(self._turned, "value")
+        self.box = line(self.widget, field, [] if field.type == "array" else [self.more])
+
+    def _turned(self, change: Any) -> None:
+        """Replace the widget by one that takes several values, or back; the value stays."""
+        row = self.box.children[0]
+        if change["new"] and self._several is None:
+            self._several = SeveralValues(
+                self.field, self._changed, lambda text: _read(self.field, text)
+            )
+            now = self.value_of_one()
+            self._several.restore([self.field.default if now is None else now])
+        elif not change["new"] and self._several is not None:
+            self._several.box.close()
+            self._several = None
+        now_shown = self.widget if self._several is None else self._several.box
+        row.children = [now_shown, *row.children[1:]]
+        self._changed()
+
+    def state(self) -> Any:
+        """Return what the widget holds; a tuple if there may be several values."""
+        return self.widget.value if self._several is None else self._several.value()
 
     def value(self) -> Any:
-        """Return what is chosen, in the field's type; None for "not given"."""
+        """Return what is chosen, in the field's type; None for "not given".
+
+        A tuple of the values where there are several.
+        """
+        if self._several is None:
+            return self.value_of_one()
+        values = self._several.value()
+        return None if values in {(), (self.field.default,)} else values
+
+    def value_of_one(self) -> Any:
+        """Return the value of the widget that takes one."""
         value = self.widget.value
         if isinstance(value, str) and not self.field.choices:
             value = _read(self.field, value)
@@ -83,6 +122,11 @@ class PlainInput(_WidgetInput):
 
     def restore(self, state: Any) -> None:
         """Set the widget; a value that it cannot take leaves it as it is."""
+        is_several = isinstance(state, (list, tuple)) and self.field.type != "array"
+        self.more.value = is_several
+        if is_several and self._several is not None:
+            self._several.restore(state)
+            return
         if isinstance(self.widget, (w.Text, w.Textarea)):
             lines = state if isinstance(state, (list, tuple)) else [state]
             self.widget.value = "" if state is None else "\n".join(map(str, lines))
@@ -183,57 +227,41 @@ class SecretInput(Control):
 
 
 class Chips(Control):
-    """A row of switches, one for each choice of a field, of which several may be on.
-
-    Attributes
-    ----------
-    buttons : dict
-        The switches, by choice.
-    """
+    """A row of switches, one for each choice of a field, of which several may be on."""
 
     def __init__(self, field: Field) -> None:
         super().__init__(field)
-        self.buttons = {
-            choice: w.ToggleButton(
-                description=str(choice).replace("_", " "),
-                tooltip=f"{field.name}={choice!r}",
-                layout=w.Layout(width="auto", min_width="52px", margin="2px 4px 2px 0"),
-            )
-            for choice in field.choices
-        }
-
-        def switched(change: Any) -> None:
-            change["owner"].button_style = "primary" if change["new"] else ""
-            self._changed()
-
-        for button in self.buttons.values():
-            button.observe(switched, "value")
-        chips = w.HBox(list(self.buttons.values()), layout=w.Layout(flex_flow="row wrap"))
+        self._switches = Switches(field.choices, self._changed, lambda one: f"{field.name}={one!r}")
         help_line = help_box(f"{help_of(field)} Several are compared.")
         help_line.layout = w.Layout(margin="0 0 4px 0")
         help_line.remove_class("pruna-help")  # it is in the column already
         # the chips take as many lines as they need: their help is below them, in their column
-        column = w.VBox([chips, help_line], layout=w.Layout(flex="1 1 0", min_width="0"))
+        layout = w.Layout(flex="1 1 0", min_width="0")
+        column = w.VBox([self._switches.box, help_line], layout=layout)
         self.box = w.HBox([name_box(field), column], layout=w.Layout(align_items="flex-start"))
         self.box.add_class(f"pruna-{field.name}")
 
     def value(self) -> tuple[Any, ...]:
         """Return the choices that are on, in the catalogue's order."""
-        return tuple(choice for choice, button in self.buttons.items() if button.value)
+        return self._switches.value()
 
     state = value
 
-    def restore(self, state: Iterable[Any]) -> None:
+    def restore(self, state: Any) -> None:
         """Switch on the choices of a state."""
-        wanted = list(state)
-        for choice, button in self.buttons.items():
-            button.value = choice in wanted
+        self._switches.restore(state if isinstance(state, (list, tuple)) else [state])
 
 
 class PromptsInput(_WidgetInput):
-    """Prompts, one a line."""
+    """Prompts, one a line; what their braces and a rule of search and replace stand for is shown.
 
-    def __init__(self, field: Field) -> None:
+    Attributes
+    ----------
+    rule : ReplaceInput
+        What is replaced in them.
+    """
+
+    def __init__(self, field: Field, rule: ReplaceInput) -> None:
         widget = w.Textarea(
             description="Prompts",
             placeholder="one prompt a line; a {red|blue} fox is two",
@@ -244,28 +272,47 @@ class PromptsInput(_WidgetInput):
         )
         widget.add_class("pruna-prompt")
         super().__init__(field, widget)
+        self._rule = rule
         self._preview = w.HTML(layout=w.Layout(margin="0 2px 2px 138px", display="none"))
-        self.box = w.VBox([widget, self._preview])
+        self._preview.add_class("pruna-preview")
+        self.box = w.VBox([widget, rule.box, self._preview])
         widget.observe(lambda _: self._grow(), "value")
+        rule.widget.observe(lambda _: self._grow(), "value")
 
     def _grow(self) -> None:
-        """Make the box as high as its text, and show which prompts its braces stand for."""
+        """Make the box as high as its text, and show which prompts it stands for."""
         lines = sum(1 + len(line) // _LINE for line in self.widget.value.split("\n"))
         self.widget.rows = min(max(_ROWS_AT_LEAST, lines + 1), _ROWS_AT_MOST)
-        written = parse_prompts(self.widget.value)
-        with contextlib.suppress(InputError):  # of too many combinations, which the quote reports
-            prompts = expand(written)
+        written, text = parse_prompts(self.widget.value), ""
+        with contextlib.suppress(InputError):  # of a wrong rule, say, which the quote reports
+            prompts = self.value()
             some = "; ".join(cut(prompt, 60) for prompt in prompts[:4])
             more = f"; and {len(prompts) - 4:,} more" if len(prompts) > 4 else ""  # noqa: PLR2004
-            text = f"{counted(len(prompts), 'prompt')}: {some}{more}"
-            self._preview.value = note(text, f"{FAINT};font-size:.9em")
-            self._preview.layout.display = "none" if prompts == written else ""
-            if prompts == written:
-                self._preview.value = ""
+            text = "" if prompts == written else f"{counted(len(prompts), 'prompt')}: {some}{more}"
+        self._preview.value = note(text, f"{FAINT};font-size:.9em") if text else ""
+        self._preview.layout.display = "" if text else "none"
 
     def value(self) -> tuple[str, ...]:
-        """Return the prompts, one for each combination of their choices."""
-        return expand(parse_prompts(self.widget.value))
+        """Return the prompts, one for each combination of their choices and replacements."""
+        return expand(parse_prompts(self.widget.value), self._rule.widget.value)
+
+
+class ReplaceInput(_WidgetInput):
+    """Search and replace in the prompts: ``fox -> cat, dog``."""
+
+    def __init__(self, field: Field) -> None:
+        widget = w.Text(
+            description="Replace",
+            placeholder="fox -> cat, dog",
+            style={"description_width": LABEL},
+            continuous_update=True,
+        )
+        super().__init__(field, widget)
+        self.box = line(widget, field)
+
+    def value(self) -> str | None:
+        """Return the rule; None without one."""
+        return self.widget.value.strip() or None
 
 
 class SeedsInput(_WidgetInput):

@@ -25,17 +25,15 @@ _CODE_CHARACTERS = 2_000
 _WRITTEN = {"hf": "HF", "api": "API", "lora": "LoRA", "fps": "FPS"}
 
 
-def label_of(field: Field) -> str:
+def label_of(name: str) -> str:
     """Return a field's name in words.
 
     Examples
     --------
-    >>> from pruna_nb.catalog import get_model
-    >>> label_of(get_model("p-image").fields["lora_scale"])
+    >>> label_of("lora_scale")
     'LoRA scale'
     """
-    words = [_WRITTEN.get(word, word) for word in field.name.split("_")]
-    text = " ".join(words)
+    text = " ".join(_WRITTEN.get(word, word) for word in name.split("_"))
     return text[0].upper() + text[1:]
 
 

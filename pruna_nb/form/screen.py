@@ -9,6 +9,7 @@ import ipywidgets as w
 from pruna_nb.batch.plan import announcements
 from pruna_nb.batch.progress import closing_line
 from pruna_nb.errors import AuthenticationError, MissingKeyError, PrunaError
+from pruna_nb.form.axes_input import AxesInput
 from pruna_nb.form.board import SIZES
 from pruna_nb.widgets.keys import presses
 from pruna_nb.widgets.login import LoginBox
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pruna_nb.batch.job import Outcome
+    from pruna_nb.form.axes import Axes
     from pruna_nb.form.rounds import Round
     from pruna_nb.form.runner import Runner
 
@@ -44,12 +46,14 @@ class Screen:
         What stands below what is said.
     show : callable
         Called with a round whose button in the strip was clicked.
+    arrange : callable
+        Called with the axes that were chosen for the pictures.
 
     Attributes
     ----------
     box : ipywidgets.VBox
         The whole form.
-    go, stop, again, size, bar, status, login, code
+    go, stop, again, size, bar, status, login, code, axes
         Its parts.
     """
 
@@ -59,6 +63,7 @@ class Screen:
         below: Sequence[Any],
         *,
         show: Callable[[Round], object],
+        arrange: Callable[[Axes], object],
     ) -> None:
         wide = w.Layout(width="130px")
         self.go = w.Button(description="Generate", button_style="primary", icon="play", layout=wide)
@@ -73,6 +78,7 @@ class Screen:
             layout=w.Layout(flex="1 1 120px", max_width="300px", display="none")
         )
         self.status, self.code, self.login = w.HTML(), w.HTML(), w.VBox()
+        self.axes = AxesInput(arrange)
         self._show = show
         self._strip = w.HBox(
             layout=w.Layout(flex_flow="row wrap", align_items="center", display="none")
@@ -85,7 +91,17 @@ class Screen:
         )
         unseen = w.HTML(f"{_STYLE}{presses('pruna-form', {'Control+Enter': 'pruna-go'})}")
         unseen.layout = w.Layout(height="0", margin="0", overflow="hidden")
-        parts = [*above, buttons, self.status, self.login, self._strip, *below, self.code, unseen]
+        parts = [
+            *above,
+            buttons,
+            self.status,
+            self.login,
+            self._strip,
+            self.axes.box,
+            *below,
+            self.code,
+            unseen,
+        ]
         self.box = w.VBox(
             parts, layout=w.Layout(width="100%", max_width="1200px", padding="4px 8px 8px 4px")
         )

@@ -9,7 +9,7 @@ from pruna_nb.batch.options import unknown_name
 from pruna_nb.catalog import check_input
 from pruna_nb.errors import InputError
 from pruna_nb.form.sweep import parse_seeds, prompts_text, seeds_text
-from pruna_nb.frames.call import wrong_call
+from pruna_nb.frames.call import is_several, wrong_call
 from pruna_nb.tables.cells import plain
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def states_of(
             wrong.append(message)
             continue
         try:
-            values = _values(name, value)
+            values = _values(known, name, value)
         except InputError as error:  # seeds as text
             problems.add(error)
             continue
@@ -57,7 +57,7 @@ def states_of(
         elif name == "prompt":
             states[name] = prompts_text(values)
         else:
-            states[name] = tuple(values) if name == "aspect_ratio" else value
+            states[name] = tuple(values) if _is_axis(known, name, value) else value
     if wrong:
         problems.add(wrong_call(known, wrong))
     return states
@@ -71,19 +71,35 @@ def axes_of(
     if problems:
         return {}, {}
     present = {name: value for name, value in given.items() if value is not None}
-    axes = {name: _values(name, present.pop(name)) for name in _AXES if name in present}
-    return axes, present
+    axes = {
+        name: _values(known, name, value)
+        for name, value in present.items()
+        if _is_axis(known, name, value)
+    }
+    return axes, {name: value for name, value in present.items() if name not in axes}
 
 
-def _values(name: str, value: Any) -> Sequence[Any]:
-    """Return the values of a field that takes several in a form; others have one."""
+def _is_axis(known: Model, name: str, value: Any) -> bool:
+    """Whether a value stands for several, each of which makes pictures of its own."""
+    if name in _AXES:
+        return True
+    field = known.fields.get(name)
+    takes_one = field is not None and field.type != "array" and not field.media and not field.secret
+    return takes_one and is_several(value)
+
+
+def _values(known: Model, name: str, value: Any) -> Sequence[Any]:
+    """Return the values of a field, of which several are compared; others have one."""
     if name == "seed" and isinstance(value, str):
         return parse_seeds(value)
-    if name not in _AXES or isinstance(value, str):
+    if not _is_axis(known, name, value) or isinstance(value, str):
         return [value]
     value = plain(value)
     if hasattr(value, "tolist"):
         value = value.tolist()
     values = [plain(one) for one in value] if isinstance(value, Iterable) else [value]
     # an array of seeds may hold floats
-    return [int(one) if isinstance(one, float) and one.is_integer() else one for one in values]
+    whole = name == "seed" or getattr(known.fields.get(name), "type", "") == "integer"
+    return [
+        int(one) if whole and isinstance(one, float) and one.is_integer() else one for one in values
+    ]

@@ -13,7 +13,7 @@ from pruna_nb import settings
 from pruna_nb.errors import InputError, UnknownModelError
 from pruna_nb.form import board
 from pruna_nb.form.memory import CELL
-from tests.form.parts import everything, made, part, quote, status, tiles
+from tests.form.parts import everything, made, part, parts, quote, status, tiles
 
 
 def size_of(path):
@@ -173,10 +173,6 @@ def test_a_hostile_prompt_is_text_wherever_it_is_shown(explore):
     assert any("&lt;script&gt;" in value for value in shown)
 
 
-def children(widget):
-    return getattr(widget, "children", ())
-
-
 def test_without_a_key_the_form_asks_for_one_and_goes_on(explore, service):
     settings.reset()
     settings.configure(base_url=service.url)
@@ -277,7 +273,7 @@ def test_the_default_ratio_alone_is_not_sent(explore, service):
 def test_width_and_height_stand_there_for_the_custom_ratio_alone(explore, service):
     form = explore(prompt="a fox")
     form.fields["aspect_ratio"].value = ["16:9"]
-    line = next(box for box in everything(form.box) if part(form, "width") in children(box))
+    line = next(line for line in parts(form, "line") if part(form, "width") in everything(line))
     assert line.layout.display == "none"
     form.fields["aspect_ratio"].value = ["16:9", "custom"]
     assert line.layout.display == ""

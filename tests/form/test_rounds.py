@@ -384,12 +384,15 @@ def test_a_picture_becomes_another_model_s_input(explore, service, word, model, 
 
 def test_prompts_with_one_picture_each_flow_with_their_words_below(explore):
     form = made(explore(prompt=["a fox", "an <i>owl</i>"]))
-    (row,) = part(form, "board").children
+    head, row = part(form, "board").children
+    assert "p-image" in head.value  # what all share, once
     assert len(row.children) == 2
     assert "an &lt;i&gt;owl&lt;/i&gt;" in tiles(form)[1].picture.value
     form.fields["seed"].value = "1, 2"
     made(form)
-    assert len(part(form, "board").children) == 4  # two prompts, each above its pictures
+    head, grid = part(form, "board").children
+    texts = [re.sub("<[^>]*>", "", each.value) for each in grid.children if hasattr(each, "value")]
+    assert texts == ["a fox", "seed 1", "seed 2", "an &lt;i&gt;owl&lt;/i&gt;"]
 
 
 def test_a_new_kernel_has_the_favourites(explore, service):
