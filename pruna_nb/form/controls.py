@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pruna_nb.catalog import Model
     from pruna_nb.form.control import Control
     from pruna_nb.form.memory import Memory
+    from pruna_nb.form.remembering import Remembering
     from pruna_nb.settings.scopes import Scope
 
 # what a form has for a model that the catalogue does not know
@@ -164,6 +165,11 @@ class Controls:
             value = states[name]
         control.restore(value)
         self._keep(name, control.state())
+
+    def save_typed(self, remembering: Remembering) -> None:
+        """Write on disk what was typed, without secrets."""
+        secret = frozenset().union(*(each.secret_names for each in self.models))
+        remembering.save_typed(self._memory.given, self._memory.typed, secret)
 
     def on_change(self, listener: Callable[[], object]) -> None:
         """Call a function at each change."""

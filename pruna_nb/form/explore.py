@@ -16,6 +16,7 @@ from pruna_nb.form.tables import SweepTables
 from pruna_nb.frames.call import Call, is_several, read_call, several
 from pruna_nb.frames.chains import check_own_columns
 from pruna_nb.frames.columns import column, fill_template
+from pruna_nb.settings import current
 from pruna_nb.text import described
 
 if TYPE_CHECKING:
@@ -191,16 +192,20 @@ def _make_form(
     from pruna_nb.form.controls import Controls
     from pruna_nb.form.form import Form
     from pruna_nb.form.memory import Memory, home_of, this_place
+    from pruna_nb.form.remembering import Remembering
 
     fallback = ("explore", states["model"], repr(sorted(states)), repr(bound))
     place = this_place(fallback)
-    memory = Memory(place, states)
-    controls = Controls(states, memory, scope=tables.scope, rows=rows, bound=bound)
     home = home_of(place, fallback)
-    form = Form(controls, tables, rounds=memory.rounds(), home=home, axes=axes)
-    earlier = memory.replace(form)
-    if earlier is not None:
-        form.take_over(earlier)
+    with tables.scope.entered():
+        remembering = Remembering(current().cache_dir, "" if place is None else home)
+    memory = Memory(place, states, remembering.typed)
+    controls = Controls(states, memory, scope=tables.scope, rows=rows, bound=bound)
+    earlier = memory.rounds(lambda: remembering.rounds(tables, rows))
+    form = Form(controls, tables, remembering, rounds=earlier, home=home, axes=axes)
+    before = memory.replace(form)
+    if before is not None:
+        form.take_over(before)
     return form
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pruna_nb.form.controls import Controls
+    from pruna_nb.form.remembering import Remembering
     from pruna_nb.form.tables import SweepTables
 
 _PLAIN = "The form lives as long as its kernel: run the cell to use it."
@@ -61,13 +62,14 @@ class Form(Records):
         self,
         controls: Controls,
         tables: SweepTables,
+        remembering: Remembering,
         *,
         rounds: list[Round] | None = None,
         home: str = "",
         axes: Axes | None = None,
     ) -> None:
         self._axes = axes or Axes()
-        self._controls, self._tables = controls, tables
+        self._controls, self._tables, self._remembering = controls, tables, remembering
         self._lock = threading.RLock()  # methods that hold it call each other
         self._runners: list[Runner] = []  # those that are not over
         self._threads: list[Runner] = []  # those whose threads may still work
@@ -84,7 +86,7 @@ class Form(Records):
         self._board = Board(
             retry=lambda number: self._make(self._round, [number]),
             rounds=self._rounds,
-            changed=self._quote.show_chosen,
+            changed=self._selected,
             say=lambda text: self._screen.say(text, ERROR),
             keep=self._keep,
             kept=self._keeping.__contains__,
@@ -99,7 +101,9 @@ class Form(Records):
         self._screen.again.on_click(lambda _: self._make(self._round, self._numbers_left()))
         self._screen.size.observe(lambda change: self._board.resize(change["new"]), "value")
         controls.on_change(self._quote.renew)
-        self._quote.on_ready(self._screen.set_ready)
+        self._quote.on_ready(
+            self._screen.set_ready, rested=lambda: controls.save_typed(remembering)
+        )
         self._begin()
 
     def _begin(self) -> None:
@@ -271,7 +275,10 @@ class Form(Records):
             waiting = f" · {len(self._queue):,} in the queue" if self._queue else ""
             self._screen.say(progress_line(runner.run) + waiting)
         self._screen.draw_progress(now)
-        if made is self._shown and time.monotonic() - self._saved_at > _SAVE_SECONDS:
+        is_due = time.monotonic() - self._saved_at > _SAVE_SECONDS
+        if is_due or not made.name:
+            self._remembering.save(made)
+        if made is self._shown and is_due:
             self._save(now)
 
     def _over(self, runner: Runner, error: BaseException | None) -> None:
@@ -286,6 +293,8 @@ class Form(Records):
                     self._rounds[:] = [each for each in self._rounds if each is not ended]
                     if self._round is ended:
                         self._round = self._shown
+                else:
+                    self._remembering.save(ended)
                 shown = self._shown
                 now = [] if shown is None else list(shown.outcomes)
             self._board.update(shown, now, busy=busy)
@@ -344,6 +353,12 @@ class Form(Records):
         self._screen.size.layout.display = ""
         self._screen.code.value = code_box(shown.tables.code(shown.sweep))
         self._screen.draw_strip(self._rounds, shown)
+
+    def _selected(self, count: int) -> None:
+        """Show how many pictures are selected, and remember which."""
+        self._quote.show_chosen(count)
+        if (shown := self._shown) is not None and shown.name:
+            self._remembering.save(shown)
 
     def _keep(self, number: int, *, kept: bool) -> bool:
         if self._shown is None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _KEPT: dict[object, tuple[dict[str, Any], dict[str, Any]]] = {}
 _CALLS: dict[object, tuple[object, int]] = {}
@@ -28,16 +31,23 @@ class Memory:
     given : dict
         What the code gives now. A value that the code changed since the last time wins over
         what was typed; all others stay as typed.
+    earlier : callable
+        Returns what the code gave and what was typed in the place before this kernel.
     """
 
-    def __init__(self, place: object, given: dict[str, Any]) -> None:
-        before, typed = _KEPT.get(place, ({}, {})) if place is not None else ({}, {})
+    def __init__(
+        self,
+        place: object,
+        given: dict[str, Any],
+        earlier: Callable[[], tuple[dict[str, Any], dict[str, Any]]] = lambda: ({}, {}),
+    ) -> None:
+        before, typed = ({}, {}) if place is None else _KEPT.get(place) or earlier()
         self.typed = {
             name: value
             for name, value in typed.items()
             if _same(before.get(name, _NOTHING), given.get(name, _NOTHING))
         }
-        self._place = place
+        self._place, self.given = place, given
         if place is not None:
             _KEPT[place] = (given, self.typed)
 
@@ -45,12 +55,17 @@ class Memory:
         """Remember what a field holds."""
         self.typed[name] = value
 
-    def rounds(self) -> list[Any]:
-        """Return the list of the place's rounds, to which a form adds its own."""
+    def rounds(self, earlier: Callable[[], list[Any]] = list) -> list[Any]:
+        """Return the list of the place's rounds, to which a form adds its own.
+
+        Those from before this kernel are what `earlier` returns.
+        """
         if self._place is None:
             return []
+        if self._place not in _ROUNDS:
+            _ROUNDS[self._place] = earlier()
         # a list for each form: an earlier one may still be on the screen
-        _ROUNDS[self._place] = list(_ROUNDS.get(self._place, ()))
+        _ROUNDS[self._place] = list(_ROUNDS[self._place])
         return _ROUNDS[self._place]
 
     def replace(self, form: Any) -> Any:
@@ -64,6 +79,8 @@ class Memory:
 def _same(one: object, other: object) -> bool:
     if one is other:
         return True
+    # JSON, in which an earlier kernel wrote it, has lists alone
+    one, other = (list(each) if isinstance(each, tuple) else each for each in (one, other))
     try:
         return type(one) is type(other) and bool(one == other)
     except Exception:  # noqa: BLE001 - an array in a list has no truth; it counts as another

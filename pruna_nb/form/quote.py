@@ -44,6 +44,7 @@ class Quote:
     def __init__(self, tables: SweepTables, sweep: Callable[[], Sweep]) -> None:
         self._tables, self._sweep = tables, sweep
         self._ready: Callable[[str], object] = lambda _: None
+        self._rested: Callable[[], object] = lambda: None
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
         self._turn = 0
@@ -53,9 +54,14 @@ class Quote:
         layout = w.Layout(flex_flow="row wrap", justify_content="space-between", margin="8px 0 0")
         self.box = w.HBox([self._line, self._chosen], layout=layout)
 
-    def on_ready(self, listener: Callable[[str], object]) -> None:
-        """Begin, and tell each time why there is nothing to be run now; empty if there is."""
-        self._ready = listener
+    def on_ready(
+        self, listener: Callable[[str], object], rested: Callable[[], object] = lambda: None
+    ) -> None:
+        """Begin, and tell each time why there is nothing to be run now; empty if there is.
+
+        `rested` is called, in a thread, when nothing has been typed for a moment.
+        """
+        self._ready, self._rested = listener, rested
         self.renew()
 
     def renew(self) -> None:
@@ -95,6 +101,7 @@ class Quote:
         self._chosen.value = note(text, FAINT) if text else ""
 
     def _work(self, turn: int) -> None:
+        self._rested()
         html, reason = self._html()
         with self._lock:
             if turn == self._turn:  # a later change has a later estimate

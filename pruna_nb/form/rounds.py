@@ -37,6 +37,8 @@ class Round:
         Counted from 1; 0 before it has begun.
     selected : set of int
         The numbers of the points that are selected.
+    name : str
+        What its record on disk is called; empty before there is one.
     """
 
     tables: SweepTables
@@ -45,6 +47,7 @@ class Round:
     outcomes: list[Outcome]
     number: int = 0
     selected: set[int] = field(default_factory=set)
+    name: str = ""
 
     def frame(self) -> pd.DataFrame:
         """Return what was made."""

@@ -64,6 +64,11 @@ class CacheFolder:
         return self.cache_dir / "kept"
 
     @property
+    def forms_dir(self) -> Path:
+        """The rounds of forms."""
+        return self.cache_dir / "forms"
+
+    @property
     def ratings_path(self) -> Path:
         """The ratings and tags of outputs."""
         return self.cache_dir / "ratings" / "ratings.jsonl"

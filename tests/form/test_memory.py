@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from pruna_nb import settings
+
 from pruna_nb.form.memory import Memory, this_place
 
 
@@ -71,3 +73,85 @@ class Shell:
 
     def get_parent(self):
         return self._parent
+
+
+CELL_OF_A_FORM = """
+import pruna_nb
+form = pruna_nb.explore(prompt="a <b>fox</b>", seed=[1, 2], hf_api_token="hf_sesame")
+"""
+
+
+class Kernel:
+    """A kernel of IPython's, which runs cells as JupyterLab does."""
+
+    def __enter__(self):
+        from jupyter_client.manager import start_new_kernel
+
+        self.manager, self.client = start_new_kernel()
+        return self
+
+    def __exit__(self, *_):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+    def run(self, code, cell="a-cell"):
+        """Run a cell; return what it printed."""
+        message = self.client.session.msg("execute_request", {"code": code, "silent": False})
+        message["metadata"]["cellId"] = cell
+        self.client.shell_channel.send(message)
+        printed = []
+        while True:
+            said = self.client.get_iopub_msg(timeout=90)
+            if said["parent_header"].get("msg_id") != message["header"]["msg_id"]:
+                continue
+            content = said["content"]
+            assert said["msg_type"] != "error", content["traceback"]
+            if said["msg_type"] == "stream":
+                printed.append(content["text"])
+            if said["msg_type"] == "status" and content["execution_state"] == "idle":
+                return "".join(printed)
+
+
+LOOK = """
+rows = form.history
+print(rows["round"].tolist(), rows["seed"].tolist(), rows["status"].tolist())
+print(form.selected["seed"].tolist(), form.kept["seed"].tolist(), form.frame["seed"].tolist())
+print(round(float(rows["cost_usd"].sum()), 3), form.fields["seed"].value)
+print(form)
+"""
+
+
+def test_a_restarted_kernel_has_the_rounds_the_selection_and_what_was_typed(
+    service, tmp_path, monkeypatch, until
+):
+    now = settings.current()
+    for name, value in {
+        "PRUNA_API_URL": service.url,
+        "PRUNA_API_KEY": "kernel-key-of-mine",
+        "PRUNA_NB_CACHE_DIR": str(now.cache_dir),
+        "IPYTHONDIR": str(tmp_path / "ipython"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    with Kernel() as kernel:
+        kernel.run(CELL_OF_A_FORM)
+        kernel.run("form.generate(); form.wait()", cell="b")
+        kernel.run("form.fields['seed'].value = 3; form.generate(); form.wait()", cell="b")
+        kernel.run("form._board.tiles[0].choose.value = True; form.keep()", cell="b")
+        before = kernel.run(LOOK, cell="b")
+        kernel.run(CELL_OF_A_FORM)
+        assert kernel.run(LOOK, cell="b") == before
+        typed = next(now.cache_dir.rglob("forms/*/typed.json"))
+        until(lambda: '"seed": "3"' in typed.read_text())
+    assert service.charged == 3
+    with Kernel() as kernel:
+        kernel.run(CELL_OF_A_FORM)
+        assert kernel.run(LOOK, cell="b") == before
+        kernel.run("form.generate(); form.wait()", cell="b")
+        assert "[1, 1, 2, 3]" in kernel.run(LOOK, cell="b")
+        kernel.run(CELL_OF_A_FORM, cell="another")
+        assert kernel.run("print(len(form.history['round'].unique()))", cell="b") == "1\n"
+    assert service.charged == 3
+    written = "".join(path.read_text() for path in now.cache_dir.rglob("forms/**/*.json"))
+    assert "a <b>fox</b>" in written
+    assert "hf_sesame" not in written
+    assert "kernel-key-of-mine" not in written
