@@ -20,7 +20,7 @@ from pruna_nb.console import LOG
 from pruna_nb.errors import CacheError, PrunaError
 from pruna_nb.form.rounds import Round
 from pruna_nb.form.sweep import Sweep
-from pruna_nb.frames.results import STATUSES
+from pruna_nb.statuses import STATUSES
 from pruna_nb.store.form_records import FormRecords
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pandas as pd
 from pruna_nb.batch.budget import Budget
 from pruna_nb.batch.job import Outcome
 from pruna_nb.batch.options import RunOptions
-from pruna_nb.errors import ColumnError
+from pruna_nb.errors import ColumnError, InputError
 from pruna_nb.form.code import code_of
 from pruna_nb.frames import generate
 from pruna_nb.frames.call import Call
@@ -146,6 +146,8 @@ class SweepTables:
         varying = (
             dict.fromkeys(sweep.points()[0].fields) if len(sweep) else dict.fromkeys(sweep.axes)
         )
+        if sweep.others:
+            raise InputError("Several models at once are not made yet; choose one of them.")
         base = self._base or Call(sweep.model)
         return replace(
             base,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from pruna_nb import settings
-
 from pruna_nb.form.memory import Memory, this_place
 
 
