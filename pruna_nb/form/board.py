@@ -181,9 +181,9 @@ class Board:
         for number, row in enumerate(dict.fromkeys(rows)):
             before = rows[rows.index(row) - 1] if number else ()
             said = [
-                phrase(name, text) if name not in {"prompt", "row"} else text
+                _said(name, text)
                 for name, text in zip(self._axes.rows, begun(row, before), strict=True)
-                if text
+                if text or len(self._axes.rows) == 1
             ]
             if said:
                 children.append(_head(" · ".join(said), "1 / -1"))
@@ -203,7 +203,7 @@ class Board:
 
     def _column_heads(self, columns: Sequence[tuple[str, ...]]) -> list[Any]:
         return [
-            _head(phrase(name, head.value), f"{head.start + 1} / span {head.span}", _COLUMN)
+            _head(_said(name, head.value), f"{head.start + 1} / span {head.span}", _COLUMN)
             for name, heads in zip(self._axes.cols, spans(columns), strict=True)
             for head in heads
         ]
@@ -295,6 +295,13 @@ class Board:
 
     def _tile_of(self, number: int) -> Tile | None:
         return next((tile for tile in self.tiles if tile.number == number), None)
+
+
+def _said(name: str, value: str) -> str:
+    """Return a place on an axis in words."""
+    if name in {"prompt", "row"}:
+        return value
+    return phrase(name, value) if value else f"no {name.replace('_', ' ')}"
 
 
 def _head(text: str, place: str | None = None, style: str = _HEADING) -> Any:

@@ -38,9 +38,10 @@ def code_of(sweep: Sweep, call: Call, *, frame: pd.DataFrame | None, name: str) 
     str
         Python that runs as it is. It asks for a secret, and does not contain it.
     """
-    secrets = sweep.model.secret_names & call.constants.keys()
+    secrets = sweep.secret_names & call.constants.keys()
     arguments = [literal(call.columns["prompt"])] if "prompt" in call.columns else []
-    arguments.append(f"model={literal(call.model.name)}")
+    names = [model.name for model in sweep.models]
+    arguments.append(f"model={literal(names if sweep.others else names[0])}")
     if call.template is not None:
         arguments.append(f"prompt={literal(call.template)}")
     for field, label in call.columns.items():
@@ -51,7 +52,8 @@ def code_of(sweep: Sweep, call: Call, *, frame: pd.DataFrame | None, name: str) 
         arguments.append(f"{field}={text}")
     if call.model.unchecked:
         arguments.append("unchecked=True")
-    points = sweep.points()
+    # each model gets every row: generate crosses them
+    points = [point for point in sweep.points() if point.model == sweep.model.name]
     rows = "rows"
     if frame is None:
         table, rows = _table(sweep, points), "df"

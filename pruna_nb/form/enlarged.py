@@ -138,7 +138,7 @@ class Enlarged:
 def _picture(shown: Round, number: int, cell: Cell, outcome: Outcome) -> Picture:
     sent: dict[str, Any] = dict((cell.request or {}).get("input", {}))
     prompt = str(sent.pop("prompt", "") or shown.points[number].heading)
-    model = shown.sweep.model
+    model = shown.sweep.model_of(shown.points[number])
     facts = [("model", model.name)]
     if "seed" in sent:
         facts.append(("seed", str(sent.pop("seed"))))

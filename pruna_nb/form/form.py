@@ -300,7 +300,7 @@ class Form(Records):
             self._board.update(shown, now, busy=busy)
             self._save(now)
             self._screen.tell_end(runner, error)
-            self._quote.learn(runner.round.sweep.model.name, runner.outcomes().values())
+            self._quote.learn(runner.round, runner.outcomes())
             self._quote.renew()
         finally:
             with self._lock:

@@ -61,7 +61,7 @@ class Keeping:
         CacheError
             If it cannot be written.
         """
-        outcome, model = made.outcomes[number], made.sweep.model
+        outcome, model = made.outcomes[number], made.sweep.model_of(made.points[number])
         name = id_of(outcome)
         if outcome.status != "succeeded" or kept == (name in self._ids):
             return

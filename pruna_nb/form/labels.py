@@ -155,6 +155,10 @@ def form_without_widgets(code_of: Callable[[], str]) -> str:
     return without_widgets("This form", f"{way_on} Without it:" if code else way_on, code)
 
 
+def _cost(usd: float | None) -> str:
+    return "price not published" if usd is None else usd_text(usd)
+
+
 _NOUNS = {"image": "picture", "video": "video", "zip": "archive"}
 
 
@@ -182,7 +186,10 @@ def quote_line(estimate: Estimate, *, output: str, took: float | None = None) ->
     line = f"{counted(rows, _NOUNS.get(output, 'output'))}: {counts}"
     if not new:
         return f"{line} · nothing to pay"
-    cost = "price not published" if estimate.cost_usd is None else usd_text(estimate.cost_usd)
+    cost = _cost(estimate.cost_usd)
+    if len(estimate.cost_usd_by_model) > 1:
+        each = estimate.cost_usd_by_model.items()
+        cost += f" ({', '.join(f'{name} {_cost(usd)}' for name, usd in each)})"
     seconds = estimate.minutes * 60.0
     wait = wait_text(seconds) if took is None else f"about {duration(seconds + took)}"
     return f"{line} · {cost} · {wait}"

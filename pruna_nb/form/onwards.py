@@ -79,15 +79,16 @@ def go_on(word: str, controls: Controls, made: Round, number: int) -> None:
         if "prompt" in controls.names and word != "animate":
             controls.set("prompt", None)
         return
+    model = made.sweep.model_of(point)
     values: dict[str, Any] = {**made.sweep.constants(), **point.fields}
     if word == "vary":
-        highest = made.sweep.model.fields["seed"].maximum
+        highest = model.fields["seed"].maximum
         end = int(_SEEDS if highest is None else min(_SEEDS, highest))
         values["seed"] = sorted(random.sample(range(end), _VARIATIONS))
-    controls.set("model", made.sweep.model.name)
+    controls.set("model", model.name)
     if point.row is not None and "rows" in controls.names:
         controls.set("rows", [point.row])
-    secret = made.sweep.model.secret_names
+    secret = model.secret_names
     for name in controls.names:
         if name not in {"model", "rows"} | secret:
             value = values.get(name)

@@ -15,9 +15,10 @@ from pruna_nb.form.sweep import IncompleteError
 from pruna_nb.widgets.notes import ERROR, FAINT, note
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Mapping
 
     from pruna_nb.batch.job import Outcome
+    from pruna_nb.form.rounds import Round
     from pruna_nb.form.sweep import Sweep
     from pruna_nb.form.tables import SweepTables
 
@@ -85,15 +86,14 @@ class Quote:
         if not REST_SECONDS:
             self._work(turn)
 
-    def learn(self, model: str, outcomes: Iterable[Outcome]) -> None:
-        """Remember how long a model's predictions took, for the line before the next click."""
-        took = [
-            outcome.seconds
-            for outcome in outcomes
-            if outcome.status == "succeeded" and not outcome.cached
-        ]
-        if took:
-            _TOOK[model] = median(took)
+    def learn(self, made: Round, outcomes: Mapping[int, Outcome]) -> None:
+        """Remember how long the models' predictions took, for the line before the next click."""
+        took: dict[str, list[float]] = {}
+        for number, outcome in outcomes.items():
+            if outcome.status == "succeeded" and not outcome.cached:
+                model = made.sweep.model_of(made.points[number])
+                took.setdefault(model.name, []).append(outcome.seconds)
+        _TOOK.update({name: median(seconds) for name, seconds in took.items()})
 
     def show_chosen(self, count: int) -> None:
         """Show at the end of the line how many pictures are selected."""
@@ -117,7 +117,8 @@ class Quote:
         except PrunaError as error:
             style = FAINT if isinstance(error, IncompleteError) else ERROR
             return note(str(error), style), str(error)
-        took = _TOOK.get(sweep.model.name)
+        known = [_TOOK.get(model.name) for model in sweep.models]
+        took = None if None in known else max(each for each in known if each is not None)
         line = quote_line(estimate, output=sweep.model.output, took=took)
         most, cost, over = self._tables.most_usd, estimate.cost_usd, ""
         if most is not None and estimate.new:

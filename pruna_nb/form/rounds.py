@@ -85,20 +85,20 @@ def history_of(rounds: Sequence[Round], empty: pd.DataFrame) -> pd.DataFrame:
     for each in rounds:
         frame = each.frame()
         # what the whole round shares becomes columns, but no secret and no list or file
-        others = {*map(plain_label, frame.columns)} | each.sweep.model.secret_names
+        others = {*map(plain_label, frame.columns)} | each.sweep.secret_names
         shared: dict[str, Any] = {
             name: [value] * len(frame)
             for name, value in each.sweep.constants().items()
             if name not in others and isinstance(value, (str, int, float))
         }
         grown = with_columns(frame, shared) if shared else frame
-        part = _with_first(grown, each.number, each.sweep.model.name)
+        part = _with_first(grown, each.number)
         if each.sweep.rows is None:
             part.index = pd.RangeIndex(start, start + len(part))
         start += len(part)
         parts.append(part)
     if not parts:
-        return _with_first(empty, 0, "").iloc[:0]
+        return _with_first(empty, 0).iloc[:0]
     if len(parts) == 1:
         return parts[0]
     with warnings.catch_warnings():
@@ -131,9 +131,9 @@ def chosen_of(rounds: Sequence[Round], places: Sequence[int] | None) -> list[tup
     return [pairs[place] for place in places]
 
 
-def _with_first(frame: pd.DataFrame, number: int, model: str) -> pd.DataFrame:
+def _with_first(frame: pd.DataFrame, number: int) -> pd.DataFrame:
     """Return a frame with the round and the model in front of its columns."""
     round_ = "form_round" if places_of(frame, "round") else "round"
-    grown = with_columns(frame, {round_: [number] * len(frame), "model": [model] * len(frame)})
+    grown = with_columns(frame, {round_: [number] * len(frame)})
     first = [*places_of(grown, round_), *places_of(grown, "model")]
     return grown.iloc[:, first + [n for n in range(grown.shape[1]) if n not in first]]

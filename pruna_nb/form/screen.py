@@ -168,7 +168,8 @@ class Screen:
 
     def _round_button(self, each: Round) -> Any:
         prompts = list(dict.fromkeys(point.heading for point in each.points))
-        hint = "\n".join([f"Show round {each.number}: {each.sweep.model.name}", *prompts[:6]])
+        models = ", ".join(model.name for model in each.sweep.models)
+        hint = "\n".join([f"Show round {each.number}: {models}", *prompts[:6]])
         button = w.Button(tooltip=hint[:600], layout=w.Layout(width="auto"))
         button.add_class("pruna-round")
         button.on_click(lambda _: self._show(each))

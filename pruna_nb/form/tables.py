@@ -13,7 +13,7 @@ import pandas as pd
 from pruna_nb.batch.budget import Budget
 from pruna_nb.batch.job import Outcome
 from pruna_nb.batch.options import RunOptions
-from pruna_nb.errors import ColumnError, InputError
+from pruna_nb.errors import ColumnError
 from pruna_nb.form.code import code_of
 from pruna_nb.frames import generate
 from pruna_nb.frames.call import Call
@@ -24,7 +24,7 @@ from pruna_nb.frames.columns import (
     template_labels,
     with_columns,
 )
-from pruna_nb.frames.results import with_results
+from pruna_nb.frames.results import MODEL_COLUMN, with_results
 from pruna_nb.frames.samples import with_samples
 from pruna_nb.settings.scopes import Scope
 
@@ -128,12 +128,15 @@ class SweepTables:
         """Return the table of a sweep: a row for each point."""
         points = sweep.points()
         names = list(points[0].fields) if points else list(sweep.axes)
+        columns: dict[str, list[Any]]
         columns = {name: [point.fields[name] for point in points] for name in names}
+        models = {MODEL_COLUMN: [point.model for point in points]} if sweep.others else {}
         if self._frame is None:
-            return pd.DataFrame(columns, index=pd.RangeIndex(len(points)))
+            return pd.DataFrame({**columns, **models}, index=pd.RangeIndex(len(points)))
         rows = self._frame.iloc[[point.row for point in points if point.row is not None]]
         rows = rows.set_flags(allows_duplicate_labels=True)  # a row may be there for each seed
-        return with_columns(rows, {self._label(name): cells for name, cells in columns.items()})
+        labels = {self._label(name): cells for name, cells in columns.items()}
+        return with_columns(rows, {**labels, **models})
 
     def _label(self, name: str) -> str:
         """Return the column of an axis; a column of the user's by that name is not overwritten."""
@@ -146,12 +149,13 @@ class SweepTables:
         varying = (
             dict.fromkeys(sweep.points()[0].fields) if len(sweep) else dict.fromkeys(sweep.axes)
         )
-        if sweep.others:
-            raise InputError("Several models at once are not made yet; choose one of them.")
         base = self._base or Call(sweep.model)
+        unchecked = self._unchecked or base.model.unchecked
+        model, *others = (replace(each, unchecked=unchecked) for each in sweep.models)
         return replace(
             base,
-            model=replace(sweep.model, unchecked=self._unchecked or base.model.unchecked),
+            model=model,
+            models=(model, *others) if others else (),
             constants=sweep.constants(),
             columns={**base.columns, **{name: self._label(name) for name in varying}},
         )

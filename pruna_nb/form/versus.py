@@ -119,7 +119,9 @@ def pair_of(chosen: Sequence[tuple[Round, int]]) -> Pairs:
     told = []
     for made, number in chosen:
         point = made.points[number]
-        told.append((point.heading, made.sweep.model.name, point.label, f"round {made.number}"))
+        told.append(
+            (point.heading, made.sweep.model_of(point).name, point.label, f"round {made.number}")
+        )
     first, second = (
         [text for text, other in zip(*pair, strict=True) if text != other and text]
         for pair in (told, told[::-1])
