@@ -1,6 +1,8 @@
-"""What the command line does with a table.
+"""The commands of the command line.
 
-Read in this order: `generate` (a table is read, run, and written beside its outputs), `columns`
-(its cells made to fit the fields that are read from them), `out_folder` (what a command made in
-the folder of ``--out`` is known, and nothing else there is touched).
+Read in this order: `parameters` (options that commands share, and those of a model's fields),
+`making`, `viewing` and `tending` (the commands and their help), `generate` (a table is read, run,
+and written beside its outputs), `sources` (where rows come from), `columns` (cells made to fit the
+fields that are read from them), `out_folder` (what a command made in the folder of ``--out`` is
+known, and nothing else there is touched), `doctor`.
 """

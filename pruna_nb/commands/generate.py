@@ -1,9 +1,10 @@
-"""``pruna-nb generate``: a table is read and run, and written beside its outputs."""
+"""``pruna-nb generate`` and ``retry``: a table is read and run, and written beside its outputs."""
 
 from __future__ import annotations
 
+import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from pruna_nb.arguments import path as read_path
 from pruna_nb.batch import interrupts
 from pruna_nb.catalog import read_model
 from pruna_nb.commands.columns import FittedTable, fit_columns
-from pruna_nb.commands.out_folder import OutFolder, is_escaped
+from pruna_nb.commands.out_folder import OutFolder, entries_of, is_escaped
 from pruna_nb.console import say
 from pruna_nb.errors import InputError, PrunaError, attached_frame
 from pruna_nb.frames.call import read_call
@@ -28,7 +29,9 @@ from pruna_nb.tables.files import kind_of, read_table, write_table
 from pruna_nb.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from pruna_nb.commands.sources import Source
 
 _FAILED_SHOWN = 5
 
@@ -44,7 +47,7 @@ class Command:
 
 
 def prepare(
-    table: str,
+    source: Source,
     out: str | None,
     call: Mapping[str, Any],
     options: Mapping[str, Any],
@@ -54,7 +57,7 @@ def prepare(
 
     Parameters
     ----------
-    table : str
+    source : Source
     out : str or None
         The folder; None if nothing is to be written.
     call, options : mapping
@@ -67,7 +70,7 @@ def prepare(
     PrunaError
         If anything is wrong.
     """
-    path = Path(table)
+    path = source.path
     frame, folder, fitted = pd.DataFrame(), None, None
     call = dict(call)
     model = read_model(call["model"], Problems(), unchecked=call["unchecked"])
@@ -76,15 +79,9 @@ def prepare(
         if suffix == ".txt" and call["prompt"] is call["prompt_col"] is None:
             call["prompt_col"] = "prompt"
         with problems.noted():
-            frame = read_table(path)
-            outputs = [  # an output of each column of outputs tells which command wrote it
-                cell
-                for name in map(str, frame.columns)
-                if name.endswith("output")
-                for cell in plain_cells(frame[name].dropna().head(1))
-            ]
-            if is_escaped(path, outputs):
-                frame = read_table(path, escaped=True)
+            frame = source.read()
+            if _is_escaped(path, frame):
+                frame = source.read(escaped=True)
             fitted = fit_columns(frame, model, call, path)
         if out is not None:
             read_path("--out", out)
@@ -97,6 +94,17 @@ def prepare(
     problems.check()
     assert fitted is not None  # noqa: S101 - else there was a problem
     return Command(frame, fitted, folder, dict(options))
+
+
+def _is_escaped(path: Path, frame: pd.DataFrame) -> bool:
+    """Whether a command wrote a table with its formulas escaped."""
+    outputs = [  # an output of each column of outputs tells which command wrote it
+        cell
+        for name in map(str, frame.columns)
+        if name.endswith("output")
+        for cell in plain_cells(frame[name].dropna().head(1))
+    ]
+    return is_escaped(path, outputs)
 
 
 def _check_arguments(
@@ -133,7 +141,7 @@ def check_folder(out: str) -> None:
         raise InputError(msg + "choose another folder.") from None
 
 
-def generate_table(command: Command, *, escape_formulas: bool = True) -> int:
+def generate_table(command: Command, *, escape_formulas: bool = True, as_json: bool = False) -> int:
     """Make an output of each row of a table.
 
     Parameters
@@ -141,6 +149,8 @@ def generate_table(command: Command, *, escape_formulas: bool = True) -> int:
     command : Command
     escape_formulas : bool
         As for `write_table`.
+    as_json : bool
+        Whether the result is printed as JSON.
 
     Returns
     -------
@@ -149,25 +159,114 @@ def generate_table(command: Command, *, escape_formulas: bool = True) -> int:
     """
     frame, call = command.fitted.frame, command.fitted.call
     if command.folder is None:
-        say(frame.pruna.estimate(**call))
+        price = frame.pruna.estimate(**call)
+        say(json.dumps(asdict(price), indent=2, default=str) if as_json else price)
         return 0
     prefix, kept = command.options["prefix"], call.get("cache") != "off"
     results = _Results(command.read, command.fitted, command.folder, escape_formulas, prefix, kept)
-    try:
-        with rescue.also_in(command.folder.folder.absolute()):
-            made = frame.pruna.generate(**call, **command.options)
-    except (PrunaError, KeyboardInterrupt) as error:
-        part = attached_frame(error)
-        if part is not None:
-            try:
-                results.hand_over(part)
-            except InputError as failure:  # both are reported
-                error.add_note(str(failure))
-        raise
-    results.hand_over(made)
+    made = results.of(lambda: frame.pruna.generate(**call, **command.options))
+    return _report(made, results, as_json=as_json)
+
+
+def retry_table(
+    table: str,
+    out: str | None,
+    options: Mapping[str, Any],
+    problems: Problems,
+    *,
+    as_json: bool = False,
+) -> int:
+    """Run the rows of a finished table again that have no output.
+
+    Parameters
+    ----------
+    table : str
+        As `generate_table` wrote it.
+    out : str or None
+        The folder; None for the table's own.
+    options : mapping
+        What ``df.pruna.retry`` takes.
+    problems : Problems
+        What is wrong already.
+    as_json : bool
+        Whether the result is printed as JSON.
+
+    Returns
+    -------
+    int
+        0 if every row that was asked for has its output, else 1.
+
+    Raises
+    ------
+    PrunaError
+        If anything is wrong.
+    """
+    path, frame, folder = Path(table), pd.DataFrame(), None
+    with problems.noted():
+        frame = read_finished(table, prefix=options["prefix"])
+        if out is not None:
+            check_folder(out)
+            folder = OutFolder(out, path)
+        else:
+            entry = entries_of(path.absolute().parent).get(path.name)
+            if entry is None or not entry.source:
+                raise InputError(
+                    f"{path} is not listed as written by `generate`: name a folder with --out."
+                )
+            check_folder(str(path.parent))
+            folder = OutFolder(path.parent, path.parent / entry.source)
+    problems.check()
+    assert folder is not None  # noqa: S101 - else there was a problem
+    escapes = _is_escaped(path, frame)
+    fitted = FittedTable(frame, {}, [], [])
+    kept = options.get("cache") != "off"
+    results = _Results(frame, fitted, folder, escapes, options["prefix"], kept)
+    made = results.of(lambda: frame.pruna.retry(**options))
+    return _report(made, results, as_json=as_json)
+
+
+def read_finished(table: str, *, prefix: str = "") -> pd.DataFrame:
+    """Return a table that `generate_table` wrote, with its own cells as they were.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or has no outputs.
+    """
+    path = Path(table)
+    frame = read_table(path)
+    if _is_escaped(path, frame):
+        frame = read_table(path, escaped=True)
+    if f"{prefix}output" not in frame.columns:
+        raise InputError(
+            f"{path} has no column '{prefix}output': name the table that `pruna-nb generate` wrote "
+            "into its folder of --out."
+        )
+    return frame
+
+
+def _report(made: pd.DataFrame, results: _Results, *, as_json: bool) -> int:
+    """Print what became of the rows; return the exit code."""
+    prefix, folder = results.prefix, results.folder
     failed = made.pruna.failed(prefix=prefix)
-    folder, table = command.folder.folder, command.folder.table.name
-    say(f"{counted(len(made), 'row')}: files and table in {folder}, the table is {table}")
+    if as_json:
+        names = ("output", "status", "error", "cost_usd", "cached", "prediction_id")
+        rows = results.written[[prefix + name for name in names]].set_axis(names, axis=1)
+        counts = rows["status"].value_counts().to_dict()
+        document = {
+            "rows": len(rows),
+            **{str(status): int(count) for status, count in counts.items()},
+            "cost_usd": float(rows["cost_usd"].sum()),
+            "folder": str(folder.folder),
+            "table": str(folder.table),
+            "results": json.loads(rows.to_json(orient="records")),
+        }
+        say(json.dumps(document, indent=2, ensure_ascii=False))
+        return int(len(failed) > 0)
+    say(
+        f"{counted(len(made), 'row')}: files and table in {folder.folder}, the table is "
+        f"{folder.table.name}"
+    )
     for _, row in failed.head(_FAILED_SHOWN).iterrows():
         say(f"  {row[prefix + 'status']}: {row[prefix + 'error']}")
     if len(failed) > _FAILED_SHOWN:
@@ -175,7 +274,7 @@ def generate_table(command: Command, *, escape_formulas: bool = True) -> int:
     return int(len(failed) > 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Results:
     """Puts outputs and their table into the folder."""
 
@@ -185,6 +284,23 @@ class _Results:
     escape_formulas: bool
     prefix: str
     kept: bool
+    written: pd.DataFrame = field(default_factory=pd.DataFrame)  # as it stands in the new table
+
+    def of(self, run: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """Run, and write all that was made, also of a run that was stopped."""
+        try:
+            with rescue.also_in(self.folder.folder.absolute()):
+                made = run()
+        except (PrunaError, KeyboardInterrupt) as error:
+            part = attached_frame(error)
+            if part is not None:
+                try:
+                    self.hand_over(part)
+                except InputError as failure:  # both are reported
+                    error.add_note(str(failure))
+            raise
+        self.hand_over(made)
+        return made
 
     def hand_over(self, made: pd.DataFrame) -> None:
         """Write all, whole, also where Ctrl-C is pressed.
@@ -197,7 +313,7 @@ class _Results:
         escape = self.escape_formulas
         with interrupts.deferred_interrupt():
             try:
-                out = self._with_files(self._as_it_stood(made))
+                out = self.written = self._with_files(self._as_it_stood(made))
                 self.folder.put_table(
                     lambda path: write_table(out, path, escape_formulas=escape), escaped=escape
                 )

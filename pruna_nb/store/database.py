@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import tempfile
 import threading
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pruna_nb.console import LOG
@@ -279,6 +281,25 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 _DATABASES: dict[Path, Database] = {}
 _DATABASES_LOCK = threading.Lock()
+
+
+def check_folder(folder: Path) -> None:
+    """Try whether a folder takes files and a database; nothing is left there.
+
+    Raises
+    ------
+    OSError
+        If it does not.
+    """
+    with tempfile.TemporaryDirectory(dir=folder) as inside:
+        connection = sqlite3.connect(Path(inside) / "try.sqlite")
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("CREATE TABLE tried (x)")
+        except sqlite3.Error as error:
+            raise OSError(str(error)) from None
+        finally:
+            connection.close()
 
 
 def database_of(folder: Path) -> Database:

@@ -1,0 +1,120 @@
+"""Commands that show what is there: models, a table's outputs, the journal. They send nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pruna_nb.catalog import find_model
+from pruna_nb.catalog.field_docs import fields_text
+from pruna_nb.console import say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+
+
+@click.command()
+@click.argument("name", required=False)
+@_json_option
+def models(name: str | None, *, as_json: bool) -> None:
+    """List the models, or the fields of the model NAME."""
+    if name is not None and not as_json:
+        find_model(name)
+        say(fields_text(name))
+        return
+    import pruna_nb
+
+    frame = pruna_nb.models()
+    if name is not None:
+        find_model(name)
+        frame = frame.loc[[name]]
+    if as_json:
+        _print_json(frame.reset_index())
+        return
+    columns = ["task", "output", "price_usd", "price_unit", "requests_per_minute"]
+    say(frame[columns].to_string(na_rep="-"))
+
+
+@click.command()
+@click.argument("table")
+@click.option(
+    "--out",
+    default="grid.html",
+    show_default=True,
+    metavar="FILE",
+    help="A page (.html), or one picture (.png, .jpg, .webp).",
+)
+@click.option("--rows", multiple=True, metavar="COLUMN", help="Of the rows; may be repeated.")
+@click.option("--cols", multiple=True, metavar="COLUMN", help="Of the columns; may be repeated.")
+@click.option("--caption-col", metavar="COLUMN", help="What stands below each picture.")
+@click.option("--size", type=int, default=256, show_default=True, help="Of a picture, in pixels.")
+@click.option("--title", metavar="TEXT")
+@click.option("--output-col", default="output", show_default=True, metavar="COLUMN")
+def grid(table: str, out: str, **how: Any) -> None:
+    """Show the outputs of a TABLE that generate wrote as a page or one picture."""
+    frame = _finished(table)
+    for axis in ("rows", "cols"):
+        how[axis] = list(how[axis]) or None
+    frame.pruna.grid(**how).save(out)
+    say(out)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  pruna-nb save out/products.csv pictures --name "{sku}-{aspect_ratio}-{seed}"
+  pruna-nb save out/products.csv dataset --layout imagefolder
+"""
+)
+@click.argument("table")
+@click.argument("folder")
+@click.option("--name", metavar="TEMPLATE", help='Of each file, such as "{sku}-{seed}".')
+@click.option("--format", metavar="SUFFIX", help="Convert pictures, such as to webp.")
+@click.option(
+    "--layout",
+    default="plain",
+    metavar="[plain|imagefolder]",
+    help="imagefolder: a dataset folder that Hugging Face's datasets loads.",
+)
+@click.option(
+    "--no-provenance",
+    "provenance",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Leave out of the files which request made them.",
+)
+@click.option("--output-col", default="output", show_default=True, metavar="COLUMN")
+def save(table: str, folder: str, **how: Any) -> None:
+    """Save the outputs of a TABLE that generate wrote into FOLDER, under names of your own."""
+    _finished(table).pruna.save(folder, **how)
+
+
+@click.command()
+@click.option("--limit", type=int, default=20, show_default=True, help="The last so many.")
+@_json_option
+def journal(limit: int, *, as_json: bool) -> None:
+    """List what was sent to the service, and its outcome, the newest last."""
+    import pruna_nb
+
+    frame = pruna_nb.journal().tail(max(limit, 0))
+    if as_json:
+        _print_json(frame)
+        return
+    columns = ["sent_at", "model", "state", "cost_usd", "prediction_id", "error"]
+    say(frame[columns].to_string(index=False, na_rep="-") if len(frame) else "Nothing was sent.")
+
+
+def _finished(table: str) -> pd.DataFrame:
+    from pruna_nb.commands.generate import read_finished
+
+    return read_finished(table)
+
+
+def _print_json(frame: pd.DataFrame) -> None:
+    text = frame.to_json(orient="records", date_format="iso", default_handler=str)
+    say(json.dumps(json.loads(text), indent=2, ensure_ascii=False))
