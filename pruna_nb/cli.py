@@ -39,6 +39,8 @@ _COMMANDS = {
     "grid": ("viewing", "Show a table's outputs as a page or one picture."),
     "save": ("viewing", "Save a table's outputs under names of your own."),
     "models": ("viewing", "List the models, or one model's fields."),
+    "history": ("viewing", "List all that was ever made here."),
+    "costs": ("viewing", "List what was spent, by day, month, model or tag."),
     "journal": ("viewing", "List what was sent, and its outcome."),
     "cache": ("tending", "Look after the outputs that are kept."),
     "login": ("tending", "Check a key with the service and keep it in the keyring."),

@@ -35,6 +35,7 @@ GENERATE_ARGUMENTS = (
     "prompt",
     "prompt_col",
     "samples",
+    "sweep",
     "unchecked",
     *OPTION_NAMES,
 )

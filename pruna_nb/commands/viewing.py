@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,7 @@ import click
 from pruna_nb.catalog import find_model
 from pruna_nb.catalog.field_docs import fields_text
 from pruna_nb.console import say
+from pruna_nb.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,6 +94,69 @@ Examples:
 def save(table: str, folder: str, **how: Any) -> None:
     """Save the outputs of a TABLE that generate wrote into FOLDER, under names of your own."""
     _finished(table).pruna.save(folder, **how)
+
+
+def _since_and_until(function: Any) -> Any:
+    when = "Such as 7d, 12h, today or 2026-11-30 (UTC)."
+    function = click.option("--until", metavar="WHEN", help=when)(function)
+    return click.option("--since", metavar="WHEN", help=when)(function)
+
+
+@click.command()
+@click.option("--prompt", metavar="TEXT", help="That the prompt contains.")
+@click.option("--model", multiple=True, metavar="NAME", help="May be repeated.")
+@_since_and_until
+@click.option("--tag", multiple=True, help="May be repeated; any of them.")
+@click.option("--status", multiple=True, help="Such as failed; may be repeated.")
+@click.option("--kept", is_flag=True, default=None, help="Favourites only.")
+@click.option("--limit", type=int, default=20, show_default=True, help="The newest so many.")
+@click.option("--out", metavar="FILE", help="Write all columns into a table (.csv, .jsonl, ...).")
+@_json_option
+def history(*, out: str | None, as_json: bool, **asked: Any) -> None:
+    """List all that was ever made here, the newest first."""
+    import pruna_nb
+
+    for name in ("model", "tag", "status"):
+        asked[name] = list(asked[name]) or None
+    path = None if out is None else Path(out)
+    if path is not None and path.exists():
+        raise InputError(f"--out {out} is there already, and is not written over.")
+    frame = pruna_nb.history(**asked)
+    if path is not None:
+        from pruna_nb.tables.files import kind_of, write_table
+
+        kind_of(path)
+        write_table(frame, path)
+        say(out)
+    elif as_json:
+        _print_json(frame)
+    elif len(frame):
+        columns = ["sent_at", "model", "prompt", "status", "cost_usd", "output"]
+        say(frame[columns].to_string(index=False, na_rep="-"))
+    else:
+        say("Nothing is there.")
+
+
+@click.command()
+@click.option(
+    "--by",
+    multiple=True,
+    default=["day"],
+    show_default=True,
+    metavar="[day|month|model|tag]",
+    help="May be repeated.",
+)
+@_since_and_until
+@_json_option
+def costs(by: tuple[str, ...], since: str | None, until: str | None, *, as_json: bool) -> None:
+    """List what was spent at the service, by day, month, model or tag."""
+    import pruna_nb
+
+    frame = pruna_nb.costs(by=list(by), since=since, until=until)
+    if as_json:
+        _print_json(frame.reset_index())
+    else:
+        say(frame.to_string() if len(frame) else "Nothing was spent.")
 
 
 @click.command()

@@ -27,7 +27,6 @@ from pruna_nb.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
 
 T = TypeVar("T")
 _BUSY_SECONDS = 30.0

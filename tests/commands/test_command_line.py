@@ -158,9 +158,18 @@ def test_models_the_journal_and_the_cache_are_looked_at(service, table, out, cap
     assert "aspect_ratio" in run(capsys, "models", "p-image")
     assert len(json.loads(run(capsys, "models", "--json"))) == 26
     assert run(capsys, "journal") == "Nothing was sent.\n"
-    run(capsys, "generate", table, "--prompt-col", "prompt", "--out", out, "--quiet")
+    asked = ["generate", table, "--prompt-col", "prompt", "--tag", "spring"]
+    run(capsys, *asked, "--out", out, "--quiet")
     entries = json.loads(run(capsys, "journal", "--json"))
     assert [entry["state"] for entry in entries] == ["delivered", "delivered"]
+    made = json.loads(run(capsys, "history", "--prompt", "lion", "--since", "1h", "--json"))
+    assert [row["prompt"] for row in made] == ["a lion"]
+    assert "a fox" in run(capsys, "history", "--tag", "spring")
+    run(capsys, "history", "--out", out / "all.csv")
+    assert len(pd.read_csv(out / "all.csv")) == 2
+    (spent,) = json.loads(run(capsys, "costs", "--by", "tag", "--json"))
+    assert (spent["tag"], spent["predictions"], spent["cost_usd"]) == ("spring", 2, 0.01)
+    assert "p-image" in run(capsys, "costs", "--by", "model", "--by", "day")
     assert json.loads(run(capsys, "cache", "info", "--json"))["entries"] == 2
     assert "0 files gone" in run(capsys, "cache", "verify")
     assert "Freed" in run(capsys, "cache", "clear", "--yes")
