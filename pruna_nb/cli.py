@@ -45,7 +45,7 @@ _COMMANDS = {
     "cache": ("tending", "Look after the outputs that are kept."),
     "login": ("tending", "Check a key with the service and keep it in the keyring."),
     "doctor": ("tending", "Check the key, the address, folders and versions."),
-    "demo": ("tending", "See everything work; needs no key."),
+    "demo": ("", "See everything work; needs no key."),
     "emulator": ("", "Serve a P-API on this machine."),
 }
 
@@ -63,7 +63,7 @@ class _Commands(click.Group):
             return None
         module, _ = _COMMANDS[cmd_name]
         if not module:
-            return _emulator
+            return {"demo": _demo, "emulator": _emulator}[cmd_name]
         found: click.Command = getattr(import_module(f"pruna_nb.commands.{module}"), cmd_name)
         return found
 
@@ -89,6 +89,17 @@ class _Commands(click.Group):
 @click.version_option(version("pruna_nb"), prog_name="pruna-nb", message="%(prog)s %(version)s")
 def _group() -> None:
     """Images and videos from P-API: rate-limited, cached, never paid for twice."""
+
+
+@click.command("demo")
+@click.option("--out", default="pruna_nb_demo", show_default=True, metavar="FOLDER")
+def _demo(out: str) -> int:
+    """See everything work on an emulator; needs no key and costs nothing."""
+    from pruna_nb.commands.generate import check_folder
+    from pruna_nb.demo import demo as run_demo
+
+    check_folder(out)
+    return run_demo(out)
 
 
 @click.command(

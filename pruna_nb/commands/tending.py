@@ -1,4 +1,4 @@
-"""Commands around the work: the cache, the key, what may be wrong, the demo."""
+"""Commands around the work: the cache, the key, and what may be wrong."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ def login(*, check: bool) -> None:
 
     It costs nothing. The keyring needs the extra "keyring"; without it, set PRUNA_API_KEY.
     """
-    import pruna_nb
+    from pruna_nb.widgets.login import login as keep
 
-    pruna_nb.login(store=True, check=check)
+    keep(store=True, check=check)
 
 
 @click.command()
@@ -97,14 +97,3 @@ def doctor(*, offline: bool, as_json: bool) -> int:
         for finding in findings:
             say(finding)
     return int(any(finding.is_wrong for finding in findings))
-
-
-@click.command()
-@click.option("--out", default="pruna_nb_demo", show_default=True, metavar="FOLDER")
-def demo(out: str) -> int:
-    """See everything work on an emulator; needs no key and costs nothing."""
-    from pruna_nb.commands.generate import check_folder
-    from pruna_nb.demo import demo as run_demo
-
-    check_folder(out)
-    return run_demo(out)

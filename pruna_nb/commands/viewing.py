@@ -28,9 +28,9 @@ def models(name: str | None, *, as_json: bool) -> None:
         find_model(name)
         say(fields_text(name))
         return
-    import pruna_nb
+    from pruna_nb.frames import tables
 
-    frame = pruna_nb.models()
+    frame = tables.models()
     if name is not None:
         find_model(name)
         frame = frame.loc[[name]]
@@ -114,14 +114,14 @@ def _since_and_until(function: Any) -> Any:
 @_json_option
 def history(*, out: str | None, as_json: bool, **asked: Any) -> None:
     """List all that was ever made here, the newest first."""
-    import pruna_nb
+    from pruna_nb.frames import history
 
     for name in ("model", "tag", "status"):
         asked[name] = list(asked[name]) or None
     path = None if out is None else Path(out)
     if path is not None and path.exists():
         raise InputError(f"--out {out} is there already, and is not written over.")
-    frame = pruna_nb.history(**asked)
+    frame = history.history(**asked)
     if path is not None:
         from pruna_nb.tables.files import kind_of, write_table
 
@@ -150,9 +150,9 @@ def history(*, out: str | None, as_json: bool, **asked: Any) -> None:
 @_json_option
 def costs(by: tuple[str, ...], since: str | None, until: str | None, *, as_json: bool) -> None:
     """List what was spent at the service, by day, month, model or tag."""
-    import pruna_nb
+    from pruna_nb.frames import costs
 
-    frame = pruna_nb.costs(by=list(by), since=since, until=until)
+    frame = costs.costs(by=list(by), since=since, until=until)
     if as_json:
         _print_json(frame.reset_index())
     else:
@@ -164,9 +164,9 @@ def costs(by: tuple[str, ...], since: str | None, until: str | None, *, as_json:
 @_json_option
 def journal(limit: int, *, as_json: bool) -> None:
     """List what was sent to the service, and its outcome, the newest last."""
-    import pruna_nb
+    from pruna_nb.frames import tables
 
-    frame = pruna_nb.journal().tail(max(limit, 0))
+    frame = tables.journal().tail(max(limit, 0))
     if as_json:
         _print_json(frame)
         return
