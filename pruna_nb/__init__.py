@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pruna_nb.frames.costs import costs
     from pruna_nb.frames.grids import sheet_frame as read_sheet
     from pruna_nb.frames.history import history
+    from pruna_nb.frames.prompts import prompts
     from pruna_nb.frames.saving import read_outputs
     from pruna_nb.frames.tables import journal, models
     from pruna_nb.show import before_after, show_images
@@ -58,6 +59,7 @@ _LATER = {
     "journal": ("pruna_nb.frames.tables", "journal"),
     "login": ("pruna_nb.widgets.login", "login"),
     "models": ("pruna_nb.frames.tables", "models"),
+    "prompts": ("pruna_nb.frames.prompts", "prompts"),
     "provenance": ("pruna_nb.files.provenance", "read_provenance"),
     "read_outputs": ("pruna_nb.frames.saving", "read_outputs"),
     "read_sheet": ("pruna_nb.frames.grids", "sheet_frame"),
@@ -83,6 +85,7 @@ __all__ = [
     "journal",
     "login",
     "models",
+    "prompts",
     "provenance",
     "read_outputs",
     "read_sheet",

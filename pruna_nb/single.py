@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from pruna_nb import arguments, errors
 from pruna_nb.api.client import checked
 from pruna_nb.api.replies import Prediction
-from pruna_nb.arguments import Problems, switch, text, whole
+from pruna_nb.arguments import Problems, choice, switch, text, whole
 from pruna_nb.batch.first_seed import share_first_seed
 from pruna_nb.batch.options import OPTION_NAMES, read_options, unknown_name
 from pruna_nb.batch.plan import Request, make_plan
-from pruna_nb.catalog import read_model
+from pruna_nb.catalog import SWEEP_HOWS, read_model
 from pruna_nb.catalog.field_docs import with_fields
 from pruna_nb.files.export import read_format, record_of, write_output
 from pruna_nb.redact import MASK
@@ -23,17 +23,18 @@ from pruna_nb.store.keys import masked, request_key
 from pruna_nb.text import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
     from PIL import Image
 
     from pruna_nb.arguments import Amount, Seconds, Tags
     from pruna_nb.batch.options import OnLost, RunOptions
+    from pruna_nb.catalog import SweepHow
     from pruna_nb.frames.background import BackgroundRun
     from pruna_nb.store.cache import CacheMode
 
-_OPTIONS = ("model", "prompt", "unchecked", "samples", "prefix", *OPTION_NAMES)
+_OPTIONS = ("model", "prompt", "unchecked", "samples", "sweep", "prefix", *OPTION_NAMES)
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,9 @@ class Output:
 def generate(
     prompt: str | None = None,
     *,
-    model: str = "p-image",
+    model: str | Sequence[str] = "p-image",
     samples: int = 1,
+    sweep: SweepHow = "cross",
     cache: CacheMode = "use",
     on_lost: OnLost = "report",
     max_cost_usd: Amount | None = None,
@@ -177,8 +179,9 @@ def generate(
 def generate(
     prompt: Iterable[str | None],
     *,
-    model: str = "p-image",
+    model: str | Sequence[str] = "p-image",
     samples: int = 1,
+    sweep: SweepHow = "cross",
     cache: CacheMode = "use",
     on_lost: OnLost = "report",
     max_cost_usd: Amount | None = None,
@@ -196,8 +199,9 @@ def generate(
 def generate(
     prompt: Iterable[str | None],
     *,
-    model: str = "p-image",
+    model: str | Sequence[str] = "p-image",
     samples: int = 1,
+    sweep: SweepHow = "cross",
     cache: CacheMode = "use",
     on_lost: OnLost = "report",
     max_cost_usd: Amount | None = None,
@@ -215,8 +219,9 @@ def generate(
 def generate(
     prompt: str | Iterable[str | None] | None = None,
     *,
-    model: str = "p-image",
+    model: str | Sequence[str] = "p-image",
     samples: int = 1,
+    sweep: SweepHow = "cross",
     cache: CacheMode = "use",
     on_lost: OnLost = "report",
     max_cost_usd: Amount | None = None,
@@ -228,14 +233,14 @@ def generate(
     background: bool = False,
     **fields: Any,
 ) -> Output | pd.DataFrame | BackgroundRun:
-    """Make one output; of a list of prompts, a frame with one for each.
+    """Make one output; of a list of prompts, or of other values, a frame with one for each.
 
     Parameters
     ----------
     prompt : str or list of str, optional
         What to make, for the models that take it. A list, a Series or an array of prompts is a
         batch: a row for each, as ``df.pruna.generate`` makes it.
-    model : str
+    model : str or list of str
         Any model of `pruna_nb.models`; default "p-image".
     cache : {"use", "refresh", "off"}
         "use" takes an output that is in the cache; "refresh" generates it again and stores it;
@@ -250,16 +255,17 @@ def generate(
         What it is for, such as "logo": `pruna_nb.history` and `pruna_nb.costs` find it by that.
     unchecked : bool
         Send fields that the catalogue does not know.
-    samples, progress, prefix, background
-        Of a list of prompts, as for ``df.pruna.generate``.
+    samples, sweep, progress, prefix, background
+        Of a list, as for ``df.pruna.generate``.
     **fields
-        Any field of the model. One that takes a file takes a path, bytes, a PIL image, a numpy
-        array, a data URI, an http(s) address or an `Output`.
+        Any field of the model. A list for one that takes one value, such as ``seed=[1, 2]``, makes
+        a frame with a row for each, as ``df.pruna.generate`` does. One that takes a file takes a
+        path, bytes, a PIL image, a numpy array, a data URI, an http(s) address or an `Output`.
 
     Returns
     -------
     Output
-        With ``path``, ``image`` (PIL) and ``prediction``. Of a list of prompts, a DataFrame with
+        With ``path``, ``image`` (PIL) and ``prediction``. Of a list, a DataFrame with
         the prompts and the result columns of ``df.pruna.generate``, or a `BackgroundRun`.
 
     Raises
@@ -277,15 +283,20 @@ def generate(
     ('.jpg', 'succeeded')
     >>> pruna_nb.generate(["a lion", "a fox"], progress=False)["prompt"].tolist()
     ['a lion', 'a fox']
+    >>> pruna_nb.generate("a lion", seed=[1, 2], progress=False).index.names
+    FrozenList([None, 'seed'])
     """
     batch: dict[str, Any] = {"samples": samples, "prefix": prefix, "background": background}
-    if prompt is not None and not isinstance(prompt, str):
-        from pruna_nb.frames.prompts import generate_prompts, is_prompts
+    # pandas is not loaded for one output of plain values.
+    plain = (str, int, float, bytes, os.PathLike, Output, type(None))
+    if not all(isinstance(value, plain) for value in (prompt, model, *fields.values())):
+        from pruna_nb.frames.prompts import generate_prompts, is_batch
 
-        if is_prompts(prompt):
+        if is_batch(prompt, model, fields):
             return generate_prompts(
                 prompt,
                 model=model,
+                sweep=sweep,
                 cache=cache,
                 on_lost=on_lost,
                 max_cost_usd=max_cost_usd,
@@ -302,6 +313,7 @@ def generate(
         problems.add(errors.InputError(msg))
         prompt = ""
     problems.read(switch, "progress", progress, instead=True)  # one output has no bar
+    problems.read(choice, "sweep", sweep, SWEEP_HOWS, instead="cross")
     named = "" if batch["prefix"] is None else prefix  # as lists have it: None is no prefix
     is_given = {
         "samples": problems.read(whole, "samples", samples, instead=1) != 1,

@@ -94,9 +94,9 @@ class GenerateVerbs(FrameVerbs):
         ----------
         prompt_col : str, optional
             The column of prompts. A row with an empty prompt is skipped, and its status says so.
-        model : str
+        model : str or list of str
             Any model of `pruna_nb.models`; default "p-image".
-        prompt : str, optional
+        prompt : str or list of str, optional
             In place of `prompt_col`: a template over the row's columns, such as
             ``"a {color} {product} on white"``.
         samples : int
@@ -104,6 +104,9 @@ class GenerateVerbs(FrameVerbs):
             a row for each, with the level "sample" (1, 2, ...) below the frame's own index,
             so that ``out.loc[label]`` returns a row's samples; and a column "seed". A picture that
             ``samples=1`` made is sample 1, and its seed empty, since none was sent.
+        sweep : {"cross", "zip"}
+            How lists of values meet: "cross" combines each value with each other, and the last
+            list runs fastest; "zip" takes lists of one length in step.
         cache : {"use", "refresh", "off"}
             "use" takes an output that is in the cache; "refresh" generates it again and stores
             it; "off" generates it again and does not store it for later runs.
@@ -131,14 +134,18 @@ class GenerateVerbs(FrameVerbs):
             ``run.cancel()`` stops it, ``run.frame`` is the frame so far, and
             ``run.result()`` waits for the finished frame.
         **fields
-            Any field of the model, as one value for all rows (``seed=42``) or as a column
-            (``seed_col="seed"``). A field that takes a file takes paths, bytes, PIL images,
+            Any field of the model, as one value for all rows (``seed=42``), as a column
+            (``seed_col="seed"``), or as a list (``seed=[1, 2, 3]``), for each value of which each
+            row is there once: below the frame's own index comes a level of the field's name, and a
+            column of that name. A list of models or of prompts does the same, and in a field that
+            takes a list a list of lists. A field that takes a file takes paths, bytes, PIL images,
             numpy arrays, data URIs, http(s) URLs and the ``output`` of an earlier step.
 
         Returns
         -------
         DataFrame
-            A new frame with the same index (except with `samples`), the frame's columns, and:
+            A new frame with the same index (with levels below it for samples and for lists of
+            values), the frame's columns, and:
             ``output`` (the file's path), ``status`` ("succeeded", "failed", "canceled",
             "skipped", "lost" or "pending"), ``error``, ``seconds`` (from sending to the file
             on disk), ``cost_usd`` (what this run spent on the row), ``cached`` (whether no

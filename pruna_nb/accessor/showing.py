@@ -99,7 +99,8 @@ class ShowVerbs(FrameVerbs):
         rows, cols : str or list of str, optional
             The grid's axes: a column, an index level (such as "sample"), any field of the
             requests (such as "aspect_ratio"), or "model". A list nests them: ``rows=["prompt",
-            "seed"]`` gives each prompt a sub-row for each seed.
+            "seed"]`` gives each prompt a sub-row for each seed. By default a sweep's last field
+            goes to the right, and the frame's rows and the sweep's other fields go down.
         size : int
             Side of the box that each image fits into, in pixels.
         max_bytes : int, optional

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.catalog import lookup_model
@@ -39,6 +40,43 @@ def axis_names(frame: pd.DataFrame, name: str, value: Any) -> list[Any]:
     if twice:
         raise InputError(f"{name}= names {twice[0]} twice. Each level is another field.")
     return names
+
+
+def sweep_axes(
+    frame: pd.DataFrame, requests: list[dict[str, Any]]
+) -> tuple[list[Any] | None, list[Any] | None]:
+    """Return the rows and columns that suit the frame of a sweep; None and None for any other.
+
+    The last field of the sweep goes to the right; the frame's own rows and its other fields go
+    down. What went in step is not crossed.
+    """
+    index = frame.index
+    fields = {"model", *(name for request in requests for name in request["input"])}
+    places = [
+        place
+        for place, name in enumerate(index.names)
+        if name in fields and len(places_of(frame, name)) == 1
+    ]
+    if index.nlevels == 1 or not places:
+        return None, None
+    places += [place for place, name in enumerate(index.names) if name == "sample"]
+    swept = [index.names[place] for place in places]
+    own = [place for place in range(index.nlevels) if place not in places]
+    levels = [index.get_level_values(place) for place in range(index.nlevels)]
+    points = set(zip(*(levels[place] for place in places), strict=True))
+    crossed = len(points) == math.prod(levels[place].nunique() for place in places)
+    rows: list[Any] = swept[:-1] if crossed else []
+    keys = list(zip(*(levels[place] for place in own), strict=True))
+    if len(set(keys)) > 1 and "prompt" not in swept:
+        prompts = {
+            (key, str(one["input"].get("prompt"))) for key, one in zip(keys, requests, strict=True)
+        }
+        named = [index.names[place] for place in own if index.names[place] is not None]
+        if len(prompts) == len({text for _, text in prompts}) == len(set(keys)):
+            rows = ["prompt", *rows]
+        elif len(named) == len(own):
+            rows = [*named, *rows]
+    return rows or None, swept[-1:] if crossed else swept
 
 
 def axis_keys(

@@ -16,6 +16,7 @@ from pruna_nb.frames.axes import (
     can_be_label,
     default_of,
     plain_columns,
+    sweep_axes,
 )
 from pruna_nb.frames.call import is_several, several
 from pruna_nb.frames.captions import alt_of, caption_of, shared_of, text_of, varying
@@ -185,6 +186,8 @@ def frame_grid(
     live: bool = False,
 ) -> Grid:
     """Return a frame's outputs as a grid; see ``df.pruna.grid``."""
+    if rows is None and cols is None and caption_col is None and columns is None:
+        rows, cols = sweep_axes(frame, requests_of(frame, output_col))
     row_names, col_names = axis_names(frame, "rows", rows), axis_names(frame, "cols", cols)
     both = [shown(name) for name in row_names if plain_label(name) in map(plain_label, col_names)]
     if both:

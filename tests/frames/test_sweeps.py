@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pruna_nb.errors import BudgetError, ColumnError, InputError, UnknownModelError
+import pruna_nb
+from pruna_nb.errors import BudgetError, ColumnError, InputError, PrunaError, UnknownModelError
 from pruna_nb.frames.records import requests_by_id
+from pruna_nb.single import Output
 
 QUIET = {"progress": False}
 RATIOS, SEEDS = ["1:1", "16:9"], [1, 2, 3]
@@ -171,3 +173,46 @@ def test_retry_makes_what_failed_in_a_sweep_over_models(service):
     with_arguments = gone.pruna.retry("prompt", model=["p-image", "flux-dev"], seed=[1, 2], **QUIET)
     assert with_arguments["output"].tolist() == out["output"].tolist()
     assert service.charged == 8
+
+
+def test_one_prompt_with_a_list_gives_a_frame_and_a_grid_whose_axes_are_the_sweep(service):
+    out = pruna_nb.generate("a fox", aspect_ratio=RATIOS, seed=range(2), **QUIET)
+    assert out.index.names == [None, "aspect_ratio", "seed"]
+    grid = out.pruna.grid()
+    assert (grid.row_name, grid.col_name) == (("aspect_ratio",), ("seed",))
+    run = pruna_nb.generate("a fox", model=["p-image", "flux-dev"], background=True, **QUIET)
+    assert run.result()["model"].tolist() == ["p-image", "flux-dev"]
+    listed = pruna_nb.generate(["a fox", "an owl"], seed=[0, 1], aspect_ratio=RATIOS, sweep="zip")
+    zipped = listed.pruna.grid()
+    assert (zipped.row_name, zipped.col_name) == (("prompt",), ("seed", "aspect_ratio"))
+    assert isinstance(pruna_nb.generate("a fox", seed=0), Output)
+    with pytest.raises(PrunaError, match="sweep must be one of"):
+        pruna_nb.generate("a fox", sweep="all")
+    assert service.charged == 4 + 2 + 2 + 1
+
+
+def test_prompts_of_a_template_are_a_frame_with_the_one_dialect_of_templates():
+    out = pruna_nb.prompts("a {color} {animal}", color=["red", "blue"], animal=["fox", "owl"])
+    assert out.columns.tolist() == ["color", "animal", "prompt"]
+    assert out["prompt"].tolist() == ["a red fox", "a red owl", "a blue fox", "a blue owl"]
+    assert out.index.equals(pd.RangeIndex(4))
+    zipped = pruna_nb.prompts("{a:.1f} {b} {{c}} {x|y}", a=[1, 2], b="z", sweep="zip")
+    assert zipped["prompt"].tolist() == ["1.0 z {c} x", "2.0 z {c} x", "1.0 z {c} y", "2.0 z {c} y"]
+    assert zipped["a"].dtype == "int64"
+
+
+@pytest.mark.parametrize(
+    ("template", "values", "told"),
+    [
+        ("a {color}", {"colour": ["red"]}, r"\{color\} has no values.*\n.*Did you mean color=\?"),
+        ("a {c}", {"c": []}, "c= is an empty list"),
+        ("a {c}", {"c": {"red", "blue"}}, "has no order"),
+        ("a {c} {d}", {"c": [1, 2], "d": [1], "sweep": "zip"}, "c= has 2 values, d= has 1 value"),
+        ("a {c:.1f}", {"c": [1, "x"]}, "does not fit 'x'"),
+        ("a {c", {"c": [1]}, "is not closed"),
+        ("a {c}", {"c": ["x", None, "x"]}, r"value 2 is empty.*\n.*c= has 'x' twice"),
+    ],
+)
+def test_what_is_wrong_with_prompts_is_told_by_name(template, values, told):
+    with pytest.raises(InputError, match=told):
+        pruna_nb.prompts(template, **values)
