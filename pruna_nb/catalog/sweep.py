@@ -62,7 +62,7 @@ def sweep_problems(axes: Mapping[str, Sequence[Any]], how: SweepHow = "cross") -
     >>> sweep_problems({"seed": [1, 2, 1], "aspect_ratio": []})
     ['seed= has 1 twice; give each value once.', 'aspect_ratio= is an empty list; give a value.']
     >>> sweep_problems({"seed": [1, 2, 3], "aspect_ratio": ["1:1", "16:9"]}, "zip")
-    ['sweep="zip" takes lists of one length; seed= has 3 values, aspect_ratio= has 2 values.']
+    ['A zip takes lists of one length; seed= has 3 values, aspect_ratio= has 2 values.']
     """
     problems = []
     for name, values in axes.items():
@@ -88,13 +88,13 @@ def sweep_problems(axes: Mapping[str, Sequence[Any]], how: SweepHow = "cross") -
             told = ", ".join(
                 f"{name}= has {counted(size, 'value')}" for name, size in sizes.items()
             )
-            problems.append(f'sweep="zip" takes lists of one length; {told}.')
+            problems.append(f"A zip takes lists of one length; {told}.")
         else:
             keys = [_key(list(row)) for row in zip(*axes.values(), strict=True)]
             twice = [place for place, key in enumerate(keys) if key in keys[:place]]
             problems += [
-                f'sweep="zip": the values at place {place + 1} are those at place '
-                f"{keys.index(keys[place]) + 1} once more; give them once."
+                f"A zip has the values at place {place + 1} at place "
+                f"{keys.index(keys[place]) + 1} already; give them once."
                 for place in twice
             ]
     return problems

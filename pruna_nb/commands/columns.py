@@ -65,7 +65,8 @@ def fit_columns(
     fitted = FittedTable(frame, dict(call), [], [])
     uses = Counter(label for argument, label in call.items() if argument.endswith("_col"))
     if call.get("prompt") is not None:
-        named = template_labels(call["prompt"], frame)
+        templates = call["prompt"] if isinstance(call["prompt"], list) else [call["prompt"]]
+        named = [label for each in templates for label in template_labels(each, frame)]
         uses.update(named)
         if is_delimited(table):
             frame = _as_written(frame, named, fitted.changed)

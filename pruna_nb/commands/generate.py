@@ -22,6 +22,7 @@ from pruna_nb.console import say
 from pruna_nb.errors import InputError, PrunaError, attached_frame
 from pruna_nb.frames.call import read_call
 from pruna_nb.frames.requests import make_requests
+from pruna_nb.frames.sweeps import with_sweep
 from pruna_nb.settings import current
 from pruna_nb.store import rescue
 from pruna_nb.tables.cells import plain, plain_cells
@@ -73,7 +74,8 @@ def prepare(
     path = source.path
     frame, folder, fitted = pd.DataFrame(), None, None
     call = dict(call)
-    model = read_model(call["model"], Problems(), unchecked=call["unchecked"])
+    model, *_ = call["model"] if isinstance(call["model"], list) else [call["model"]]
+    model = read_model(model, Problems(), unchecked=call["unchecked"])
     with problems.noted():
         suffix, _ = kind_of(path)
         if suffix == ".txt" and call["prompt"] is call["prompt_col"] is None:
@@ -111,7 +113,7 @@ def _check_arguments(
     frame: pd.DataFrame, call: Mapping[str, Any], prefix: str, problems: Problems
 ) -> None:
     """Note what is wrong with the arguments, and with the rows where there are some."""
-    asked = ("prompt_col", "prompt", "samples", "unchecked")
+    asked = ("prompt_col", "prompt", "samples", "sweep", "unchecked")
     fields = {name: call[name] for name in call if name not in {*asked, "model", "cache"}}
     read = read_call(
         call["model"],
@@ -121,7 +123,9 @@ def _check_arguments(
         fields=fields,
     )
     if len(frame.columns) and read.samples == 1 and not read.drafts():  # else seeds are added
-        make_requests(frame, read, current().service, problems)
+        service = current().service
+        frame, read, told = with_sweep(frame, read, service, problems)
+        make_requests(frame, read, service, problems, told)
 
 
 def check_folder(out: str) -> None:
@@ -354,6 +358,9 @@ class _Results:
             names.append(str(self.folder.put(Path(output), stem, plain(number))))
         out = made.copy()
         if isinstance(made.index, pd.MultiIndex):  # of samples: a file has no place for an index
+            # A sweep's levels are columns too.
+            swept = [label for label in made.index.names if label in made.columns]
+            made = made.set_axis(made.index.droplevel(swept))
             labels: list[str] = []
             for label in made.index.names:
                 wanted = "row" if label is None else str(label)

@@ -16,6 +16,7 @@ from pruna_nb.commands.parameters import (
     read_run,
     run_options,
 )
+from pruna_nb.commands.sweeps import read_sweeps
 
 _TABLES = """\b
 TABLE is a .csv, .tsv, .jsonl, .ndjson, .json or .txt file (each also .gz), .xlsx or .parquet;
@@ -60,6 +61,7 @@ def _prepared(given: dict[str, Any], out: str | None) -> Any:
         if given["prompt"] is None:
             raise click.UsageError("name a TABLE, or a prompt with --prompt.")
         call["prompt_col"], call["prompt"] = "prompt", None
+    call |= read_sweeps(given, call, problems)
     with misuse_is_told(problems):
         # Reading tables needs pandas, which the help does not.
         from pruna_nb.commands.generate import prepare
@@ -86,13 +88,14 @@ Examples:
   pruna-nb generate prompts.csv --prompt-col prompt --out out --max-cost 5
   pruna-nb generate products.csv --prompt "a {{color}} {{thing}}" --aspect-ratio 16:9 --limit 3
   pruna-nb generate --prompt "a fox in the snow" --seed 7
+  pruna-nb generate prompts.csv --prompt-col prompt --sweep aspect_ratio=1:1,16:9 --sweep seed=1-3
   cut -f2 list.tsv | pruna-nb generate - --out out
 """,
 )
 @_with_table
 @call_options
 @click.option(
-    "--out", default="out", show_default=True, metavar="FOLDER", help="For files and table."
+    "-o", "--out", default="out", show_default=True, metavar="FOLDER", help="For files and table."
 )
 @run_options
 @click.option(

@@ -42,7 +42,7 @@ GENERATE_ARGUMENTS = (
 # Those whose option has another name here, or that have none.
 _FLAGS = {"background": None, "max_cost_usd": "--max-cost", "progress": "--quiet"}
 # Names of fields that are secrets, also where the catalogue does not know them.
-_SECRET = re.compile(r"(?:token|secret|password|passwd|api_?key)s?$", re.IGNORECASE)
+SECRET = re.compile(r"(?:token|secret|password|passwd|api_?key)s?$", re.IGNORECASE)
 _FIELD = "field__"
 
 
@@ -149,6 +149,16 @@ _CALL_OPTIONS = [
         "column; hf_api_token=env:HF_TOKEN a secret from the environment, hf_api_token=- asks "
         "for it. May be repeated.",
     ),
+    click.option(
+        "--sweep",
+        "sweeps",
+        multiple=True,
+        metavar="FIELD=VALUE,VALUE",
+        help="Several values of a field, or of model or prompt: each row is made with each of "
+        "them, and the table has a row and a column for it. Whole numbers also as 1-8, a value "
+        "with a comma in quotes. May be repeated; then all values meet each other.",
+    ),
+    click.option("--zip", is_flag=True, help="Take the lists of several --sweep in step instead."),
     click.option(
         "--samples", callback=_number, default="1", metavar="N", help="Outputs for each row [1]."
     ),
@@ -306,7 +316,7 @@ def read_field(text: str, model: str = "p-image") -> tuple[str, Any]:
     field = None
     with contextlib.suppress(UnknownModelError):
         field = find_model(model).fields.get(name)
-    if _SECRET.search(name) or (field is not None and field.secret):
+    if SECRET.search(name) or (field is not None and field.secret):
         return name, _secret(name, value)
     return name, read_json(value)
 

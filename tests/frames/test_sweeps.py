@@ -133,7 +133,8 @@ WRONG = [
     ({"seed": [1, 2], "seed_col": "n"}, "seed= and seed_col= are both given"),
     ({"seed": [1, 2], "aspect_ratio": ["1:1"], "sweep": "zip"},
      r"seed= has 2 values, aspect_ratio= has 1 value"),
-    ({"seed": [1, 1], "aspect_ratio": ["1:1", "1:1"], "sweep": "zip"}, "place 2 are those at"),
+    ({"seed": [1, 1], "aspect_ratio": ["1:1", "1:1"], "sweep": "zip"},
+     "place 2 at place 1 already"),
 ]  # fmt: skip
 
 
