@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from pruna_nb.emulator.files import InvalidFileError
+from pruna_nb.emulator.files import VIDEOS_NEED, InvalidFileError, reads_videos
 from pruna_nb.emulator.guard import BodyTooLargeError, Guard, Unread, drain, is_loopback, too_large
 from pruna_nb.emulator.limits import LimitDecision
 from pruna_nb.emulator.render import CONTENT_TYPES
@@ -152,8 +152,12 @@ class Api:
         if not name:
             return error(400, "BAD_REQUEST", "the header Model is missing")
         model = core.find_model(name)
-        if model is None:
-            return error(404, "MODEL_NOT_FOUND", f"there is no model {name}")
+        if model is None or (model.output == "video" and not reads_videos()):
+            return (
+                error(404, "MODEL_NOT_FOUND", f"there is no model {name}")
+                if model is None
+                else error(400, "BAD_REQUEST", f"{name} makes videos. {VIDEOS_NEED}")
+            )
         decision = core.take(key, name, model)
         if not decision.accepted:
             return refused(decision, core.options.refusal, core.clock())

@@ -8,6 +8,7 @@ import secrets
 import zipfile
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from pruna_nb.emulator.sizes import MOST_PIXELS
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 _CHUNK: Final = 1 << 20
 # Pillow reads some forty formats; those of PostScript start a program, and old ones have old bugs.
 _FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF")
+
+
+VIDEOS_NEED: Final = "The emulator needs PyAV for that: pip install 'pruna_nb[video]'"
+
+
+def reads_videos() -> bool:
+    """Whether PyAV is here: it is three quarters of what the emulator would need with it."""
+    return find_spec("av") is not None
 
 
 class InvalidFileError(ValueError):
@@ -146,6 +155,8 @@ def inspect(path: Path) -> tuple[str, str, tuple[int, int] | None]:
         return "zip", found.content_type, None
     if found.kind not in ("video", "audio"):
         return _inspect_picture(path)
+    if not reads_videos():
+        raise InvalidFileError(f"it is a video or a sound. {VIDEOS_NEED}")
     from pruna_nb.emulator.video import probe
 
     clip = probe(path, found.content_type)

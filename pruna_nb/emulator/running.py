@@ -15,7 +15,7 @@ from pruna_nb.errors import MissingExtraError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_NEEDED = ("av", "httptools", "python_multipart", "starlette", "uvicorn")
+_NEEDED = ("httptools", "python_multipart", "starlette", "uvicorn")
 
 
 class _LocalService(Service):

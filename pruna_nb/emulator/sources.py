@@ -34,21 +34,24 @@ class SourceLoader:
 
     def picture(self, source: Source) -> Image.Image | None:
         """Return a source as a picture, a video's first frame included; None if elsewhere."""
-        from pruna_nb.emulator.video import first_frame
-
         if source.kind == "file":
             stored = self._files.get(source.ref)
             if stored is None:
                 return None
             path = self._files.path(stored)
-            is_video = stored.kind == "video"
-            return first_frame(path, stored.content_type) if is_video else _open(path)
+            if stored.kind != "video":
+                return _open(path)
+            from pruna_nb.emulator.video import first_frame
+
+            return first_frame(path, stored.content_type)
         made = self._get(source.ref) if source.kind == "output" else None
         if made is None:
             return None
         content = self._output(made)
         if made.suffix != "mp4":
             return _open(BytesIO(content))
+        from pruna_nb.emulator.video import first_frame
+
         # The reader of videos takes a path; outputs are in memory.
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder, "output.mp4")

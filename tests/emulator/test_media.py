@@ -6,6 +6,9 @@ import hashlib
 import io
 import json
 import struct
+import subprocess
+import sys
+import textwrap
 import time
 import wave
 import zipfile
@@ -420,3 +423,29 @@ def test_every_model_is_quick_in_fast_mode(quick, materials, tmp_path, name):
     if "seed" in model.fields:
         other = quick.make({**given_input, "seed": 99}, model=name)
         assert other != one
+
+
+def test_without_pyav_pictures_are_made_and_videos_are_refused_with_what_to_install():
+    script = """
+        import sys
+        sys.modules["av"] = None  # as where it is not installed
+        import pandas as pd, pruna_nb
+        from pruna_nb import emulator
+        with emulator.running(latency=0) as service, pruna_nb.configure(
+            api_key="k", base_url=service.url
+        ):
+            df = pd.DataFrame({"prompt": ["a fox"]})
+            out = df.pruna.generate("prompt", progress=False)
+            assert out["status"].tolist() == ["succeeded"], out["error"].tolist()
+            how = {"prompt": "in snow", "images_col": "output", "prefix": "e_"}
+            edited = out.pruna.edit(progress=False, **how)
+            assert edited["e_status"].tolist() == ["succeeded"], edited["e_error"].tolist()
+            video = df.pruna.generate("prompt", model="p-video", progress=False)
+            assert video["status"].tolist() == ["failed"]
+            assert "pruna_nb[video]" in video["error"][0], video["error"][0]
+            assert service.charged == 2
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
