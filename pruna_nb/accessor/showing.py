@@ -110,7 +110,8 @@ class ShowVerbs(FrameVerbs):
             The column of outputs, for results with a prefix.
         title : str, optional
         live : bool
-            Whether videos play.
+            Whether videos play, and a click shows an image large in the notebook, where it can be
+            selected (``grid.selected``) and kept.
 
         Returns
         -------

@@ -9,8 +9,9 @@ import ipywidgets as w
 from pruna_nb.catalog import usd_text
 from pruna_nb.form.keeping import price_of_cell
 from pruna_nb.form.onwards import ACTIONS, possible
-from pruna_nb.form.tile import KEEP, SELECT
-from pruna_nb.widgets.lightbox import Lightbox, Picture
+from pruna_nb.widgets.about import Picture
+from pruna_nb.widgets.chosen import KEEP, SELECT
+from pruna_nb.widgets.lightbox import Lightbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

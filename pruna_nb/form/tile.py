@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as w
 
 from pruna_nb.statuses import FAILED
+from pruna_nb.widgets.chosen import KEEP, SELECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 _RETRY = ("Retry", "refresh")
 # what was sent and not delivered is fetched: it is not paid again
 _FETCH = ("Fetch", "download")
-SELECT = {False: ("Select", "square-o"), True: ("Selected", "check-square-o")}
-KEEP = {False: ("Keep", "star-o"), True: ("Kept", "star")}
 
 
 class Tile:

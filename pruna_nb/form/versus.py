@@ -52,7 +52,7 @@ class Versus:
             description="Compare the two",
             icon="columns",
             tooltip="Slider, flicker, or side by side",
-            layout=w.Layout(width="auto", display="none", margin="6px 0"),
+            layout=w.Layout(width="auto", display="none", margin="6px 0", align_self="flex-start"),
         )
         self.button.add_class("pruna-compare")
         self.button.on_click(lambda _: self.compare_selected())

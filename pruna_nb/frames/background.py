@@ -29,6 +29,7 @@ class BackgroundRun:
 
     def __init__(self, work: FrameRun) -> None:
         self._work, self._run = work, work.run
+        self._selected: set[int] = set()
 
     @property
     def done(self) -> bool:
@@ -47,7 +48,14 @@ class BackgroundRun:
         with interrupts.deferred_interrupt():
             from pruna_nb.widgets.panel import Panel
 
-        return Panel(self._run)
+        return Panel(self._run, self._selected)
+
+    @property
+    def selected(self) -> pd.DataFrame:
+        """The rows of `frame` whose pictures were selected where the panel shows them large."""
+        from pruna_nb.widgets.panel import rows_of
+
+        return self.frame.iloc[rows_of(self._run, self._selected)]
 
     def cancel(self) -> None:
         """Stop once the open requests are answered; finished outputs are kept.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pruna_nb.catalog import lookup_model
+from pruna_nb.catalog import cost_usd, lookup_model
 from pruna_nb.console import LOG
 from pruna_nb.errors import CacheError, InputError
 from pruna_nb.frames.axes import (
@@ -36,7 +36,9 @@ from pruna_nb.settings import current
 from pruna_nb.show import Cell, Grid, grid, read_sheet, table_html
 from pruna_nb.statuses import status_of
 from pruna_nb.tables.cells import plain_cells
-from pruna_nb.text import described, shown
+from pruna_nb.text import described, shown, visible_line
+from pruna_nb.widgets.about import Row, cost_fact, favourite_of
+from pruna_nb.widgets.live_grid import LiveGrid
 
 if TYPE_CHECKING:
     import os
@@ -195,7 +197,7 @@ def frame_grid(
     cells, shared = cells_of(
         frame, output_col=output_col, caption_col=caption_col, rows=row_names, cols=col_names
     )
-    return grid(
+    made = grid(
         cells,
         columns=columns,
         size=size,
@@ -207,6 +209,36 @@ def frame_grid(
         thumbs_dir=current().thumbs_dir,
         live=live,
     )
+    return _live(made, frame, output_col) if made.live else made
+
+
+def _live(made: Grid, frame: pd.DataFrame, output_col: Any) -> LiveGrid:
+    """Return a grid whose pictures can be selected and kept where they are seen large."""
+    ids, cached, seconds = (
+        optional_column(frame, beside(output_col, name))
+        for name in ("prediction_id", "cached", "seconds")
+    )
+    about = {}
+    for place, cell in enumerate(made.cells):
+        name, sent = cell.request.get("model"), cell.request.get("input") or {}
+        model = lookup_model(name) if name else None
+        price = None if model is None or model.price is None else cost_usd(model, sent)
+        took = seconds[place]
+        about[id(cell)] = Row(
+            place,
+            visible_line(frame.index[place], 60),
+            "not known" if model is None else cost_fact(model, sent, cached=cached[place] is True),
+            favourite_of(
+                name,
+                sent,
+                cell.path,
+                ids[place] if isinstance(ids[place], str) else None,
+                cost_usd=price,
+                seconds=took if isinstance(took, float) else 0.0,
+            ),
+        )
+    known = {each.name: getattr(made, each.name) for each in fields(made)}
+    return LiveGrid(**known, frame=frame, about=about, cache_dir=current().cache_dir)
 
 
 class Table:

@@ -19,8 +19,9 @@ from pruna_nb.show.notebook import display
 from pruna_nb.show.tints import BLUE, GREY, rgba
 from pruna_nb.store.ratings import STARS, Rating, Ratings
 from pruna_nb.text import NO_MATH, counted, isolated
+from pruna_nb.widgets.about import Picture
 from pruna_nb.widgets.keys import clicks
-from pruna_nb.widgets.lightbox import Lightbox, Picture
+from pruna_nb.widgets.lightbox import Lightbox
 from pruna_nb.widgets.notes import without_widgets
 from pruna_nb.widgets.saved_copy import Saved, bundle
 

@@ -106,25 +106,26 @@ def larger_pictures(
 
 
 def films(
-    cells: Sequence[Cell], made: Mapping[int, Thumb], left: int | None
+    cells: Sequence[Cell], made: Mapping[int, Thumb], left: int | None, *, embed: bool = False
 ) -> tuple[dict[int, str], int]:
     """Return what opens below the stills of videos, while there is room, and how many have none.
 
-    They have controls there, and their stills none: see `films.js`.
+    They have controls there, and their stills none: see `enlarged.js`. With `embed` they are part
+    of the HTML even where a notebook could reach the file.
     """
     opened: dict[int, str] = {}
     without = 0
     for cell in cells:
         if cell.media != "video" or cell.status != "succeeded" or cell.source is None:
             continue
-        address = relative_address(cell.path) if cell.path is not None else None
+        address = None if embed or cell.path is None else relative_address(cell.path)
         address = address or video_uri(cell.source)
         thumb = made.get(id(cell))
         width, height = fit(*(thumb.size if thumb and thumb.webp else (16, 9)), _FILM_SIZE,
                             enlarge=True)  # fmt: skip
         if address is not None:
             tag = (
-                f"<video src='{html.escape(address)}' controls muted loop preload='none' "
+                f"<video src='{html.escape(address)}' controls muted loop preload='metadata' "
                 f"width='{width}' height='{height}' style='{_MEDIA}'>{alt_text(cell)}</video>"
             )
             drawn = _opened(cell, tag, height)

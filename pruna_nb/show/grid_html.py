@@ -41,9 +41,18 @@ class Fitted:
 
 
 def fitted_grid(
-    layout: Layout, thumbs: Thumbs, size: int, room: int | None, *, live: bool = False
+    layout: Layout,
+    thumbs: Thumbs,
+    size: int,
+    room: int | None,
+    *,
+    live: bool = False,
+    embed: bool = False,
 ) -> Fitted:
-    """Compose a layout in at most `room` bytes (None: no limit); `live` lets videos play."""
+    """Compose a layout in at most `room` bytes (None: no limit).
+
+    `live` lets videos play, and `embed` makes them part of the HTML wherever they lie.
+    """
 
     def draw(numbers: Sequence[int], size: int) -> Pieces:
         units = [layout.units[number] for number in numbers]
@@ -67,7 +76,7 @@ def fitted_grid(
     left = None if room is None else room - notebook_bytes(markup + script())
     left = None if left is None else left - _FOLD_BYTES * len(cells)
     if live:
-        opened, posters = films(cells, made, left)
+        opened, posters = films(cells, made, left, embed=embed)
         left = None if left is None else left - sum(map(notebook_bytes, opened.values()))
     if len(shown) == len(layout.units):
         opened |= larger_pictures(cells, thumbs, made, size=size, limit=room, left=left)

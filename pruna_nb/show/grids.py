@@ -148,15 +148,15 @@ class Grid:
             col_names=tuple(filter(None, key_of(self.col_name))),
         )
 
-    def html(self) -> str:
-        """Return the grid as HTML for a notebook's output, within ``max_bytes``."""
+    def html(self, *, embed: bool = False) -> str:
+        """Return the grid as HTML within ``max_bytes``; with `embed`, videos are always in it."""
         head = f"<div class='{NO_MATH}'>"
         head += head_lines(self.title, self.shared)
         room = None
         if self.max_bytes is not None:
             room = self.max_bytes - notebook_bytes(head) - _NOTES_BYTES
-        thumbs = Thumbs(self.thumbs_dir)
-        fitted = fitted_grid(self.layout(), thumbs, self.size, room, live=self.live)
+        layout, thumbs = self.layout(), Thumbs(self.thumbs_dir)
+        fitted = fitted_grid(layout, thumbs, self.size, room, live=self.live, embed=embed)
         notes = "".join(note_line(note) for note in self._notes(fitted))
         return f"{head}{fitted.html}{notes}</div>"
 

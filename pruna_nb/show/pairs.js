@@ -2,7 +2,9 @@
 const APART = 0.12; // seconds: eyes notice more
 const BLINK = 700; // milliseconds, well below what can harm
 const CHIP = 'position:absolute;top:8px;margin:0;padding:1px 8px;border-radius:4px;' +
-  'background:rgba(0,0,0,.62);color:#fff;font-size:.85em;pointer-events:none;z-index:2;';
+  'background:rgba(0,0,0,.62);color:#fff;font-size:.85em;pointer-events:none;z-index:2;' +
+  'max-width:calc(50% - 12px);box-sizing:border-box;overflow:hidden;text-overflow:ellipsis;' +
+  'white-space:nowrap;';
 const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
 
 function element(tag, style, more) {

@@ -37,7 +37,8 @@ def presses(inside: str, keys: Mapping[str, str], *, focus: str = "") -> str:
     inside : str
         The class of the box that holds the element and the buttons.
     keys : mapping of str to str
-        The class of a button by the key's name, such as "ArrowLeft" or "Control+Enter".
+        The class of a button by the key's name, such as "ArrowLeft" or "Control+Enter"; of several
+        buttons, the one that is seen.
     focus : str
         The class of the field that takes the focus as soon as the element is there, if any.
     """
@@ -60,11 +61,42 @@ if (box.prunaKeys) return;
 box.prunaKeys = {json.dumps(dict(keys))};
 box.addEventListener('keydown', (event) => {{
   const name = (event.ctrlKey || event.metaKey ? 'Control+' : '') + event.key;
-  const button = box.prunaKeys[name] && box.querySelector('.' + box.prunaKeys[name]);
+  const all = box.prunaKeys[name] ? [...box.querySelectorAll('.' + box.prunaKeys[name])] : [];
+  const button = all.find((each) => each.offsetParent !== null) || all[0];
   if (!button) return;
   event.preventDefault();
   event.stopPropagation();
   button.click();
+}}, true);"""
+    line = html.escape(" ".join(script.split()))
+    return f"<img src='{_PIXEL}' alt='' style='display:none' onload=\"{line}\">"
+
+
+def picks(field: str, inside: str, tag: str) -> str:
+    """Return an unseen element that has a click on a picture write its number into a field.
+
+    What else the click would do, such as open a fold, is left undone. One field for all pictures
+    needs no widget for each.
+
+    Parameters
+    ----------
+    field, inside : str
+        Classes: of the text field, and of the box that holds it, the pictures and the element.
+    tag : str
+        The elements that are counted from 0, each with a picture in it.
+    """
+    script = f"""
+const box = this.closest('.{inside}');
+const here = this.parentElement;
+here.addEventListener('click', (event) => {{
+  const all = [...here.querySelectorAll('{tag}')];
+  const at = all.indexOf(event.target.closest('{tag}'));
+  if (at < 0 || !event.target.closest('img, video, summary')) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const input = box.querySelector('.{field} input');
+  input.value = at + ' ' + performance.now();
+  input.dispatchEvent(new Event('input', {{bubbles: true}}));
 }}, true);"""
     line = html.escape(" ".join(script.split()))
     return f"<img src='{_PIXEL}' alt='' style='display:none' onload=\"{line}\">"

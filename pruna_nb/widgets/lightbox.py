@@ -8,7 +8,6 @@ page, and letters typed into its field do so everywhere.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,8 @@ from pruna_nb.widgets.keys import copies, presses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from pruna_nb.widgets.about import Picture
 
 # a file up to here is shown as it is, and can be downloaded from the page
 _BYTES_AT_MOST = 12_000_000
@@ -39,25 +40,6 @@ _LINK = (
     "cursor:pointer;text-decoration:underline;background:none;border:none;padding:0;font:inherit;"
     "color:inherit"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """What is shown large.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    prompt : str
-        What made it, in words.
-    facts : sequence of (str, str)
-        What else is to be known, such as ("seed", "7").
-    """
-
-    path: str
-    prompt: str = ""
-    facts: Sequence[tuple[str, str]] = ()
 
 
 class Lightbox:

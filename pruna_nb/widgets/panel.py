@@ -8,24 +8,33 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.batch.progress import closing_line, cost_text, duration, title
-from pruna_nb.catalog import cost_usd, price_text, usd_text
+from pruna_nb.catalog import cost_usd, price_text
+from pruna_nb.show.cells import Cell
+from pruna_nb.show.grids import grid
 from pruna_nb.show.markup import data_uri
 from pruna_nb.show.notebook import display, html_data
 from pruna_nb.show.thumbs import Thumbs
 from pruna_nb.show.tints import BLUE, GREY, RED, rgba
 from pruna_nb.text import NO_MATH, counted
+from pruna_nb.widgets.about import Picture, cost_fact, favourite_of
 from pruna_nb.widgets.keys import clicks
 from pruna_nb.widgets.notes import ERROR
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pruna_nb.batch.job import Outcome
     from pruna_nb.batch.progress import Watched
-    from pruna_nb.widgets.lightbox import Lightbox, Picture
+    from pruna_nb.catalog import Model
+    from pruna_nb.store.favourites import Favourite
+    from pruna_nb.widgets.lightbox import Lightbox
 
 _LATEST = 7
 _UNSEEN_SECONDS = 2.0  # how often the panel is renewed as HTML while no front end shows the widget
 _ROW = "display:flex;flex-wrap:wrap;align-items:flex-start"
 _BOX, _DOOR = "pruna-panel-box", "pruna-panel-large"
 _THUMB = 96
+_BYTES = 300_000  # of the pictures that the saved notebook keeps
 _TRACK = f"height:6px;border-radius:3px;background:{rgba(GREY, 0.25)};overflow:hidden"
 _BARS = (
     ("cached", rgba(BLUE, 0.45)),
@@ -121,10 +130,12 @@ class Panel:
     ----------
     run : Run or Pipeline
         What is watched.
+    selected : set of int, optional
+        The numbers of the pictures that are selected, see `rows_of`; changed in place.
     """
 
-    def __init__(self, run: Watched) -> None:
-        self._run = run
+    def __init__(self, run: Watched, selected: set[int] | None = None) -> None:
+        self._run, self._selected = run, set() if selected is None else selected
         self._thumbs = Thumbs(run.settings.thumbs_dir)
         self._pictures: dict[str, str] = {}
         self._order: list[str] = []  # the files of the thumbnails as they are on the screen
@@ -133,6 +144,8 @@ class Panel:
     def html(self) -> str:
         """Return the panel as HTML, as it is now."""
         with self._lock:
+            if self._run.done:
+                return panel_html(self._run, self._folded())
             return panel_html(self._run, self._latest())
 
     def _repr_html_(self) -> str:
@@ -154,6 +167,22 @@ class Panel:
             )
         self._pictures = {path: self._pictures[path] for path in paths}
         return [self._pictures[path] for path in reversed(paths)]
+
+    def _folded(self) -> list[str]:
+        """Return the newest pictures as a grid, in which a click opens each: no widget is left."""
+        by_path = {picture.path: picture for picture in pictures_of(self._run).values()}
+        latest = [by_path[path] for path in reversed(self._run.latest) if path in by_path][:_LATEST]
+        cells = [
+            Cell(
+                picture.path,
+                alt=f"a new picture: {picture.prompt}",
+                request={"input": {"prompt": picture.prompt, **dict(picture.facts)}},
+            )
+            for picture in latest
+        ]
+        if not cells:
+            return []
+        return [grid(cells, size=_THUMB, max_bytes=_BYTES, thumbs_dir=self._thumbs.folder).html()]
 
     def _data(self) -> dict[str, Any]:
         return html_data(self.html(), repr(self))
@@ -187,6 +216,7 @@ class Panel:
             return
         import ipywidgets as w
 
+        from pruna_nb.widgets.chosen import Chosen
         from pruna_nb.widgets.lightbox import Lightbox
         from pruna_nb.widgets.saved_copy import bundle
 
@@ -199,11 +229,15 @@ class Panel:
         over = threading.Event()
 
         def leave(number: int | None) -> None:
+            chosen.show(number)
             # nobody's picture is taken from the screen: the plain panel comes when it is closed
             if number is None and over.is_set():
                 shown.update(self._data())
 
-        lightbox = Lightbox(shown=leave, thumbs=self._thumbs)
+        chosen = Chosen(self._selected, self._favourite, self._run.settings.cache_dir)
+        lightbox = Lightbox(
+            actions=chosen.actions, keys=dict(chosen.keys), shown=leave, thumbs=self._thumbs
+        )
         doors = w.HBox(layout=w.Layout(display="none"))
         doors.children = [self._door(w, lightbox, place) for place in range(_LATEST)]
         # A front end counts there what it shows of a widget, if there is a number to begin with.
@@ -228,6 +262,18 @@ class Panel:
 
         threading.Thread(target=watch, name="pruna_nb-panel", daemon=True).start()
 
+    def _favourite(self, number: int) -> Favourite | None:
+        model, _, sent, outcome = _made(self._run)[number]
+        hidden = {each.name for each in model.media_fields} | model.secret_names
+        return favourite_of(
+            model.name,
+            {name: value for name, value in sent.items() if name not in hidden},
+            outcome.output,
+            outcome.prediction_id,
+            cost_usd=None if model.price is None else cost_usd(model, sent),
+            seconds=outcome.seconds,
+        )
+
     def _door(self, w: Any, lightbox: Lightbox, place: int) -> Any:
         """Return the unseen button that a click on one of the thumbnails clicks."""
         button = w.Button()
@@ -236,25 +282,32 @@ class Panel:
         return button
 
 
-def pictures_of(run: Watched) -> dict[int, Picture]:
-    """Return what a run has made so far as pictures to be seen large, by their rows' positions."""
-    from pruna_nb.widgets.lightbox import Picture
-
-    done = [
-        (step.plan.model_of(request), place, request.input or {}, outcome)
-        for step in run.steps
+def _made(run: Watched) -> dict[int, tuple[Model, int, Mapping[str, Any], Outcome]]:
+    """Return each picture's model, row, input and outcome, by a number that stays its own."""
+    rows = max(len(step.plan.requests) for step in run.steps)
+    return {
+        number * rows + place: (step.plan.model_of(request), place, request.input or {}, outcome)
+        for number, step in enumerate(run.steps)
         for place, (request, outcome) in enumerate(
             zip(step.plan.requests, step.row_outcomes(), strict=True)
         )
-        if outcome.status == "succeeded" and outcome.output
-    ]
+    }
+
+
+def rows_of(run: Watched, numbers: Iterable[int]) -> list[int]:
+    """Return the rows' positions that some of a run's pictures belong to, of whatever step."""
+    made = _made(run)
+    return sorted({made[number][1] for number in numbers})
+
+
+def pictures_of(run: Watched) -> dict[int, Picture]:
+    """Return what a run has made so far as pictures to be seen large, by their rows' positions."""
     pictures = {}
-    for number, (model, place, sent, outcome) in enumerate(done):
-        price = None if model.price is None else cost_usd(model, sent)
-        cost = "price not published" if price is None else usd_text(price)
+    for number, (model, place, sent, outcome) in _made(run).items():
+        if outcome.status != "succeeded" or not outcome.output:
+            continue
         known = [("row", f"{place + 1:,}"), ("model", model.name)]
         known += [("seed", str(sent["seed"]))] if "seed" in sent else []
-        known.append(("cost", f"{cost}, paid before" if outcome.cached else cost))
-        key = place if len(run.steps) == 1 else number
-        pictures[key] = Picture(str(outcome.output), str(sent.get("prompt", "")), known)
+        known.append(("cost", cost_fact(model, sent, cached=outcome.cached)))
+        pictures[number] = Picture(outcome.output, str(sent.get("prompt", "")), known)
     return pictures

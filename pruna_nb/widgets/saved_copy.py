@@ -19,6 +19,11 @@ from pruna_nb.show.notebook import Shown, display, html_data
 class Saved:
     """A copy in HTML, hidden for as long as a widget is on the screen.
 
+    Parameters
+    ----------
+    plain : str
+        What stands for it in plain text.
+
     Attributes
     ----------
     hide : ipywidgets.HTML
@@ -27,8 +32,8 @@ class Saved:
         What the copy contains.
     """
 
-    def __init__(self) -> None:
-        self.html = ""
+    def __init__(self, plain: str = "A form's pictures.") -> None:
+        self.html, self._plain = "", plain
         self._name = f"pruna-saved-{uuid.uuid4().hex[:12]}"
         self._shown: list[Shown] = []
         self._lock = threading.Lock()
@@ -48,7 +53,7 @@ class Saved:
                 shown.update(self._data())
 
     def _data(self) -> dict[str, Any]:
-        return html_data(f"<div class='{self._name}'>{self.html}</div>", "A form's pictures.")
+        return html_data(f"<div class='{self._name}'>{self.html}</div>", self._plain)
 
 
 def bundle(widget: Any, plain: str, html: str) -> dict[str, Any]:

@@ -20,9 +20,18 @@ grid"""
 TABLE = "out.pruna.table()"
 VIDEO = """import pandas as pd
 import pruna_nb
-frame = pd.DataFrame({"prompt": ["a wave breaks"]})
+frame = pd.DataFrame({"prompt": ["a wave breaks", "a fox runs"]})
 clips = frame.pruna.generate("prompt", model="wan-t2v", progress=False)
 clips.pruna.grid(live=True)"""
+LIVE = f"""import pandas as pd
+import pruna_nb
+prompts = ["a lighthouse", {PROMPT!r}, "an owl"]
+frame = pd.DataFrame({{"prompt": prompts, "seed": [1, 2, 3]}})
+out = frame.pruna.generate("prompt", seed_col="seed", progress=False)
+grid = out.pruna.grid(live=True, size=200)
+grid"""
+CHOSEN = """kept = pruna_nb.history(kept=True)
+print("chosen", grid.selected["seed"].tolist(), "kept", kept["seed"].tolist())"""
 THOUSAND = """import pruna_nb
 from PIL import Image
 paths = []
@@ -31,6 +40,10 @@ for n in range(1000):
     paths.append(f"small-{n}.png")
 pruna_nb.show_images(paths, columns=10)"""
 
+PLAYS = """film => new Promise((done) => {
+    const look = () => (film.currentTime > 0.2 && !film.paused ? done(true) : setTimeout(look, 50));
+    look();
+})"""
 DECODED = """(count) => {
     const all = [...document.querySelectorAll('.jp-OutputArea-output img')];
     const seen = all.filter((image) => image.checkVisibility() && image.naturalWidth > 0);
@@ -177,13 +190,73 @@ def test_a_saved_grid_is_whole_when_it_is_opened_again(lab, trusted):
     book.shoot(name)
 
 
-def test_a_live_video_plays_where_it_stands(lab):
-    book = lab.open(lab.write("grid-video", VIDEO))
-    book.run(0, ".jp-OutputArea-output video")
-    book.page.evaluate("document.querySelector('video').play()")
-    book.page.wait_for_function("document.querySelector('video').currentTime > 0.3")
-    assert book.page.evaluate("document.querySelector('video').poster").startswith("data:image")
-    book.shoot("grid-video")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pictures_of_a_live_grid_are_seen_large_selected_and_kept(lab, theme):
+    book = lab.open(lab.write(f"live-{theme}", LIVE, CHOSEN), theme=theme, width=700)
+    page = book.page
+    book.run(0, ".pruna-live-grid img")
+    page.wait_for_function(DECODED, arg=3)  # the copy that is saved is hidden meanwhile
+    large = page.locator(".pruna-lightbox")
+    page.locator(".pruna-live-grid img[title]").first.click()
+    large.get_by_text("1 of 3").wait_for()
+    page.wait_for_function("() => document.activeElement.closest('.pruna-large-keys')")
+    before = page.locator(".jp-Notebook .jp-Cell").count()
+    page.keyboard.press("ArrowRight")
+    large.get_by_text("2 of 3").wait_for()
+    words = large.inner_text()
+    for text in (PROMPT, "model p-image", "seed 2", "cost 0.005 USD", "row 1"):
+        assert text in words
+    large.get_by_text("Copy the prompt").click()
+    assert page.evaluate("getSelection().toString()") == PROMPT
+    with page.expect_download() as download:
+        large.get_by_text("Download").click()
+    assert download.value.suggested_filename.endswith((".jpg", ".png", ".webp"))
+    large.locator("input").focus()
+    page.keyboard.press("s")
+    large.get_by_text("Selected").wait_for()
+    page.keyboard.press("k")
+    large.get_by_text("Kept").wait_for()
+    book.shoot(f"live-700-{theme}")
+    page.keyboard.press("Escape")
+    large.wait_for(state="hidden")
+    page.get_by_text("1 selected: grid.selected").wait_for()
+    assert page.locator(".jp-Notebook .jp-Cell").count() == before
+    book.run(1, "text=chosen [2] kept [2]")
+    assert_harmless(page)
+    book.shoot(f"live-grid-{theme}")
+
+
+def test_videos_play_below_the_pointer_in_step_and_with_controls_when_large(lab):
+    book = lab.open(lab.write("grid-video", VIDEO), height=1200)
+    page = book.page
+    book.run(0, ".pruna-live-grid summary img")
+    grid = page.locator(".pruna-live-grid")
+    assert grid.locator("video:visible").count() == 0  # stills, with a mark
+    grid.locator("summary").first.hover()
+    small = grid.locator("summary video")
+    assert small.evaluate(PLAYS)
+    assert not small.evaluate("v => v.controls")
+    page.locator(".jp-InputPrompt").first.hover()
+    small.wait_for(state="detached")
+    grid.get_by_text("Play all").click()
+    assert small.nth(1).evaluate(PLAYS)
+    first, second = small.evaluate_all("all => all.map(v => v.currentTime)")
+    assert abs(first - second) < 0.3
+    book.shoot("grid-video-all")
+    grid.get_by_text("Stop").click()
+    small.first.wait_for(state="detached")
+    grid.locator("summary").first.click()
+    large = page.locator(".pruna-large-media video")
+    assert large.evaluate("v => v.controls")
+    assert large.evaluate(PLAYS)
+    page.keyboard.press("Escape")
+    book.save("controls")
+    again = lab.open(lab.copy(book, "grid-video-untrusted", trusted=False), height=1200)
+    again.page.locator("summary img").first.click()  # no script may run: the fold opens it
+    film = again.page.locator("details[open] video")
+    film.wait_for()
+    assert film.evaluate("v => v.controls")
+    again.shoot("grid-video-untrusted")
 
 
 def test_a_thousand_pictures_are_folded_and_the_page_answers(lab):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+import pruna_nb
 from pruna_nb import settings
 from pruna_nb.widgets.panel import facts
 from pruna_nb.widgets.saved_copy import bundle
@@ -50,7 +51,9 @@ def test_the_panel_follows_the_run_and_leaves_html_that_the_notebook_keeps(servi
     until(lambda: handle.bundles and WIDGET not in handle.bundles[-1])
     assert set(handle.bundles[-1]) == {"text/html", "text/plain"}
     assert "2 of 2" in handle.bundles[-1]["text/html"]
-    assert handle.bundles[-1]["text/html"].count("<img") == 2
+    # a click opens each of them: the widget's own view is gone
+    assert handle.bundles[-1]["text/html"].count("<summary") == 2
+    assert "alt='a new picture: a &lt;b&gt;fox" in handle.bundles[-1]["text/html"]
 
 
 def test_a_host_without_widgets_gets_the_panel_as_html_that_is_renewed(
@@ -109,6 +112,12 @@ def test_a_picture_of_the_panel_is_seen_large_and_stays_until_it_is_closed(
     assert "<b>fox" not in words
     assert "0.005 USD" in words
     assert large.layout.display == ""
+    select, keep = large.children[0].children[3:5]
+    select.click()
+    keep.click()
+    assert (select.description, keep.description) == ("Selected", "Kept")
+    assert run.selected["status"].tolist() == ["succeeded"]
+    assert pruna_nb.history(kept=True)["seed"].tolist() == run.selected["seed"].tolist()
     run.cancel()
     run.result(30)
     until(lambda: stop.disabled and "canceled" in panel.value)
