@@ -6,7 +6,8 @@ tie, ::
     first wins : tie : second wins  =  exp(s1) : nu exp((s1 + s2) / 2) : exp(s2)
 
 Without ties it is the model of Bradley and Terry. It is log-linear, so its likelihood has one
-maximum, which scipy finds; intervals come from the information matrix there (Wald). If a variant
+maximum, which scipy finds; intervals come from the information matrix there (Wald), and from the
+clusters' own slopes where several votes are on one prompt (Liang and Zeger, 1986). If a variant
 won, or lost, all its votes, the maximum is at infinity. Then the likelihood is penalised after
 Firth (1993), which keeps it finite; R's BradleyTerry2 offers the same for this case. The
 references are in `stats`.
@@ -15,8 +16,9 @@ references are in `stats`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from pruna_nb.comparison.clusters import t_quantile
 from pruna_nb.comparison.stats import scipy_stats
 from pruna_nb.errors import InputError
 
@@ -74,7 +76,11 @@ class Strengths:
 
 
 def bradley_terry(
-    names: Sequence[str], tallies: Sequence[Tally], *, confidence: float = 0.95
+    names: Sequence[str],
+    tallies: Sequence[Tally],
+    *,
+    confidence: float = 0.95,
+    clusters: Sequence[Sequence[Tally]] = (),
 ) -> Strengths | None:
     """Fit the model to votes.
 
@@ -86,6 +92,9 @@ def bradley_terry(
         Votes between any two of them; "both bad" is left out.
     confidence : float
         Between 0 and 1.
+    clusters : sequence of sequence of Tally
+        The same votes by cluster, each with the tallies' pairs in their order; empty where each
+        vote counts for itself.
 
     Returns
     -------
@@ -101,11 +110,12 @@ def bradley_terry(
     import numpy as np
 
     # "Both bad" says nothing about the order, and the model has no such outcome.
-    known = [tally for tally in tallies if tally.decided + tally.ties]
+    voted = [place for place, tally in enumerate(tallies) if tally.decided + tally.ties]
+    known = [tallies[place] for place in voted]
     if strange := {n for t in known for n in (t.first, t.second)} - set(names):
         msg = f"votes for variants that are not compared: {', '.join(sorted(strange))}"
         raise InputError(msg)
-    counts = np.array([[t.wins, t.ties, t.losses] for t in known], dtype=float).reshape(-1, 3)
+    counts = _counts(known)
     pairs = [(names.index(tally.first), names.index(tally.second)) for tally in known]
     wins, ties = counts[:, [0, 2]], counts[:, [1]]
     linked = _components(pairs, wins + ties, len(names), "weak") == 1
@@ -117,12 +127,21 @@ def bradley_terry(
     # along wins.
     finite = _components(pairs, wins, len(names), "strong") == 1
     fitted = model.fit(penalised=not finite)
+    parts = [_Model(model.design, _counts([each[place] for place in voted])) for each in clusters]
+    parts = [part for part in parts if part.counts.any()]
     return Strengths(
-        by_name=_centred(names, fitted, model.information(fitted), confidence),
+        by_name=_centred(names, fitted, model.information(fitted), confidence, parts),
         ties=float(np.exp(fitted[-1])) if with_ties else 0.0,
         method="maximum likelihood" if finite else "Firth",
-        p_value=model.equality(len(names)),
+        p_value=model.equality(len(names), parts),
     )
+
+
+def _counts(tallies: Sequence[Tally]) -> Array:
+    import numpy as np
+
+    rows = [[tally.wins, tally.ties, tally.losses] for tally in tallies]
+    return np.array(rows, dtype=float).reshape(-1, 3)
 
 
 def _components(
@@ -241,8 +260,12 @@ class _Model:
             raise ArithmeticError(msg)
         return np.asarray(found.x, dtype=np.float64)
 
-    def equality(self, size: int) -> float:
-        """Return the p value of Rao's score test that all strengths are equal."""
+    def equality(self, size: int, parts: Sequence[_Model] = ()) -> float:
+        """Return the p value of Rao's score test that all strengths are equal.
+
+        With `parts`, the clusters' slopes tell how much they vary by chance. Of as few clusters as
+        variants that is not known, and the p value is 1.
+        """
         import numpy as np
 
         # With equal strengths a tie has the odds nu / 2, and the counts give the maximum directly.
@@ -250,13 +273,26 @@ class _Model:
         ties, decided = self.counts[:, 1].sum(), self.counts[:, ::2].sum()
         if ties:
             null[-1] = np.log(2 * ties / decided)
-        slope = self.slope(null, penalised=False)
-        statistic = float(slope @ np.linalg.solve(self.information(null), slope))
+        slope, information = self.slope(null, penalised=False), self.information(null)
+        if parts:
+            if len(parts) <= size:
+                return 1.0
+            # What the strengths' slopes owe to nu is taken out: it was fitted, they were not.
+            rest = np.eye(size - 1, len(null))
+            if ties:
+                rest[:, -1] -= information[:-1, -1] / information[-1, -1]
+            each = np.array([part.slope(null, penalised=False) for part in parts]) @ rest.T
+            slope, information = each.sum(axis=0), each.T @ each
+        statistic = float(slope @ np.linalg.pinv(information) @ slope)
         return float(scipy_stats().chi2.sf(statistic, size - 1))
 
 
 def _centred(
-    names: Sequence[str], fitted: Array, information: Array, confidence: float
+    names: Sequence[str],
+    fitted: Array,
+    information: Array,
+    confidence: float,
+    parts: Sequence[_Model],
 ) -> dict[str, Strength]:
     """Return strengths against the mean of all variants instead of against the first."""
     import numpy as np
@@ -265,9 +301,20 @@ def _centred(
     against_first = np.eye(size)[:, 1:]
     centring = (np.eye(size) - 1 / size) @ against_first
     values = centring @ fitted[: size - 1]
-    covariance = np.linalg.inv(information)[: size - 1, : size - 1]
-    errors = np.sqrt(np.diag(centring @ covariance @ centring.T))
+    inverse = np.linalg.inv(information)
+
+    def errors_of(covariance: NDArray[Any]) -> Array:
+        strengths = covariance[: size - 1, : size - 1]
+        return np.asarray(np.sqrt(np.diag(centring @ strengths @ centring.T)))
+
+    errors = errors_of(inverse)
     reach = float(scipy_stats().norm.ppf(0.5 + confidence / 2))
+    if parts:
+        slopes = np.array([part.slope(fitted, penalised=False) for part in parts])
+        spread = slopes.T @ slopes * len(parts) / max(1, len(parts) - 1)
+        # Few clusters may look alike by chance: never less than votes of their own would have.
+        errors = np.maximum(errors, errors_of(np.asarray(inverse @ spread @ inverse)))
+        reach = t_quantile(len(parts), confidence)
     return {
         name: Strength(float(value), float(error), value - reach * error, value + reach * error)
         for name, value, error in zip(names, values.tolist(), errors.tolist(), strict=True)

@@ -13,6 +13,7 @@ import pandas as pd
 from pruna_nb.arguments import Problems, share, text
 from pruna_nb.catalog import total_usd, usd_text
 from pruna_nb.comparison.ballots import Ballots
+from pruna_nb.comparison.clusters import mean_interval
 from pruna_nb.comparison.picture_grid import picture_grid
 from pruna_nb.comparison.result import Result
 from pruna_nb.comparison.stats import scipy_stats
@@ -138,6 +139,37 @@ class Comparison:
         """How many pairs can be judged."""
         return len(Ballots(self._rows, self._outcomes).pairs)
 
+    @property
+    def pairs_frame(self) -> pd.DataFrame:
+        """The pairs that can be judged as a frame, with the votes on each so far.
+
+        ``pair`` is that of `votes`; ``first`` and ``second`` are two variants, in their order.
+        """
+        cast: dict[str, Counter[str | None]] = {}
+        for vote in self._votes.standing():
+            cast.setdefault(vote.pair, Counter())[vote.winner or vote.verdict] += 1
+        rows = []
+        for pair in Ballots(self._rows, self._outcomes).pairs:
+            first, second = sorted((pair.left, pair.right))  # as the variants are made
+            one, two, votes = self._rows[first], self._rows[second], cast.get(pair.key, Counter())
+            rows.append(
+                {
+                    "pair": pair.key,
+                    "item": one.item,
+                    **one.shared,
+                    "first": one.variant,
+                    "second": two.variant,
+                    "first_output": self._outcomes[first]["output"],
+                    "second_output": self._outcomes[second]["output"],
+                    "votes": votes.total(),
+                    "first_wins": votes[one.digest],
+                    "second_wins": votes[two.digest],
+                    "ties": votes["tie"],
+                    "both_bad": votes["both_bad"],
+                }
+            )
+        return pd.DataFrame(rows)
+
     # -- what a person does ---------------------------------------------------------------
 
     def grid(self, *, size: int = 256, max_bytes: int | None = 1_000_000) -> Grid:
@@ -252,18 +284,49 @@ class Comparison:
         }
         who = None if rater is None else problems.read(text, "rater", rater, instead="")
         problems.check("The votes cannot be counted with these arguments")
-        names = {row.digest: row.variant for row in self._rows}
+        rows = {row.digest: row for row in self._rows}
+        standing = self._votes.standing(who)
+        # Several seeds of a prompt are one cluster; with one prompt alone, a pair's raters are.
+        level = 1 if len({row.cell[0] for row in self._rows}) > 1 else 3
+        once = level == 3 and len({vote.pair for vote in standing}) == len(standing)  # noqa: PLR2004
         votes = [
-            NamedVote(names[v.left], names[v.right], v.verdict, v.rater, v.names_seen)
-            for v in self._votes.standing(who)
+            NamedVote(
+                rows[vote.left].variant,
+                rows[vote.right].variant,
+                vote.verdict,
+                vote.rater,
+                vote.names_seen,
+                None if once else rows[vote.left].cell[:level],
+            )
+            for vote in standing
         ]
         return Result.from_votes(
             self.variants,
             votes,
             scores=self._score_means,
+            score_intervals=self._score_intervals(level, levels["confidence"]),
             damaged_lines=self._votes.damaged_lines(),
+            unit="prompt" if level == 1 else "pair",
             **levels,
         )
+
+    def _score_intervals(
+        self, level: int, confidence: float
+    ) -> dict[str, dict[str, tuple[float, float]]]:
+        """Return for each variant the intervals of its scores' means, by prompt."""
+        intervals: dict[str, dict[str, tuple[float, float]]] = {}
+        for variant, means in (self._score_means or {}).items():
+            intervals[variant] = {}
+            for name in means:
+                clusters: dict[tuple[int, ...], list[float]] = {}
+                for row, outcome in zip(self._rows, self._outcomes, strict=True):
+                    value = outcome.get(name, math.nan)
+                    if row.variant == variant and not math.isnan(value):
+                        clusters.setdefault(row.cell[:level], []).append(value)
+                intervals[variant][name] = mean_interval(
+                    [*clusters.values()], confidence=confidence
+                )
+        return intervals
 
     # -- how it is displayed ----------------------------------------------------------------
 

@@ -6,10 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from pruna_nb.comparison.bradley_terry import Strength
+from pruna_nb.comparison.clusters import clustered_rate
 from pruna_nb.comparison.plot import plot_result
 from pruna_nb.comparison.result_html import result_html
 from pruna_nb.comparison.sentences import sentence
+from pruna_nb.comparison.stats import win_rate
 from pruna_nb.comparison.summary import Summary
 
 if TYPE_CHECKING:
@@ -59,7 +63,46 @@ class Result(Summary):
                     **variant.scores,
                 }
             )
+            for name, ends in variant.score_intervals.items():
+                for end, value in zip(("low", "high"), ends, strict=True):
+                    rows[-1].setdefault(f"{name}_{end}", value)
         return rows
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The variants as a frame, the best first: wins, win rate, strength, scores, intervals."""
+        return pd.DataFrame(self.rows())
+
+    @property
+    def pairs_frame(self) -> pd.DataFrame:
+        """Each two variants as a row: their votes, the win rate of the first, and the test."""
+        rows = []
+        for pair in self.pairs:
+            tally = pair.tally
+            won = [(wins, wins + losses) for wins, losses in tally.clusters]
+            if not won:
+                rate = win_rate(tally.wins, tally.decided, confidence=self.confidence)
+            else:
+                rate = clustered_rate(won, confidence=self.confidence)
+            better = [name for name in pair.names if pair.won_by(name, self.alpha)]
+            rows.append(
+                {
+                    "first": tally.first,
+                    "second": tally.second,
+                    "wins": tally.wins,
+                    "losses": tally.losses,
+                    "ties": tally.ties,
+                    "both_bad": tally.both_bad,
+                    "win_rate": rate.rate,
+                    "low": rate.low,
+                    "high": rate.high,
+                    "p_value": pair.p_value,
+                    "p_adjusted": pair.p_adjusted,
+                    "needed": pair.needed,
+                    "better": better[0] if better else None,
+                }
+            )
+        return pd.DataFrame(rows).astype({"needed": "Int64"})
 
     def plot(self, kind: str | None = None) -> Figure:
         """Draw win rates or strengths with their intervals.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from pruna_nb.comparison.sentences import interval, percent, sentence
@@ -59,7 +60,10 @@ def _table(summary: Summary) -> str:
             cell = f"{strength.value:+.2f} <span style='{FAINT}'>{reach}</span>"
             cells.append(("strength", cell))
         cells += [("ties", str(variant.ties)), ("both bad", str(variant.both_bad))]
-        cells += [(escaped(n, _NAME_LIMIT), f"{score:.3g}") for n, score in variant.scores.items()]
+        cells += [
+            (escaped(name, _NAME_LIMIT), _score(score, variant.score_intervals.get(name)))
+            for name, score in variant.scores.items()
+        ]
         heads = ["variant", *(head for head, _ in cells)]
         name = f"<th scope='row' style='{_NAME}'>{isolated(variant.name, _NAME_LIMIT)}</th>"
         numbers = "".join(f"<td style='{_NUMBER}'>{cell}</td>" for _, cell in cells)
@@ -69,6 +73,12 @@ def _table(summary: Summary) -> str:
         f"<div style='overflow:auto'><table style='{_TABLE}'><thead><tr style='border:none'>"
         f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _score(mean: float, ends: tuple[float, float] | None) -> str:
+    if ends is None or not all(map(math.isfinite, ends)):
+        return f"{mean:.3g}"
+    return f"{mean:.3g} <span style='{FAINT}'>({ends[0]:.3g} to {ends[1]:.3g})</span>"
 
 
 def _bar(rate: Rate) -> str:
@@ -98,6 +108,9 @@ def _foot(summary: Summary) -> str:
             f"({percent(side.rate)}, {interval(side, summary.confidence)})"
         )
     text += f". Intervals of rates: Wilson, {percent(summary.confidence)}"
+    if summary.clusters:
+        units = counted(summary.clusters, summary.unit)
+        text += f", the votes on one {summary.unit} as a cluster ({units})"
     if summary.strengths:
         text += "; strengths: Bradley-Terry, in logits, mean 0"
         text += ", ties after Davidson" if summary.ties else ""

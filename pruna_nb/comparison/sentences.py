@@ -99,10 +99,12 @@ def _of_two(summary: Summary) -> str:
             f"votes each ({interval(best.rate, summary.confidence)}): no difference is visible."
         )
     won = _won(best, summary)
-    test = f"exact sign test, {p_text(pair.p_value)}"
+    clusters = len(pair.tally.clusters)
+    test = f"exact sign-flip test over {counted(clusters, summary.unit)}"
+    test = f"{test if clusters else 'exact sign test'}, {p_text(pair.p_value)}"
     if pair.p_adjusted <= summary.alpha:
         return f"{won}: better than '{other.name}' ({test})."
-    return f"{won}; that could still be chance ({test}). {_more(pair)}"
+    return f"{won}; that could still be chance ({test}). {_more(pair, summary.unit)}"
 
 
 def _of_many(summary: Summary) -> str:
@@ -112,10 +114,12 @@ def _of_many(summary: Summary) -> str:
     names = [other.name for other in others]
     beaten = [name for name in names if against[name].won_by(best.name, summary.alpha)]
     open_ = [name for name in names if name not in beaten]
-    test = "exact sign tests, adjusted for their number by Holm's method"
+    kind = f"sign-flip tests over {summary.unit}s" if summary.clusters else "sign tests"
+    test = f"exact {kind}, adjusted for their number by Holm's method"
     if not open_:
         return f"{won}: better than {_names(beaten)} ({test})."
-    more = _more(against[open_[0]], between=f" between '{best.name}' and '{open_[0]}'")
+    between = f" between '{best.name}' and '{open_[0]}'"
+    more = _more(against[open_[0]], summary.unit, between)
     if beaten:
         return (
             f"{won}. It is better than {_names(beaten)}, but not yet clearly better than "
@@ -133,7 +137,7 @@ def _won(best: VariantResult, summary: Summary) -> str:
     )
 
 
-def _more(pair: PairResult, between: str = "") -> str:
+def _more(pair: PairResult, unit: str, between: str = "") -> str:
     if pair.needed == 0:
         # Settled, and the best overall has lost to this one.
         return f"The votes{between} go the other way."
@@ -145,6 +149,9 @@ def _more(pair: PairResult, between: str = "") -> str:
             "needed."
         )
     number = "one more vote" if pair.needed == 1 else f"{pair.needed:,} more votes"
+    # Where a prompt has several votes, more of its seeds would tell little more.
+    if pair.tally.clusters:
+        number += f" on other {unit}s"
     text = f"About {number}{between} would settle it"
     if pair.tally.decided < FEW_VOTES:
         return f"{text} if the rate stays, which so few votes cannot tell."
@@ -169,7 +176,7 @@ def _cautions(summary: Summary) -> list[str]:
     if summary.not_blind:
         votes = counted(summary.not_blind, "vote")
         cautions.append(f"{votes} came after the names had been shown.")
-    if len(summary.raters) > 1:
+    if len(summary.raters) > 1 and not summary.clusters:
         cautions.append(
             f"The votes of {len(summary.raters):,} raters are counted as if each were on a pair of "
             "its own."

@@ -26,7 +26,7 @@ Wilson, E. B. (1927). Probable inference, the law of succession, and statistical
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pruna_nb.errors import MissingExtraError
@@ -75,6 +75,9 @@ class Tally:
         Votes for the first, and for the second.
     ties, both_bad : int
         Votes for neither.
+    clusters : tuple of (int, int)
+        The wins and losses of each prompt, where several votes are on one; empty where each vote
+        counts for itself.
     """
 
     first: str
@@ -83,6 +86,7 @@ class Tally:
     losses: int = 0
     ties: int = 0
     both_bad: int = 0
+    clusters: tuple[tuple[int, int], ...] = field(default=(), repr=False)
 
     @property
     def decided(self) -> int:
@@ -226,7 +230,9 @@ def votes_for_power(rate: float, *, alpha: float = 0.05, power: float = 0.8) -> 
     return None if last == SEARCHED_VOTES else last + 1
 
 
-def votes_needed(tally: Tally, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
+def votes_needed(
+    tally: Tally, *, alpha: float = 0.05, power: float = 0.8, worth: float = 1.0
+) -> int | None:
     """Return how many more votes would settle which of two is better, if the rate stays.
 
     The number of decided votes that the sign test needs at the present rate, less those so far,
@@ -238,6 +244,8 @@ def votes_needed(tally: Tally, *, alpha: float = 0.05, power: float = 0.8) -> in
         The votes so far.
     alpha, power : float
         As in `votes_for_power`; for one test among several, alpha is its part of their level.
+    worth : float
+        How many votes say as much as one: more than 1 where several are on one prompt.
 
     Returns
     -------
@@ -245,7 +253,7 @@ def votes_needed(tally: Tally, *, alpha: float = 0.05, power: float = 0.8) -> in
         0 if it is settled; None if nothing points to either side, or if it would be more than
         `SEARCHED_VOTES`.
     """
-    if sign_test(tally.wins, tally.losses) <= alpha:
+    if not tally.clusters and sign_test(tally.wins, tally.losses) <= alpha:
         return 0
     if tally.wins == tally.losses:
         return None
@@ -253,4 +261,4 @@ def votes_needed(tally: Tally, *, alpha: float = 0.05, power: float = 0.8) -> in
     if required is None:
         return None
     cast = tally.decided + tally.ties + tally.both_bad
-    return max(1, math.ceil((required - tally.decided) * cast / tally.decided))
+    return max(1, math.ceil((required * worth - tally.decided) * cast / tally.decided))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from pruna_nb.arguments import choice, share
 from pruna_nb.comparison.bradley_terry import bradley_terry
+from pruna_nb.comparison.clusters import clustered_rate, design_effect, sign_flip_test
 from pruna_nb.comparison.stats import Tally, holm, sign_test, votes_needed, win_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from pruna_nb.comparison.bradley_terry import Strength, Strengths
     from pruna_nb.comparison.stats import Rate
@@ -33,6 +34,8 @@ class NamedVote:
         Who voted.
     names_seen : bool
         Whether the names had been shown before.
+    cluster : hashable or None
+        What its prompt is called: votes on one prompt are one cluster. None: a cluster of its own.
     """
 
     left: str
@@ -40,6 +43,7 @@ class NamedVote:
     verdict: Verdict
     rater: str = ""
     names_seen: bool = False
+    cluster: Hashable = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class VariantResult:
         From the Bradley-Terry model; None if the votes do not link all variants.
     scores : mapping of str to float
         The mean of each automatic score over its pictures.
+    score_intervals : mapping of str to (float, float)
+        The interval of each of these means; NaN where there is one prompt alone.
     """
 
     name: str
@@ -66,6 +72,7 @@ class VariantResult:
     both_bad: int
     strength: Strength | None = None
     scores: Mapping[str, float] = field(default_factory=dict, hash=False)
+    score_intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
 
     @property
     def order(self) -> float:
@@ -84,7 +91,7 @@ class PairResult:
     tally : Tally
         The votes.
     p_value : float
-        Of the exact sign test.
+        Of the exact sign test; where several votes are on one prompt, of the exact sign-flip test.
     p_adjusted : float
         The same, adjusted for several pairs by Holm's method.
     needed : int or None
@@ -141,6 +148,11 @@ class Summary:
         Number of votes of each rater.
     confidence, alpha : float
         Of the intervals, and of the tests.
+    clusters : int
+        How many prompts were judged, where several votes are on one; 0 where each vote counts for
+        itself.
+    unit : str
+        What a cluster is: a "prompt", or a "pair" that several raters judged.
     """
 
     variants: tuple[VariantResult, ...]
@@ -157,6 +169,8 @@ class Summary:
     raters: Mapping[str, int] = field(default_factory=dict, hash=False)
     confidence: float = 0.95
     alpha: float = 0.05
+    clusters: int = 0
+    unit: str = "prompt"
 
     @classmethod
     def from_votes(
@@ -165,10 +179,12 @@ class Summary:
         votes: Sequence[NamedVote],
         *,
         scores: Mapping[str, Mapping[str, float]] | None = None,
+        score_intervals: Mapping[str, Mapping[str, tuple[float, float]]] | None = None,
         damaged_lines: int = 0,
         confidence: float = 0.95,
         alpha: float = 0.05,
         power: float = 0.8,
+        unit: str = "prompt",
     ) -> Self:
         """Return the summary of votes.
 
@@ -180,17 +196,31 @@ class Summary:
             The votes that stand.
         scores : mapping of str to mapping, optional
             For each variant the means of its automatic scores.
+        score_intervals : mapping of str to mapping, optional
+            For each variant the intervals of these means.
         damaged_lines : int
             Lines of the votes' files that could not be read.
         confidence : float
             Of the intervals.
         alpha, power : float
             The tests' level, and the power with which further votes are to settle them.
+        unit : str
+            What a cluster of votes is called.
         """
+        clusters = _by_cluster(names, votes)
         tallies = tally_votes(names, votes)
-        strengths = bradley_terry(names, tallies, confidence=confidence) if votes else None
+        for place, tally in enumerate(tallies if clusters else ()):
+            won = ((each[place].wins, each[place].losses) for each in clusters)
+            tallies[place] = replace(tally, clusters=tuple(pair for pair in won if any(pair)))
+        strengths = None
+        if votes:
+            strengths = bradley_terry(names, tallies, confidence=confidence, clusters=clusters)
         variants = [
-            _variant_result(name, tallies, strengths, (scores or {}).get(name, {}), confidence)
+            replace(
+                _variant_result(name, tallies, strengths, clusters, confidence),
+                scores=dict((scores or {}).get(name, {})),
+                score_intervals=dict((score_intervals or {}).get(name, {})),
+            )
             for name in names
         ]
         verdicts = Counter(vote.verdict for vote in votes)
@@ -210,6 +240,8 @@ class Summary:
             raters=Counter(vote.rater for vote in votes),
             confidence=confidence,
             alpha=alpha,
+            clusters=len(clusters),
+            unit=unit,
         )
 
     @property
@@ -237,15 +269,35 @@ def tally_votes(names: Sequence[str], votes: Sequence[NamedVote]) -> list[Tally]
             one, two = two, one
             verdict = {"left": "right", "right": "left"}.get(verdict, verdict)
         counts[one, two, verdict] += 1
-    order = ("left", "right", "tie", "both_bad")
     return [
-        Tally(one, two, *(counts[one, two, verdict] for verdict in order))
+        Tally(
+            one,
+            two,
+            wins=counts[one, two, "left"],
+            losses=counts[one, two, "right"],
+            ties=counts[one, two, "tie"],
+            both_bad=counts[one, two, "both_bad"],
+        )
         for one, two in itertools.combinations(names, 2)
     ]
 
 
+def _by_cluster(names: Sequence[str], votes: Sequence[NamedVote]) -> list[list[Tally]]:
+    """Return the tallies of each cluster; none where no cluster has more than one vote."""
+    groups: dict[Hashable, list[NamedVote]] = {}
+    for number, vote in enumerate(votes):
+        own = ("vote", number) if vote.cluster is None else ("cluster", vote.cluster)
+        groups.setdefault(own, []).append(vote)
+    if len(groups) == len(votes):
+        return []
+    return [tally_votes(names, group) for group in groups.values()]
+
+
 def _test_pairs(tallies: Sequence[Tally], *, alpha: float, power: float) -> tuple[PairResult, ...]:
-    p_values = [sign_test(tally.wins, tally.losses) for tally in tallies]
+    p_values = [
+        sign_flip_test(tally.clusters) if tally.clusters else sign_test(tally.wins, tally.losses)
+        for tally in tallies
+    ]
     adjusted = holm(p_values)
     # Holm (1979) compares the smallest p value with alpha / m, m being the tests that are still
     # open: that is the level which the next pair has to reach.
@@ -253,7 +305,9 @@ def _test_pairs(tallies: Sequence[Tally], *, alpha: float, power: float) -> tupl
     results = []
     for tally, p_value, p_adjusted in zip(tallies, p_values, adjusted, strict=True):
         settled = p_adjusted <= alpha
-        needed = 0 if settled else votes_needed(tally, alpha=level, power=power)
+        wins, counts = [each[0] for each in tally.clusters], [sum(each) for each in tally.clusters]
+        worth = design_effect(wins, counts)
+        needed = 0 if settled else votes_needed(tally, alpha=level, power=power, worth=worth)
         results.append(PairResult(tally, p_value, p_adjusted, needed))
     return tuple(results)
 
@@ -262,16 +316,25 @@ def _variant_result(
     name: str,
     tallies: Sequence[Tally],
     strengths: Strengths | None,
-    scores: Mapping[str, float],
+    clusters: Sequence[Sequence[Tally]],
     confidence: float,
 ) -> VariantResult:
     own = [tally for tally in tallies if name in {tally.first, tally.second}]
-    wins = sum(tally.wins if tally.first == name else tally.losses for tally in own)
+    wins, decided = _won(name, own)
+    rate = win_rate(wins, decided, confidence=confidence)
+    if clusters:
+        rate = clustered_rate([_won(name, each) for each in clusters], confidence=confidence)
     return VariantResult(
         name=name,
-        rate=win_rate(wins, sum(tally.decided for tally in own), confidence=confidence),
+        rate=rate,
         ties=sum(tally.ties for tally in own),
         both_bad=sum(tally.both_bad for tally in own),
         strength=strengths.by_name[name] if strengths else None,
-        scores=dict(scores),
     )
+
+
+def _won(name: str, tallies: Sequence[Tally]) -> tuple[int, int]:
+    """Return how many decided votes a variant won, and was in."""
+    own = [tally for tally in tallies if name in {tally.first, tally.second}]
+    wins = sum(tally.wins if tally.first == name else tally.losses for tally in own)
+    return wins, sum(tally.decided for tally in own)

@@ -78,6 +78,53 @@ def test_votes_say_what_was_judged(compare):
     assert vote["names_seen"] is False
 
 
+def test_several_seeds_of_a_prompt_are_one_cluster_and_those_of_the_only_prompt_are_not(compare):
+    variants = {"plain": "a {prompt}", "studio": "a {prompt}, studio light"}
+    two = compare(variants, prompts=["fox", "owl"], seeds=8, score={"light": light})
+    judge(two, prefers("studio"))
+    result = two.result()
+    assert (result.decided, result.clusters, result.winner) == (16, 2, None)
+    assert "exact sign-flip test over 2 prompts, p = 0.5" in result.sentence
+    best = result.frame.iloc[0]
+    assert (best["variant"], best["wins"], best["decided"]) == ("studio", 16, 16)
+    assert best["light_low"] <= best["light"] <= best["light_high"]
+    assert result.frame.columns.tolist()[-3:] == ["light", "light_low", "light_high"]
+    one = compare(variants, prompts=["fox"], seeds=8)
+    assert (one.result().winner, one.result().clusters) == ("studio", 0)
+    assert "exact sign test" in one.result().sentence
+    judge(one, prefers("studio"), rater="ann")
+    again = one.result()
+    assert (again.decided, again.clusters, again.unit) == (16, 8, "pair")
+    assert again.pairs[0].p_value == pytest.approx(2 / 2**8)
+
+
+def light(image, _row):
+    return image.convert("L").getpixel((0, 0))
+
+
+def test_pairs_are_frames_with_their_votes_and_with_their_tests(compare):
+    comparison = compare({"a": "a fox", "b": "a cat", "c": "a dog"}, seeds=2)
+    assert comparison.pairs_frame["votes"].tolist() == [0] * 6
+    judge(comparison, prefers("a"), stop=5)
+    pairs = comparison.pairs_frame
+    assert len(pairs) == comparison.pairs == 6
+    assert pairs["votes"].sum() == 5
+    assert set(zip(pairs["first"], pairs["second"], strict=True)) == {
+        ("a", "b"),
+        ("a", "c"),
+        ("b", "c"),
+    }
+    joined = comparison.votes.merge(pairs, on="pair")
+    assert (joined["winner"].eq(joined["first"]) == joined["first_wins"].eq(1)).all()
+    outputs = {row["output"]: row["variant"] for row in comparison.rows}
+    assert pairs["first_output"].map(outputs).tolist() == pairs["first"].tolist()
+    tested = comparison.result().pairs_frame
+    assert tested[["first", "second"]].values.tolist() == [["a", "b"], ["a", "c"], ["b", "c"]]
+    assert tested["wins"].sum() + tested["losses"].sum() == 5
+    assert ((tested["low"] <= tested["win_rate"]) & (tested["win_rate"] <= tested["high"])).all()
+    assert tested["better"].isna().all()
+
+
 def test_a_tie_has_neither_winner_nor_loser(compare):
     comparison = compare(seeds=1)
     judge(comparison, lambda _left, _right: "tie")
