@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pruna_nb.frames.grids import sheet_frame as read_sheet
     from pruna_nb.frames.history import history
     from pruna_nb.frames.prompts import prompts
+    from pruna_nb.frames.rerun import rerun
     from pruna_nb.frames.saving import read_outputs
     from pruna_nb.frames.tables import journal, models
     from pruna_nb.show import before_after, show_images
@@ -63,6 +64,7 @@ _LATER = {
     "provenance": ("pruna_nb.files.provenance", "read_provenance"),
     "read_outputs": ("pruna_nb.frames.saving", "read_outputs"),
     "read_sheet": ("pruna_nb.frames.grids", "sheet_frame"),
+    "rerun": ("pruna_nb.frames.rerun", "rerun"),
     "show_images": ("pruna_nb.show", "show_images"),
     "use_emulator": ("pruna_nb.demo", "use_emulator"),
 }
@@ -90,6 +92,7 @@ __all__ = [
     "read_outputs",
     "read_sheet",
     "register_model",
+    "rerun",
     "settings",
     "show_images",
     "use_emulator",

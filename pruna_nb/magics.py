@@ -31,7 +31,7 @@ from pruna_nb.errors import InputError, UnknownModelError, attached_frame
 from pruna_nb.form.sweep import Sweep, parse_prompts
 from pruna_nb.show.grids import SIZE_AT_LEAST, SIZE_AT_MOST
 from pruna_nb.templates import BRACES, is_empty, parse
-from pruna_nb.text import counted, did_you_mean, near_names
+from pruna_nb.text import counted, did_you_mean, near_names, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +54,9 @@ _USAGE = """\
     --quiet             no progress bar
     {name} in a prompt is filled from the notebook's variables; {{ and }} are braces.
 %pruna models           the models, as a frame
-%pruna cost             what was spent: this session, 24 hours, 30 days"""
+%pruna cost             what was spent: this session, 24 hours, 30 days
+%pruna rerun run.json   the runs of a record again, at no cost as far as they are in the cache
+    --max-cost-usd 0.5 --tag spring --out _pruna --files --quiet"""
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
 AXES = frozenset({"seed", "aspect_ratio"})
@@ -275,10 +277,53 @@ class PrunaMagics(Magics):
             from pruna_nb.frames.costs import costs_by_period
 
             return costs_by_period(self.began_at)
+        if word.partition(" ")[0] == "rerun":
+            return self._rerun(word.partition(" ")[2])
         if word in {"", "help", "-h", "--help"}:
             say(_USAGE)
             return None
-        raise UsageError(f"%pruna {word[:40]}: there are %pruna models and %pruna cost.\n{_USAGE}")
+        raise UsageError(
+            f"%pruna {word[:40]}: there are %pruna models and %pruna cost, and %pruna rerun.\n"
+            f"{_USAGE}"
+        )
+
+    def _rerun(self, line: str) -> Grid:
+        from pruna_nb.frames.grids import frame_grid
+        from pruna_nb.frames.rerun import rerun
+
+        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+        parser.add_argument("record", nargs="*")
+        for option in ("--max-cost-usd", "--tag", "--out"):
+            parser.add_argument(option)
+        for option in ("--files", "--quiet"):
+            parser.add_argument(option, action="store_true")
+        try:
+            asked, others = parser.parse_known_args(shlex.split(line))
+        except (argparse.ArgumentError, ValueError) as error:
+            raise UsageError(
+                f"%pruna rerun takes the file of a record: {error}.\n{_USAGE}"
+            ) from None
+        out = asked.out or OUT
+        if others or len(asked.record) != 1 or not out.isidentifier() or keyword.iskeyword(out):
+            unknown = shown([*others, *asked.record[1:], *([asked.out] if asked.out else [])])
+            raise UsageError(f"%pruna rerun takes the file of one record, not {unknown}.\n{_USAGE}")
+        most = asked.max_cost_usd
+        shell: Any = self.shell
+        try:
+            frame = rerun(
+                asked.record[0],
+                max_cost_usd=None if most is None else _number(most, "number"),
+                tag=asked.tag,
+                files=asked.files,
+                progress=not asked.quiet,
+            )
+        except BaseException as error:
+            part = attached_frame(error)
+            if part is not None:
+                shell.user_ns[out] = part
+            raise
+        shell.user_ns[out] = frame
+        return frame_grid(frame, title=f"{counted(len(frame), 'row')}; the frame is in {out}")
 
     def _make(self, line: str, cell: str) -> Grid | None:
         from pruna_nb.form.tables import SweepTables

@@ -52,6 +52,22 @@ def test_tags_of_the_line_are_in_the_journal(pruna, service):
     assert pruna_nb.journal()["tag"].tolist() == ["spring, sale"]
 
 
+def test_a_record_is_run_again_by_a_line(pruna, shell, service, tmp_path):
+    pruna("--seed 1,2", "a fox")
+    shell.user_ns["_pruna"].pruna.record(tmp_path / "a run.json")
+    grid = shell.run_line_magic("pruna", f'rerun "{tmp_path}/a run.json" --out again --quiet')
+    assert (len(grid), service.charged) == (2, 2)
+    assert shell.user_ns["again"]["cached"].all()
+    for wrong in (
+        "rerun",
+        f"rerun {tmp_path}/none.json",
+        "rerun a.json --max-cost-usd x",
+        "rerun a b",
+    ):
+        with pytest.raises((UsageError, ValueError)):
+            shell.run_line_magic("pruna", wrong)
+
+
 def test_variables_of_the_notebook_fill_the_prompts(pruna, shell, service):
     shell.user_ns.update(animal="fox", count=np.int64(3), price=2.5)
     pruna("--out made", "{count} {animal}s for {price:.2f}, {{really}}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 from pruna_nb.accessor.base import FrameVerbs
 
@@ -87,6 +87,51 @@ class SaveVerbs(FrameVerbs):
             provenance=provenance,
             output_col=output_col,
         )
+
+    @overload
+    def record(self, path: None = None) -> dict[str, Any]: ...
+
+    @overload
+    def record(self, path: str | os.PathLike[str]) -> Path: ...
+
+    def record(self, path: str | os.PathLike[str] | None = None) -> dict[str, Any] | Path:
+        """Return what was run and what it came to, as JSON has it; or write it to a file.
+
+        `pruna_nb.rerun` (``%pruna rerun run.json``) makes the same again from it.
+
+        Parameters
+        ----------
+        path : path, optional
+            The file, such as "run.json"; one that is there is replaced.
+
+        Returns
+        -------
+        dict or Path
+            A dict, or the file's path. It has ``cost_usd``, ``rows``, the ``table`` of the cells
+            that the calls read, and for each of the ``steps`` its ``call`` (model, fields,
+            template, columns), ``started_at`` and ``ended_at`` (UTC), ``versions``, ``settings``
+            (no key), ``counts`` and ``results``. A file is in it by its path; pictures in memory
+            and secrets are not in it.
+
+        Raises
+        ------
+        InputError, ColumnError
+            If the frame does not know how it was made, as after CSV, or lacks what was read.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> out = pd.DataFrame({"prompt": ["a wren"]}).pruna.generate("prompt", progress=False)
+        >>> record = out.pruna.record()
+        >>> record["steps"][0]["call"]["model"], record["steps"][0]["counts"]["succeeded"]
+        ('p-image', 1)
+        >>> out.pruna.record("run.json").name
+        'run.json'
+        """
+        from pruna_nb.frames.run_record import run_record, save_record
+
+        return run_record(self._frame) if path is None else save_record(self._frame, path)
 
     def to_zip(
         self,

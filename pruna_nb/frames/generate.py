@@ -21,6 +21,7 @@ from pruna_nb.errors import attach_frame, attached_frame
 from pruna_nb.frames.call import Call
 from pruna_nb.frames.chains import check_own_columns, is_output
 from pruna_nb.frames.columns import with_columns
+from pruna_nb.frames.facts import facts_of
 from pruna_nb.frames.requests import make_requests
 from pruna_nb.frames.results import with_results
 from pruna_nb.frames.samples import with_samples
@@ -240,7 +241,8 @@ class FrameRun:
 
         def frame() -> pd.DataFrame:
             with gc_paused():
-                return with_results(grown, run.row_outcomes(), call, keep=keep)
+                outcomes, facts = run.row_outcomes(), facts_of(run)
+                return with_results(grown, outcomes, call, keep=keep, facts=facts)
 
         def results() -> pd.DataFrame:
             return with_results(grown[[]], run.row_outcomes(), Call(call.model))

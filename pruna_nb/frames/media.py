@@ -105,7 +105,8 @@ class MediaReader:
                     f"The file {path[:300]!r} is named by what the table records of an earlier "
                     "call, and by no call of this session, so it is not uploaded: a stranger may "
                     "have made the table. If it is right, pass all arguments yourself, such as "
-                    'retry("prompt", model="p-image-edit", images_col="photo").'
+                    'retry("prompt", model="p-image-edit", images_col="photo"), or of a run\'s '
+                    "record files=True."
                 )
                 raise InputError(msg)
             media = to_media(value)

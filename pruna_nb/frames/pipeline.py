@@ -25,6 +25,7 @@ from pruna_nb.files.inputs import FutureMedia
 from pruna_nb.frames.call import Call
 from pruna_nb.frames.chains import check_own_columns
 from pruna_nb.frames.columns import column, with_columns, without_columns
+from pruna_nb.frames.facts import facts_of
 from pruna_nb.frames.generate import (
     Estimate,
     FrameRun,
@@ -409,7 +410,8 @@ class _ChainRows:
         rows = self._chain.rows.iloc[places] if number == 0 else self._grown_rows(number, places)[0]
         requests = [run.plan.requests[place] for place in places]
         rows = with_sent_seeds(rows, call.spread(), requests)
-        return with_results(rows, [run.row_outcome(place) for place in places], call)
+        outcomes = [run.row_outcome(place) for place in places]
+        return with_results(rows, outcomes, call, facts=facts_of(run))
 
     def _rows_of(self, number: int, parents: list[int]) -> list[int]:
         """Return the rows of a step that come from some rows of the step before."""

@@ -26,6 +26,7 @@ from pruna_nb.frames.columns import (
     with_names,
     without_columns,
 )
+from pruna_nb.frames.facts import FACTS, all_facts
 from pruna_nb.text import shown
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from pruna_nb.batch.job import Outcome
     from pruna_nb.frames.call import Call
+    from pruna_nb.frames.facts import Facts
 
 TEXT_COLUMNS = ("output", "status", "error", "prediction_id", "model")
 RESULT_COLUMNS = (
@@ -44,7 +46,12 @@ MODEL_COLUMN = "pruna_nb model"
 
 
 def with_results(
-    frame: pd.DataFrame, outcomes: Sequence[Outcome], call: Call, *, keep: Collection[str] = ()
+    frame: pd.DataFrame,
+    outcomes: Sequence[Outcome],
+    call: Call,
+    *,
+    keep: Collection[str] = (),
+    facts: Facts | None = None,
 ) -> pd.DataFrame:
     """Return a new frame with the result columns beside the frame's own.
 
@@ -73,6 +80,12 @@ def with_results(
     }
     steps[call.prefix + "output"] = attrs_of(_renamed(call.settled(), frame, names))
     out.attrs[ATTRS] = {name: step for name, step in steps.items() if step is not None}
+    known = {name: told for name, told in all_facts(out).items() if places_of(out, name)}
+    known.pop(call.prefix + "output", None)
+    if facts is not None:
+        known[call.prefix + "output"] = facts
+    if known:
+        out.attrs[FACTS] = known
     return out
 
 
@@ -105,6 +118,8 @@ def set_aside(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, 
         for name, call in steps_of(frame).items()
     }
     out.attrs = {**frame.attrs, ATTRS: steps}
+    if facts := all_facts(frame):
+        out.attrs[FACTS] = {new.get(name, name): told for name, told in facts.items()}
     return out, new
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-__all__ = ["CacheInfo", "clear", "info", "prune", "rebuild", "verify"]
+__all__ = ["CacheInfo", "clear", "forget", "info", "prune", "rebuild", "verify"]
 
 # A file that no entry names is left alone for so long: a run may be about to name it.
 _YOUNG_SECONDS = 3600.0
@@ -176,6 +176,38 @@ def clear() -> int:
     database_of(folder).change("DELETE FROM item")
     freed = _drop_unnamed(folder, young_too=True)
     return freed + sum(_unlink(file) for file in _thumbnails(folder))
+
+
+def forget(*, older_than: str | float | timedelta | None = None) -> int:
+    """Drop what the journal holds of requests that ended: prompts, fields and errors.
+
+    The lines stay as the bill: time, model, cost, tag and id. What an output in the cache was made
+    of stays with it, in the index and beside the file, until `prune` or `clear` drops the output.
+
+    Parameters
+    ----------
+    older_than : str, float or timedelta, optional
+        Only what ended longer ago than this: "30d", "12h", "90m", or seconds.
+
+    Returns
+    -------
+    int
+        The lines that hold less now.
+    """
+    folder = current().cache_dir
+    before = time.time() - (0.0 if older_than is None else _seconds(older_than))
+    if not folder.is_dir():
+        return 0
+    database = database_of(folder)
+    database.execute("PRAGMA secure_delete = ON")  # else the text stays in the file's free pages
+    changed = database.change(
+        "UPDATE prediction SET request = NULL, error = NULL "
+        "WHERE updated_at <= ? AND state NOT IN ('intent', 'sent', 'lost', 'expired') "
+        "AND (request IS NOT NULL OR error IS NOT NULL)",
+        [before],
+    )
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return changed
 
 
 def rebuild() -> int:

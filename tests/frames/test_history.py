@@ -164,6 +164,19 @@ def test_bills_stay_after_the_outputs_are_cleared_and_after_a_month(made):
     assert pruna_nb.costs()["cost_usd"].sum() == pytest.approx(0.03)
 
 
+def test_forget_drops_prompts_from_the_journal_and_from_the_disk_and_keeps_the_bill(made):
+    before = pruna_nb.costs("tag")
+    assert pruna_nb.cache.forget(older_than="1d") == 0
+    assert pruna_nb.cache.forget() == 4
+    assert len(pruna_nb.history("heron")) == 1  # what the cache keeps is known by its output
+    pruna_nb.cache.clear()
+    assert pruna_nb.history()["prompt"].isna().all()
+    pd.testing.assert_frame_equal(pruna_nb.costs("tag"), before)
+    database_of(current().cache_dir).close()
+    held = b"".join(path.read_bytes() for path in current().cache_dir.rglob("*") if path.is_file())
+    assert b"aspect_ratio" not in held
+
+
 def test_outputs_whose_line_an_earlier_release_dropped_are_in_it_too(made):
     change("DELETE FROM prediction WHERE request LIKE '%heron%'")
     found = pruna_nb.history("heron")
