@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from pruna_nb.accessor.awaited import awaited
 from pruna_nb.accessor.base import FrameVerbs, run
 from pruna_nb.arguments import Problems
 from pruna_nb.batch.options import read_options
@@ -155,6 +156,8 @@ class PictureVerbs(FrameVerbs):
         )
         return run(self._frame, call, options, problems)
 
+    aedit = awaited(edit)
+
     @overload
     def upscale(
         self,
@@ -279,6 +282,8 @@ class PictureVerbs(FrameVerbs):
             background=background,
         )
         return run(self._frame, call, options, problems)
+
+    aupscale = awaited(upscale)
 
     @overload
     def animate(
@@ -408,6 +413,8 @@ class PictureVerbs(FrameVerbs):
             background=background,
         )
         return run(self._frame, call, options, problems)
+
+    aanimate = awaited(animate)
 
     @overload
     def finalize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from pruna_nb.accessor.awaited import awaited
 from pruna_nb.accessor.base import FrameVerbs, run
 from pruna_nb.arguments import Problems, switch, whole
 from pruna_nb.batch.options import read_options
@@ -199,6 +200,8 @@ class GenerateVerbs(FrameVerbs):
             background=background,
         )
         return run(self._frame, call, options, problems)
+
+    agenerate = awaited(generate)
 
     @with_fields("p-image", others=True)
     def estimate(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from pruna_nb.accessor.awaited import awaited
 from pruna_nb.accessor.base import FrameVerbs
 from pruna_nb.arguments import Problems, lines_of
 from pruna_nb.batch.options import read_options
@@ -357,6 +358,8 @@ the limit; 2 inputs not made yet: not looked up in the cache
 
             return start_in_background(work, options)
         return work.wait(shown=options.progress)
+
+    arun = awaited(run)
 
     def _with(self, verb: str, own: Mapping[str, object], **arguments: Any) -> ChainPlan:
         """Return a plan with one more step, whose arguments are read when the chain is planned."""

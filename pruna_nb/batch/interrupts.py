@@ -139,6 +139,39 @@ def deferred_interrupt() -> Iterator[Interrupt]:
         raise interrupt.error()
 
 
+@contextlib.contextmanager
+def awaited_interrupt(cancel: Callable[[], object]) -> Iterator[Interrupt]:
+    """Hear Ctrl-C while something is awaited; it cancels all that is awaited so.
+
+    Nothing is raised here: the coroutine that awaits looks at what it is given. A handler that
+    tells the loop (of a kernel, or of `asyncio.run`) stays, as that cancels the task.
+    """
+    global _awaited_interrupt  # noqa: PLW0603 - there is one Ctrl-C for all
+    if not _AWAITED:
+        _awaited_interrupt = Interrupt()
+        _BEFORE.update(_take_over(_keep_awaited, (signal.SIGINT,), of_loops=False))
+    _AWAITED.append(cancel)
+    try:
+        yield _awaited_interrupt
+    finally:
+        _AWAITED.remove(cancel)
+        if not _AWAITED:
+            for number, handler in _BEFORE.items():
+                signal.signal(number, handler)
+            _BEFORE.clear()
+
+
+_AWAITED: list[Callable[[], object]] = []
+_BEFORE: dict[int, Any] = {}
+_awaited_interrupt = Interrupt()
+
+
+def _keep_awaited(number: int, frame: FrameType | None) -> None:
+    _awaited_interrupt.keep(number, frame)
+    for cancel in _AWAITED:
+        cancel()
+
+
 def exit_cleanly_on_signals() -> None:
     """Let SIGTERM and SIGHUP end the process as an exit does while runs are active.
 
@@ -168,16 +201,31 @@ def _wait_for_answers() -> None:
         time.sleep(0.02)
 
 
-def _take_over(handle: Callable[[int, Any], None], numbers: Iterable[int]) -> dict[int, Any]:
-    """Handle the signals that nobody else handles; return how they were handled."""
+# What a kernel and `asyncio.run` set while they await something: it tells the loop.
+_OF_LOOPS = {"IPythonKernel._cancel_on_sigint.<locals>.handle_sigint", "Runner._on_sigint"}
+
+
+def _is_of_loop(handler: object) -> bool:
+    """Whether a handler only tells an event loop, which does not hear it while code runs."""
+    return getattr(getattr(handler, "func", handler), "__qualname__", "") in _OF_LOOPS
+
+
+def _take_over(
+    handle: Callable[[int, Any], None], numbers: Iterable[int], *, of_loops: bool = True
+) -> dict[int, Any]:
+    """Handle the signals that nobody else handles; return how they were handled.
+
+    `of_loops` takes over too what an event loop would hear only after the code that asks for it.
+    """
     if threading.current_thread() is not threading.main_thread():
         return {}
     before: dict[int, Any] = {}
     for number in numbers:
         handler = signal.getsignal(number)
-        if handler not in {signal.SIG_DFL, signal.default_int_handler, _exit_cleanly} or (
-            number == signal.SIGINT and handler is signal.SIG_DFL
-        ):
+        ours = handler in {signal.SIG_DFL, signal.default_int_handler, _exit_cleanly} or (
+            of_loops and _is_of_loop(handler)
+        )
+        if not ours or (number == signal.SIGINT and handler is signal.SIG_DFL):
             continue
         try:
             signal.signal(number, handle)

@@ -47,17 +47,32 @@ def wait(run: Watched, *, progress: bool, continues: bool = False) -> None:
     announce(run, shown=progress)
     with stopping(run) as interrupt:
         run.start()
-        shell = notebook_shell() if progress else None
         shown = progress and not interrupt.pressed
-        bar = Bar(run, shown=shown) if shell is None else Cell(run, shell, continues=continues)
-        with contextlib.closing(bar):
+        with displayed(run, shown=shown, continues=continues) as update:
             for _ in run.watch():
                 if interrupt.pressed:
                     run.interrupt()
                     break
-                bar.update()
-            bar.update()
-    if progress and not bar.said_end:
+                update()
+
+
+@contextlib.contextmanager
+def displayed(
+    run: Watched,
+    *,
+    shown: bool,
+    continues: bool = False,
+) -> Iterator[Callable[[], None]]:
+    """Show a run that goes on, if it is to be shown, and one line at its end.
+
+    The function that is yielded shows where it stands.
+    """
+    shell = notebook_shell() if shown else None
+    bar = Bar(run, shown=shown) if shell is None else Cell(run, shell, continues=continues)
+    with contextlib.closing(bar):
+        yield bar.update
+        bar.update()
+    if shown and not bar.said_end:
         say(closing_line(run))
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pruna_nb import arguments
 from pruna_nb.batch import interrupts, progress
+from pruna_nb.frames.awaiting import begun, ended, is_given_up
 from pruna_nb.frames.generate import FrameRun, prepare_run
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Generator
 
     import pandas as pd
 
@@ -97,6 +98,14 @@ class BackgroundRun:
                     raise TimeoutError(msg)
         return self._work.finish()
 
+    def __await__(self) -> Generator[Any, None, pd.DataFrame]:
+        """Wait for the end without blocking the event loop, and return the frame as `result` does.
+
+        If the task that awaits is canceled, the run is too, as tasks are: what is done is kept, and
+        the next run goes on. ``await asyncio.shield(run)`` lets it continue.
+        """
+        return ended(self._work).__await__()
+
     def __repr__(self) -> str:
         from pruna_nb.widgets.panel import line_of  # loads ipywidgets, which scripts can do without
 
@@ -131,8 +140,22 @@ def start_in_background(work: FrameRun, options: RunOptions) -> BackgroundRun:
     progress.announce(run, shown=options.progress)
     # An interrupt while the run's threads start has to stop those that run already.
     with progress.stopping(run) as interrupt:
+        if is_given_up():
+            run.cancel()
         run.start()
         if interrupt.pressed:
             run.interrupt()
     interrupts.exit_cleanly_on_signals()
     return BackgroundRun(work)
+
+
+async def run_awaited(start: Callable[[], BackgroundRun], *, shown: bool) -> pd.DataFrame:
+    """Start a run in the background, wait for its end, and return its frame.
+
+    Raises
+    ------
+    CancelledError, KeyboardInterrupt
+        If it is canceled or interrupted; see `awaiting.ended`.
+    """
+    background = await begun(start, BackgroundRun.cancel)
+    return await ended(background._work, shown=shown)  # noqa: SLF001 - its own module

@@ -178,3 +178,42 @@ def test_no_output_of_a_notebook_shows_the_key_not_even_a_verbose_traceback(tmp_
             notebook.run(code)
     assert KEY not in notebook.text
     assert "AuthenticationError" in notebook.text
+
+
+def test_ctrl_c_is_heard_in_cells_with_a_top_level_await(tmp_path):
+    with (
+        emulator.running(fast=True, latency=0.5) as service,
+        kernel(service, tmp_path) as notebook,
+    ):
+        notebook.run(SET_UP.format(prompts=names(40)) + "import asyncio\n")
+        notebook.run("pruna_nb.configure(limits={'p-image': (5, 0.5)})")
+        for code, ename in (
+            # Its handler only tells the loop, which a verb that is not awaited keeps from hearing.
+            ("await asyncio.sleep(0)\nout = frame.pruna.generate('prompt')", "KeyboardInterrupt"),
+            ("out = await frame.pruna.agenerate('prompt')", "CancelledError"),
+            (
+                "out = await frame.pruna.generate('prompt', cache='refresh', background=True)",
+                "CancelledError",
+            ),
+        ):
+            before = service.charged
+            cell = notebook.begin(code)
+            wait_for(lambda before=before: service.charged >= before + 6)
+            notebook.manager.interrupt_kernel()
+            began = time.monotonic()
+            reply = notebook.end(cell)
+            assert reply["ename"] == ename
+            assert time.monotonic() - began < 5
+            assert "rows are done and kept; run again to go on" in "".join(reply["traceback"])
+            assert len(reply["traceback"]) < 10
+            notebook.run("assert not pruna_nb.batch.interrupts.ACTIVE_RUNS")
+            charged = service.charged
+            assert charged < before + 40
+            notebook.run("await asyncio.sleep(0.6)")
+            assert service.charged == charged
+        # The kernel goes on, and so does the run: nothing is lost, nothing paid for twice.
+        notebook.run("pruna_nb.configure(limits={'p-image': (100, 0.5)})")
+        notebook.run("out = await frame.pruna.agenerate('prompt')\n" + COUNT)
+        notebook.run(LOST)
+        lost = int(notebook.outputs[-1]["text"])
+        assert service.charged <= 2 * 40 + lost
