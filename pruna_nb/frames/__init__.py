@@ -3,7 +3,8 @@
 Read in this order: ``call`` (what a verb requests) and ``columns`` (cells by name, templates);
 ``requests`` (one request for each row: every mistake is found here, before anything is sent), with
 ``media`` for files, ``chains`` for earlier steps and ``samples`` for seeds; ``generate`` (check,
-plan, run), ``pipeline`` (a chain as one run), ``background`` and ``awaiting``; ``results`` (outcomes as columns, the call in the frame's attrs).
+plan, run), ``pipeline`` (a chain as one run), ``background`` and ``awaiting``; ``results``
+(outcomes as columns, the call in the frame's attrs).
 Then what uses them: ``records``, ``retry``, ``finals``, ``grids``, ``pairs``, ``training``,
 ``tables``, and ``prompts``, which makes the frame of a list.
 """
