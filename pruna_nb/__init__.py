@@ -98,7 +98,36 @@ __all__ = [
     "use_emulator",
 ]
 
-_when_imported("pandas", lambda: importlib.import_module("pruna_nb.accessor").register())
+
+class _Accessor:
+    """``df.pruna`` until somebody asks for it.
+
+    Whatever of this package is imported first may be what imports pandas: the accessor, which
+    imports most of the package, could not be imported just then.
+    """
+
+    def __get__(self, obj: Any, kind: Any) -> Any:
+        accessor = importlib.import_module("pruna_nb.accessor")
+        for each in _frame_types():
+            if isinstance(vars(each).get("pruna"), _Accessor):
+                delattr(each, "pruna")
+        accessor.register()
+        return (kind if obj is None else obj).pruna
+
+
+def _frame_types() -> tuple[Any, Any]:
+    pandas = sys.modules["pandas"]
+    return pandas.DataFrame, pandas.Series
+
+
+def _announce_accessors() -> None:
+    for each in _frame_types():
+        if "pruna" not in vars(each):
+            each.pruna = _Accessor()
+            each._accessors.add("pruna")  # noqa: SLF001 - what the Tab key shows, with no public way
+
+
+_when_imported("pandas", _announce_accessors)
 
 
 def __getattr__(name: str) -> Any:

@@ -274,11 +274,11 @@ def _columns(subject: str, variables: Mapping[str, Any]) -> list[str]:
 
 def _of_magic(before: str) -> Offer | None:
     """Return what completes the options of ``%%pruna``."""
-    from pruna_nb.magics import AXES, OPTIONS, SWITCHES
+    from pruna_nb.magics import OPTIONS, SWITCHES
 
     words = before.split()[1:]
     fragment = "" if before[-1:].isspace() else words.pop()
-    named = re.search(r"--model[ =]+(\S+)", before)
+    named = re.search(r"--model[ =]+([^\s,]+)", before)
     try:
         model = lookup_model(named[1] if named else "p-image")
     except UnknownModelError:
@@ -289,8 +289,9 @@ def _of_magic(before: str) -> Offer | None:
     name = option[2:].replace("-", "_")
     if option.startswith("--") and "=" not in option and not value.startswith("--"):
         choices = model_names() if name == "model" else _field_values(model.fields.get(name))
-        if name in AXES:
-            value = value.rpartition(",")[2]
+        if name in {"rows", "cols"}:
+            choices = ("prompt", "model", *model.fields)
+        value = value.rpartition(",")[2]  # several values make a grid
         if choices and name not in SWITCHES:
             return Offer.of(value, map(str, choices))
     if equals:

@@ -117,8 +117,13 @@ def test_a_prompt_that_cannot_be_filled_says_why(prompt, error):
         ("--model=", "--model needs a value"),
         ("--out=", "--out needs a value"),
         ("--estimate=no", "--estimate takes no value"),
-        ("--model p-image --model flux-dev", "--model is given twice"),
-        ("--lora-scale 1 --lora-scale 2", "--lora-scale is given twice"),
+        ("--size 64 --size 128", "--size is given twice"),
+        ("--model p-image,p-imag", "Did you mean p-image"),
+        ("--model p-image,p-image-pro --lora-scale 1", "p-image-pro has no such field"),
+        ("--lora-scale 1,9", "9 is out of range"),
+        ("--rows sede", "Did you mean 'seed'"),
+        ("--rows seed --cols seed", "name 'seed' twice"),
+        ("--replace 'bear -> cat'", "no prompt holds 'bear'"),
         ("--prompt 'an owl'", "Put prompts on the lines below"),
         ("--out class", "is not a variable name"),
     ],
@@ -148,7 +153,7 @@ def test_fields_have_the_types_that_the_model_takes(tmp_path):
         "--reference-image 2"
     )
     assert fields_of(line) == {
-        "images": ["a.png", "b c.png"], "turbo": False, "seed": "1,2", "reference_image": "2",
+        "images": ["a.png", "b c.png"], "turbo": False, "seed": [1, 2], "reference_image": "2",
     }  # fmt: skip
     line = "--model p-video --fps 48 --duration=10 --draft --resolution 1080p"
     assert fields_of(line) == {
@@ -254,3 +259,45 @@ def test_all_mistakes_of_a_cell_are_told_at_once(pruna, service):
                  "'size'"):  # fmt: skip
         assert part in told, part
     assert service.charged == 0
+
+
+def test_models_and_any_field_are_axes_of_one_run_and_one_grid(pruna, shell, service, capsys):
+    line = "--model p-image,p-image-lora --lora-scale 0.5,1 --seed 7 --rows model --quiet"
+    grid = pruna(line, "a {red|blue} fox")
+    frame = shell.user_ns["_pruna"]
+    assert service.charged == len(grid) == 8
+    assert frame[["prompt", "model", "lora_scale"]].drop_duplicates().shape == (8, 3)
+    assert set(frame["seed"]) == {7}  # the choice changes no seed
+    assert grid.row_name == ("model",)
+    assert grid.col_name == ("prompt", "lora_scale")
+    assert [cell.row_value for cell in grid.cells].count(("p-image-lora",)) == 4
+    assert capsys.readouterr().out == ""
+
+
+def test_the_price_of_each_model_is_told_before_a_run(pruna, service, capsys):
+    line = "--model p-image --model p-image-pro --max-cost-usd 0.05"
+    assert pruna(f"{line} --estimate", "a {red|blue|<b>} fox") is None
+    told = capsys.readouterr().out
+    # 3 x 0.005 and 3 x 0.01 USD
+    assert "6 new" in told
+    assert "p-image: 0.015 USD, p-image-pro: 0.03 USD" in told
+    assert "3 prompts: a red fox; a blue fox; a <b> fox" in told
+    with pytest.raises(BudgetError):
+        pruna(line.replace("0.05", "0.04"), "a {red|blue|green} fox")
+    assert service.charged == 0
+    pruna(line, "a fox")
+    assert "p-image: 0.005 USD" in capsys.readouterr().out
+
+
+def test_lists_of_the_notebook_and_replacements_make_prompts(pruna, shell, service):
+    shell.user_ns.update(animals=["fox", "owl"], colour="red")
+    pruna("--replace 'snow -> rain' --quiet", "a {colour} {animals} in snow, {{x|y}}")
+    prompts = shell.user_ns["_pruna"]["prompt"].tolist()
+    assert prompts == [
+        f"a red {animal} in {place}, {{x|y}}"
+        for animal in ("fox", "owl")
+        for place in ("snow", "rain")
+    ]
+    shell.user_ns["animals"] = []
+    with pytest.raises(UsageError, match="'animals' is an empty list"):
+        pruna("", "a {animals}")
