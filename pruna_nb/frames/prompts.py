@@ -19,7 +19,7 @@ from pruna_nb.templates import parse, variants
 from pruna_nb.text import did_you_mean, near_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pruna_nb.catalog import SweepHow
     from pruna_nb.frames.background import BackgroundRun
@@ -126,6 +126,13 @@ def is_batch(prompt: object, model: object, fields: Mapping[str, Any]) -> bool:
         for name, value in fields.items()
         if is_several(value)
     )
+
+
+def prompt_frame(prompts: Sequence[str]) -> pd.DataFrame:
+    """Return a frame of prompts; of one row without a column if there are none."""
+    # Objects: of text that is not valid Unicode pandas makes no column, and the row says so.
+    columns = {"prompt": pd.Series(prompts, dtype=object)} if prompts else None
+    return pd.DataFrame(columns, index=None if prompts else [0])
 
 
 def generate_prompts(
