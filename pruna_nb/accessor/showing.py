@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from pruna_nb.arguments import Amount, Tags
     from pruna_nb.form.form import Form
-    from pruna_nb.frames.grids import Table
     from pruna_nb.show import Grid, Pairs
+    from pruna_nb.show.table import Table
 
 
 class ShowVerbs(FrameVerbs):
@@ -161,18 +161,41 @@ class ShowVerbs(FrameVerbs):
     ) -> Table:
         """Show the frame with thumbnails among its columns.
 
+        Where scripts may run, the table is searched, filtered by column and sorted by a click on
+        a head, and a click shows a picture large. Elsewhere, as in an untrusted notebook or on
+        GitHub, it stands as it is.
+
         Parameters
         ----------
         columns : sequence of str, optional
-            Which columns; by default all.
+            Which columns, in this order: columns of the frame, index levels, fields of the
+            requests, ``"rating"`` and ``"tags"``. By default those that a person reads: your own
+            (without addresses, ids and long JSON, which a line below names), model, seed and what
+            differs among the requests, the output, its rating and tags, status, error (if any),
+            seconds and cost.
         size : int
             Side of the box that each image fits into, in pixels.
         max_bytes : int, optional
             Size limit of the table in the notebook's file. None: no limit.
         output_col : str
             The columns whose names end with this are shown as images.
+
+        Returns
+        -------
+        Table
+            Its ``save("page.html")`` writes a page with all of that, which works offline.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a fox", "an owl"]})
+        >>> out = df.pruna.generate("prompt", seed=7, progress=False)
+        >>> table = out.pruna.table()
+        >>> table.columns
+        ('prompt', 'model', 'seed', 'output', 'status', 'seconds', 'cost_usd', 'cached')
         """
-        from pruna_nb.frames.grids import frame_table
+        from pruna_nb.frames.picture_table import frame_table
 
         return frame_table(
             self._frame, columns=columns, size=size, max_bytes=max_bytes, output_col=output_col

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -18,7 +18,7 @@ from pruna_nb.frames.axes import (
     plain_columns,
     sweep_axes,
 )
-from pruna_nb.frames.call import is_several, several
+from pruna_nb.frames.call import is_several
 from pruna_nb.frames.captions import alt_of, caption_of, shared_of, text_of, varying
 from pruna_nb.frames.chains import REMOVED
 from pruna_nb.frames.columns import (
@@ -33,9 +33,8 @@ from pruna_nb.frames.columns import (
 from pruna_nb.frames.records import records_of
 from pruna_nb.frames.results import beside, steps_of
 from pruna_nb.settings import current
-from pruna_nb.show import Cell, Grid, grid, read_sheet, table_html
+from pruna_nb.show import Cell, Grid, grid, read_sheet
 from pruna_nb.statuses import status_of
-from pruna_nb.tables.cells import plain_cells
 from pruna_nb.text import described, shown, visible_line
 from pruna_nb.widgets.about import Row, cost_fact, favourite_of
 from pruna_nb.widgets.live_grid import LiveGrid
@@ -133,7 +132,7 @@ def cells_of(
 
     A caption says what differs: neither what all share nor what is on an axis.
     """
-    _see_that_it_is_one("caption_col", caption_col)
+    check_one_label("caption_col", caption_col)
     outputs = column(frame, output_col, "output_col")
     statuses = optional_column(frame, beside(output_col, "status"))
     errors = optional_column(frame, beside(output_col, "error"))
@@ -241,72 +240,6 @@ def _live(made: Grid, frame: pd.DataFrame, output_col: Any) -> LiveGrid:
     return LiveGrid(**known, frame=frame, about=about, cache_dir=current().cache_dir)
 
 
-class Table:
-    """A frame with thumbnails among its columns; shows itself."""
-
-    def __init__(self, html: str, rows: int) -> None:
-        self._html, self._rows = html, rows
-
-    def __repr__(self) -> str:
-        return f"<Table: {self._rows:,} rows>"
-
-    def html(self) -> str:
-        """Return the table as HTML."""
-        return self._html
-
-    def _repr_html_(self) -> str:
-        return self._html
-
-
-def frame_table(
-    frame: pd.DataFrame,
-    *,
-    columns: Any = None,
-    size: int = 128,
-    max_bytes: int | None = 1_000_000,
-    output_col: Any = "output",
-) -> Table:
-    """Show a frame with thumbnails among its columns; see ``df.pruna.table``."""
-    places = list(range(frame.shape[1]))
-    if columns is not None:
-        columns = several(columns) if is_several(columns) else [columns]
-        for name in columns:
-            if not places_of(frame, name):
-                column(frame, name, "the table")  # raises
-        # Two columns of one name are both shown, as in frame[columns].
-        places = [place for name in columns for place in places_of(frame, name)]
-    heads = [label_text(frame.columns[place]) for place in places]
-    _see_that_it_is_one("output_col", output_col)
-    ending = label_text(output_col) if isinstance(output_col, (str, tuple)) else shown(output_col)
-    images = list(dict.fromkeys(head for head in heads if head.endswith(ending)))
-    labels = list(map(plain_label, frame.columns))
-    once = [place for place, label in enumerate(labels) if labels.count(label) == 1]
-    cells = [
-        _pictures(frame.iloc[:, sorted({place, *once})], frame.columns[place], heads)
-        if head in images
-        else plain_cells(frame.iloc[:, place])
-        for head, place in zip(heads, places, strict=True)
-    ]
-    rows = [list(row) for row in zip(*cells, strict=True)] if cells else []
-    html = table_html(
-        heads,
-        rows,
-        image_columns=images,
-        size=size,
-        max_bytes=max_bytes,
-        thumbs_dir=current().thumbs_dir,
-    )
-    return Table(html, len(frame))
-
-
-def _pictures(frame: pd.DataFrame, name: Any, heads: list[str]) -> list[Cell]:
-    """Make a column's cells, whose reasons are not said twice."""
-    cells, _ = cells_of(frame, output_col=name)
-    if label_text(beside(name, "error")) not in heads:
-        return cells
-    return [replace(cell, error=None) for cell in cells]
-
-
 def sheet_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Return the requests that a saved contact sheet or page carries, as a frame.
 
@@ -340,7 +273,8 @@ def sheet_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
         return pd.DataFrame(rows, dtype=object)
 
 
-def _see_that_it_is_one(name: str, value: Any) -> None:
+def check_one_label(name: str, value: Any) -> None:
+    """Raise an error if an argument cannot be one column's name."""
     if can_be_label(value):
         return
     join = " Join them into one column." if is_several(value) else ""

@@ -26,7 +26,6 @@ _OURS = "pruna_nb_ratings"
 """The key of a frame's attrs with the columns that hold stored ratings and tags."""
 _TAG_LIMIT = 60
 _NOTHING: Any = ()
-_NONE = (None, None)
 
 
 def outputs_of(frame: pd.DataFrame, output_col: Any) -> list[tuple[str | None, str | None]]:
@@ -87,21 +86,34 @@ def rate_frame(
     stars = problems.read(_stars, frame, places, rating, instead=_NOTHING)
     new = problems.read(_tags, frame, places, "tags", tags, instead=_NOTHING)
     gone = problems.read(_tags, frame, places, "untag", untag, instead=_NOTHING)
-    if rows is not None:
-        with problems.noted():
-            bare = [shown(frame.index[place]) for place in places if outputs[place] == _NONE]
-            if bare:
-                raise InputError(f"These rows have no output to rate: {', '.join(bare[:5])}.")
+    # By its content; by its id where the file is gone. A row without an output has neither.
+    digests = [digest_of(outputs[place][0] or "") for place in places]
+    keys = [
+        digest or (outputs[place][0] and outputs[place][1]) or ""
+        for place, digest in zip(places, digests, strict=True)
+    ]
+    # Rows that were named are meant: by rows=, or by a rating or tags of their own.
+    bare = [
+        shown(frame.index[place])
+        for place, key, star, tag in zip(places, keys, stars, new, strict=False)
+        if not key
+        and (
+            rows is not None
+            or (_is_per_row(rating) and star is not None)
+            or (_is_per_row(tags) and tag)
+        )
+    ]
+    if bare:
+        labels = ", ".join(bare[:5])
+        problems.add(InputError(f"These rows have no output to rate: {labels}."))
     problems.check("Nothing was rated")
     store = Ratings(current().cache_dir)
     standing = store.of([outputs[place] for place in places])
     changed: dict[str, Rating] = {}
     for number, place in enumerate(places):
-        path, name = outputs[place]
-        if (path, name) == _NONE:
+        key, digest, name = keys[number], digests[number], outputs[place][1]
+        if not key:
             continue
-        digest = digest_of(path) if path else ""
-        key = digest or str(name)
         before = changed.get(key) or standing[number] or Rating(digest, name or "")
         kept = [tag for tag in (*before.tags, *new[number]) if tag not in gone[number]]
         star = before.rating if stars[number] is None else stars[number] or None
@@ -151,9 +163,13 @@ def _has(frame: pd.DataFrame, label: Any) -> bool:
         return False
 
 
+def _is_per_row(value: Any) -> bool:
+    return isinstance(value, (pd.Series, Mapping))
+
+
 def _per_row(frame: pd.DataFrame, places: Sequence[int], value: Any) -> list[Any] | None:
     """Return a cell for each row of a Series or a dict by label; None for any other value."""
-    if not isinstance(value, (pd.Series, Mapping)):
+    if not _is_per_row(value):
         return None
     cells = dict(value.items())
     labels = frame.index.tolist()

@@ -29,7 +29,7 @@ from pruna_nb.show.ratios import fit
 from pruna_nb.text import isolated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pruna_nb.show.cells import Cell
     from pruna_nb.show.thumbs import Thumb, Thumbs
@@ -54,6 +54,7 @@ def larger_pictures(
     size: int,
     limit: int | None,
     left: int | None,
+    draw: Callable[[Cell, str, int], str] | None = None,
 ) -> dict[int, str]:
     """Return what opens below the pictures of a grid; nothing if that takes too many bytes.
 
@@ -67,6 +68,8 @@ def larger_pictures(
         Side of the box that these fit into, in pixels.
     limit, left : int or None
         Bytes of the whole grid, and those that are left of them; None: no limit.
+    draw : callable, optional
+        Returns a cell's HTML from its ``<img>`` and that one's height; None: across a grid.
 
     Returns
     -------
@@ -99,7 +102,7 @@ def larger_pictures(
                 f"<img src='{data_uri(webp, 'image/webp')}' alt='{alt_text(cell)}' "
                 f"width='{width}' height='{height}' style='{_MEDIA}'>"
             )
-            opened[id(cell)] = _opened(cell, tag, height)
+            opened[id(cell)] = (draw or _opened)(cell, tag, height)
         if sum(map(notebook_bytes, opened.values())) <= room:
             return opened
     return {}

@@ -7,7 +7,6 @@ import hashlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import quote
@@ -31,6 +30,7 @@ from pruna_nb.show.markup import (
     webp_size,
 )
 from pruna_nb.show.requests_in_files import PAGE_START, encode, file_hash, record
+from pruna_nb.show.scripts import script_text
 from pruna_nb.text import ALT_LIMIT, NO_MATH, escaped, isolated, visible
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _CAPTION = 400  # characters below a picture: a page has more room than a notebo
 
 
 @dataclass(frozen=True)
-class _Entry:
+class Entry:
     """A cell with all that the page says of it.
 
     Attributes
@@ -99,7 +99,8 @@ def save_page(
     made = thumbs.of_cells(cells, size)
     folder = target.with_name(f"{target.stem}_files")
     entries = [
-        _entry(_Entry(cell, made.get(id(cell)), at), folder, full) for at, cell in enumerate(cells)
+        with_file(Entry(cell, made.get(id(cell)), at), folder, full)
+        for at, cell in enumerate(cells)
     ]
     records = [record(entry.cell, beside=target.parent, file=entry.file) for entry in entries]
     words = _Words(title, shared, summary)
@@ -109,7 +110,7 @@ def save_page(
     return target
 
 
-def _entry(entry: _Entry, folder: Path, full: Full) -> _Entry:
+def with_file(entry: Entry, folder: Path, full: Full) -> Entry:
     """Bring a cell's whole file to where the page finds it."""
     cell = entry.cell
     if full == "none" or cell.source is None or cell.status != "succeeded":
@@ -146,29 +147,43 @@ def _copy(cell: Cell, target: Path) -> None:
                 shutil.copyfileobj(source, file)
 
 
-def _page(
-    layout: Layout, entries: Sequence[_Entry], requests: str, size: int, words: _Words
-) -> str:
-    room = resources.files("pruna_nb.show")
-    scripts = ("page.js", "page_axes.js", "page_videos.js")
-    script = "\n".join(room.joinpath(name).read_text("utf-8") for name in scripts)
-    style = room.joinpath("page.css").read_text("utf-8") + _shapes(layout, entries, size)
-    # nothing may be asked of any host, and no other script or style can run
-    policy = (
-        f"default-src 'none'; img-src data: 'self' file:; media-src data: 'self' file:; "
-        f"style-src {_allowed(style)}; script-src {_allowed(script)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
+def _page(layout: Layout, entries: Sequence[Entry], requests: str, size: int, words: _Words) -> str:
     summary = escaped(words.summary[0].upper() + words.summary[1:], 200)
     more = f"<p>{summary}</p>" if words.title else ""
     if words.shared:
         more += f'<p class="shared">{isolated(words.shared, SHARED_LIMIT)}</p>'
-    title = escaped(words.title, 200) if words.title else summary
     cells = [entry.cell for entry in entries]
     fields = fields_of(cells, layout.row_names, layout.col_names)
     figures = [_figure(entry, fields, size, axes=bool(layout.heads)) for entry in entries]
     body = (
         _table(layout, figures) if layout.heads else f'<div class="flow">{"".join(figures)}</div>'
+    )
+    return document(
+        escaped(words.title, 200) if words.title else summary,
+        f'{more}<form class="controls" hidden></form>',
+        f'<main data-axes="{fields.attribute()}">\n{body}\n</main>',
+        requests=requests,
+        style=script_text("page.css") + _shapes(layout, entries, size),
+        script=script_text("page.js", "page_axes.js", "page_videos.js"),
+    )
+
+
+def document(title: str, head: str, main: str, *, requests: str, style: str, script: str) -> str:
+    """Return a page that zooms into its pictures; all of it is HTML already.
+
+    Parameters
+    ----------
+    title, head, main : str
+        The heading, what stands below it, and the pictures.
+    requests : str
+        Of the pictures, as `encode` wrote them.
+    style, script : str
+        The only ones that can run, beside which nothing is asked of any host.
+    """
+    policy = (
+        f"default-src 'none'; img-src data: 'self' file:; media-src data: 'self' file:; "
+        f"style-src {_allowed(style)}; script-src {_allowed(script)}; "
+        "base-uri 'none'; form-action 'none'"
     )
     return "".join(
         (
@@ -178,8 +193,7 @@ def _page(
             '<meta name="referrer" content="no-referrer">\n',
             f"<title>{title}</title>\n{PAGE_START}{requests}</script>\n<style>{style}</style>\n",
             f'</head>\n<body class="{NO_MATH}">\n<header><h1><bdi>{title}</bdi></h1>',
-            f'{more}<form class="controls" hidden></form></header>\n',
-            f'<main data-axes="{fields.attribute()}">\n{body}\n</main>\n',
+            f"{head}</header>\n{main}\n",
             '<dialog aria-label="Picture"><div class="stage"></div><div class="words"></div>',
             '<button class="back" aria-label="Previous">&lsaquo;</button>',
             '<button class="next" aria-label="Next">&rsaquo;</button>',
@@ -189,7 +203,7 @@ def _page(
     )
 
 
-def _shapes(layout: Layout, entries: Sequence[_Entry], size: int) -> str:
+def _shapes(layout: Layout, entries: Sequence[Entry], size: int) -> str:
     """Style for what depends on the grid; a style within an element is not allowed by the policy.
 
     A picture takes the share of its column that it would take of the box it fits into, so tall
@@ -208,14 +222,18 @@ def _shapes(layout: Layout, entries: Sequence[_Entry], size: int) -> str:
         f"main {{ --n: {number}; --depth: {depth}; }}",
         f"tbody td > * {{ width: {wide}; }}",
     ]
-    rules += [
+    return "\n".join([*rules, shape_rules(entries, size)])
+
+
+def shape_rules(entries: Sequence[Entry], size: int) -> str:
+    """Return the style that gives each picture its shape, and its share of the column."""
+    return "\n".join(
         f".s{w}-{h} {{ aspect-ratio: {w} / {h}; width: {100 * w / size:.2f}%; max-width: {w}px; }}"
         for w, h in sorted({_shape(entry, size) for entry in entries})
-    ]
-    return "\n".join(rules)
+    )
 
 
-def _shape(entry: _Entry, size: int) -> tuple[int, int]:
+def _shape(entry: Entry, size: int) -> tuple[int, int]:
     if entry.thumb is not None and entry.thumb.webp:
         return webp_size(entry.thumb.webp)
     return box_shape(entry.cell, size)
@@ -268,7 +286,7 @@ def _col_heads(layout: Layout) -> str:
     return "".join(f"<tr>{'' if i else corners}{line}</tr>" for i, line in enumerate(lines))
 
 
-def _figure(entry: _Entry, fields: Fields, size: int, *, axes: bool) -> str:
+def _figure(entry: Entry, fields: Fields, size: int, *, axes: bool) -> str:
     """Draw a cell; of the fields in its caption, the script hides those that are axes."""
     cell = entry.cell
     text, notes, odd = caption_lines(cell, entry.thumb)
@@ -303,7 +321,7 @@ def _figure(entry: _Entry, fields: Fields, size: int, *, axes: bool) -> str:
     if odd:
         lines.append(f'<span class="odd">⚠ {escaped(odd, 100)}</span>')
     words = f"<figcaption>{''.join(lines)}</figcaption>" if lines else ""
-    media = _media(entry, beyond, odd, size)
+    media = media_of(entry, beyond, odd, size)
     return f'<figure data-cell="{entry.at}">{media}{words}</figure>\n'
 
 
@@ -312,7 +330,8 @@ def _asked(cell: Cell) -> Mapping[str, object]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _media(entry: _Entry, notes: str, odd: str, size: int) -> str:
+def media_of(entry: Entry, notes: str, odd: str, size: int) -> str:
+    """Return a cell's picture as a link that the page's script opens large, or its box."""
     cell, thumb = entry.cell, entry.thumb
     address = entry.full or entry.file
     if thumb is None or not thumb.webp:
@@ -341,7 +360,7 @@ def _media(entry: _Entry, notes: str, odd: str, size: int) -> str:
     )
 
 
-def _box(entry: _Entry, size: int) -> str:
+def _box(entry: Entry, size: int) -> str:
     width, height = _shape(entry, size)
     head, more = reason(entry.cell, entry.thumb)
     detail = f"<span>{isolated(more, ERROR_LIMIT)}</span>" if more else ""

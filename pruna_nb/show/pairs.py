@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +26,7 @@ from pruna_nb.show.markup import (
     video_uri,
 )
 from pruna_nb.show.ratios import fit
+from pruna_nb.show.scripts import script_text, unseen
 from pruna_nb.show.thumbs import Thumb, Thumbs
 from pruna_nb.text import CAPTION_LIMIT, NO_MATH, counted, described, escaped, isolated, megabytes
 
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 _SMALLEST = 192  # pixels: below, nobody sees what an edit changed
 _NOTES_BYTES = 600
 _VIDEO_BYTES = 8_000_000  # of all videos together that no notebook could reach by their path
-_PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 _MEDIA = "display:block;width:100%;height:auto;max-width:100%;margin:0;border-radius:4px"
 
 
@@ -105,7 +102,7 @@ class Pairs:
             return [[_pair(pair, made, films, self.size)] for pair in chosen]
 
         head = f"<div class='{NO_MATH}'>{head_lines(self.title, self.shared)}"
-        tail = f"{_script()}</div>"
+        tail = f"{unseen(script_text('pairs.js'))}</div>"
         room = None
         if self.max_bytes is not None:
             room = self.max_bytes - notebook_bytes(head + tail) - _NOTES_BYTES
@@ -268,10 +265,3 @@ def _side(
         f"<figcaption style='{SMALL}margin:6px 0 0;text-align:left'>{''.join(lines)}{size_note}"
         "</figcaption></figure>"
     )
-
-
-@cache
-def _script() -> str:
-    """Return the unseen image whose handler lays the pairs out; hosts may strip the handler."""
-    script = resources.files("pruna_nb.show").joinpath("pairs.js").read_text("utf-8")
-    return f"<img src='{_PIXEL}' alt='' style='display:none' onload=\"{html.escape(script)}\">"

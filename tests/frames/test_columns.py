@@ -69,7 +69,7 @@ class TestColumnsOfSeveralLevels:
         out = generate(leveled, PROMPT, seed_col=SEED)
         assert "a fox" in out.pruna.grid(rows=PROMPT, cols=SEED).html()
         assert "meta.seed" in out.pruna.grid(rows=SEED, cols=PROMPT).html()
-        assert out.pruna.table().html().count("<img") == 2
+        assert out.pruna.table().html().count("data:image/webp") == 2
         assert out.pruna.estimate(PROMPT, seed_col=SEED).cached == 2
 
     def test_a_template_names_a_column_by_its_levels(self, leveled, generate, asked):
@@ -105,7 +105,7 @@ def test_labels_of_any_type_name_columns(columns, names, generate, asked, servic
     assert out.columns[:2].tolist() == frame.columns.tolist()
     assert out["status"].tolist() == ["succeeded"] * 4
     assert len(out.pruna.grid(rows=prompt, cols=seed)) == 4
-    assert out.pruna.table(columns=[prompt, "output"]).html().count("<img") == 4
+    assert out.pruna.table(columns=[prompt, "output"]).html().count("data:image/webp") == 4
     assert out.pruna.estimate(prompt, seed_col=seed).new == 0
     service.configure(faults={"failed": {"first": 1}})
     fresh = generate(frame, prompt, seed_col=seed, cache="off")
@@ -122,8 +122,8 @@ def test_columns_of_one_name_that_are_not_read_are_kept(generate):
     out = generate(frame, "prompt", samples=2)
     assert out.columns[:3].tolist() == ["prompt", "note", "note"]
     assert out.iloc[:, 1:3].to_numpy().tolist() == [[1, 2]] * 2
-    assert out.pruna.table().html().count("<img") == 2
-    assert out.pruna.table(columns=["note", "output"]).html().count("<img") == 2
+    assert out.pruna.table().html().count("data:image/webp") == 2
+    assert out.pruna.table(columns=["note", "output"]).html().count("data:image/webp") == 2
     edited = out.pruna.edit(prompt="at night", **QUIET)
     assert edited.columns.tolist().count("note") == 2
     assert edited.pruna.retry(**QUIET).columns.equals(edited.columns)

@@ -103,6 +103,7 @@ def test_every_mistake_is_named_at_once_and_nothing_is_stored(out):
         ({"rating": 1, "rows": "z"}, "there is no row 'z'"),
         ({"rating": 1, "rows": "d"}, "no output to rate: 'd'"),
         ({"rating": {"z": 1}}, "There is no row 'z'"),
+        ({"rating": {"a": 1, "d": 1}}, "no output to rate: 'd'"),
         ({"rating": 1, "rows": [True]}, "1 of True and False for 4 rows"),
     ):
         with pytest.raises(InputError, match=said):
