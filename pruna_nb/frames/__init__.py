@@ -5,8 +5,9 @@ Read in this order: ``call`` (what a verb requests) and ``columns`` (cells by na
 ``media`` for files, ``chains`` for earlier steps and ``samples`` for seeds; ``generate`` (check,
 plan, run), ``pipeline`` (a chain as one run), ``background`` and ``awaiting``; ``results``
 (outcomes as columns, the call in the frame's attrs).
-Then what uses them: ``records``, ``retry``, ``finals``, ``grids``, ``pairs``, ``training``,
-``tables``, and ``prompts``, which makes the frame of a list.
+Then what uses them: ``records``, ``retry`` (with ``sides``, results beside each other after a
+merge), ``finals``, ``grids``, ``pairs``, ``training``, ``tables``, ``overview``, the accessor's
+repr, and ``prompts``, which makes the frame of a list. ``order`` tells prompts and files apart.
 """
 
 from __future__ import annotations

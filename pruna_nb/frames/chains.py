@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.catalog import model_names
 from pruna_nb.errors import InputError
-from pruna_nb.frames.columns import column, label_text, optional_column, places_of, template_labels
+from pruna_nb.frames.columns import (
+    column,
+    label_text,
+    optional_column,
+    places_of,
+    plain_label,
+    template_labels,
+)
 from pruna_nb.frames.records import records_of, requests_by_id
 from pruna_nb.frames.results import RESULT_COLUMNS, beside, steps_of
 from pruna_nb.settings import current
@@ -62,6 +69,21 @@ def is_output(frame: pd.DataFrame, label: object) -> bool:
     return label in steps_of(frame) or (
         label.endswith("output") and bool(places_of(frame, status_columns(frame, label)[0]))
     )
+
+
+def outputs_of(frame: pd.DataFrame) -> list[Any]:
+    """Return the columns of outputs, whatever pandas made of their names, the last step last.
+
+    Their status stands beside them: ``output_x`` and ``status_x`` after a merge of two results.
+    """
+    labels = dict.fromkeys(plain_label(label) for label in frame.columns)
+    found = [
+        label
+        for label in labels
+        if is_output(frame, label)
+        or ("output" in str(label) and len(places_of(frame, beside(label, "status"))) == 1)
+    ]
+    return sorted(found, key=lambda label: not str(label).startswith("step"))
 
 
 def missing_outputs(frame: pd.DataFrame, call: Call) -> list[str | None]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.catalog import total_usd, usd_text
-from pruna_nb.frames.chains import is_failure, is_output
-from pruna_nb.frames.columns import optional_column, places_of, plain_label, text_columns
+from pruna_nb.frames.chains import is_failure, outputs_of
+from pruna_nb.frames.columns import optional_column, places_of, text_columns
 from pruna_nb.frames.results import beside
 from pruna_nb.statuses import STATUSES
 from pruna_nb.text import NO_MATH, counted, escaped, isolated, shown
@@ -47,10 +47,7 @@ class Step:
 
 def steps_in(frame: pd.DataFrame) -> list[Step]:
     """Return what each column of outputs came to, the last step last."""
-    labels = [plain_label(label) for label in frame.columns]
-    outputs = [label for label in labels if is_output(frame, label)]
-    outputs.sort(key=lambda label: not str(label).startswith("step"))
-    return [_step(frame, label) for label in dict.fromkeys(outputs)]
+    return [_step(frame, label) for label in outputs_of(frame)]
 
 
 def _step(frame: pd.DataFrame, label: Any) -> Step:
@@ -99,7 +96,7 @@ def overview(frame: pd.DataFrame, *, is_series: bool = False) -> tuple[str, list
         todo.append((f"{last.bad:,} {what}", f"out.pruna.retry({option})"))
         todo.append(("see why", f"out.pruna.failed({option})"))
     if last.statuses["succeeded"]:
-        shown_by = f"output_col={last.label!r}" if option else ""
+        shown_by = "" if last.label == "output" else f"output_col={last.label!r}"
         todo.append(("look at them", f"out.pruna.grid({shown_by})"))
         folder = f'"pictures", {shown_by}' if shown_by else '"pictures"'
         todo.append(("keep them as files", f"out.pruna.save({folder})"))

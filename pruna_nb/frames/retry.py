@@ -20,11 +20,12 @@ from pruna_nb.batch.budget import Budget
 from pruna_nb.catalog import cost_usd
 from pruna_nb.errors import InputError, attach_frame, attached_frame
 from pruna_nb.frames.chains import is_failure, missing_outputs, status_columns
-from pruna_nb.frames.columns import column, optional_column, places_of, with_columns
+from pruna_nb.frames.columns import column, optional_column, places_of, with_columns, with_names
 from pruna_nb.frames.generate import estimate, generate, snapshot
 from pruna_nb.frames.records import Replay, records_of, replays_of
 from pruna_nb.frames.requests import make_requests, row_name
 from pruna_nb.frames.results import RESULT_COLUMNS, beside, call_of, steps_of
+from pruna_nb.frames.sides import by_prefix
 from pruna_nb.settings import current
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 
 def failed(frame: pd.DataFrame, prefix: str = "") -> pd.DataFrame:
     """Return the rows that were requested and have no output, as their status says."""
-    return frame.iloc[_bad_places(frame, prefix, "failed()")]
+    work, prefixes, _ = by_prefix(frame, prefix)
+    places = {place for each in prefixes for place in _bad_places(work, each, "failed()")}
+    return frame.iloc[sorted(places)]
 
 
 def retry(
@@ -55,6 +58,28 @@ def retry(
     anything is sent; what ends the run later carries the finished rows in its ``frame``.
     """
     frame, problems = snapshot(frame), problems or Problems()
+    work, prefixes, own = by_prefix(frame, prefix) if call is None else (frame, [prefix], {})
+    todo = [(each, *_worklist(work, call, each, problems)) for each in prefixes]
+    problems.check()
+    todo = [part for part in todo if part[1] or part[3]]
+    run = _Retry(options)
+    if len(todo) > 1:
+        run.check([(work, *part[1:]) for part in todo])
+    if not own:
+        return run.run_all(work, *todo[0]) if todo else frame
+    named = partial(with_names, names=own)
+    for part in todo:
+        with _frame_of_error(named(work), named):
+            work = run.run_all(work, *part)
+    out = named(work)
+    out.attrs = dict(frame.attrs)
+    return out
+
+
+def _worklist(
+    frame: pd.DataFrame, call: Call | None, prefix: str, problems: Problems
+) -> tuple[list[Replay], Call | None, list[int]]:
+    """Return what is sent again: records, a call, and the rows for it; note all mistakes."""
     places: list[int] = []
     with problems.noted():
         places = _bad_places(frame, prefix, "retry()")
@@ -84,8 +109,7 @@ def retry(
         make_requests(frame.iloc[rest], call, service, problems)
     for replay in again:
         make_requests(replay.table, replay.call, service, problems)
-    problems.check()
-    return _Retry(options).run_all(frame, prefix, again, call, rest) if places else frame
+    return again, call, rest
 
 
 class _Retry:
@@ -94,6 +118,23 @@ class _Retry:
     def __init__(self, options: RunOptions) -> None:
         self._options = options
         self._budget = Budget.of(options, current())
+
+    def check(
+        self, todo: Sequence[tuple[pd.DataFrame, list[Replay], Call | None, list[int]]]
+    ) -> None:
+        """Refuse what costs more than the budget."""
+        # Estimating each part plans it a second time, which only a limit on the cost is worth.
+        if not self._budget.is_limited:
+            return
+        costs: list[float | None] = []
+        for frame, again, call, rest in todo:
+            parts = [(replay.table, replay.call) for replay in again]
+            if call is not None:
+                parts.append((frame.iloc[rest], call))
+            costs += [estimate(*part, self._options).cost_usd for part in parts]
+            if call is not None:
+                costs += self._costs_of_steps(frame, call, rest)
+        self._budget.check_costs(costs, "retry()")
 
     def run_all(
         self,
@@ -104,15 +145,7 @@ class _Retry:
         rest: list[int],
     ) -> pd.DataFrame:
         """Send the records again, and run a call on the rest; all costs are checked first."""
-        parts = [(replay.table, replay.call) for replay in again]
-        if call is not None:
-            parts.append((frame.iloc[rest], call))
-        # Estimating each part plans it a second time, which only a limit on the cost is worth.
-        if self._budget.is_limited:
-            costs = [estimate(*part, self._options).cost_usd for part in parts]
-            if call is not None:
-                costs += self._costs_of_steps(frame, call, rest)
-            self._budget.check_costs(costs, "retry()")
+        self.check([(frame, again, call, rest)])
         # First those that earlier steps have to be made for.
         work = frame if call is None else self.run(frame, call, rest)
         for replay in again:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -76,6 +78,50 @@ def test_what_was_asked_for_is_asked_again_whatever_was_done_to_the_frame(
     assert again.columns.tolist() == changed.columns.tolist()
     assert again.pruna.retry(**QUIET)["status"].tolist() == again["status"].tolist()
     assert len(service.accepted) == before + 1
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+SIDES: dict[str, Any] = {
+    "merge": (lambda one, two: one.merge(two, on=["prompt", "seed"]), ["status_x", "status_y"]),
+    "join": (
+        lambda one, two: one.add_suffix("_p").join(two.add_suffix("_f")),
+        ["status_p", "status_f"],
+    ),
+    "concat": (
+        lambda one, two: pd.concat({"p": one, "f": two}, axis=1),
+        [("p", "status"), ("f", "status")],
+    ),
+    "csv": (lambda one, two: through_csv(one.merge(two, on="prompt")), ["status_x", "status_y"]),
+}
+
+
+@pytest.mark.parametrize("way", SIDES)
+def test_results_that_were_merged_are_retried_on_both_sides(way, out, generate, service, here):
+    service.configure(faults=FAILS)
+    other = generate(out[["prompt", "seed"]].iloc[[0]], "prompt", model="flux-dev", seed_col="seed")
+    service.configure(faults={})
+    rest = generate(out[["prompt", "seed"]].iloc[1:], "prompt", model="flux-dev", seed_col="seed")
+    put_together, statuses = SIDES[way]
+    both = put_together(out, pd.concat([other, rest]))
+    before = both.copy(deep=True)
+    assert len(both.pruna.failed()) == 2
+    sent = len(service.accepted)
+    with pytest.raises(BudgetError) as refused:  # 0.005 USD for each side
+        both.pruna.retry(max_cost_usd=0.009, **QUIET)
+    assert refused.value.frame is None
+    assert len(service.accepted) == sent
+    again = both.pruna.retry(**QUIET)
+    asked = [(row["model"], row["input"]["prompt"]) for row in service.accepted[sent:]]
+    assert sorted(asked) == [("flux-dev", "a lion"), ("p-image", "a fox")]
+    assert [set(again[name]) for name in statuses] == [{"succeeded"}] * 2
+    assert again.columns.tolist() == both.columns.tolist()
+    pd.testing.assert_frame_equal(both, before)
+    assert again.pruna.failed().empty
+    assert "3 succeeded by flux-dev" in repr(again.pruna)
 
 
 def test_rows_that_a_merge_added_are_no_failures(out, service):
