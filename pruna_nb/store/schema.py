@@ -68,8 +68,9 @@ _INDEXES = (
 )
 # Added by later releases to any database that lacks them.
 _LATER_INDEXES = {
-    # What a day cost is asked before each POST of a run that a day's budget holds back.
-    "prediction_bill": "ON prediction (origin, sent_at, cost_usd)",
+    # What a day cost is asked before each POST of a run that a day's budget holds back. Not with
+    # the origin first, for which SQLite would leave the small indexes above aside.
+    "prediction_cost": "ON prediction (sent_at, origin, cost_usd)",
     "prediction_large": f"ON prediction (updated_at) WHERE length(request) > {LARGE_REQUEST}",
 }
 

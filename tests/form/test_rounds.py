@@ -76,6 +76,19 @@ def test_a_frame_s_rows_keep_their_labels_in_history_and_selection(explore):
     assert form.selected["form_round"].tolist() == [2]
 
 
+def test_a_click_above_the_days_budget_is_refused_and_the_quote_says_so_before(explore, service):
+    form = made(explore(prompt="a fox", seed=1))
+    with pruna_nb.configure(max_cost_usd_per_day=0.008):
+        form = explore(prompt="a hare")
+        form.fields["seed"].value = "1, 2"
+        assert "Today (UTC) 0.005 USD of max_cost_usd_per_day=0.008 is spent" in quote(form)
+        assert part(form, "go").disabled
+        form.generate()
+        form.wait()
+    assert "max_cost_usd_per_day=0.008" in status(form)
+    assert service.charged == 1
+
+
 def test_a_refused_click_is_no_round(explore):
     form = made(explore(prompt="a fox", max_cost_usd=0.01))
     form.fields["seed"].value = "1-9"

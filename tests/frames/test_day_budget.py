@@ -56,12 +56,13 @@ def test_every_way_to_spend_keeps_to_the_days_budget(service, tmp_path):
     assert service.charged == 2
 
 
-def test_the_form_says_why_it_does_not_start_above_the_days_budget(service):
-    pruna_nb.configure(max_cost_usd_per_day=0.004)
-    form = pruna_nb.explore(prompt="a fox", seed=1)
-    form.generate()
-    form.wait()
+def test_a_pipeline_keeps_to_the_days_budget(service):
+    pruna_nb.configure(max_cost_usd_per_day=0.02)
+    plan = prompts(2).pruna.plan().generate("prompt").edit(prompt="at night")
+    with pytest.raises(BudgetError, match="max_cost_usd_per_day"):
+        plan.run(progress=False)
     assert service.charged == 0
+    assert "today 0.00 USD of 0.02 USD spent, which this would exceed" in str(plan.estimate())
 
 
 def test_estimate_shows_the_day_and_what_would_exceed_it(service):

@@ -94,6 +94,33 @@ def test_the_steps_of_a_chain_samples_and_sweeps_are_run_again(service, frame, c
     assert service.charged == charged
 
 
+def test_prefixes_and_finals_of_drafts_are_run_again(service, frame):
+    two = frame.iloc[:2].pruna.generate(prompt="a {animal}", prefix="first_", **QUIET)
+    two = two.pruna.edit(prompt="at night", images_col="first_output", prefix="night_", **QUIET)
+    again = pruna_nb.rerun(two.pruna.record(), **QUIET)
+    for name in ("first_output", "night_output"):
+        assert again[name].tolist() == two[name].tolist()
+    drafts = frame.iloc[:2].pruna.generate(
+        prompt="a {animal}", model="p-video", draft=True, duration=1, **QUIET
+    )
+    finals = drafts.pruna.finalize([True, False], **QUIET)
+    charged = service.charged
+    made = pruna_nb.rerun(finals.pruna.record(), **QUIET)
+    assert made["output"].tolist() == finals["output"].tolist()
+    assert made["step1_output"].tolist() == finals["step1_output"].tolist()
+    assert service.charged == charged
+
+
+def test_a_pipeline_has_a_record_of_each_step(service, frame):
+    chain = frame.iloc[:2].pruna.plan().generate(prompt="a {animal}").edit(prompt="at night")
+    out = chain.run(progress=False)
+    record = out.pruna.record()
+    assert [step["counts"]["new"] for step in record["steps"]] == [2, 2]
+    assert all(step["started_at"] for step in record["steps"])
+    assert pruna_nb.rerun(record, **QUIET)["output"].tolist() == out["output"].tolist()
+    assert service.charged == 4
+
+
 def test_a_record_of_several_models_is_run_again_by_each(service, frame):
     out = frame.iloc[:1].pruna.generate(
         prompt="a {animal}", model=["p-image", "flux-dev"], seed=1, **QUIET

@@ -128,3 +128,17 @@ def test_columns_that_cannot_be_filled_are_seen_when_the_database_is_opened(tmp_
     path = made(tmp_path / "kept", with_rows(change))
     with pytest.raises(CacheError, match="another version"):
         Journal(path.parent, HERE).open_entries()
+
+
+@pytest.mark.parametrize(
+    ("state", "index"),
+    [("lost", "prediction_lost"), ("expired", "prediction_expired"), ("sent", "prediction_open")],
+)
+def test_what_is_open_is_found_without_reading_the_bills_of_years(tmp_path, state, index):
+    journal = Journal(tmp_path / "cache", HERE)
+    where = f"state = '{state}' AND {journal._ours}"
+    if state == "sent":
+        where = f"state IN ('intent', 'sent') AND {journal._ours}"
+    sql = f"EXPLAIN QUERY PLAN SELECT * FROM prediction WHERE {where}"  # noqa: S608 - of this test
+    (step,) = journal.database.execute(sql, journal._our_values)
+    assert index in step[-1]
