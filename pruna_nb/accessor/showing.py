@@ -193,7 +193,7 @@ class ShowVerbs(FrameVerbs):
         >>> out = df.pruna.generate("prompt", seed=7, progress=False)
         >>> table = out.pruna.table()
         >>> table.columns
-        ('prompt', 'model', 'seed', 'output', 'status', 'seconds', 'cost_usd', 'cached')
+        ('prompt', 'model', 'seed', 'output', 'status', 'seconds', 'cost_usd')
         """
         from pruna_nb.frames.picture_table import frame_table
 

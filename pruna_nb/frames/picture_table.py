@@ -146,7 +146,7 @@ class _Reader:
         hidden += [
             label_text(label)
             for label in self._labels
-            if label in results
+            if results.get(label, "cached") != "cached"
             and label_text(label) not in shown_heads
             and any(map(_is_there, self._values(label)))
         ]
@@ -156,7 +156,9 @@ class _Reader:
         """Return a result of a step, if there is anything to say."""
         places = places_of(self.frame, beside(label, name))
         columns = [self._at(place) for place in places]
-        return [each for each in columns if any(map(_is_there, each.cells))]
+        # a column of False says only that nothing came from the cache
+        is_told = bool if name == "cached" else _is_there
+        return [each for each in columns if any(map(is_told, each.cells))]
 
     def _model(self, place: int) -> list[_Column]:
         return self._result(self.frame.columns[place], "model")

@@ -37,6 +37,10 @@ _PAGE = 24  # pictures in the overview at once
 _KNOWN = 12  # tags that are offered
 _VALUE = 60  # characters
 _BOX = "pruna-rating"
+_HELP = (
+    "<div style='opacity:.7;font-size:.9em'>Keys: 1 to 5 rate and show the next picture, 0 takes "
+    "its rating back, A and D turn. All is stored at once.</div>"
+)
 _WITHOUT_WIDGETS = without_widgets(
     "This form",
     "The call rates too: <code>out.pruna.rate(5, tags=['cover'], rows=[0, 2])</code>.",
@@ -159,7 +163,7 @@ class RatingForm:
         known = Counter(tag for each in self._ratings for tag in _tags(each))
         offered = [tag for tag, _ in known.most_common(_KNOWN) if tag not in _tags(rating)]
         self._known.children = [self._offer(tag) for tag in offered]
-        self._head.value = self._summary()
+        self._head.value = f"{self._summary()}{_HELP}"
         self._overview.value = self._overview_html()
         self._saved.update(self._summary())
 

@@ -38,7 +38,7 @@ def test_by_default_a_table_has_the_columns_that_a_person_reads(shop, generate):
     out = generate(shop, "prompt", seed=7, aspect_ratio="1:1")
     table = out.pruna.table()
     usual = ("prompt", "sku", "stock", "model", "seed", "output")
-    assert table.columns == (*usual, "status", "seconds", "cost_usd", "cached")
+    assert table.columns == (*usual, "status", "seconds", "cost_usd")
     cells = cells_of(table)
     assert cells["model"] == ["p-image"] * 2
     assert cells["seed"] == ["7", "7"]
