@@ -107,11 +107,11 @@ class SaveVerbs(FrameVerbs):
         Returns
         -------
         dict or Path
-            A dict, or the file's path. It has ``cost_usd``, ``rows``, the ``table`` of the cells
-            that the calls read, and for each of the ``steps`` its ``call`` (model, fields,
-            template, columns), ``started_at`` and ``ended_at`` (UTC), ``versions``, ``settings``
-            (no key), ``counts`` and ``results``. A file is in it by its path; pictures in memory
-            and secrets are not in it.
+            A dict, or the file's path. It has ``started_at`` and ``ended_at`` (UTC), ``versions``,
+            ``rows``, ``counts`` (of the last step), ``cost_usd`` (of all), the ``table`` of cells
+            that the calls read, and ``steps``, each with its ``call`` (model, fields, template,
+            columns), times, versions, ``settings`` (no key), counts, cost and ``results``. A file
+            is in it by its path; pictures in memory and secrets are not.
 
         Raises
         ------

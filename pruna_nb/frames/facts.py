@@ -44,7 +44,7 @@ def facts_of(run: Run) -> Facts:
         rows=len(run.plan.requests),
         started_at=_iso(began),
         ended_at=_iso(began + seconds),
-        versions=dict(_versions()),
+        versions=versions(),
         settings={
             "service": settings.origin,
             "cache": options.cache,
@@ -69,6 +69,11 @@ def all_facts(frame: pd.DataFrame) -> dict[str, Facts]:
         for name, facts in kept.items()
         if isinstance(name, str) and isinstance(facts, dict)
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what is at work."""
+    return dict(_versions())
 
 
 @cache

@@ -170,7 +170,9 @@ def _frame(found: Sequence[Bill], settings: Settings, marks: _Marks) -> pd.DataF
     inputs = [_shown_input(bill, media) for bill in found]
     names = dict.fromkeys(name for given in inputs for name in given)
     own = {
-        "sent_at": pd.to_datetime(np.array([b.sent_at for b in found], float), unit="s", utc=True),
+        "sent_at": pd.to_datetime(
+            np.array([b.sent_at for b in found], float), unit="s", utc=True
+        ).round("ms"),
         "model": _texts_of(bill.model for bill in found),
         "prompt": _cells(given.get("prompt") for given in inputs),
     }

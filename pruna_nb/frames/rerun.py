@@ -109,6 +109,8 @@ def rerun(
     problems.check("The record cannot be run again; nothing was sent")
     budget = Budget.of(options, current())
     made, is_told = frame, False
+    if options.progress:
+        say(f"Rerunning {counted(len(steps), 'step')} on {counted(len(frame), 'row')}.")
     for place, step in enumerate(steps):
         is_told = is_told or _tell(made, steps[place:], options, budget)
         try:
@@ -141,8 +143,7 @@ def _tell(frame: pd.DataFrame, steps: Sequence[_Step], options: RunOptions, budg
             present = {name: value for name, value in given.items() if value is not None}
             costs.append(_price(step.call, present))
     if options.progress:
-        what = f"{counted(len(steps), 'step')} on {counted(len(frame), 'row')}"
-        say(f"Rerunning {what}: {at_most_text(costs)}; what is in the cache costs nothing.")
+        say(f"It costs {at_most_text(costs)}; what is in the cache costs nothing.")
     budget.check_costs(costs, "This record", first.call.model.name)
     return True
 

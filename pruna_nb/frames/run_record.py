@@ -19,7 +19,7 @@ from pruna_nb.errors import ColumnError
 from pruna_nb.files.disk import replacing
 from pruna_nb.frames.call_attrs import attrs_of
 from pruna_nb.frames.columns import column, label_text, optional_column, places_of, template_labels
-from pruna_nb.frames.facts import all_facts
+from pruna_nb.frames.facts import all_facts, versions
 from pruna_nb.frames.results import RESULT_COLUMNS, beside, call_of, steps_of
 from pruna_nb.redact import redact_values
 from pruna_nb.tables.cells import plain
@@ -57,7 +57,11 @@ def run_record(frame: pd.DataFrame) -> dict[str, Any]:
         "format": FORMAT,
         "version": _VERSION,
         "recorded_at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
+        "started_at": min(filter(None, (step["started_at"] for step in told)), default=None),
+        "ended_at": max(filter(None, (step["ended_at"] for step in told)), default=None),
+        "versions": versions(),
         "rows": len(frame),
+        "counts": told[-1]["counts"],
         "cost_usd": float(total_usd(step["cost_usd"] for step in told)),
         "steps": told,
         "table": _table(frame, steps, left_out),

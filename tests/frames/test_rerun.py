@@ -42,6 +42,8 @@ def test_a_record_says_what_was_run_when_how_and_what_it_came_to(service, frame,
     assert step["call"]["constants"] == {"aspect_ratio": "1:1"}
     assert step["counts"] == {"succeeded": 2, "skipped": 1, "new": 2, "cached": 0}
     assert (record["rows"], record["cost_usd"], step["cost_usd"]) == (3, 0.01, 0.01)
+    assert (record["counts"], record["versions"]) == (step["counts"], step["versions"])
+    assert (record["started_at"], record["ended_at"]) == (step["started_at"], step["ended_at"])
     started, ended = (datetime.fromisoformat(step[name]) for name in ("started_at", "ended_at"))
     assert (started - before).total_seconds() > -0.01
     assert started <= ended <= datetime.now(UTC)

@@ -11,6 +11,7 @@ from pruna_nb.errors import CacheError
 from pruna_nb.settings.cache_folder import DATABASE_NAME
 from pruna_nb.store.database import database_of
 from pruna_nb.store.journal import Journal
+from pruna_nb.store.salvage import read_journal
 from pruna_nb.store.schema import VERSION
 
 HERE = "http://127.0.0.1:1"
@@ -128,6 +129,14 @@ def test_columns_that_cannot_be_filled_are_seen_when_the_database_is_opened(tmp_
     path = made(tmp_path / "kept", with_rows(change))
     with pytest.raises(CacheError, match="another version"):
         Journal(path.parent, HERE).open_entries()
+
+
+def test_the_journal_of_a_damaged_file_of_an_earlier_release_is_read(tmp_path):
+    path = made(tmp_path / "old", with_rows())
+    new = Journal(tmp_path / "new", HERE)
+    with new.database.transaction() as connection:
+        assert read_journal(path, connection) == 1
+    assert new.get("e").prediction_id == "id-open"
 
 
 @pytest.mark.parametrize(
