@@ -275,6 +275,17 @@ class GenerateVerbs(FrameVerbs):
         These are the rows whose status is "failed", "canceled", "lost" or "pending"; in a chain,
         also those that were skipped since an earlier step failed. A row that succeeded, and whose
         output you removed from the table, is not one of them.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> out = pd.DataFrame({"prompt": ["a lion", "a fox"]}).pruna.generate(
+        ...     "prompt", progress=False
+        ... )
+        >>> out.loc[1, "status"] = "lost"  # as it is where no answer came
+        >>> out.pruna.failed()["prompt"].tolist()
+        ['a fox']
         """
         from pruna_nb.frames.call import read_prefix
         from pruna_nb.frames.retry import failed
@@ -330,6 +341,17 @@ class GenerateVerbs(FrameVerbs):
         -------
         DataFrame
             A new frame of the same rows, with their new results.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> out = pd.DataFrame({"prompt": ["a lion", "a fox"]}).pruna.generate(
+        ...     "prompt", progress=False
+        ... )
+        >>> out.loc[1, "status"] = "lost"  # as it is where no answer came
+        >>> out.drop(columns="prompt").pruna.retry(progress=False)["status"].tolist()
+        ['succeeded', 'succeeded']
         """
         from pruna_nb.frames.call import read_call, read_prefix
         from pruna_nb.frames.retry import retry

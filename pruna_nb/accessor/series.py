@@ -1,4 +1,4 @@
-"""``series.pruna``: the verbs that take a Series of prompts."""
+"""``series.pruna``: the verbs that take a Series of prompts, or of outputs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pruna_nb.batch.options import read_options
 from pruna_nb.catalog.field_docs import with_fields
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     import pandas as pd
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
     from pruna_nb.form.form import Form
     from pruna_nb.frames.background import BackgroundRun
     from pruna_nb.frames.generate import Estimate
+    from pruna_nb.frames.saving import Layout
     from pruna_nb.store.cache import CacheMode
 
 
 class PrunaSeries:
-    """What can be done with a Series of prompts; ``df["prompt"].pruna``."""
+    """What can be done with a Series of prompts, ``df["prompt"].pruna``, or outputs."""
 
     def __init__(self, series: pd.Series[Any]) -> None:
+        self._series = series
         self._name = "prompt" if series.name is None else series.name
         self._frame = series.to_frame(self._name)
 
@@ -112,6 +115,14 @@ class PrunaSeries:
         DataFrame
             The prompts and the result columns, with the Series' index; with
             ``background=True`` a `BackgroundRun`.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> out = pd.Series(["a lion", "a fox"], name="animal").pruna.generate(progress=False)
+        >>> out[["animal", "status"]].values.tolist()
+        [['a lion', 'succeeded'], ['a fox', 'succeeded']]
         """
         from pruna_nb.frames.call import read_call
 
@@ -156,7 +167,15 @@ class PrunaSeries:
         background: bool = False,
         **fields: Any,
     ) -> Estimate:
-        """Return what `generate` would run and cost with the same arguments; send nothing."""
+        """Return what `generate` would run and cost with the same arguments; send nothing.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> print(pd.Series(["a lion", "a fox"]).pruna.estimate(samples=2, cache="off"))
+        4 rows: 4 new, 0 cached, 0 duplicates; 0.02 USD; no wait at the limit
+        """
         return PrunaFrame(self._frame).estimate(
             self._name,
             model=model,
@@ -174,6 +193,49 @@ class PrunaSeries:
             **fields,
         )
 
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        format: str | None = None,  # noqa: A002 - the word of Pillow and matplotlib
+        layout: Layout = "plain",
+        provenance: bool = True,
+    ) -> pd.DataFrame:
+        """Save a Series of outputs as files of your own, as ``df.pruna.save`` does.
+
+        What was sent for each is found by its file, so that a name may be of it, too.
+
+        Parameters
+        ----------
+        folder : path
+            Created where it is missing.
+        name, format, layout, provenance
+            As for ``df.pruna.save``.
+
+        Returns
+        -------
+        DataFrame
+            The outputs and the column "file", with the Series' index.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> out = pd.DataFrame({"prompt": ["a lion", "a fox"]}).pruna.generate(
+        ...     "prompt", seed=7, progress=False
+        ... )
+        >>> saved = out["output"].pruna.save("animals", name="{prompt}-{seed}")
+        Saved 2 files in animals.
+        >>> [file[8:] for file in saved["file"]]
+        ['a lion-7.jpg', 'a fox-7.jpg']
+        """
+        from pruna_nb.frames.saving import save_series
+
+        return save_series(
+            self._series, folder, name=name, format=format, layout=layout, provenance=provenance
+        )
+
     def explore(
         self,
         *,
@@ -185,7 +247,16 @@ class PrunaSeries:
         unchecked: bool = False,
         **fields: Any,
     ) -> Form:
-        """Try some of the prompts in a form; the arguments are those of ``df.pruna.explore``."""
+        """Try some of the prompts in a form; the arguments are those of ``df.pruna.explore``.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> form = pd.Series(["a lion", "a fox"], name="animal").pruna.explore(seed="1, 2")
+        >>> form.fields["model"].value
+        'p-image'
+        """
         return PrunaFrame(self._frame).explore(
             self._name,
             model=model,

@@ -59,6 +59,15 @@ class ShowVerbs(FrameVerbs):
         Form
             Its ``frame`` has the chosen rows, with their labels; ``selected`` those whose
             images are selected, so that ``df.loc[form.selected.index]`` gives the rows.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({"prompt": ["a lion", "a fox"]})
+        >>> form = df.pruna.explore("prompt", seed="1-4")
+        >>> form.fields["model"].value
+        'p-image'
         """
         from pruna_nb.form.explore import explore_frame
 

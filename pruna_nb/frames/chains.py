@@ -71,7 +71,7 @@ def is_output(frame: pd.DataFrame, label: object) -> bool:
     )
 
 
-def outputs_of(frame: pd.DataFrame) -> list[Any]:
+def output_labels(frame: pd.DataFrame) -> list[Any]:
     """Return the columns of outputs, whatever pandas made of their names, the last step last.
 
     Their status stands beside them: ``output_x`` and ``status_x`` after a merge of two results.

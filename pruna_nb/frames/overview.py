@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.catalog import total_usd, usd_text
-from pruna_nb.frames.chains import is_failure, outputs_of
+from pruna_nb.frames.chains import is_failure, output_labels
 from pruna_nb.frames.columns import optional_column, places_of, text_columns
 from pruna_nb.frames.results import beside
 from pruna_nb.statuses import STATUSES
@@ -47,7 +47,7 @@ class Step:
 
 def steps_in(frame: pd.DataFrame) -> list[Step]:
     """Return what each column of outputs came to, the last step last."""
-    return [_step(frame, label) for label in outputs_of(frame)]
+    return [_step(frame, label) for label in output_labels(frame)]
 
 
 def _step(frame: pd.DataFrame, label: Any) -> Step:

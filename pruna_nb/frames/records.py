@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,23 @@ def requests_by_id(ids: Iterable[str]) -> dict[str, Record]:
         return {}
     entries = Journal(settings.cache_dir, settings.base_url).requests_by_id(wanted)
     return {name: Record(entry.model, entry.input, entry.tags) for name, entry in entries.items()}
+
+
+def ids_of_outputs(paths: Iterable[Any]) -> list[str | None]:
+    """Return the id of a prediction that made each output, by its file in the cache folder."""
+    settings = current()
+    folder = f"{settings.media_dir}{os.sep}"
+    names = [
+        path.removeprefix(folder).replace(os.sep, "/")
+        if isinstance(path, str) and path.startswith(folder)
+        else None
+        for path in paths
+    ]
+    wanted = {name for name in names if name}
+    if not wanted or not settings.database_path.is_file():
+        return [None] * len(names)
+    known = Journal(settings.cache_dir, settings.base_url).ids_by_media(wanted)
+    return [known.get(name) if name else None for name in names]
 
 
 @dataclass(frozen=True, slots=True)

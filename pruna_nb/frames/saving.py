@@ -21,7 +21,7 @@ from pruna_nb.files.provenance import SUFFIXES, read_provenance
 from pruna_nb.frames.chains import is_output
 from pruna_nb.frames.columns import column, places_of, plain_label, with_columns
 from pruna_nb.frames.grids import requests_of
-from pruna_nb.frames.records import records_of
+from pruna_nb.frames.records import ids_of_outputs, records_of
 from pruna_nb.frames.results import beside
 from pruna_nb.redact import MASK, redact_values
 from pruna_nb.tables.cells import plain_cells
@@ -94,6 +94,17 @@ def save_frame(
         _write_metadata(root, frame, output_col, files, requests)
     say(_summary(frame, root, output_col, paths, files))
     return with_columns(frame, {"file": files})
+
+
+def save_series(
+    outputs: pd.Series[Any], folder: str | os.PathLike[str], **how: Any
+) -> pd.DataFrame:
+    """Save a Series of outputs; see `PrunaSeries.save`. Their requests are found by their files."""
+    label: Any = "output" if outputs.name is None else outputs.name
+    frame, beside_it = outputs.to_frame(label), beside(label, "prediction_id")
+    cells = plain_cells(outputs)
+    told = with_columns(frame, {beside_it: ids_of_outputs(cells)})
+    return with_columns(frame, {"file": save_frame(told, folder, **how, output_col=label)["file"]})
 
 
 def read_outputs(folder: str | os.PathLike[str]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.frames.call_attrs import ATTRS
-from pruna_nb.frames.chains import outputs_of
+from pruna_nb.frames.chains import output_labels
 from pruna_nb.frames.columns import places_of, with_names
 from pruna_nb.frames.results import RESULT_COLUMNS, beside
 
@@ -40,5 +40,5 @@ def sides_of(frame: pd.DataFrame, prefix: str) -> list[Any]:
     """Return the columns of outputs that pandas named, where none has a verb's name."""
     if prefix or places_of(frame, "status"):
         return []
-    found = [label for label in outputs_of(frame) if not str(label).startswith("step")]
+    found = [label for label in output_labels(frame) if not str(label).startswith("step")]
     return [label for label in found if isinstance(label, tuple) or not label.endswith("output")]

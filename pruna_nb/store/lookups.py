@@ -67,6 +67,14 @@ class Lookups:
                     recorded[name] = Recorded(model, fields, "delivered", key, tags)
         return recorded
 
+    def ids_by_media(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the id of a prediction that made each media file, as far as the cache knows it."""
+        ids: dict[str, str] = {}
+        sql = "SELECT media, prediction_id FROM item WHERE prediction_id > '' AND media IN ({})"
+        for rows in self.database.select_in(sql, sorted(set(names))):
+            ids.update(rows)
+        return ids
+
     def _is_ours(self, kept: dict[str, Any]) -> bool:
         """Whether an output was made by our service and account, or does not say by which."""
         origin, account = kept.get("origin", self.origin), kept.get("account") or ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -383,3 +384,24 @@ def test_one_output_is_saved_where_it_is_wanted(service, folder):
     with pytest.raises(InputError, match="Allowed are"):
         output.save(folder / "lion.gif")
     assert sorted(file.name for file in folder.iterdir()) == ["lion.jpg", "new"]
+
+
+def test_a_series_of_outputs_is_saved_with_what_was_sent_for_each(out, tmp_path):
+    outputs: Any = pd.concat([out["output"], pd.Series([None], index=["none"], dtype=object)])
+    saved = outputs.rename("picture").pruna.save(
+        tmp_path / "set", name="{prompt}", layout="imagefolder"
+    )
+    assert saved.columns.tolist() == ["picture", "file"]
+    assert saved.index.tolist() == [*out.index, "none"]
+    assert [Path(file).stem for file in saved["file"].iloc[:-1]] == out["prompt"].tolist()
+    assert saved["file"].iloc[-1] is None or pd.isna(saved["file"].iloc[-1])
+    for file, number in zip(saved["file"], out["prediction_id"], strict=False):
+        assert pruna_nb.provenance(file)["prediction_id"] == number
+    lines = (tmp_path / "set" / "metadata.jsonl").read_text().splitlines()
+    assert json.loads(lines[0])["model"] == out["model"].iloc[0]
+    # A picture of somebody else's is copied, and carries nothing.
+    Image.new("RGB", (8, 8)).save(tmp_path / "mine.png")
+    mine: Any = pd.Series([str(tmp_path / "mine.png")])
+    assert Path(mine.pruna.save(tmp_path / "others")["file"].item()).is_file()
+    with pytest.raises(InputError, match="folder must be a path"):
+        out["output"].pruna.save(3)
