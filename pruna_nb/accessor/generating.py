@@ -176,6 +176,7 @@ class GenerateVerbs(FrameVerbs):
         ['succeeded', 'succeeded']
         """
         from pruna_nb.frames.call import read_call
+        from pruna_nb.frames.columns import labels_by_name
 
         problems = Problems()
         call = read_call(
@@ -183,6 +184,7 @@ class GenerateVerbs(FrameVerbs):
             problems,
             prompt_col=prompt_col,
             prompt=prompt,
+            names=labels_by_name(self._frame),
             samples=samples,
             sweep=sweep,
             unchecked=unchecked,
@@ -243,6 +245,7 @@ class GenerateVerbs(FrameVerbs):
         3 rows: 1 new, 0 cached, 1 duplicate, 1 skipped; 0.005 USD; no wait at the limit
         """
         from pruna_nb.frames.call import read_call
+        from pruna_nb.frames.columns import labels_by_name
         from pruna_nb.frames.generate import estimate
 
         problems = Problems()
@@ -251,6 +254,7 @@ class GenerateVerbs(FrameVerbs):
             problems,
             prompt_col=prompt_col,
             prompt=prompt,
+            names=labels_by_name(self._frame),
             samples=samples,
             sweep=sweep,
             unchecked=unchecked,

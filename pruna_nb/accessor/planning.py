@@ -12,6 +12,7 @@ from pruna_nb.batch.options import read_options
 from pruna_nb.catalog.field_docs import with_fields
 from pruna_nb.errors import InputError, PrunaError
 from pruna_nb.frames.call import read_call
+from pruna_nb.frames.columns import labels_by_name
 from pruna_nb.frames.pictures import read_media_call
 from pruna_nb.text import counted
 
@@ -396,6 +397,6 @@ def _read_step(
             problems.add(InputError(msg, [msg]))
     model = given.pop("model")
     if verb == "generate":
-        return read_call(model, problems, **given)
+        return read_call(model, problems, names=labels_by_name(frame), **given)
     media = given.pop("media_col")
     return read_media_call(verb, frame, model, media, problems, before=before, **given)

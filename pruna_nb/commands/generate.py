@@ -21,6 +21,7 @@ from pruna_nb.commands.out_folder import OutFolder, entries_of, is_escaped
 from pruna_nb.console import say
 from pruna_nb.errors import InputError, PrunaError, attached_frame
 from pruna_nb.frames.call import read_call
+from pruna_nb.frames.columns import labels_by_name
 from pruna_nb.frames.requests import make_requests
 from pruna_nb.frames.sweeps import with_sweep
 from pruna_nb.settings import current
@@ -120,6 +121,7 @@ def _check_arguments(
         problems,
         **{name: call[name] for name in asked},
         prefix=prefix,
+        names=labels_by_name(frame),
         fields=fields,
     )
     if len(frame.columns) and read.samples == 1 and not read.drafts():  # else seeds are added

@@ -41,7 +41,7 @@ class AxesInput:
             children.append(w.HTML(note("Rows", FAINT)))
             for i in range(min(len(axes.rows) + 1, len(names))):
                 free = [name for name in names if name not in axes.rows[:i]]
-                children.append(self._level("rows", axes, i, [None, *free]))
+                children.append(self._level("rows", axes, i, ["", *free]))
             children.append(w.HTML(note("Columns", FAINT)))
             for i in range(len(axes.cols)):
                 free = [name for name in names if name not in axes.rows + axes.cols[:i]]
@@ -51,12 +51,12 @@ class AxesInput:
         for widget in old:
             widget.close()
 
-    def _level(self, axis: str, axes: Axes, place: int, names: Sequence[str | None]) -> Any:
+    def _level(self, axis: str, axes: Axes, place: int, names: Sequence[str]) -> Any:
         levels = axes.rows if axis == "rows" else axes.cols
-        options = [("none" if name is None else label_of(name), name) for name in names]
+        options = [(label_of(name) if name else "none", name) for name in names]
         widget = w.Dropdown(
             options=options,
-            value=levels[place] if place < len(levels) else None,
+            value=levels[place] if place < len(levels) else "",
             tooltip="The outer field of the axis"
             if place == 0
             else "A field within the one before",

@@ -168,7 +168,7 @@ class Board:
         if self._round is None:
             return []
         shared = shared_text(self._round.sweep, self._points, self._names)
-        head = shared or next((point.heading for point in self._points), "")
+        head = shared or (self._points[0].heading if len(self._points) == 1 else "")
         above = [_head(head)] if head else []
         flow = w.Layout(flex_flow="row wrap", align_items="flex-start", overflow="visible")
         if len(self._names) < 2:  # noqa: PLR2004
@@ -186,7 +186,7 @@ class Board:
                 if text or len(self._axes.rows) == 1
             ]
             if said:
-                children.append(_head(" · ".join(said), "1 / -1"))
+                children.append(_head(" · ".join(said), "auto / 1 / auto / -1"))
             # heads that have scrolled away are read again
             if self._axes.cols and number % _HEADS_EVERY == 0:
                 children += self._column_heads(columns)
@@ -203,7 +203,11 @@ class Board:
 
     def _column_heads(self, columns: Sequence[tuple[str, ...]]) -> list[Any]:
         return [
-            _head(_said(name, head.value), f"{head.start + 1} / span {head.span}", _COLUMN)
+            _head(
+                _said(name, head.value),
+                f"auto / {head.start + 1} / auto / {head.start + 1 + head.span}",
+                _COLUMN,
+            )
             for name, heads in zip(self._axes.cols, spans(columns), strict=True)
             for head in heads
         ]
@@ -304,10 +308,12 @@ def _said(name: str, value: str) -> str:
     return phrase(name, value) if value else f"no {name.replace('_', ' ')}"
 
 
-def _head(text: str, place: str | None = None, style: str = _HEADING) -> Any:
-    """Return a head as escaped text, in its place in the grid."""
-    html = f"<div class='{NO_MATH}' style='{style}'>{isolated(text, 400)}</div>"
-    return w.HTML(html, layout=w.Layout(grid_column=place, margin="0"))
+def _head(text: str, area: str | None = None, style: str = _HEADING) -> Any:
+    """Return a head as escaped text; in its area of a grid, which it does not widen."""
+    size = "" if area is None else ";width:0;min-width:100%"
+    html = f"<div class='{NO_MATH}' style='{style}{size}'>{isolated(text, 400)}</div>"
+    # ipywidgets removes grid_column where no grid_area is given
+    return w.HTML(html, layout=w.Layout(grid_area=area, margin="0"))
 
 
 def _is_small(path: str) -> bool:

@@ -85,6 +85,10 @@ class Controls:
         A frame's rows, which replace the prompts.
     bound : mapping of str to str
         Fields whose values are a frame's columns, by field.
+    templates : sequence of str
+        What is filled from the rows to be their prompts.
+    fill : callable, optional
+        Fills them.
 
     Attributes
     ----------
@@ -100,7 +104,10 @@ class Controls:
         scope: Scope,
         rows: Sequence[tuple[int, str]] | None = None,
         bound: Mapping[str, str] | None = None,
+        templates: Sequence[str] = (),
+        fill: Callable[[int, str], str] | None = None,
     ) -> None:
+        self._templates, self._fill = templates, fill
         self._memory, self._scope = memory, scope
         self._bound = dict(bound or {})
         self._states = {**states, **memory.typed}
@@ -217,7 +224,9 @@ class Controls:
         if not model.known:  # the code may give fields that have no control
             extra = {name: each for name, each in self._states.items() if name not in _NO_EXTRA}
             shared = {**extra, **shared}
-        return Sweep(models[0], axes, shared, rows, models[1:])
+        if self._templates:
+            axes["prompt"] = tuple(self._templates)
+        return Sweep(models[0], axes, shared, rows, models[1:], self._fill)
 
     def empty_sweep(self) -> Sweep:
         """Return a sweep of no points, of the model that is chosen."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.arguments import Problems, switch
@@ -15,7 +16,7 @@ from pruna_nb.form.sweep import in_common, parse_prompts
 from pruna_nb.form.tables import SweepTables
 from pruna_nb.frames.call import Call, is_several, read_call, several
 from pruna_nb.frames.chains import check_own_columns
-from pruna_nb.frames.columns import column, fill_template
+from pruna_nb.frames.columns import column, fill_template, labels_by_name
 from pruna_nb.settings import current
 from pruna_nb.text import described
 
@@ -160,11 +161,21 @@ def explore_frame(
     }
     constants = {name: value for name, value in fields.items() if name not in bound}
     base = read_call(
-        known, problems, prompt_col=prompt_col, prompt=prompt, unchecked=anyhow, fields=bound
+        known,
+        problems,
+        prompt_col=prompt_col,
+        prompt=prompt,
+        names=labels_by_name(frame),
+        unchecked=anyhow,
+        fields=bound,
     )
+    templates = base.axes.get("prompt", [])
+    base = replace(base, axes={})
     rows: list[tuple[int, str]] = []
     with problems.noted():
         rows = _row_texts(frame, base)
+        for template in templates:
+            fill_template(template, frame.iloc[:1])  # raises for a column that is not there
     for name, labels in base.columns.items():
         if name != "prompt":
             with problems.noted():
@@ -175,7 +186,7 @@ def explore_frame(
     states["model"] = chosen
     found = read_axes(*axes, ["prompt", "row", "model", *known.fields], problems)
     problems.check()
-    tables = SweepTables(frame, base, options=options, unchecked=anyhow)
+    tables = SweepTables(frame, base, options=options, unchecked=anyhow, templates=templates)
     taken = {**base.columns, **({"prompt": prompt} if prompt is not None else {})}
     return _make_form(states, tables, found, rows=rows, bound=taken)
 
@@ -200,7 +211,15 @@ def _make_form(
     with tables.scope.entered():
         remembering = Remembering(current().cache_dir, "" if place is None else home)
     memory = Memory(place, states, remembering.typed)
-    controls = Controls(states, memory, scope=tables.scope, rows=rows, bound=bound)
+    controls = Controls(
+        states,
+        memory,
+        scope=tables.scope,
+        rows=rows,
+        bound=bound,
+        templates=tables.templates,
+        fill=tables.fill,
+    )
     earlier = memory.rounds(lambda: remembering.rounds(tables, rows))
     form = Form(controls, tables, remembering, rounds=earlier, home=home, axes=axes)
     before = memory.replace(form)

@@ -52,7 +52,14 @@ class ModelsInput:
         self.widget.add_class("pruna-model")
         self.about = help_box("")
         layout = w.Layout(flex_flow="row wrap", align_items="center")
-        head = w.HBox([self.widget, self.about], layout=layout)
+        self.more = w.ToggleButton(
+            icon="plus",
+            tooltip="Other models beside it, which make the same",
+            layout=w.Layout(width="30px", flex="0 0 30px", margin="2px 0 2px 4px"),
+        )
+        self.more.add_class("pruna-more-models")
+        self.more.observe(lambda _: self._show(), "value")
+        head = w.HBox([self.widget, self.more, self.about], layout=layout)
         self._switches = Switches([], self._changed, _price)
         self._switches.box.add_class("pruna-models")
         label = name_box("Compare with")
@@ -77,7 +84,14 @@ class ModelsInput:
         on = [name for name in on if name != model.name and _suits(model, name)]
         self._switches.offer([*names, *(name for name in on if name not in names)], _price)
         self._switches.restore(on)
-        self._row.layout.display = "" if names or on else "none"
+        self.more.layout.display = "" if names or on else "none"
+        self.more.value = bool(on)
+        self._show()
+
+    def _show(self) -> None:
+        self._row.layout.display = "" if self.more.value else "none"
+        if not self.more.value:
+            self._switches.restore([])
 
     def _changed(self) -> None:
         if not self._quiet:

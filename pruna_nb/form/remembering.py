@@ -148,7 +148,7 @@ class Remembering:
             if any(now.get(place) != text for place, text in chosen):
                 raise ValueError("rows")
         axes = {str(axis): tuple(values) for axis, values in record["axes"].items()}
-        sweep = Sweep(first, axes, dict(record["shared"]), chosen, others)
+        sweep = Sweep(first, axes, dict(record["shared"]), chosen, others, tables.fill)
         points = sweep.points()
         outcomes = [self._outcome(each) for each in record["outcomes"]]
         if len(points) != len(outcomes):

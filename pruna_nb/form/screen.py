@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _STYLE = (
     "<style>.pruna-place .jupyter-button{padding:0 6px;margin:2px 4px 2px 0}"
-    ".pruna-round{max-width:260px}"
+    ".pruna-round{max-width:260px}.pruna-several,.pruna-more-models{padding:0!important}"
     # no room beside a slider: the help goes below it, where the control begins
     ".pruna-form{container-type:inline-size;container-name:pruna-form}"
     "@container pruna-form (max-width:540px){.pruna-line{flex-wrap:wrap!important}"

@@ -12,7 +12,7 @@ from pruna_nb.errors import InputError
 from pruna_nb.show.fields import phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pruna_nb.catalog import Field, Model
 
@@ -163,6 +163,8 @@ class Sweep:
         Rows of a frame, by position, and what to call them; they replace the prompts.
     others : sequence of Model
         Further models, which make the same.
+    fill : callable, optional
+        Returns the prompt that a template of the prompts' axis makes of a row.
     """
 
     model: Model
@@ -170,6 +172,7 @@ class Sweep:
     shared: Mapping[str, Any] = field(default_factory=dict, repr=False)
     rows: Sequence[tuple[int, str]] | None = None
     others: Sequence[Model] = ()
+    fill: Callable[[int, str], str] | None = field(default=None, repr=False, compare=False)
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -214,6 +217,11 @@ class Sweep:
         rows = [(None, "")] if self.rows is None else self.rows
         prompts = [(row, text, given) for row, text in rows for given in self._prompts()]
         others = [name for name in names if name != "prompt"]
+        if self.fill is not None:
+            prompts = [
+                (row, text, {name: self.fill(row or 0, one) for name, one in given.items()})
+                for row, text, given in prompts
+            ]
         for (row, text, given), model in itertools.product(prompts, self.models):
             for product in itertools.product(*(self.axes[name] for name in others)):
                 values = {**given, **dict(zip(others, product, strict=True))}

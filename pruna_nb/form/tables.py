@@ -13,12 +13,13 @@ import pandas as pd
 from pruna_nb.batch.budget import Budget
 from pruna_nb.batch.job import Outcome
 from pruna_nb.batch.options import RunOptions
-from pruna_nb.errors import ColumnError
+from pruna_nb.errors import ColumnError, InputError
 from pruna_nb.form.code import code_of
 from pruna_nb.frames import generate
 from pruna_nb.frames.call import Call
 from pruna_nb.frames.columns import (
     column,
+    fill_template,
     places_of,
     plain_label,
     template_labels,
@@ -29,7 +30,7 @@ from pruna_nb.frames.samples import with_samples
 from pruna_nb.settings.scopes import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from decimal import Decimal
 
     from pruna_nb.batch.run import Run
@@ -49,6 +50,8 @@ class SweepTables:
         The options of the runs; none shows a progress bar.
     unchecked : bool
         Whether a model is allowed that the catalogue does not know.
+    templates : sequence of str
+        Templates over the frame's columns that the sweeps have for prompts.
     """
 
     def __init__(
@@ -58,7 +61,10 @@ class SweepTables:
         *,
         options: RunOptions | None = None,
         unchecked: bool = False,
+        templates: Sequence[str] = (),
     ) -> None:
+        self.templates = tuple(templates)
+        self._filled: dict[tuple[int, str], str] = {}
         self._frame = None if frame is None else generate.snapshot(frame)
         # only to find its name: a form must not keep a large frame alive
         self._original = None if frame is None else weakref.ref(frame)
@@ -66,6 +72,19 @@ class SweepTables:
         self._options = replace(options or RunOptions(), progress=False)
         self._unchecked = unchecked
         self.scope = Scope()
+
+    @property
+    def fill(self) -> Callable[[int, str], str] | None:
+        """What makes a row's prompt of a template; None where prompts are no templates."""
+        return self._fill if self.templates else None
+
+    def _fill(self, row: int, template: str) -> str:
+        if self._frame is not None and (row, template) not in self._filled:
+            filled = fill_template(template, self._frame.iloc[[row]])[0]
+            if filled.problem:
+                raise InputError(filled.problem)
+            self._filled[row, template] = filled.prompt or ""  # of an empty cell, which is skipped
+        return self._filled[row, template]
 
     def estimate(self, sweep: Sweep) -> generate.Estimate:
         """Return what a sweep would run and cost; sends nothing."""

@@ -25,10 +25,11 @@ from pruna_nb.catalog import (
 from pruna_nb.errors import InputError
 from pruna_nb.frames.columns import plain_label
 from pruna_nb.tables.cells import plain, unshared
+from pruna_nb.templates import variants
 from pruna_nb.text import described
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from pruna_nb.arguments import Problems
     from pruna_nb.catalog import SweepHow
@@ -181,9 +182,14 @@ def read_call(
     unchecked: object = False,
     prefix: object = "",
     needs: tuple[str, ...] = (),
+    names: Collection[str] | None = None,
     fields: Mapping[str, Any],
 ) -> Call:
-    """Read the arguments of a verb; mistakes are noted, and left out of the call."""
+    """Read the arguments of a verb; mistakes are noted, and left out of the call.
+
+    Where the `names` of a frame's columns are given, choices in its templates (``{red|blue}``)
+    are several prompts, as a list of them is.
+    """
     anyhow = problems.read(switch, "unchecked", unchecked, instead=False)
     how: SweepHow = problems.read(choice, "sweep", sweep, SWEEP_HOWS, instead="cross")
     models, axes = read_models(model, problems, unchecked=anyhow)
@@ -194,6 +200,9 @@ def read_call(
     # Of a member of an enum its value, which str() is not.
     if isinstance(prompt, (list, tuple)):
         axes["prompt"] = [str.__str__(each) for each in prompt if isinstance(each, str)]
+    if names is not None and isinstance(prompt, (str, list, tuple)):
+        with problems.noted():
+            axes |= _choices(axes.get("prompt") or [prompt], names)
     axes |= {name: value for name, value in constants.items() if is_axis(name, value, models)}
     constants = {name: value for name, value in constants.items() if name not in axes}
     if wrong := sweep_problems(axes, how):
@@ -208,7 +217,7 @@ def read_call(
         models[0],
         constants,
         columns,
-        str.__str__(prompt) if isinstance(prompt, str) else None,
+        str.__str__(prompt) if isinstance(prompt, str) and "prompt" not in axes else None,
         many,
         read_prefix(prefix, problems),
         needs,
@@ -216,6 +225,15 @@ def read_call(
         sweep=how,
         models=models if "model" in axes else (),
     )
+
+
+def _choices(templates: Sequence[Any], names: Collection[str]) -> dict[str, list[Any]]:
+    """Return the prompts that templates with choices make, as an axis; nothing without choices."""
+    found = [text for each in templates if isinstance(each, str) for text in variants(each, names)]
+    blank = [text for text in found if not text.strip()]
+    if blank:
+        raise InputError("prompt: one of the choices leaves nothing of the prompt; add some text.")
+    return {"prompt": found} if len(found) > len(templates) else {}
 
 
 def read_models(
@@ -297,7 +315,7 @@ def _read_fields(
     constants: dict[str, Any] = {}
     columns: dict[str, Any] = {}
     # From the signature: a new argument is suggested for a slip of it without a second list.
-    own = signature(read_call).parameters.keys() - {"problems", "needs", "fields"}
+    own = signature(read_call).parameters.keys() - {"problems", "needs", "names", "fields"}
     options = [*sorted(own), *OPTION_NAMES]
     for name, value in fields.items():
         base = name.removesuffix(_SUFFIX)

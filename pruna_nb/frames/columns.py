@@ -204,13 +204,13 @@ class Filled(NamedTuple):
 
 def template_labels(template: str, frame: pd.DataFrame) -> list[Any]:
     """Return the labels of the columns that a template takes; a name of no column as it stands."""
-    labels = _labels(frame)
+    labels = labels_by_name(frame)
     return [labels.get(name, name) for name in parse(template, labels).names]
 
 
 def rename_columns(template: str, frame: pd.DataFrame, names: Mapping[str, str]) -> str:
     """Return a template that takes a frame's columns by other names."""
-    return parse(template, _labels(frame)).renamed(names)
+    return parse(template, labels_by_name(frame)).renamed(names)
 
 
 def fill_template(template: str, frame: pd.DataFrame) -> list[Filled]:
@@ -223,7 +223,7 @@ def fill_template(template: str, frame: pd.DataFrame) -> list[Filled]:
     InputError
         If the template cannot be read.
     """
-    labels = _labels(frame)
+    labels = labels_by_name(frame)
     read = parse(template, labels)
     names = read.names
     cells = [_cells(frame, labels, name) for name in names]
@@ -241,7 +241,7 @@ def fill_template(template: str, frame: pd.DataFrame) -> list[Filled]:
     return filled
 
 
-def _labels(frame: pd.DataFrame) -> dict[str, Any]:
+def labels_by_name(frame: pd.DataFrame) -> dict[str, Any]:
     """Return the columns' labels by the names that a template calls them by.
 
     Of a column called 2 and one called "2", ``{2}`` is the latter.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.errors import InputError
 from pruna_nb.frames.call import is_several, read_call, read_models
+from pruna_nb.frames.columns import labels_by_name
 from pruna_nb.frames.order import prompts_first
 
 if TYPE_CHECKING:
@@ -55,7 +56,13 @@ def read_media_call(
             fields.setdefault(f"{lead}_col", label)
     asked = models if is_several(model) else models[0]
     return read_call(
-        asked, problems, needs=(lead,), unchecked=unchecked, fields=fields, **arguments
+        asked,
+        problems,
+        needs=(lead,),
+        names=labels_by_name(frame),
+        unchecked=unchecked,
+        fields=fields,
+        **arguments,
     )
 
 

@@ -105,6 +105,20 @@ def counts(page, text):
     page.locator(".pruna-lightbox").get_by_text(text, exact=True).wait_for()
 
 
+def choose_axes(page):
+    """See that six pictures line up below heads that stand once, and lay them out anew."""
+    places = page.locator(".pruna-place").evaluate_all(
+        "all => all.map(each => [each.getBoundingClientRect().x, each.getBoundingClientRect().y])"
+    )
+    assert [x for x, _ in places[:2]] * 3 == [x for x, _ in places]
+    assert [y for _, y in places[::2]] == [y for _, y in places[1::2]]
+    assert page.locator(".pruna-board").get_by_text("aspect ratio 1:1").count() == 1
+    page.locator(".pruna-axis-rows select").first.select_option("Aspect ratio")
+    page.locator(".pruna-board").get_by_text("aspect ratio 16:9").wait_for()
+    page.locator(".pruna-axis-rows select").first.select_option("Prompt")
+    page.wait_for_function(ALL_DRAWN, arg=6)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_rounds_are_looked_at_large_kept_and_gone_on_from(lab, theme):
     book = lab.open(
@@ -125,6 +139,7 @@ def test_rounds_are_looked_at_large_kept_and_gone_on_from(lab, theme):
     click(page, "go")
     page.locator("button.pruna-round").get_by_text("2 · a red fox <script> (6)").wait_for()
     page.wait_for_function(ALL_DRAWN, arg=6)
+    choose_axes(page)
     book.shoot(f"rounds-{theme}", ".pruna-form")
     # the picture itself is clicked, and from then on the keys are enough
     page.locator(".pruna-place img").first.click()

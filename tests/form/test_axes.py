@@ -5,9 +5,10 @@ from __future__ import annotations
 import html
 import re
 
+import pandas as pd
 import pytest
 
-from pruna_nb.errors import InputError, UnknownModelError
+from pruna_nb.errors import ColumnError, InputError, UnknownModelError
 from tests.form.parts import made, part, parts, quote, tiles
 
 
@@ -152,3 +153,17 @@ def test_what_all_pictures_share_stands_once_in_the_saved_copy(explore):
     words = re.sub("<[^>]*>", " ", form._saved.html)
     assert words.count("a &lt;b&gt;fox&lt;/b&gt; · p-image · aspect ratio 1:1") == 1
     assert "seed 1" in words
+
+
+def test_choices_in_a_template_over_rows_are_an_axis(explore, service):
+    frame = pd.DataFrame({"product": ["mug", "pen"]}, index=["m", "p"])
+    form = frame.pruna.explore(prompt="a {red|blue} {product}", seed=3)
+    assert quote(form).startswith("4 pictures: 4 new · 0.02 USD")
+    made(form)
+    assert sorted(each["input"]["prompt"] for each in service.accepted) == [
+        *("a blue mug", "a blue pen", "a red mug", "a red pen"),
+    ]
+    assert form.frame.index.tolist() == ["m", "m", "p", "p"]
+    assert set(form.frame["seed"]) == {3}
+    with pytest.raises(ColumnError, match="prodct"):
+        frame.pruna.explore(prompt="a {red|blue} {prodct}")

@@ -217,3 +217,22 @@ def test_prompts_of_a_template_are_a_frame_with_the_one_dialect_of_templates():
 def test_what_is_wrong_with_prompts_is_told_by_name(template, values, told):
     with pytest.raises(InputError, match=told):
         pruna_nb.prompts(template, **values)
+
+
+def test_choices_in_a_template_are_prompts_of_their_own_with_the_same_seeds(service):
+    frame = pd.DataFrame({"product": ["mug", "pen"], "a|b": ["x", "y"]}, index=["m", "p"])
+    template = "a {red|blue} {product} {{1|2}} {a|b}"
+    told = frame.pruna.estimate(prompt=template, samples=2)
+    assert (told.rows, told.cost_usd) == (8, 0.04)
+    made = frame.pruna.generate(prompt=template, samples=2, progress=False)
+    assert service.charged == 8
+    assert made["prompt"].tolist()[::2] == [
+        *("a red mug {1|2} x", "a blue mug {1|2} x", "a red pen {1|2} y", "a blue pen {1|2} y"),
+    ]
+    assert made["seed"].tolist() == [1, 2] * 4
+    assert made.index.names == [None, "prompt", "sample"]
+    assert made.loc["m"].shape[0] == 4
+    listed = frame.pruna.estimate(prompt=["a {red|blue} {product}", "one {product}"])
+    assert listed.rows == 6
+    with pytest.raises(InputError, match="leaves nothing"):
+        frame.pruna.estimate(prompt="{fox|}")
