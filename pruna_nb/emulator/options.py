@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-Seconds = float | tuple[float, float]
+Seconds = float | tuple[float, ...]
 Refusal = Literal["ratelimit", "retry-after", "date", "bare"]
 
 _PAIR: Final = 2
@@ -45,7 +45,8 @@ class Options:
         How a 429 says when to come back: in RateLimit-Reset, in Retry-After as seconds or
         as a date, or not at all.
     latency : float, (float, float), mapping by model, or None
-        Seconds that a prediction takes, or their range; None for some that suit a demo.
+        Seconds that a prediction takes, or their range, or more than two, of which each
+        prediction takes one; None for some that suit a demo.
     faults : mapping
         See `FAULTS`: a probability, or a mapping of "probability", "first", "after", "to",
         "wait".
@@ -143,7 +144,9 @@ class Options:
             latency = latency.get(model.name)
         if latency is None:
             latency = _LATENCY_BY_OUTPUT.get(model.output, _LATENCY_BY_OUTPUT["image"])
-        return rng.uniform(*latency) if isinstance(latency, tuple) else latency
+        if not isinstance(latency, tuple):
+            return latency
+        return rng.uniform(*latency) if len(latency) == _PAIR else rng.choice(latency)
 
 
 def _names(name: str, value: Any) -> frozenset[str] | None:
@@ -175,9 +178,11 @@ def _seconds(_: str, value: Any) -> Any:
     numbers = [
         item for item in pair if isinstance(item, (int, float)) and not isinstance(item, bool)
     ]
-    if len(numbers) != _PAIR or not 0 <= numbers[0] <= numbers[1]:
+    is_range = len(numbers) == _PAIR and numbers[0] <= numbers[1]
+    are_several = len(numbers) == len(pair) > _PAIR
+    if not (is_range or are_several) or min(numbers) < 0:
         raise ValueError(f"latency: seconds, or the least and the most, not {value!r}")
-    return float(value) if pair is not value else (float(numbers[0]), float(numbers[1]))
+    return float(value) if pair is not value else tuple(map(float, numbers))
 
 
 # How plain values, as arguments or JSON have them, become those of the record.

@@ -345,6 +345,12 @@ def test_latencies_lie_in_their_range_and_come_again_with_the_seed(serve):
     assert all(0.2 <= each <= 0.4 for each in first)
     assert latencies(1) == pytest.approx(first, abs=1e-6)
     assert latencies(2) != pytest.approx(first, abs=1e-6)
+    caller = serve(latency=[1.0, 2.0, 50.0])
+    for _ in range(20):
+        caller.post()
+    drawn = {round(each.finish - each.at, 6) for each in caller.service._core.accepted}
+    assert drawn <= {1.0, 2.0, 50.0}
+    assert len(drawn) > 1
 
 
 def test_a_missing_package_names_the_extra(serve, monkeypatch):

@@ -40,6 +40,15 @@ while not run.done:
     time.sleep(0.01)
 print(run.result()["status"].value_counts().to_dict())
 """
+CHAIN = """
+import sys
+import pandas as pd
+import pruna_nb
+frame = pd.DataFrame({"prompt": [f"thing {number}" for number in range(int(sys.argv[1]))]})
+chain = frame.pruna.plan().generate("prompt").edit(prompt="by night").upscale(target=1)
+out = chain.run(progress=False)
+print(out["status"].value_counts().to_dict())
+"""
 ONE_BY_ONE = """
 import sys
 import pruna_nb
@@ -134,6 +143,28 @@ def ended_by(number, code=FRAME, rows=40, at=8):
         ), problem
         found = Result(rows, rows - done, max(0, service.charged - rows), told, last[0])
         return found, child.returncode
+
+
+def chain_ended(number, rows=20, at=(5, 25)):
+    """End a chain that runs as one by a signal, each time further on, and run it to its end.
+
+    What counts as paid twice is of all three steps.
+    """
+    with (
+        emulator.running(fast=True, latency=(0.1, 0.4)) as service,
+        SlowProxy(service.port, 0.1) as proxy,
+        place(proxy.url) as (folder, environment),
+    ):
+        for moment in at:
+            child = started(CHAIN, environment, rows)
+            until(lambda moment=moment: service.charged >= moment)
+            child.send_signal(number)
+            finished(child)
+        out, _ = finished(started(CHAIN, environment, rows))
+        done, told = _statuses(out)["succeeded"], told_lost(folder, proxy.url)
+        twice = max(0, service.charged - 3 * rows)
+        sees = f"after {len(at)} ends: {told} announced as lost on the wire"
+        return Result(rows, rows - done, twice, min(twice, told), sees)
 
 
 def _statuses(out):
@@ -256,6 +287,12 @@ CASES = [
         "single calls killed (SIGKILL)",
         _by(signal.SIGKILL, code=ONE_BY_ONE, rows=4, at=2),
         at_most_twice=1,
+    ),
+    Case("a chain as one run ended twice (SIGTERM)", lambda: chain_ended(signal.SIGTERM)),
+    Case(
+        "a chain as one run killed twice (SIGKILL)",
+        lambda: chain_ended(signal.SIGKILL),
+        at_most_twice=2 * 3 * 32,
     ),
     Case("a process that was stopped (SIGSTOP) with the same rows", stopped_process),
     Case("one service under three spellings", spelt_in_three_ways),
