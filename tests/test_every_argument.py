@@ -66,41 +66,54 @@ FIELDS = {
 
 
 @pytest.fixture
-def holders(service):
-    """Return what has the verbs, and what each verb needs."""
-    frame = pd.DataFrame({"prompt": ["a lion", "a fox"], "edit": ["as a drawing", "at night"]})
-    made = frame.pruna.generate("prompt", progress=False)
-    drafts = made.assign(status="failed").drop(columns=["prediction_id"])
-    failed = made.assign(status="failed", output=None)
-    comparison = pruna_nb.compare(["a lion", "a fox"], 1, progress=False)
-    return {
-        "generate": (frame.pruna.generate, {"prompt_col": "prompt"}),
-        "estimate": (frame.pruna.estimate, {"prompt_col": "prompt"}),
-        "edit": (made.pruna.edit, {"prompt_col": "edit"}),
-        "upscale": (made.pruna.upscale, {}),
-        "animate": (made.pruna.animate, {"prompt_col": "edit", "duration": 1}),
-        "finalize": (drafts.pruna.finalize, {}),
-        "retry": (failed.pruna.retry, {}),
-        "failed": (failed.pruna.failed, {}),
-        "to_zip": (made.pruna.to_zip, {"path": "a.zip"}),
-        "explore": (frame.pruna.explore, {"prompt_col": "prompt"}),
-        "grid": (made.pruna.grid, {}),
-        "table": (made.pruna.table, {}),
-        "before_after": (made.pruna.before_after, {"before_col": "output"}),
-        "two pictures": (
-            pruna_nb.before_after,
-            {"before": made["output"].iloc[0], "after": made["output"].iloc[1]},
-        ),
-        "rate": (made.pruna.rate, {}),
-        "ratings": (made.pruna.ratings, {}),
-        "single": (pruna_nb.generate, {"prompt": "a fox"}),
-        "comparison.result": (comparison.result, {}),
-        "comparison.grid": (comparison.grid, {}),
-        "grid.save": (made.pruna.grid().save, {"path": "sheet.png"}),
-        "grid.page": (made.pruna.grid().page, {}),
-        "show_images": (pruna_nb.show_images, {"images": [*made["output"]]}),
-        "Client": (lambda **given: pruna_nb.Client(**given).close(), {}),
-    }
+def holder_of(service):
+    """Return what has a verb, and what the verb needs; only what is asked for is made."""
+
+    def made(**columns):
+        frame = pd.DataFrame({"prompt": ["a lion", "a fox"], "edit": ["as a drawing", "at night"]})
+        return frame.pruna.generate("prompt", progress=False).assign(**columns)
+
+    def drafts():
+        return made(status="failed").drop(columns=["prediction_id"])
+
+    def comparison():
+        return pruna_nb.compare(["a lion", "a fox"], 1, progress=False)
+
+    def pictures():
+        return [*made()["output"]]
+
+    def holder_of(verb):
+        asked = pd.DataFrame({"prompt": ["a lion", "a fox"]}).pruna
+        return {
+            "generate": lambda: (asked.generate, {"prompt_col": "prompt"}),
+            "estimate": lambda: (asked.estimate, {"prompt_col": "prompt"}),
+            "edit": lambda: (made().pruna.edit, {"prompt_col": "edit"}),
+            "upscale": lambda: (made().pruna.upscale, {}),
+            "animate": lambda: (made().pruna.animate, {"prompt_col": "edit", "duration": 1}),
+            "finalize": lambda: (drafts().pruna.finalize, {}),
+            "retry": lambda: (made(status="failed", output=None).pruna.retry, {}),
+            "failed": lambda: (made(status="failed", output=None).pruna.failed, {}),
+            "to_zip": lambda: (made().pruna.to_zip, {"path": "a.zip"}),
+            "explore": lambda: (asked.explore, {"prompt_col": "prompt"}),
+            "grid": lambda: (made().pruna.grid, {}),
+            "table": lambda: (made().pruna.table, {}),
+            "before_after": lambda: (made().pruna.before_after, {"before_col": "output"}),
+            "two pictures": lambda: (
+                pruna_nb.before_after,
+                dict(zip(["before", "after"], pictures(), strict=True)),
+            ),
+            "rate": lambda: (made().pruna.rate, {}),
+            "ratings": lambda: (made().pruna.ratings, {}),
+            "single": lambda: (pruna_nb.generate, {"prompt": "a fox"}),
+            "comparison.result": lambda: (comparison().result, {}),
+            "comparison.grid": lambda: (comparison().grid, {}),
+            "grid.save": lambda: (made().pruna.grid().save, {"path": "sheet.png"}),
+            "grid.page": lambda: (made().pruna.grid().page, {}),
+            "show_images": lambda: (pruna_nb.show_images, {"images": pictures()}),
+            "Client": lambda: (lambda **given: pruna_nb.Client(**given).close(), {}),
+        }[verb]()
+
+    return holder_of
 
 
 VERBS = [
@@ -127,10 +140,10 @@ def flaws(error):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_any_value_for_any_argument_is_taken_or_refused_before_it_costs(
-    holders, service, monkeypatch, tmp_path, verb
+    holder_of, service, monkeypatch, tmp_path, verb
 ):
     monkeypatch.chdir(tmp_path)
-    method, needed = holders[verb]
+    method, needed = holder_of(verb)
     wanted = inspect.signature(pruna_nb.Client if verb == "Client" else method).parameters
     named = [name for name, each in wanted.items() if each.kind is not each.VAR_KEYWORD]
     quiet = {"progress": False} if "progress" in named else {}

@@ -89,7 +89,7 @@ def test_a_cell_of_prompts_becomes_a_grid_that_stays(lab):
     book.run(0, ".jp-InputPrompt >> text=[1]:")
     book.run(1, ".jp-OutputArea table img")
     page.wait_for_function(SHOWN, arg=8)
-    book.run(2, "text=(8, 10)")
+    book.run(2, "text=(8, 11)")
     assert page.locator("mjx-container").count() == 0
     assert page.title() != "taken"
     book.shoot("magic")
