@@ -86,7 +86,8 @@ def use_emulator(**options: Any) -> Service:
     Parameters
     ----------
     **options
-        As for `pruna_nb.emulator.running`, such as ``latency=0`` or ``limits=``.
+        As for `pruna_nb.emulator.running`, such as ``latency=0`` or ``limits=``; this session
+        keeps to the limits that it is given.
 
     Returns
     -------
@@ -119,7 +120,8 @@ def use_emulator(**options: Any) -> Service:
     session.callback(shutil.rmtree, folder, ignore_errors=True)
     service = session.enter_context(running(**options))
     # Not undone at the end: the settings are the session's own.
-    configure(api_key=EMULATOR_KEY, base_url=service.url, cache_dir=folder)
+    limits = {"limits": options["limits"]} if options.get("limits") else {}
+    configure(api_key=EMULATOR_KEY, base_url=service.url, cache_dir=folder, **limits)
     # joblib keeps the workers of earlier calls, which would go on with the settings of before.
     loky = sys.modules.get("joblib.externals.loky")
     if loky is not None:

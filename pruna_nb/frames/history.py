@@ -166,7 +166,7 @@ class _Marks:
 
 
 def _frame(found: Sequence[Bill], settings: Settings, marks: _Marks) -> pd.DataFrame:
-    media = _MediaFolder(settings.media_dir)
+    media = MediaFolder(settings.media_dir)
     inputs = [_shown_input(bill, media) for bill in found]
     names = dict.fromkeys(name for given in inputs for name in given)
     own = {
@@ -203,26 +203,27 @@ def _frame(found: Sequence[Bill], settings: Settings, marks: _Marks) -> pd.DataF
     return frame
 
 
-def _shown_input(bill: Bill, media: _MediaFolder) -> dict[str, Any]:
+def _shown_input(bill: Bill, media: MediaFolder) -> dict[str, Any]:
     """Return a request's fields as cells: files as paths, and no secrets."""
     if not bill.input:
         return {}
     return {
-        name: _with_paths(value, media) if isinstance(value, (dict, list)) else value
+        name: with_paths(value, media) if isinstance(value, (dict, list)) else value
         for name, value in bill.input.items()
         if value != MASK
     }
 
 
-def _with_paths(value: Any, media: _MediaFolder) -> Any:
+def with_paths(value: Any, media: MediaFolder) -> Any:
+    """Return a recorded value with the paths of the files that it names by their content."""
     if isinstance(value, list):
-        return [_with_paths(item, media) for item in value]
+        return [with_paths(item, media) for item in value]
     if isinstance(value, dict) and value.keys() == {"sha256"}:
         return media.source(str(value["sha256"]))
     return value
 
 
-class _MediaFolder:
+class MediaFolder:
     """The files of the media folder; a hundred thousand lie in 256 folders, each listed once."""
 
     def __init__(self, folder: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
@@ -11,19 +13,23 @@ import pandas as pd
 
 from pruna_nb import arguments
 from pruna_nb.arguments import Problems
-from pruna_nb.catalog import find_model
+from pruna_nb.catalog import find_model, lookup_model
 from pruna_nb.console import LOG, say
-from pruna_nb.errors import InputError
+from pruna_nb.errors import InputError, UnknownModelError
 from pruna_nb.files import strict_json
 from pruna_nb.files.disk import open_regular, replacing
 from pruna_nb.files.export import Exporter, read_format, record_of, safe_name
 from pruna_nb.files.provenance import SUFFIXES, read_provenance
+from pruna_nb.frames.call import Call
+from pruna_nb.frames.call_attrs import ATTRS, attrs_of
 from pruna_nb.frames.chains import is_output
 from pruna_nb.frames.columns import column, places_of, plain_label, with_columns
 from pruna_nb.frames.grids import requests_of
+from pruna_nb.frames.history import MediaFolder, with_paths
 from pruna_nb.frames.records import ids_of_outputs, records_of
 from pruna_nb.frames.results import beside
 from pruna_nb.redact import MASK, redact_values
+from pruna_nb.settings import current
 from pruna_nb.tables.cells import plain_cells
 from pruna_nb.templates import is_missing, name_of, parse, value_text, written
 from pruna_nb.text import counted, cut
@@ -121,8 +127,9 @@ def read_outputs(folder: str | os.PathLike[str]) -> pd.DataFrame:
         A row for each picture and video in the folder and below it, by name: ``output`` (the
         path), what a ``metadata.jsonl`` tells of it, and what the file itself carries: ``model``,
         a column for each field of its input, ``prediction_id`` and ``created_at``. Where both
-        tell, the file's own record counts. A picture with the text of AUTOMATIC1111's web UI
-        gives ``prompt``, ``negative_prompt`` and ``seed``.
+        tell, the file's own record counts. The frame knows how its rows were made, so that
+        ``pruna_nb.rerun(frame.pruna.record())`` makes them again. A picture with the text of
+        AUTOMATIC1111's web UI gives ``prompt``, ``negative_prompt`` and ``seed``.
 
     Raises
     ------
@@ -142,8 +149,8 @@ def read_outputs(folder: str | os.PathLike[str]) -> pd.DataFrame:
     root = arguments.path("folder", folder)
     if not root.is_dir():
         raise InputError(f"folder={str(folder)!r} is not a folder.")
-    told = _read_metadata(root)
-    rows = []
+    told, media = _read_metadata(root), MediaFolder(current().media_dir)
+    rows, asked = [], []
     for file in sorted(root.rglob("*")):
         if file.suffix.lower() not in _OUTPUT_SUFFIXES or not file.is_file():
             continue
@@ -154,7 +161,9 @@ def read_outputs(folder: str | os.PathLike[str]) -> pd.DataFrame:
         except InputError as error:
             LOG.warning("%s", error)
         if record is not None and "input" in record:
-            row |= {"model": record.get("model"), **record["input"]}
+            given = {name: with_paths(value, media) for name, value in record["input"].items()}
+            asked.append((str(record.get("model")), tuple(given)))
+            row |= {"model": record.get("model"), **given}
             ids = {name: record.get(name) for name in ("prediction_id", "created_at")}
             row |= {name: value for name, value in ids.items() if value is not None}
         elif record is not None:  # of AUTOMATIC1111's web UI
@@ -163,7 +172,23 @@ def read_outputs(folder: str | os.PathLike[str]) -> pd.DataFrame:
                 row["seed"] = record["settings"]["Seed"]
         # Last: neither a metadata.jsonl nor a record, which may be a stranger's, chooses the file.
         rows.append({**row, "output": str(file)})
-    return pd.DataFrame(rows, columns=None if rows else ["output"])
+    frame = pd.DataFrame(rows, columns=None if rows else ["output"])
+    with contextlib.suppress(UnknownModelError):  # a record may be a stranger's
+        if asked:
+            frame.attrs[ATTRS] = {"output": attrs_of(_call_of_records(asked))}
+    return frame
+
+
+def _call_of_records(asked: Sequence[tuple[str, tuple[str, ...]]]) -> Call:
+    """Return the call that makes again what files tell of: each its model and its fields' names."""
+    models = [lookup_model(name) for name in dict.fromkeys(name for name, _ in asked)]
+    known = {model.name: model.fields for model in models}
+    # A field that the catalogue does not know was sent with unchecked=True, and is so again.
+    unchecked = any(field not in known[name] for name, fields in asked for field in fields)
+    models = [replace(model, unchecked=unchecked) for model in models]
+    columns = {field: field for _, fields in asked for field in fields}
+    several = tuple(models) if len(models) > 1 else ()
+    return Call(models[0], columns=columns, models=several, model_col="model" if several else None)
 
 
 def _file_names(
