@@ -225,7 +225,9 @@ class Run(RunState):
         """Return where the run stands: counts, rate, cost and the time that is left."""
         done, trouble = self.done, self.crash or self.error
         counts = Counter(cached=self.plan.count("hit"), skipped=self.plan.count("skip"))
-        for key, outcome in list(self.outcomes.items()):
+        # A copy is made at once. A list of the items is not: each pair may start a collection of
+        # garbage, after which other threads settle more.
+        for key, outcome in self.outcomes.copy().items():
             rows = self.jobs[key].rows
             if outcome.status == "succeeded":
                 counts["cached" if outcome.cached else "new"] += 1

@@ -405,3 +405,22 @@ def test_a_series_of_outputs_is_saved_with_what_was_sent_for_each(out, tmp_path)
     assert Path(mine.pruna.save(tmp_path / "others")["file"].item()).is_file()
     with pytest.raises(InputError, match="folder must be a path"):
         out["output"].pruna.save(3)
+
+
+def test_a_folder_knows_how_its_pictures_were_made_and_makes_them_again(service, tmp_path):
+    frame = pd.DataFrame({"prompt": ["a fox", "an owl"]})
+    models = ["p-image", "flux-dev"]
+    out = frame.pruna.generate("prompt", model=models, seed=[1, 2], progress=False)
+    edited = out.iloc[:1].pruna.edit(prompt="at night", progress=False)
+    out.pruna.save(tmp_path / "all", layout="imagefolder", name="{prompt}-{model}-{seed}")
+    edited.pruna.save(tmp_path / "edited")
+    back = pruna_nb.read_outputs(tmp_path / "all")
+    again = pruna_nb.rerun(back.pruna.record(), progress=False)
+    assert again["cached"].all()
+    ids = dict(zip(again["prediction_id"], again["model"], strict=True))
+    assert ids == dict(zip(out["prediction_id"], out["model"], strict=True))
+    one = pruna_nb.rerun(pruna_nb.read_outputs(tmp_path / "edited").pruna.record(), progress=False)
+    assert one["prediction_id"].tolist() == edited["prediction_id"].tolist()
+    assert service.charged == 9
+    anew = pruna_nb.rerun(back.pruna.record(), cache="off", progress=False)
+    assert (anew["model"].tolist(), service.charged) == (back["model"].tolist(), 17)
