@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.catalog import total_usd, usd_text
 from pruna_nb.frames.chains import is_failure, output_labels
-from pruna_nb.frames.columns import optional_column, places_of, text_columns
+from pruna_nb.frames.columns import label_text, optional_column, places_of, text_columns
 from pruna_nb.frames.results import beside
 from pruna_nb.statuses import STATUSES
 from pruna_nb.text import NO_MATH, counted, escaped, isolated, shown
@@ -35,14 +35,14 @@ class Step:
 
     @property
     def line(self) -> str:
-        """Return it in one line."""
+        """Return by which models, and what came of it, as the rest of a line."""
         counts = [f"{self.statuses[name]:,} {name}" for name in _ORDER if self.statuses[name]]
         if self.cached and self.statuses["succeeded"]:
             counts[0] += f" ({self.cached:,} cached)"
         others = sum(self.statuses.values()) - sum(self.statuses[name] for name in _ORDER)
         counts += [f"{others:,} of another status"] if others else []
         made = f" by {', '.join(self.models)}" if self.models else ""
-        return f"{', '.join(counts) or 'no rows'}{made}{self.cost}"
+        return f"{made}: {', '.join(counts) or 'no rows'}{self.cost}"
 
 
 def steps_in(frame: pd.DataFrame) -> list[Step]:
@@ -85,8 +85,8 @@ def overview(frame: pd.DataFrame, *, is_series: bool = False) -> tuple[str, list
             ("make the outputs", f"out = {subject}.pruna.generate({given})"),
         ]
     last = steps[-1]
-    lines = [f"{rows}: {last.line}."]
-    lines += [f"Earlier, {step.label}: {step.line}." for step in steps[:-1]]
+    lines = [f"{rows}{last.line}."]
+    lines += [f"Beside it, {label_text(step.label)}{step.line}." for step in steps[:-1]]
     prefix = str(last.label).removesuffix("output")
     option = f"prefix={prefix!r}" if prefix and str(last.label).endswith("output") else ""
     todo: list[tuple[str, str]] = []

@@ -23,7 +23,7 @@ def test_results_are_counted_by_status_with_their_cost_and_the_way_on(frame, gen
     service.configure(faults={"failed": {"first": 1}})
     out = generate(frame.assign(prompt=["a lion", "a fox", None]), "prompt")
     assert repr(out.pruna) == (
-        "<pruna: 3 rows: 1 succeeded (1 cached), 1 failed, 1 skipped by p-image; 0.00 USD.>\n"
+        "<pruna: 3 rows by p-image: 1 succeeded (1 cached), 1 failed, 1 skipped; 0.00 USD.>\n"
         "  1 failed: out.pruna.retry()\n"
         "  see why: out.pruna.failed()\n"
         "  look at them: out.pruna.grid()\n"
@@ -39,8 +39,8 @@ def test_results_are_counted_by_status_with_their_cost_and_the_way_on(frame, gen
 def test_each_step_of_a_chain_is_told_and_a_prefix_is_part_of_the_way_on(generate, frame, tmp_path):
     edited = generate(frame, "prompt").pruna.edit(prompt="at night", **QUIET)
     assert repr(edited.pruna).splitlines()[0] == (
-        "<pruna: 3 rows: 3 succeeded by p-image-edit; 0.03 USD. "
-        "Earlier, step1_output: 3 succeeded by p-image; 0.015 USD.>"
+        "<pruna: 3 rows by p-image-edit: 3 succeeded; 0.03 USD. "
+        "Beside it, step1_output by p-image: 3 succeeded; 0.015 USD.>"
     )
     edited.to_csv(tmp_path / "out.csv")
     back = pd.read_csv(tmp_path / "out.csv", index_col=0)

@@ -121,7 +121,7 @@ def test_results_that_were_merged_are_retried_on_both_sides(way, out, generate, 
     assert again.columns.tolist() == both.columns.tolist()
     pd.testing.assert_frame_equal(both, before)
     assert again.pruna.failed().empty
-    assert "3 succeeded by flux-dev" in repr(again.pruna)
+    assert "by flux-dev: 3 succeeded" in repr(again.pruna)
 
 
 def test_rows_that_a_merge_added_are_no_failures(out, service):
