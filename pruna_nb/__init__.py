@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pruna_nb.frames.rerun import rerun
     from pruna_nb.frames.saving import read_outputs
     from pruna_nb.frames.tables import journal, models
+    from pruna_nb.interop.wrapped import wrap
     from pruna_nb.show import before_after, show_images
     from pruna_nb.single import generate
     from pruna_nb.store import maintenance as cache
@@ -67,6 +68,7 @@ _LATER = {
     "rerun": ("pruna_nb.frames.rerun", "rerun"),
     "show_images": ("pruna_nb.show", "show_images"),
     "use_emulator": ("pruna_nb.demo", "use_emulator"),
+    "wrap": ("pruna_nb.interop.wrapped", "wrap"),
 }
 
 __all__ = [
@@ -96,38 +98,11 @@ __all__ = [
     "settings",
     "show_images",
     "use_emulator",
+    "wrap",
 ]
 
-
-class _Accessor:
-    """``df.pruna`` until somebody asks for it.
-
-    Whatever of this package is imported first may be what imports pandas: the accessor, which
-    imports most of the package, could not be imported just then.
-    """
-
-    def __get__(self, obj: Any, kind: Any) -> Any:
-        accessor = importlib.import_module("pruna_nb.accessor")
-        for each in _frame_types():
-            if isinstance(vars(each).get("pruna"), _Accessor):
-                delattr(each, "pruna")
-        accessor.register()
-        return (kind if obj is None else obj).pruna
-
-
-def _frame_types() -> tuple[Any, Any]:
-    pandas = sys.modules["pandas"]
-    return pandas.DataFrame, pandas.Series
-
-
-def _announce_accessors() -> None:
-    for each in _frame_types():
-        if "pruna" not in vars(each):
-            each.pruna = _Accessor()
-            each._accessors.add("pruna")  # noqa: SLF001 - what the Tab key shows, with no public way
-
-
-_when_imported("pandas", _announce_accessors)
+_when_imported("polars", lambda: importlib.import_module("pruna_nb.interop.polars").register())
+_when_imported("pandas", lambda: importlib.import_module("pruna_nb.accessor").register())
 
 
 def __getattr__(name: str) -> Any:

@@ -11,9 +11,6 @@ from pruna_nb.arguments import Problems, lines_of
 from pruna_nb.batch.options import read_options
 from pruna_nb.catalog.field_docs import with_fields
 from pruna_nb.errors import InputError, PrunaError
-from pruna_nb.frames.call import read_call
-from pruna_nb.frames.columns import labels_by_name
-from pruna_nb.frames.pictures import read_media_call
 from pruna_nb.text import counted
 
 if TYPE_CHECKING:
@@ -389,6 +386,10 @@ def _read_step(
     before: str,
 ) -> Call:
     """Read a step's call on the frame that the steps before it leave."""
+    from pruna_nb.frames.call import read_call
+    from pruna_nb.frames.columns import labels_by_name
+    from pruna_nb.frames.pictures import read_media_call
+
     given = dict(arguments)
     given["fields"] = fields = dict(given["fields"])
     for name in _OF_ALL:

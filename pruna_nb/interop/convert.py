@@ -1,0 +1,137 @@
+"""Frames of other libraries: their rows for pandas, and results as the library's own frame."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pruna_nb.errors import InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    import narwhals as nw
+
+_ATTRS = "_pruna_attrs"
+_METADATA = b"pruna_nb"
+
+
+class Rows:
+    """A frame of another library, and its rows for the pandas accessor.
+
+    Parameters
+    ----------
+    data : frame
+        A polars DataFrame, a pyarrow Table, a DuckDB relation, or another one that narwhals reads.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        The same values, each as Python has it: a whole number beside a gap stays whole.
+
+    Raises
+    ------
+    InputError
+        If it is no such frame, or two of its columns have one name.
+    MissingExtraError
+        If narwhals is not installed.
+    """
+
+    def __init__(self, data: Any) -> None:
+        try:
+            import narwhals as nw
+        except ImportError:
+            raise MissingExtraError("frames other than pandas'", "frames") from None
+
+        self._is_relation = type(data).__module__.partition(".")[0] in {"duckdb", "_duckdb"}
+        try:
+            found = nw.from_native(data)
+            self._own: nw.DataFrame[Any] = (
+                found.collect("pyarrow") if isinstance(found, nw.LazyFrame) else found
+            )
+        except TypeError:
+            raise InputError(
+                f"A {type(data).__name__} is not a frame that can be read: give a pandas or polars "
+                "DataFrame, a pyarrow Table or a DuckDB relation."
+            ) from None
+        columns = self._own.to_dict(as_series=False)
+        self.frame = pd.DataFrame(
+            {name: pd.Series(values, dtype=object) for name, values in columns.items()},
+            columns=pd.Index(self._own.columns, dtype=object),
+            index=pd.RangeIndex(len(self._own)),
+        )
+        self.frame.attrs.update(_attrs_of(self._own.to_native()))
+
+    def back(self, made: pd.DataFrame) -> Any:
+        """Return a frame that was made of these rows as the library's own.
+
+        Columns that are as they were keep their type; levels of the index that were added, such as
+        "sample", are columns before them.
+        """
+        import narwhals as nw
+
+        places = made.index.get_level_values(0).tolist()
+        rows = self._own[places]
+        levels = made.index.names[1:]
+        added = {
+            str(name): made.index.get_level_values(number).tolist()
+            for number, name in enumerate(levels, start=1)
+            if name not in made.columns
+        }
+        series = []
+        for name, values in [*added.items(), *((str(n), _values(made[n])) for n in made.columns)]:
+            if name in rows.columns and rows[name].to_list() == values:
+                series.append(rows[name])
+            else:
+                dtype = _dtype(values)
+                backend = self._own.implementation
+                series.append(nw.new_series(name, values, dtype, backend=backend))
+        result = series[0].to_frame().with_columns(*series[1:]).to_native()
+        return self._finished(result, made.attrs)
+
+    def _finished(self, result: Any, attrs: Any) -> Any:
+        """Return a result with the record of its request, where its library has a place for it."""
+        if hasattr(result, "replace_schema_metadata"):
+            kept = {**(result.schema.metadata or {}), _METADATA: json.dumps(dict(attrs)).encode()}
+            result = result.replace_schema_metadata(kept)
+            if self._is_relation:
+                import duckdb
+
+                return duckdb.from_arrow(result)
+        elif attrs:
+            vars(result)[_ATTRS] = dict(attrs)
+        return result
+
+
+def _attrs_of(native: Any) -> dict[str, Any]:
+    """Return the record of a result's request; nothing where the frame was changed since.
+
+    Without it, `retry()` finds the requests by their ids.
+    """
+    if hasattr(native, "replace_schema_metadata"):
+        text = (native.schema.metadata or {}).get(_METADATA)
+        try:
+            found = json.loads(text) if text else {}
+        except ValueError:
+            found = {}
+        return found if isinstance(found, dict) else {}
+    return dict(getattr(native, _ATTRS, {}))
+
+
+def _values(column: pd.Series[Any]) -> list[Any]:
+    """Return a column's values as Python's own; what is missing is None."""
+    values: list[Any] = column.astype(object).where(column.notna(), None).tolist()
+    return values
+
+
+def _dtype(values: list[Any]) -> Any:
+    """Return the type of a result's column; None lets the library find it."""
+    import narwhals as nw
+
+    kinds = {type(value) for value in values if value is not None}
+    for kind, dtype in ((bool, nw.Boolean), (int, nw.Int64), (float, nw.Float64), (str, nw.String)):
+        if kinds == {kind}:
+            return dtype
+    if kinds == {int, float}:
+        return nw.Float64
+    return None if kinds else nw.String
