@@ -3,9 +3,9 @@
 Every option is written out in every verb, so that tab completion, ``help()`` and type checkers show
 all of them; what the verbs do is in ``pruna_nb.frames``, ``form`` and ``show``. They import it when
 they are called: it loads sqlite3, tqdm and PIL, a third of a second that ``import pruna_nb`` does
-not cost. Nor does that import pandas, which costs more: the accessors wait until somebody does. They
-are registered while a module of `frames` may be half imported, so no module here imports one of
-those but in a function (tests/test_imports.py).
+not cost. Nor does that import pandas, which costs more: the accessors wait until somebody does.
+They are registered while a module of `frames` may be half imported, so no module here imports one
+of those but in a function (tests/test_imports.py).
 
 Read in this order: `base` (what all verbs share), `generating`, `from_pictures`, `planning`,
 `showing`, `rating`, `saving`, `frame` (all of them), `series`.
