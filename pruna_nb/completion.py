@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.accessor import PrunaFrame, PrunaSeries
 from pruna_nb.batch.options import CACHE_MODES, ON_LOST
-from pruna_nb.catalog import lookup_model, model_names
+from pruna_nb.catalog import SWEEP_HOWS, lookup_model, model_names
 from pruna_nb.errors import UnknownModelError
 
 if TYPE_CHECKING:
@@ -39,12 +39,13 @@ _CHOICES = {
     "on_lost": ON_LOST,
     "layout": ("plain", "imagefolder"),
     "format": ("png", "jpg", "webp"),
+    "sweep": SWEEP_HOWS,
 }
 # Arguments beside those that end with "_col" which name a column.
 _NAMES_A_COLUMN = frozenset({"rows", "cols", "columns"})
 _MAGIC = re.compile(r"\s*%%pruna\s")
 _LINE_MAGIC = re.compile(r"\s*%pruna\s+(\w*)$")
-_LOOKS = ("models", "cost", "help")
+_LOOKS = ("models", "cost", "rerun", "help")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,8 @@ class _Call:
         if name == "model" or (name == "name" and self.function.__name__ == "get_model"):
             return model_names()
         field = self.model.fields.get(name)
+        if name in {"rows", "cols"} and self.function.__name__ == "explore":
+            return ("prompt", "model", *self.model.fields)
         if name in _NAMES_A_COLUMN or (name.endswith("_col") and field is None):
             return self.columns
         if name in _CHOICES and field is None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.catalog import lookup_model
 from pruna_nb.comparison.variants import secret_fields
+from pruna_nb.frames.captions import shared_of, varying
 from pruna_nb.show import Cell, Grid, grid
 from pruna_nb.statuses import status_of
 
@@ -32,10 +34,14 @@ def picture_grid(
     marks = _marks(votes)
     secrets = secret_fields()
     several = len({row.cell[0] for row in rows}) > 1
+    facts = [_plain(row.request, secrets) for row in rows]
+    varied = varying(facts)
     texts: dict[tuple[int, int, int], str] = {}
     for row in rows:
-        parts = (row.item if several else "", row.shared_text)
-        texts.setdefault(row.cell, " · ".join(filter(None, parts)))
+        # what all pictures share stands once above them
+        own = [f"{name} {value}" for name, value in row.shared.items() if name in varied]
+        parts = (row.item if several else "", *own)
+        texts.setdefault(row.cell, " · ".join(filter(None, parts)) or row.shared_text)
     # Two items may read the same where they differ in what is not text, such as a picture.
     uses = Counter(texts.values())
     heads = {
@@ -66,8 +72,21 @@ def picture_grid(
         max_bytes=max_bytes,
         rows=list(dict.fromkeys(heads.values())),
         cols=list(dict.fromkeys(row.variant for row in rows)),
+        shared=shared_of(facts, varied, ()),
         thumbs_dir=thumbs_dir,
     )
+
+
+def _plain(request: Mapping[str, Any], secrets: frozenset[str]) -> dict[str, Any]:
+    """Return what a caption may say of a request: no secret, no file."""
+    fields = lookup_model(request["model"]).fields
+    return {
+        name: value
+        for name, value in request.items()
+        if isinstance(value, (str, int, float))
+        and name not in secrets
+        and not (name in fields and fields[name].media)
+    }
 
 
 def _marks(votes: Sequence[Vote]) -> dict[str, str]:

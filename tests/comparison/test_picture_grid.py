@@ -68,3 +68,10 @@ def test_votes_of_several_people_are_counted_in_the_grid(compare):
 
 def test_a_grid_before_the_votes_has_no_marks(compare):
     assert {cell.note for cell in compare(seeds=1).grid().cells} == {""}
+
+
+def test_what_all_pictures_share_stands_once_above_the_grid(compare):
+    grid = compare(seeds=2, aspect_ratio="1:1").grid()
+    assert "aspect ratio 1:1" in grid.shared
+    assert "p-image" in grid.shared
+    assert not any("1:1" in str(row) for row in grid.rows)
