@@ -102,6 +102,7 @@ def holder_of(service):
                 pruna_nb.before_after,
                 dict(zip(["before", "after"], pictures(), strict=True)),
             ),
+            "table.save": lambda: (made().pruna.table().save, {"path": "table.html"}),
             "rate": lambda: (made().pruna.rate, {}),
             "ratings": lambda: (made().pruna.ratings, {}),
             "single": lambda: (pruna_nb.generate, {"prompt": "a fox"}),
@@ -118,7 +119,7 @@ def holder_of(service):
 
 VERBS = [
     "generate", "estimate", "edit", "upscale", "animate", "finalize", "retry", "failed", "to_zip",
-    "explore", "grid", "table", "before_after", "two pictures", "rate", "ratings",
+    "explore", "grid", "table", "before_after", "two pictures", "table.save", "rate", "ratings",
     "single", "comparison.result", "comparison.grid", "grid.save",
     "grid.page", "show_images", "Client",
 ]  # fmt: skip

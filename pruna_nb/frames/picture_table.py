@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pruna_nb.console import LOG
+from pruna_nb.errors import CacheError
 from pruna_nb.files.inputs import is_address
 from pruna_nb.frames.call import is_several, several
 from pruna_nb.frames.captions import text_of, varying
@@ -213,7 +215,11 @@ class _Reader:
         """Return the stored ratings and tags of the outputs, if there are any."""
         if not places_of(self.frame, self.output_col):
             return []
-        rated = with_ratings(self.frame, self.output_col)
+        try:
+            rated = with_ratings(self.frame, self.output_col)
+        except CacheError as error:  # pictures can be looked at without what was said of them
+            LOG.warning("The ratings cannot be read, so the table has none: %s", error)
+            return []
         names = rating_columns(rated, self.output_col)
         found = [
             _Column(label_text(name), plain_cells(rated.iloc[:, place]))

@@ -107,27 +107,38 @@ def rate_frame(
         labels = ", ".join(bare[:5])
         problems.add(InputError(f"These rows have no output to rate: {labels}."))
     problems.check("Nothing was rated")
+    rated = [outputs[place] for place in places]
+    _store(rated, keys, digests, list(zip(stars, new, gone, strict=True)))
+    return with_ratings(frame, output_col)
+
+
+def _store(
+    outputs: Sequence[tuple[str | None, str | None]],
+    keys: Sequence[str],
+    digests: Sequence[str],
+    said: Sequence[tuple[int | None, tuple[str, ...], tuple[str, ...]]],
+) -> None:
+    """Store what is said of outputs: of each a rating, tags that are new, and tags that go."""
     store = Ratings(current().cache_dir)
-    standing = store.of([outputs[place] for place in places])
+    standing = store.of(outputs)
     changed: dict[str, Rating] = {}
-    for number, place in enumerate(places):
-        key, digest, name = keys[number], digests[number], outputs[place][1]
+    for number, (_, name) in enumerate(outputs):
+        key, digest = keys[number], digests[number]
         if not key:
             continue
+        stars, new, gone = said[number]
         before = changed.get(key) or standing[number] or Rating(digest, name or "")
-        kept = [tag for tag in (*before.tags, *new[number]) if tag not in gone[number]]
-        star = before.rating if stars[number] is None else stars[number] or None
+        kept = [tag for tag in (*before.tags, *new) if tag not in gone]
         after = replace(
             before,
             digest=digest or before.digest,
             prediction_id=name or before.prediction_id,
-            rating=star,
+            rating=before.rating if stars is None else stars or None,
             tags=tuple(dict.fromkeys(kept)),
         )
         if after != before:
             changed[key] = after
     store.put(changed.values())
-    return with_ratings(frame, output_col)
 
 
 def places_in(frame: pd.DataFrame, rows: Any) -> list[int]:

@@ -345,6 +345,8 @@ def _picture(cell: Cell, thumb: Thumb | None, size: int) -> str:
     width, _ = webp_size(thumb.webp)
     odd = mismatch(thumb.size[0], thumb.size[1], cell.ratio_asked)
     warning = f"<span style='{SMALL}{FAINT}'>⚠ {escaped(odd, 100)}</span>" if odd else ""
+    if thumb.seconds:
+        warning = f"<span style='{SMALL}{FAINT}'>▶ {thumb.seconds:.1f} s</span> {warning}"
     return (
         f"<div style='min-width:{width}px'>{image(cell, thumb, size, squeezed=True)}{warning}</div>"
     )

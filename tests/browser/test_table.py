@@ -94,7 +94,8 @@ def test_a_table_is_searched_sorted_filtered_and_seen_large(lab, theme):
     check_order_search_and_filters(saved.locator(".pruna-table"))
     saved.locator("a.zoom").first.click()
     assert PROMPT in saved.get_by_role("dialog").inner_text()
-    saved.wait_for_function("document.querySelector('dialog img').naturalWidth > 500")
+    decoded = "image => image.decode().then(() => image.naturalWidth)"
+    assert saved.locator("dialog img").evaluate(decoded) > 500
     saved.keyboard.press("Escape")
     saved.screenshot(path=lab.shots / f"table-page-{theme}.png")
     saved.close()

@@ -7,6 +7,7 @@ import pytest
 
 import pruna_nb
 from pruna_nb.errors import ColumnError, InputError
+from pruna_nb.settings import current
 from tests.show.looking import parsed
 
 
@@ -122,3 +123,13 @@ def test_hostile_texts_stay_texts_on_a_page(generate, tmp_path):
     assert len(root.all("script")) == 2  # the requests, and the page's own
     assert all("onerror" not in each.attrs for each in root.all("img"))
     assert text in root.all("th")[1].text
+
+
+def test_a_table_is_shown_without_ratings_that_cannot_be_read(shop, generate, caplog):
+    out = generate(shop[["prompt"]], "prompt")
+    out.pruna.rate(5)
+    (file,) = (current().cache_dir / "ratings").glob("*.jsonl")
+    file.unlink()
+    file.mkdir()
+    assert "rating" not in out.pruna.table().columns
+    assert "The ratings cannot be read" in caplog.text

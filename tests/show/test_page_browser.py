@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pruna_nb.show import Cell, grid
+from pruna_nb.show import Cell, grid, table_html
 from tests.show.looking import encoded, photo
 
 pytestmark = pytest.mark.browser
@@ -237,3 +237,23 @@ def test_videos_play_below_the_pointer_and_all_in_step(tmp_path, seen, film):
     page.keyboard.press("Escape")
     page.locator("dialog").wait_for(state="hidden")
     assert page.locator(".stage video").count() == 0
+
+
+def test_rows_that_are_folded_are_searched_and_sorted_with_the_others(seen, tmp_path):
+    rows = [[i, f"{'fox ' * 60}number {i}", HOSTILE if i == 100 else "plain"] for i in range(120)]
+    html = table_html(["n", "prompt", "note"], rows)
+    (tmp_path / "table.html").write_text(f"<meta charset=utf-8>{html}", encoding="utf-8")
+    page = seen(tmp_path / "table.html")
+    shown = page.locator("tbody tr")
+    page.get_by_text("120 rows").wait_for()
+    assert (shown.count(), page.locator("details").count()) == (50, 0)
+    page.get_by_role("button", name="n", exact=True).click(click_count=2)
+    assert shown.first.locator("td").first.inner_text() == "119"
+    page.get_by_text("Show 50 more of 70").click()
+    page.get_by_text("Show 20 more of 20").click()
+    assert shown.count() == 120
+    page.get_by_label("Search").fill("number 77")  # beyond where the cell is cut
+    assert shown.count() == 1
+    page.get_by_label("Search").fill("onerror alert")
+    assert shown.locator("td").first.inner_text() == "100"
+    assert page.locator("tbody img").count() == 0
