@@ -105,13 +105,15 @@ class _Reader:
         places = places_of(self.frame, name)
         if places:
             return [self._at(place) for place in places]
-        others = [*self._index_levels(whole=True), *self._ratings(always=True)]
-        found = [each for each in others if each.head == name]
-        if not found and places_of(self.frame, self.output_col):
-            found = [each for each in self._asked(taken=[]) if each.head == name]
-        if not found:
-            column(self.frame, name, "the table")  # raises
-        return found
+        if isinstance(name, str):
+            others = [*self._index_levels(whole=True), *self._ratings(always=True)]
+            if places_of(self.frame, self.output_col):
+                others += self._asked(taken=[])
+            for each in others:
+                if each.head == name:
+                    return [each]
+        column(self.frame, name, "the table")  # raises
+        return []
 
     # ------------------------------------------------------------------ if nobody says
 
@@ -123,7 +125,9 @@ class _Reader:
             for place in outputs
             for name in RESULT_COLUMNS
         }
+        rated = self._ratings()
         ours = [plain_label(name) for name in rating_columns(self.frame, self.output_col)]
+        ours += [each.head for each in rated]  # a copy of what is stored, as history() has it
         own, hidden = self._index_levels(), []
         for place, label in enumerate(self._labels):
             if label in results or label in ours:
@@ -137,7 +141,7 @@ class _Reader:
         for place in outputs:
             label = self.frame.columns[place]
             is_last = plain_label(label) == plain_label(self.output_col)
-            after += [self._at(place), *(self._ratings() if is_last else [])]
+            after += [self._at(place), *(rated if is_last else [])]
             for name in _AFTER if is_last else _AFTER_STEP:
                 after += self._result(label, name)
         models = [each for place in outputs for each in self._model(place)]

@@ -48,13 +48,13 @@ def with_ratings(frame: pd.DataFrame, output_col: Any = "output") -> pd.DataFram
     ]
     columns = [pd.array(stars, dtype="Int64"), pd.array(tags, dtype=TEXT)]
     out = with_columns(frame, dict(zip(names, columns, strict=True)))
-    out.attrs = {**frame.attrs, _OURS: {**_ours(frame), str(plain_label(output_col)): names}}
+    out.attrs = {**frame.attrs, _OURS: {**_ours(frame), shown(plain_label(output_col)): names}}
     return out
 
 
 def rating_columns(frame: pd.DataFrame, output_col: Any = "output") -> list[Any]:
     """Return which columns of a frame hold the stored ratings and tags of its outputs."""
-    names = _ours(frame).get(str(plain_label(output_col)), [])
+    names = _ours(frame).get(shown(plain_label(output_col)), [])
     return [name for name in names if places_of(frame, name)]
 
 
