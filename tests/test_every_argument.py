@@ -106,6 +106,10 @@ def holder_of(service):
             "rate": lambda: (made().pruna.rate, {}),
             "ratings": lambda: (made().pruna.ratings, {}),
             "single": lambda: (pruna_nb.generate, {"prompt": "a fox"}),
+            "history": lambda: (pruna_nb.history, {}),
+            "costs": lambda: (pruna_nb.costs, {}),
+            "record": lambda: (made().pruna.record, {}),
+            "rerun": lambda: (pruna_nb.rerun, {"record": made().pruna.record()}),
             "comparison.result": lambda: (comparison().result, {}),
             "comparison.grid": lambda: (comparison().grid, {}),
             "grid.save": lambda: (made().pruna.grid().save, {"path": "sheet.png"}),
@@ -121,7 +125,7 @@ VERBS = [
     "generate", "estimate", "edit", "upscale", "animate", "finalize", "retry", "failed", "to_zip",
     "explore", "grid", "table", "before_after", "two pictures", "table.save", "rate", "ratings",
     "single", "comparison.result", "comparison.grid", "grid.save",
-    "grid.page", "show_images", "Client",
+    "grid.page", "show_images", "Client", "history", "costs", "record", "rerun",
 ]  # fmt: skip
 
 

@@ -112,10 +112,10 @@ def _bills(begin: float, end: float) -> Iterator[Bill]:
 
 
 def _keys(by: object) -> list[str]:
-    keys = list(by) if isinstance(by, (list, tuple)) else [by]
-    if not keys or len(set(map(repr, keys))) < len(keys):
+    keys = [choice("by", key, BY) for key in (by if isinstance(by, (list, tuple)) else [by])]
+    if not keys or len(set(keys)) < len(keys):
         raise InputError(f"by must name each of {', '.join(BY)} once; {described(by)} was given.")
-    return [choice("by", key, BY) for key in keys]
+    return keys
 
 
 def _groups(bill: Bill, keys: Sequence[str]) -> list[tuple[str, ...]]:

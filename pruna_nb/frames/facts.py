@@ -86,5 +86,15 @@ def _versions() -> dict[str, str]:
     }
 
 
+def tag_of(frame: pd.DataFrame, output: str) -> tuple[str, ...]:
+    """Return the tag of the run that made a column of outputs; attrs may be a stranger's."""
+    facts = all_facts(frame).get(output)
+    settings = None if facts is None else facts.get("settings")
+    kept = settings.get("tag") if isinstance(settings, dict) else None
+    if not isinstance(kept, list) or not all(isinstance(each, str) for each in kept):
+        return ()
+    return tuple(kept)
+
+
 def _iso(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")

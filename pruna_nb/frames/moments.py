@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -46,7 +46,7 @@ def _moment(name: str, value: object, *, ends: bool = False) -> float | None:
         start = today if text == "today" else today - DAY_SECONDS
         return start + DAY_SECONDS if ends else start
     given: Any = value
-    if is_text or hasattr(value, "isoformat") or type(value).__name__ == "datetime64":
+    if is_text or isinstance(value, date) or type(value).__name__ == "datetime64":
         with contextlib.suppress(ValueError, TypeError, OverflowError):
             stamp: Any = pd.Timestamp(given)
             if not pd.isna(stamp):

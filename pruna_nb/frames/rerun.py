@@ -25,7 +25,7 @@ from pruna_nb.frames.generate import estimate, generate
 from pruna_nb.frames.results import RESULT_COLUMNS, beside
 from pruna_nb.frames.run_record import DATE, FORMAT
 from pruna_nb.settings import current
-from pruna_nb.text import counted, described
+from pruna_nb.text import counted, described, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -190,10 +190,10 @@ def _read(record: object, *, trusted: bool) -> tuple[list[_Step], pd.DataFrame]:
                 read = strict_json.loads(file.read(_BYTES_AT_MOST))
         except OSError as error:
             raise InputError(
-                f"The record {str(path)!r} cannot be read: {error.strerror}."
+                f"The record {shown(str(path))} cannot be read: {error.strerror}."
             ) from None
         except ValueError as error:
-            raise InputError(f"The record {str(path)!r} is not valid JSON: {error}.") from None
+            raise InputError(f"The record {shown(str(path))} is not valid JSON: {error}.") from None
     if not isinstance(read, dict) or read.get("format") != FORMAT:
         raise InputError(
             "This is not a record of a run. df.pruna.record('run.json') writes one, of a frame "

@@ -21,6 +21,7 @@ from pruna_nb.catalog import cost_usd
 from pruna_nb.errors import InputError, attach_frame, attached_frame
 from pruna_nb.frames.chains import is_failure, missing_outputs, status_columns
 from pruna_nb.frames.columns import column, optional_column, places_of, with_columns, with_names
+from pruna_nb.frames.facts import tag_of
 from pruna_nb.frames.generate import estimate, generate, snapshot
 from pruna_nb.frames.records import Replay, records_of, replays_of
 from pruna_nb.frames.requests import make_requests, row_name
@@ -163,7 +164,8 @@ class _Retry:
                 work = self._with_step_retried(work, label, call.prefix, places)
         back = partial(_put_back, work, places, prefix=call.prefix, source=call.prefix)
         with _frame_of_error(work, back):
-            done = self._generate(work.iloc[places], call)
+            tag = tag_of(frame, f"{call.prefix}output")
+            done = self._generate(work.iloc[places], call, tag)
         return back(done)
 
     def _generate(self, frame: pd.DataFrame, call: Call, tag: tuple[str, ...] = ()) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb import arguments
 from pruna_nb.catalog import total_usd
-from pruna_nb.errors import ColumnError
+from pruna_nb.errors import ColumnError, InputError
 from pruna_nb.files.disk import replacing
 from pruna_nb.frames.call_attrs import attrs_of
 from pruna_nb.frames.columns import column, label_text, optional_column, places_of, template_labels
@@ -23,6 +23,7 @@ from pruna_nb.frames.facts import all_facts, versions
 from pruna_nb.frames.results import RESULT_COLUMNS, beside, call_of, steps_of
 from pruna_nb.redact import redact_values
 from pruna_nb.tables.cells import plain
+from pruna_nb.text import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,9 +74,13 @@ def save_record(frame: pd.DataFrame, path: object) -> Path:
     """Write a frame's record as a file of JSON; one that is there is replaced."""
     target = arguments.path("path", path)
     text = json.dumps(run_record(frame), ensure_ascii=False, allow_nan=False, indent=1)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as file:
-        file.write(text.encode("utf-8", "replace"))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as file:
+            file.write(text.encode("utf-8", "replace"))
+    except OSError as error:
+        msg = f"The record cannot be written to {shown(str(target))}: {error.strerror}."
+        raise InputError(msg) from error
     return target
 
 

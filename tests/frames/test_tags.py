@@ -53,6 +53,9 @@ def test_retry_keeps_the_tag_of_the_record_unless_it_is_given_another(service, f
     again.iloc[:1].pruna.retry(cache="off", progress=False)
     again.iloc[1:2].pruna.retry(cache="off", tag="repair", progress=False)
     assert sorted(pruna_nb.journal()["tag"]) == ["repair"] + ["spring"] * 4
+    unsent = again.iloc[2:].assign(prediction_id=None)  # refused, say: the frame knows the call
+    unsent.pruna.retry(cache="off", progress=False)
+    assert sorted(pruna_nb.journal()["tag"]) == ["repair"] + ["spring"] * 5
 
 
 def test_the_command_line_takes_tags(service, tmp_path):
