@@ -25,6 +25,7 @@ from pruna_nb.redact import mask_fields
 from pruna_nb.settings import current
 from pruna_nb.statuses import status_of
 from pruna_nb.text import NO_MATH, counted, isolated
+from pruna_nb.widgets.about import favourite_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pruna_nb.comparison.vote_form import VoteForm
     from pruna_nb.comparison.votes import Verdict, Vote
     from pruna_nb.show import Grid
+    from pruna_nb.store.favourites import Favourite
 
 _CELL_COLUMNS = ("pair", "item")
 _VOTE_COLUMNS = (
@@ -71,7 +73,7 @@ class Comparison:
         score_means: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
         settings = current()
-        self._variants = tuple(variants)
+        self._variants, self._model = tuple(variants), model
         self._rows = list(rows)
         self._outcomes = [dict(outcome) for outcome in outcomes]
         self._votes = Votes(settings.votes_dir, variants, self._rows, model)
@@ -242,7 +244,24 @@ class Comparison:
             judged=lambda: list(self._votes.judged(name)),
             left_out=ballots.left_out,
             caution=ballots.caution(self._votes.shown()),
+            favourite=self._favourite,
             thumbs_dir=self._thumbs_dir,
+        )
+
+    def _favourite(self, path: str) -> Favourite | None:
+        """Return what is kept of a picture that is seen large in the vote."""
+        places = [i for i, each in enumerate(self._outcomes) if str(each.get("output")) == path]
+        if not places:
+            return None
+        outcome = self._outcomes[places[0]]
+        sent = mask_fields(dict(self._rows[places[0]].request), secret_fields())
+        spent = outcome.get("cost_usd")
+        return favourite_of(
+            str(sent.pop("model", self._model)),
+            sent,
+            path,
+            outcome.get("prediction_id"),
+            cost_usd=spent if isinstance(spent, float) else None,
         )
 
     def result(

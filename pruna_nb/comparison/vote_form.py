@@ -22,10 +22,12 @@ import ipywidgets as w
 
 from pruna_nb.comparison import vote_html as markup
 from pruna_nb.comparison import vote_parts as parts
+from pruna_nb.comparison.vote_large import KEYS_HTML, LargeTools
 from pruna_nb.comparison.vote_media import QUALITY, CannotShowError, load_sides
 from pruna_nb.comparison.vote_parts import View
 from pruna_nb.errors import PrunaError
 from pruna_nb.show import Thumbs
+from pruna_nb.show.notebook import Shown, display, html_data
 from pruna_nb.text import counted, isolated
 from pruna_nb.widgets.saved_copy import bundle
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from pruna_nb.comparison.ballots import Ballot
     from pruna_nb.comparison.vote_html import Side
     from pruna_nb.comparison.votes import Verdict
+    from pruna_nb.store.favourites import Favourite
 
 # Pixels of the longer side from which on a picture counts as seen large.
 LARGE = 512
@@ -64,6 +67,8 @@ class VoteForm:
         For each pair that cannot be judged the reason.
     caution : str
         What to know before voting.
+    favourite : callable
+        Returns what is kept of a picture by its path, if it can be kept.
     thumbs_dir : Path, optional
         Where the encoded pictures are kept.
     clock : callable
@@ -87,27 +92,26 @@ class VoteForm:
         judged: Sequence[str] | Callable[[], Sequence[str]] = (),
         left_out: Sequence[str] = (),
         caution: str = "",
+        favourite: Callable[[str], Favourite | None] = lambda _: None,
         thumbs_dir: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.current: Ballot | None = None
         self._ballots = {ballot.key: ballot for ballot in ballots}
         self._judged: list[str] = []
-        self._left_out = list(left_out)
-        self._caution = caution
+        self._left_out, self._caution = list(left_out), caution
         self._broken: set[str] = set()
-        self._cast, self._retract, self._reveal = cast, retract, reveal
-        self._clock = clock
+        self._cast, self._retract, self._reveal, self._clock = cast, retract, reveal, clock
         self._read_judged = judged if callable(judged) else None
         self._merge_judged(judged() if callable(judged) else judged)
         self._thumbs = Thumbs(thumbs_dir, quality=QUALITY)
-        self._shown_at = 0.0
+        self._shown_at, self._result = 0.0, ""
         self._seen: set[View] = set()
         self._view: View = "both"
         self._sides: tuple[Side, Side] | None = None
         self._has_sound = False
-        self._display_id: str | None = None
-        self._result = ""
+        self._shown: Shown | None = None
+        self._large = LargeTools(favourite, self._focus_keys)
         self._build()
         self._enter("start" if self._left() else "end")
 
@@ -148,6 +152,7 @@ class VoteForm:
             todo = "Now the other one: Space."
         self._lock.value = markup.lock(todo)
         self._views.mark(view)
+        self._large.show(view, getattr(self.current, view, None))
         self._focus_keys()
 
     def vote(self, verdict: Verdict, *, side_by_side: bool = False) -> bool:
@@ -324,7 +329,9 @@ class VoteForm:
         )
         # The bars stand above the pictures: there they stay in one place, whatever the pictures'
         # shape, and the key field that has the focus does not scroll the pictures away.
-        views = parts.row("views", [*self._views.bar, self._sound, self._lock, self._status])
+        views = parts.row(
+            "views", [*self._views.bar, self._sound, *self._large.parts, self._lock, self._status]
+        )
         pictures = w.Box([self._stage, *self._views.over_pictures]).add_class("p-vote-pictures")
         self._aside = parts.row("aside", [self._undo, finish])
         self._parts = {
@@ -332,7 +339,7 @@ class VoteForm:
             "vote": parts.column("vote-part", [self._prompt, wide, narrow, views, pictures]),
             "end": parts.column("outro-part", [self._outro, self._go_on, self._undo_row]),
         }
-        style = w.HTML(markup.STYLE)
+        style = w.HTML(markup.STYLE + KEYS_HTML)
         style.layout.display = "none"
         self.box = w.VBox(
             [style, parts.row("top", [self._head, self._aside]), *self._parts.values()]
@@ -368,6 +375,8 @@ class VoteForm:
                 self.show(view, side_by_side=side_by_side)
             elif key == "s":
                 self.show("both")
+            elif key == "k":
+                self._large.keep()
 
         keys = parts.key_field(on_key)
         self._key_fields.append(keys)
@@ -375,15 +384,13 @@ class VoteForm:
 
     def _show_result(self, result: str) -> None:
         self._result = result
-        if self._display_id is not None:
-            shown = _ipython_display()
-            shown.update_display(shown.HTML(result), display_id=self._display_id)
+        if self._shown is not None:
+            self._shown.update(html_data(result, ""))
 
     def _ipython_display_(self) -> None:
-        shown = _ipython_display()
-        shown.display(bundle(self.box, repr(self), markup.WITHOUT_WIDGETS), raw=True)
+        display(bundle(self.box, repr(self), markup.WITHOUT_WIDGETS))
         # Nothing of a widget is saved with the notebook: the result is an output of its own.
-        self._display_id = shown.display(shown.HTML(self._result), display_id=True).display_id
+        self._shown = display(html_data(self._result, ""))
 
     def _repr_html_(self) -> str:
         judged = f"{len(self._judged):,} of {counted(self._total, 'pair')} judged."
@@ -391,10 +398,3 @@ class VoteForm:
 
     def __repr__(self) -> str:
         return f"<VoteForm: {len(self._judged)} of {counted(self._total, 'pair')} judged>"
-
-
-def _ipython_display() -> Any:
-    # IPython claims to be typed, and its display functions are not: as Any they can be called.
-    from IPython import display
-
-    return display

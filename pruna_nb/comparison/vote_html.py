@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pruna_nb.show.ratios import fit
 from pruna_nb.text import NO_MATH, counted, isolated
+from pruna_nb.widgets.keys import copies
 from pruna_nb.widgets.notes import without_widgets
 
 if TYPE_CHECKING:
@@ -84,9 +85,35 @@ STYLE = """<style>
 @container pvote (max-width: 680px) {
   .p-vote .p-vote-narrow .jupyter-button {padding: 0 6px;}
 }
+.p-vote-view-both .p-vote-only-large {display: none !important;}
+.p-vote .p-vote-links {position: relative; z-index: 1;}
+.p-vote .p-vote-links > * {cursor: pointer; text-decoration: underline; margin: 0 6px;}
+.p-vote-view-left .pv-get-right, .p-vote-view-right .pv-get-left {display: none;}
 .p-vote kbd {border: 1px solid rgba(128,128,128,.6); border-radius: 3px; padding: 0 5px;
   font-size: .9em; color: inherit; background: rgba(128,128,128,.12); box-shadow: none;}
 </style>"""
+
+
+def _get(side: str) -> str:
+    """Return a link that downloads a side; its name is none that tells the variant."""
+    script = (
+        f"this.href = this.closest('.p-vote').querySelector('.pv-{side} img, .pv-{side} video').src"
+    )
+    return f"<a class='pv-get-{side}' download='{side}' onclick=\"{script}\">Download</a>"
+
+
+# a click on them must not take the focus, and with it the keys, from the vote
+LINKS = (
+    "<span class='p-vote-links' onmousedown='event.preventDefault()'>"
+    f"<a {copies('pv-words', 'p-vote')}>Copy the prompt</a>{_get('left')}{_get('right')}</span>"
+)
+
+# the right one follows the left one, whatever each of them had to load
+_IN_STEP = (
+    "const other = this.closest('.pv-sides').querySelector('.pv-right video');"
+    "if (other && other.duration) { const time = this.currentTime % other.duration;"
+    "if (Math.abs(other.currentTime - time) > 0.12) other.currentTime = time; }"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +169,8 @@ def _side(name: str, side: Side, longest: int, *, has_sound: bool) -> str:
         # Browsers start only muted videos by themselves, before anything was clicked. Controls
         # would take the keys: there is a button for the sound.
         muted = "" if has_sound else " muted"
-        media = f"<video src='{side.uri}' autoplay loop{muted} playsinline style='{style}'>"
+        step = f' ontimeupdate="{_IN_STEP}"' if name == "left" else ""
+        media = f"<video src='{side.uri}' autoplay loop{muted}{step} playsinline style='{style}'>"
         media += f"the {name} video</video>"
     else:
         media = f"<img src='{side.uri}' alt='the {name} picture' style='{style}'>"
@@ -153,7 +181,7 @@ def prompt(text: str, note: str) -> str:
     """Return what both pictures have in common."""
     parts = []
     if text:
-        parts.append(f"<p>{isolated(text, _PROMPT_LIMIT)}</p>")
+        parts.append(f"<p class='pv-words'>{isolated(text, _PROMPT_LIMIT)}</p>")
     if note:
         parts.append(f"<p class='pv-faint'>{isolated(note, _TEXT_LIMIT)}</p>")
     return f"<div class='{NO_MATH}'>{''.join(parts)}</div>" if parts else ""
@@ -188,7 +216,8 @@ def intro(total: int, judged: int, left_out: Sequence[str], caution: str = "") -
         ("U", "undo"),
         ("Space", "one at a time, large"),
         ("S", "side by side"),
-        ("Click", "on a picture: large, and back"),
+        ("Click", "on a picture, or ← →: large; Esc or a click: back"),
+        ("K", "keep the one that is large"),
     )
     legend = " &nbsp; ".join(f"<kbd>{key}</kbd> {what}" for key, what in keys)
     warning = f"<p style='margin-top:6px'>{isolated(caution, _TEXT_LIMIT)}</p>" if caution else ""

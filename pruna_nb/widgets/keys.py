@@ -29,7 +29,7 @@ def clicks(button: str, inside: str) -> str:
     return f'onclick="{html.escape(script)}"'
 
 
-def presses(inside: str, keys: Mapping[str, str], *, focus: str = "") -> str:
+def presses(inside: str, keys: Mapping[str, str], *, focus: str = "", own: bool = False) -> str:
     """Return an unseen element that has keys click buttons, wherever the focus is inside a box.
 
     Parameters
@@ -41,6 +41,8 @@ def presses(inside: str, keys: Mapping[str, str], *, focus: str = "") -> str:
         buttons, the one that is seen.
     focus : str
         The class of the field that takes the focus as soon as the element is there, if any.
+    own : bool
+        Whether no key from within the box is one of Jupyter's shortcuts; so it is with `focus`.
     """
     # what is not displayed yet takes no focus: the box may come a moment after the element
     take = (
@@ -52,11 +54,11 @@ def presses(inside: str, keys: Mapping[str, str], *, focus: str = "") -> str:
         "take(50);"
     )
     # Jupyter's own shortcuts are heard before those of a page, but not from within such a box
-    own = "box.setAttribute('data-lm-suppress-shortcuts', 'true');" if focus else ""
+    suppress = "box.setAttribute('data-lm-suppress-shortcuts', 'true');" if focus or own else ""
     script = f"""
 const box = this.closest('.{inside}');
 if (!box) return;
-{own}{take if focus else ""}
+{suppress}{take if focus else ""}
 if (box.prunaKeys) return;
 box.prunaKeys = {json.dumps(dict(keys))};
 box.addEventListener('keydown', (event) => {{
@@ -110,10 +112,13 @@ def copies(source: str, inside: str) -> str:
     source, inside : str
         Classes: of the element, and of what holds both.
     """
-    # without a secure address there is no clipboard: the text is selected, for Ctrl+C
+    # Without a secure address there is no clipboard: the text is selected, for Ctrl+C. A field that
+    # has the focus takes no key while something else is selected.
     script = f"""
+const held = document.activeElement;
 const text = this.closest('.{inside}').querySelector('.{source}');
 getSelection().selectAllChildren(text);
 if (navigator.clipboard) navigator.clipboard.writeText(text.textContent);
-else document.execCommand('copy');"""
+else document.execCommand('copy');
+if (held && held.tagName === 'INPUT') {{ held.blur(); held.focus({{preventScroll: true}}); }}"""
     return f'onclick="{html.escape(" ".join(script.split()))}"'

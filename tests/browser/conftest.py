@@ -103,6 +103,10 @@ class Book:
         book = nbformat.read(self.path, as_version=4)
         return json.dumps([cell.get("outputs", []) for cell in book.cells])
 
+    def saved_outputs(self):
+        """Return the saved notebook's outputs, those of each cell."""
+        return [cell.get("outputs", []) for cell in json.loads(self.path.read_text())["cells"]]
+
     def shoot(self, name, part=".jp-Notebook"):
         """Photograph a part of the page into the folder of pictures, to be looked at."""
         path = self.lab.shots / f"{name}.png"

@@ -111,6 +111,7 @@ def test_keys_judge_all_pairs_where_both_pictures_are_large(lab, theme):
     page.wait_for_function(f"({LONGER_SIDES})().length === 1")
     page.wait_for_function(f"({KEYS_READY})()")
     page.locator(".p-vote-narrow .p-vote-left:enabled").wait_for(timeout=15_000)
+    use_what_stands_beside_a_large_picture(page, cells)
     book.shoot(f"vote-{theme}-large")
     page.mouse.click(stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2)
     page.wait_for_function(f"({LONGER_SIDES})().length === 2")
@@ -131,6 +132,25 @@ def test_keys_judge_all_pairs_where_both_pictures_are_large(lab, theme):
     assert won.count() == 3
     book.shoot(f"vote-{theme}-grid")
     assert "broken" not in page.title()
+
+
+def use_what_stands_beside_a_large_picture(page, cells):
+    """Turn the pages by arrows and Esc; copy the prompt, download, keep: the keys stay."""
+    for key, view in (("ArrowRight", "right"), ("Escape", "both"), ("ArrowLeft", "left")):
+        page.keyboard.press(key)
+        page.locator(f".p-vote-view-{view}").wait_for()
+        page.wait_for_function(f"({KEYS_READY})()")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_text("Copy the prompt").click()
+    assert "$5 or <script>" in page.evaluate("navigator.clipboard.readText()")
+    with page.expect_download() as download:
+        page.locator(".pv-get-left").click()
+    assert download.value.suggested_filename.startswith("left")
+    assert has_keys(page)
+    page.keyboard.press("k")
+    page.locator(".pruna-large-keep").get_by_text("Kept").wait_for()
+    assert has_keys(page)
+    assert page.locator(".jp-Notebook .jp-Cell").count() == cells
 
 
 def test_in_a_narrow_window_a_vote_waits_until_each_was_seen_large(lab):

@@ -2,13 +2,17 @@
 
 import html
 import re
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from pruna_nb import settings
 from pruna_nb.comparison.ballots import Ballot
 from pruna_nb.comparison.vote_form import VoteForm
 from pruna_nb.errors import CacheError, MissingExtraError
+from pruna_nb.store.favourites import Favourite, Favourites
+from tests.form.parts import everything
 
 
 class Clock:
@@ -437,30 +441,57 @@ def test_a_video_that_is_too_long_is_left_out(make, clock, tmp_path, monkeypatch
 
 
 def test_the_result_stands_in_an_output_of_its_own_below_the_form(make, clock, monkeypatch):
-    from IPython import display
-
     shows, updates = [], []
 
     class Handle:
-        display_id = "d1"
+        def update(self, content, *, raw):
+            assert raw
+            updates.append(content["text/html"])
 
     def show(content, *, display_id=None, raw=False):
         shows.append(content)
         return Handle() if display_id else None
 
-    monkeypatch.setattr(display, "display", show)
-    monkeypatch.setattr(
-        display, "update_display", lambda content, *, display_id: updates.append(content.data)
-    )
+    monkeypatch.setattr("IPython.display.display", show)
     form = make()
     form._ipython_display_()
     assert shows[0]["application/vnd.jupyter.widget-view+json"]["model_id"] == form.box.model_id
     assert shows[0]["text/plain"] == "<VoteForm: 0 of 3 pairs judged>"
     assert "needs a running kernel and Jupyter widgets" in shows[0]["text/html"]
-    assert shows[1].data == ""
+    assert shows[1]["text/html"] == ""
     begin(form, clock)
     judge_all(form, clock)
     assert updates[-1] == "<p>studio won</p>"
+
+
+def test_the_picture_that_is_large_is_kept_without_telling_which_variant_it_is(
+    make, clock, ballots
+):
+    def favourite(path):
+        return Favourite(
+            id=Path(path).name, home="", model="studio-model", input={"prompt": "fox"}, output=path
+        )
+
+    form = make(favourite=favourite)
+    begin(form, clock)
+    store = Favourites(settings.current().cache_dir)
+    press(form, "k")  # neither is large: nothing is kept
+    assert store.all() == []
+    form.show("right")
+    press(form, "k", "narrow")
+    assert [each.output for each in store.all()] == [form.current.right]
+    (keep,) = find(form.box, "pruna-large-keep")
+    assert keep.description == "Kept"
+    form.show("left")
+    assert keep.description == "Keep"
+    keep.click()
+    assert len(store.all()) == 2
+    keep.click()
+    assert [each.output for each in store.all()] == [form.current.right]
+    seen = "".join(str(getattr(each, "value", "")) for each in everything(form.box))
+    assert "studio-model" not in seen
+    assert Path(form.current.right).name not in seen
+    assert "download='right'" in seen
 
 
 def test_its_repr_says_how_far_it_is(make):
