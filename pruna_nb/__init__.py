@@ -22,6 +22,7 @@ from pruna_nb.settings import configure
 from pruna_nb.text import did_you_mean as _did_you_mean
 from pruna_nb.text import near_names as _near_names
 from pruna_nb.tracebacks import shorten as _shorten
+from pruna_nb.version import VERSION as _VERSION
 
 if TYPE_CHECKING:
     from pruna_nb import emulator
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from pruna_nb.store import maintenance as cache
     from pruna_nb.widgets.login import login
 
-__version__ = "0.3.0"
+__version__ = _VERSION
 
 # What costs time to import is imported when it is first asked for.
 _LATER = {

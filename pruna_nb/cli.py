@@ -9,7 +9,6 @@ import os
 import re
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +17,7 @@ from pruna_nb.commands.parameters import GENERATE_ARGUMENTS, flag_of, read_field
 from pruna_nb.console import say
 from pruna_nb.errors import PrunaError
 from pruna_nb.text import did_you_mean, near_names
+from pruna_nb.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +86,7 @@ class _Commands(click.Group):
     epilog="`pruna-nb COMMAND --help` shows a command's options and examples. For completion at "
     'the tab key: eval "$(_PRUNA_NB_COMPLETE=bash_source pruna-nb)", or zsh_source, fish_source.',
 )
-@click.version_option(version("pruna_nb"), prog_name="pruna-nb", message="%(prog)s %(version)s")
+@click.version_option(VERSION, prog_name="pruna-nb", message="%(prog)s %(version)s")
 def _group() -> None:
     """Images and videos from P-API: rate-limited, cached, never paid for twice."""
 

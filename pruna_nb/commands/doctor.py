@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -16,6 +17,7 @@ from pruna_nb.catalog import all_models
 from pruna_nb.errors import PrunaError
 from pruna_nb.settings import Settings, current
 from pruna_nb.store.database import check_folder
+from pruna_nb.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +55,7 @@ class Finding:
 
 def examine(*, offline: bool = False) -> list[Finding]:
     """Look at all that a run needs; only the service is asked, about the key, at no cost."""
-    found = [Finding("pruna_nb", f"{version('pruna_nb')} in Python {platform.python_version()}")]
+    found = [Finding("pruna_nb", f"{VERSION} in Python {platform.python_version()}")]
     try:
         settings = current()
     except PrunaError as error:
@@ -142,7 +144,10 @@ def _file_system(folder: Path) -> str:
 def _extras() -> Iterator[Finding]:
     """Yield each extra with the versions that are there, and those that are missing."""
     by_extra: dict[str, list[str]] = {}
-    for text in requires("pruna_nb") or []:
+    declared: list[str] = []
+    with contextlib.suppress(PackageNotFoundError):  # used from a folder, not installed
+        declared = requires("pruna_nb") or []
+    for text in declared:
         needed = re.fullmatch(r"""([\w.-]+).*;.*\bextra == ["']([\w-]+)["'].*""", text)
         if needed is not None and needed[2] != "all":
             by_extra.setdefault(needed[2], []).append(needed[1])

@@ -6,8 +6,9 @@ import platform
 import time
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+
+from pruna_nb.version import VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,10 +79,12 @@ def versions() -> dict[str, str]:
 
 @cache
 def _versions() -> dict[str, str]:
+    import pandas as pd
+
     return {
-        "pruna_nb": version("pruna_nb"),
+        "pruna_nb": VERSION,
         "python": platform.python_version(),
-        "pandas": version("pandas"),
+        "pandas": pd.__version__,
         "platform": platform.platform(),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+import pruna_nb
+from pruna_nb.frames import facts
 from pruna_nb.frames.results import RESULT_COLUMNS
 
 
@@ -257,3 +260,17 @@ def test_a_prompt_of_any_characters_arrives_as_it_is(generate, asked):
     out = generate(pd.DataFrame({"prompt": texts}), "prompt")
     assert (out["status"] == "succeeded").all()
     assert sorted(asked("prompt")) == sorted(texts)
+
+
+def test_a_package_that_is_used_from_a_folder_and_not_installed_makes_and_saves(
+    service, monkeypatch, tmp_path
+):
+    def not_installed(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    facts._versions.cache_clear()
+    monkeypatch.setattr(importlib.metadata.Distribution, "from_name", not_installed)
+    out = pd.DataFrame({"prompt": ["a lion"]}).pruna.generate("prompt", progress=False)
+    assert out["status"].tolist() == ["succeeded"]
+    saved = out.pruna.save(tmp_path / "mine")["file"].item()
+    assert pruna_nb.provenance(saved)["version"] == pruna_nb.__version__
