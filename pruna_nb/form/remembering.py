@@ -63,6 +63,7 @@ class Remembering:
             "axes": {name: list(values) for name, values in sweep.axes.items()},
             "shared": shared,
             "rows": None if sweep.rows is None else [list(row) for row in sweep.rows],
+            "cells": made.tables.fingerprint(sweep),
             "selected": sorted(made.selected),
             "outcomes": [self._outcome_record(outcome) for outcome in made.outcomes],
         }
@@ -149,6 +150,8 @@ class Remembering:
                 raise ValueError("rows")
         axes = {str(axis): tuple(values) for axis, values in record["axes"].items()}
         sweep = Sweep(first, axes, dict(record["shared"]), chosen, others, tables.fill)
+        if record["cells"] != tables.fingerprint(sweep):  # the rows are others now
+            raise ValueError("rows")
         points = sweep.points()
         outcomes = [self._outcome(each) for each in record["outcomes"]]
         if len(points) != len(outcomes):

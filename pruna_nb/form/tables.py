@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import sys
 import weakref
 from dataclasses import replace
@@ -85,6 +87,24 @@ class SweepTables:
                 raise InputError(filled.problem)
             self._filled[row, template] = filled.prompt or ""  # of an empty cell, which is skipped
         return self._filled[row, template]
+
+    def fingerprint(self, sweep: Sweep) -> str:
+        """Return what the frame's rows of a sweep are made of; another frame has another one.
+
+        A cell that is no text and no number, such as a picture in memory, counts by its type.
+        """
+        if self._frame is None or sweep.rows is None:
+            return ""
+        rows = self._frame.iloc[[place for place, _ in sweep.rows]]
+        read, templates = [], list(self.templates)
+        if self._base is not None:
+            read = list(self._base.labels())
+            templates += [] if self._base.template is None else [self._base.template]
+        for template in templates:
+            read += template_labels(template, self._frame)
+        cells = [list(rows.index), *(column(rows, label, "the form") for label in read)]
+        plain = [[_told(cell) for cell in one] for one in cells]
+        return hashlib.sha256(repr(plain).encode("utf-8", "surrogateescape")).hexdigest()
 
     def estimate(self, sweep: Sweep) -> generate.Estimate:
         """Return what a sweep would run and cost; sends nothing."""
@@ -178,6 +198,13 @@ class SweepTables:
             constants=sweep.constants(),
             columns={**base.columns, **{name: self._label(name) for name in varying}},
         )
+
+
+def _told(cell: Any) -> Any:
+    if isinstance(cell, (list, tuple)):
+        return [_told(item) for item in cell]
+    is_plain = cell is None or isinstance(cell, (str, int, float, os.PathLike))
+    return str(cell) if is_plain else type(cell).__name__
 
 
 def _is_unchanged(frame: pd.DataFrame, before: pd.DataFrame, labels: Sequence[Any]) -> bool:
