@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pruna_nb.arguments import Problems
+from pruna_nb.arguments import Problems, choice
 from pruna_nb.batch.budget import Budget
 from pruna_nb.batch.options import RunOptions, read_options, unknown_name
-from pruna_nb.catalog import lookup_model, read_model
+from pruna_nb.catalog import SWEEP_HOWS, lookup_model, read_model
 from pruna_nb.comparison.comparison import Comparison
 from pruna_nb.comparison.pairs import NOT_COMPARED, make_rows, not_compared
 from pruna_nb.comparison.scores import mean_scores, read_score, score_rows
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pruna_nb.arguments import Amount, Tags
-    from pruna_nb.catalog import Model
+    from pruna_nb.catalog import Model, SweepHow
     from pruna_nb.comparison.pairs import Row
     from pruna_nb.comparison.variants import Variant
     from pruna_nb.frames.call import Call
 
-_OPTIONS = ("seeds", "prompts", "model", "score", "max_cost_usd", "progress", "tag")
+_OPTIONS = ("seeds", "prompts", "model", "score", "sweep", "max_cost_usd", "progress", "tag")
 _NOT_SENT = {
     "output": None,
     "status": "pending",
@@ -51,6 +51,7 @@ def compare(
     prompts: Iterable[object] | None = None,
     model: str = "p-image",
     score: Any = None,
+    sweep: SweepHow = "cross",
     max_cost_usd: Amount | None = None,
     progress: bool = True,
     tag: Tags | None = None,
@@ -73,6 +74,9 @@ def compare(
     score : callable, or mapping of str to callable, optional
         An automatic metric: called with a picture (PIL) and its row (a dict), returns a number
         or a dict of numbers, which are added to the frame.
+    sweep : {"cross", "zip"}
+        How lists of `fields` meet: "cross" combines each value with each other, "zip" takes lists
+        of one length in step.
     max_cost_usd : float, optional
         Refuse to start if the new predictions would cost more in all; 0 reports the price of
         what is not cached, and sends nothing.
@@ -111,12 +115,15 @@ def compare(
     problems = Problems()
     options = read_options(problems, max_cost_usd=max_cost_usd, progress=progress, tag=tag)
     default = read_model(model, problems).name
+    how: SweepHow = problems.read(choice, "sweep", sweep, SWEEP_HOWS, instead="cross")
     fields = {name: several(v) if is_several(v) else v for name, v in fields.items()}
     read: tuple[Variant, ...] = ()
     rows: list[Row] = []
     with problems.noted():
         read = read_variants(variants)
-        rows = make_rows(read, seeds=seeds, prompts=prompts, model=default, fields=fields)
+        rows = make_rows(
+            read, seeds=seeds, prompts=prompts, model=default, fields=fields, sweep=how
+        )
     scorers = None if score is None else problems.read(read_score, score, instead=None)
     calls = _calls_by_model(rows, problems)
     problems.check(NOT_COMPARED)

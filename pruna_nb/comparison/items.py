@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pruna_nb.arguments import whole
-from pruna_nb.catalog import all_models
+from pruna_nb.catalog import all_models, combinations, is_axis, sweep_problems
 from pruna_nb.errors import InputError
 from pruna_nb.templates import is_empty, is_missing, name_of, plain_number
 from pruna_nb.text import counted, described, is_scalar
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from pruna_nb.catalog import SweepHow
 
 Item: TypeAlias = Mapping[str, Any] | str
 
@@ -86,31 +87,25 @@ def read_seeds(seeds: object) -> list[int | None]:
     return [*dict.fromkeys(read)]
 
 
-def read_settings(fields: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+def read_settings(
+    fields: dict[str, Any], sweep: SweepHow = "cross"
+) -> tuple[list[dict[str, Any]], list[str]]:
     """Spread the fields that hold several values; return the settings and those fields' names."""
-    arrays = {
-        field.name
-        for model in all_models()
-        for field in model.fields.values()
-        if field.type == "array"
+    fields = {name: list(v) if isinstance(v, (tuple, range)) else v for name, v in fields.items()}
+    axes = {
+        name: value
+        for name, value in fields.items()
+        # One that no model is known to have takes one value, which may go into a template.
+        if is_axis(name, value) or (isinstance(value, list) and name not in _known_names())
     }
-
-    def is_axis(name: str, value: object) -> bool:
-        if not isinstance(value, (list, tuple, range)):
-            return False
-        # A list is one value of a field such as `images`; there a list of lists is an axis.
-        return name not in arrays or all(isinstance(each, (list, tuple)) for each in value)
-
-    axes = [name for name, value in fields.items() if is_axis(name, value)]
-    if gaps := [name for name in axes if any(map(is_missing, fields[name]))]:
-        msg = f"{', '.join(gaps)}: the list holds an empty value; leave it out"
-        raise InputError(msg)
-    if empty := [name for name in axes if not fields[name]]:
-        msg = f"{', '.join(empty)}: an empty list makes no picture"
-        raise InputError(msg)
+    if wrong := sweep_problems(axes, sweep):
+        raise InputError("; ".join(wrong), wrong)
     fixed = {name: value for name, value in fields.items() if name not in axes}
-    product = itertools.product(*(fields[name] for name in axes))
-    return [{**fixed, **dict(zip(axes, values, strict=True))} for values in product], axes
+    return [{**fixed, **values} for values in combinations(axes, sweep)], list(axes)
+
+
+def _known_names() -> set[str]:
+    return {name for model in all_models() for name in model.fields}
 
 
 def item_text(item: Item, secrets: Collection[str]) -> str:

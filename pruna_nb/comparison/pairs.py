@@ -24,6 +24,7 @@ from pruna_nb.templates import is_empty
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from pruna_nb.catalog import SweepHow
     from pruna_nb.comparison.items import Item
     from pruna_nb.comparison.variants import Variant
     from pruna_nb.templates import Template
@@ -97,6 +98,7 @@ def make_rows(
     prompts: Iterable[object] | None = None,
     model: str = "p-image",
     fields: Mapping[str, Any] | None = None,
+    sweep: SweepHow = "cross",
 ) -> list[Row]:
     """Make one row for each item, setting, seed and variant.
 
@@ -115,6 +117,8 @@ def make_rows(
     fields : mapping, optional
         Input fields for all; a list, tuple or range makes one setting for each of its values,
         and several such fields make their product.
+    sweep : {"cross", "zip"}
+        "zip" takes such lists in step instead.
 
     Returns
     -------
@@ -138,7 +142,7 @@ def make_rows(
     fields, secrets = dict(fields or {}), secret_fields()
     items = read_items(prompts, fields)
     seed_values = read_seeds(seeds)
-    settings, axes = read_settings(fields)
+    settings, axes = read_settings(fields, sweep)
     # A key may hold what would end a placeholder's name elsewhere, such as a colon.
     keys = {key for item in items if not isinstance(item, str) for key in item}
     templates = {variant.name: variant.template(keys) for variant in variants}

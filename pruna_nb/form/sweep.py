@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.catalog import combinations
 from pruna_nb.errors import InputError
 from pruna_nb.show.fields import phrase
 
@@ -223,8 +224,8 @@ class Sweep:
                 for row, text, given in prompts
             ]
         for (row, text, given), model in itertools.product(prompts, self.models):
-            for product in itertools.product(*(self.axes[name] for name in others)):
-                values = {**given, **dict(zip(others, product, strict=True))}
+            for chosen in combinations({name: self.axes[name] for name in others}):
+                values = {**given, **chosen}
                 for name in conditional:
                     value = values.get(name, self.shared.get(name))
                     values[name] = value if self._counts(name, values) else None

@@ -136,7 +136,7 @@ def final_call(
     final = {"draft": False} if "draft" in call.columns else {}
     constants = {name: value for name, value in call.constants.items() if name != "draft"}
     columns = {name: label for name, label in call.columns.items() if name != "draft"}
-    if "seed" not in constants:
+    if "seed" not in {**constants, **call.axes}:
         columns.setdefault("seed", "seed")
         label = columns["seed"]
         seeds = column(frame, label, "finalize(), which needs the seeds of the drafts")
@@ -160,11 +160,14 @@ def _draft_call(
         return call_of(frame, prefix + "output")
     base = Call(find_model("p-video")) if known is None else known
     model = given.pop("model", base.model.name)
-    options = {name: given.pop(name) for name in ("prompt_col", "prompt") if name in given}
+    options = {name: given.pop(name) for name in ("prompt_col", "prompt", "sweep") if name in given}
     unchecked = given.pop("unchecked", base.model.unchecked)
     new = read_call(model, problems, unchecked=unchecked, fields=given, **options)
-    changed = {*new.constants, *new.columns, *(["prompt"] if new.template is not None else [])}
-    return replace(
+    changed = {*new.constants, *new.columns, *new.axes}
+    changed |= {"prompt"} if new.template is not None else set()
+    if new.models:
+        raise InputError("finalize() takes one model: that of the drafts, whose seeds it uses.")
+    call = replace(
         base,
         model=new.model,
         prefix=prefix,
@@ -173,6 +176,7 @@ def _draft_call(
         columns={**_without(base.columns, changed), **new.columns},
         recorded=base.recorded - changed,
     ).settled()
+    return replace(call, axes=new.axes, sweep=new.sweep)
 
 
 def _without(values: dict[str, Any], names: set[str]) -> dict[str, Any]:

@@ -240,3 +240,15 @@ def test_a_comparison_shows_itself_also_where_a_cost_is_not_known(
     assert made.grid()._repr_html_()
     assert made.grid().save(tmp_path / "sheet.png")
     assert made.result().sentence
+
+
+@pytest.mark.usefixtures("service")
+def test_lists_of_a_comparison_are_crossed_or_go_in_step_as_in_a_frame():
+    lists = {"aspect_ratio": ["1:1", "16:9"], "output_quality": [50, 90]}
+    given = {"seeds": [1], "model": "flux-dev", "progress": False, **lists}
+    assert len(pruna_nb.compare(["a fox", "an owl"], **given).rows) == 2 * 4
+    zipped = pruna_nb.compare(["a fox", "an owl"], sweep="zip", **given)
+    pairs = {(row["aspect_ratio"], row["output_quality"]) for row in zipped.rows}
+    assert pairs == {("1:1", 50), ("16:9", 90)}
+    with pytest.raises(InputError, match="aspect_ratio= has 2 values, output_quality= has 1 value"):
+        pruna_nb.compare(["a fox", "an owl"], sweep="zip", **{**given, "output_quality": [50]})

@@ -236,3 +236,15 @@ def test_choices_in_a_template_are_prompts_of_their_own_with_the_same_seeds(serv
     assert listed.rows == 6
     with pytest.raises(InputError, match="leaves nothing"):
         frame.pruna.estimate(prompt="{fox|}")
+
+
+@pytest.mark.usefixtures("service")
+def test_finals_are_swept_with_the_seeds_of_their_drafts_and_drafts_too():
+    frame = pd.DataFrame({"prompt": ["a fox"]})
+    video = {"model": "p-video", "duration": 1, "progress": False}
+    drafts = frame.pruna.generate("prompt", draft=[True, False], **video)
+    assert drafts["draft"].tolist() == [True, False]
+    assert drafts["seed"].tolist()[0] == 1
+    finals = drafts.iloc[:1].pruna.finalize(resolution=["720p", "1080p"], **QUIET)
+    assert finals[["resolution", "seed"]].to_numpy().tolist() == [["720p", 1], ["1080p", 1]]
+    assert finals["output"].nunique() == 2
