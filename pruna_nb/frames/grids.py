@@ -187,6 +187,7 @@ def frame_grid(
     live: bool = False,
 ) -> Grid:
     """Return a frame's outputs as a grid; see ``df.pruna.grid``."""
+    column(frame, output_col, "output_col")  # a wrong label is told before it is looked up
     if rows is None and cols is None and caption_col is None and columns is None:
         rows, cols = sweep_axes(frame, requests_of(frame, output_col))
     row_names, col_names = axis_names(frame, "rows", rows), axis_names(frame, "cols", cols)
