@@ -38,8 +38,8 @@ _KNOWN = 12  # tags that are offered
 _VALUE = 60  # characters
 _BOX = "pruna-rating"
 _HELP = (
-    "<div style='opacity:.7;font-size:.9em'>Keys: 1 to 5 rate and show the next picture, 0 takes "
-    "its rating back, A and D turn. All is stored at once.</div>"
+    "<div style='opacity:.7;font-size:.9em;line-height:1.4'>Keys: 1 to 5 rate and show the next "
+    "picture, 0 takes its rating back, A and D turn. All is stored at once.</div>"
 )
 _WITHOUT_WIDGETS = without_widgets(
     "This form",
