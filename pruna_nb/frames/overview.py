@@ -56,6 +56,9 @@ def _step(frame: pd.DataFrame, label: Any) -> Step:
         return optional_column(frame, other) if len(places_of(frame, other)) == 1 else []
 
     statuses, models, costs = cells("status"), cells("model"), cells("cost_usd")
+    if not statuses:  # of pictures that were read from a folder
+        there = optional_column(frame, label) if len(places_of(frame, label)) == 1 else []
+        statuses = ["succeeded" for cell in there if cell is not None]
     errors = cells("error") or [None] * len(statuses)
     words = Counter(status if status in STATUSES else "" for status in map(str, statuses))
     known = [cost for cost in costs if isinstance(cost, (int, float)) and math.isfinite(cost)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+import pruna_nb
+
 QUIET = {"progress": False}
 
 
@@ -51,6 +53,12 @@ def test_each_step_of_a_chain_is_told_and_a_prefix_is_part_of_the_way_on(generat
     lost = named.assign(x_status=["lost", "pending", "on sale"])
     assert "2 failed, or without an output yet: out.pruna.retry(prefix='x_')" in repr(lost.pruna)
     assert "1 of another status" in repr(lost.pruna)
+
+
+def test_pictures_that_were_read_from_a_folder_are_counted_too(generate, frame, tmp_path):
+    generate(frame, "prompt").pruna.save(tmp_path / "shop")
+    back = pruna_nb.read_outputs(tmp_path / "shop")
+    assert repr(back.pruna).startswith("<pruna: 3 rows by p-image: 3 succeeded.>")
 
 
 def test_what_a_stranger_wrote_into_a_frame_is_text(frame):
