@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from pruna_nb.store.favourites import Favourite
 
 _CELL_COLUMNS = ("pair", "item")
+_PAIR_COLUMNS = (
+    *(*_CELL_COLUMNS, "first", "second", "first_output", "second_output"),
+    *("votes", "first_wins", "second_wins", "ties", "both_bad"),
+)
 _VOTE_COLUMNS = (
     *("left", "right", "verdict", "winner", "loser"),
     *("rater", "seconds", "names_seen", "at"),
@@ -170,7 +174,7 @@ class Comparison:
                     "both_bad": votes["both_bad"],
                 }
             )
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, columns=None if rows else _PAIR_COLUMNS)
 
     # -- what a person does ---------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.errors import InputError
-from pruna_nb.files.inputs import is_address
+from pruna_nb.files.inputs import is_address, is_dataset_cell
 from pruna_nb.frames.columns import column, places_of
 from pruna_nb.text import shown
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _FILE_NAME = re.compile(r"\S+\.[A-Za-z0-9]{2,4}")
 _WORDS_SHOWN = 40
+# What paths, pictures, arrays and file objects have, as `files.inputs.to_media` takes them.
+_OF_FILES = ("__fspath__", "save", "__array_interface__", "read")
 
 
 def holds_files(cells: Sequence[Any], *, there: bool = False) -> bool:
@@ -33,8 +35,12 @@ def holds_files(cells: Sequence[Any], *, there: bool = False) -> bool:
 
 
 def _is_file(cell: Any, *, there: bool) -> bool:
+    if isinstance(cell, (list, tuple)):
+        return bool(cell) and all(_is_file(item, there=there) for item in cell)
     if not isinstance(cell, str):
-        return not isinstance(cell, (bool, int, float))
+        # A number, a date or a dict is neither a file nor a prompt: its row tells what it is.
+        is_picture = any(hasattr(type(cell), name) for name in _OF_FILES)
+        return is_picture or isinstance(cell, (bytes, bytearray)) or is_dataset_cell(cell)
     if cell[:5].lower() == "data:":
         return True
     # A name with blanks is a prompt, unless there is such a file.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from decimal import Decimal
 
 import pandas as pd
 import pytest
@@ -301,6 +302,13 @@ def test_prompts_and_pictures_that_are_swapped_are_told_before_anything_is_sent(
     }.items():
         with pytest.raises(InputError, match=words):
             call(pictures)
+
+
+@pytest.mark.parametrize("cell", [["a", "b"], {"a": 1}, pd.Timestamp("2026-01-01"), Decimal(3)])
+def test_a_prompt_that_is_neither_a_text_nor_a_file_is_told_by_its_row(cell, generate):
+    with pytest.raises(InputError, match="row 0: prompt") as raised:
+        generate(pd.DataFrame({"prompt": [cell]}), "prompt")
+    assert "files" not in str(raised.value)
 
 
 def test_a_prompt_that_names_a_file_which_is_nowhere_is_a_prompt(generate):
