@@ -34,7 +34,7 @@ _NAMED = re.compile(
 # Each command's module below `commands`, and what the list of commands says about it.
 _COMMANDS = {
     "generate": ("making", "Make an output of each row of a table, or of one prompt."),
-    "estimate": ("making", "Say what generate would make and cost; nothing is sent."),
+    "estimate": ("making", "Show what generate would make and cost; nothing is sent."),
     "retry": ("making", "Run the rows of a finished table again that have no output."),
     "grid": ("viewing", "Show a table's outputs as a page or one picture."),
     "save": ("viewing", "Save a table's outputs under names of your own."),

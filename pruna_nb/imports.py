@@ -52,5 +52,5 @@ class _Watcher:
                 raise
             self._action()
 
-        spec.loader.exec_module = load_and_act  # type: ignore[method-assign]
+        vars(spec.loader)["exec_module"] = load_and_act
         return spec

@@ -7,7 +7,7 @@ delivered yet).
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 Status = Literal["succeeded", "failed", "canceled", "skipped", "lost", "pending"]
 STATUSES: frozenset[str] = frozenset(get_args(Status))
@@ -25,9 +25,8 @@ def status_of(status: object, output: object, error: object = None) -> Status:
     >>> status_of("lost", None), status_of(None, None), status_of("mine", "fox.png")
     ('lost', 'skipped', 'succeeded')
     """
-    for known in get_args(Status):
-        if status == known and isinstance(status, str):
-            return known  # type: ignore[no-any-return]
+    if isinstance(status, str) and status in get_args(Status):
+        return cast("Status", status)
     if output:
         return "succeeded"
     return "failed" if error else "skipped"

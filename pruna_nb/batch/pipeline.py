@@ -262,7 +262,7 @@ class _Link:
         return self._waiting == 0
 
     def take(self, fed: Fed) -> None:
-        """Give rows to the step."""
+        """Hand rows to the step."""
         self._run.take(fed.plan, fed.places, fed.refused)
         self._waiting -= len(fed.places)
         self._note(fed.places)

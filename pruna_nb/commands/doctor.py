@@ -64,8 +64,10 @@ def examine(*, offline: bool = False) -> list[Finding]:
     for name, folder in (("cache", settings.cache_dir), ("state", settings.state_dir)):
         found.append(_folder(name, folder))
     if settings.limits:
-        words = (f"{model} {count} in {seconds:g} s" for model, (count, seconds) in
-                 settings.limits.items())  # fmt: skip
+        words = (
+            f"{model} {count} in {seconds:g} s"
+            for model, (count, seconds) in settings.limits.items()
+        )
         found.append(Finding("limits", ", ".join(words)))
     else:
         found.append(Finding("limits", f"as published, for {len(all_models())} models"))
@@ -110,9 +112,11 @@ def _folder(name: str, folder: Path) -> Finding:
     except OSError as error:
         variable = f"PRUNA_NB_{name.upper()}_DIR"
         return Finding(
-            name, f"{folder} takes no files ({error})", is_wrong=True,
+            name,
+            f"{folder} takes no files ({error})",
+            is_wrong=True,
             advice=f"Choose another folder: {variable}.",
-        )  # fmt: skip
+        )
     kind = _file_system(nearest)
     if any(kind.startswith(each) for each in _REMOTE):
         return Finding(

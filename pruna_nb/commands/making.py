@@ -135,7 +135,7 @@ Examples:
 @call_options
 @run_options
 def estimate(**given: Any) -> int:
-    """Say what generate would make and cost with the same options; nothing is sent."""
+    """Show what generate would make and cost with the same options; nothing is sent."""
     command = _prepared(given, None)
     from pruna_nb.commands.generate import generate_table
 

@@ -137,7 +137,10 @@ _CALL_OPTIONS = [
         "prompt.",
     ),
     click.option(
-        "--model", default="p-image", show_default=True, shell_complete=_complete_model,
+        "--model",
+        default="p-image",
+        show_default=True,
+        shell_complete=_complete_model,
         help="See `pruna-nb models`.",
     ),
     click.option(
@@ -163,7 +166,7 @@ _CALL_OPTIONS = [
         "--samples", callback=_number, default="1", metavar="N", help="Outputs for each row [1]."
     ),
     click.option("--unchecked", is_flag=True, help="Send fields that are not in the catalogue."),
-]  # fmt: skip
+]
 _RUN_OPTIONS = [
     click.option(
         "--max-cost",

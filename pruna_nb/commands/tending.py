@@ -19,7 +19,7 @@ def cache() -> None:
 @cache.command()
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def info(*, as_json: bool) -> None:
-    """Say what the cache holds, and where it is."""
+    """Show what the cache holds, and where it is."""
     from pruna_nb.store import maintenance
 
     held = maintenance.info()
@@ -71,8 +71,14 @@ def rebuild() -> None:
 
 
 @click.command()
-@click.option("--no-check", "check", is_flag=True, flag_value=False, default=True,
-              help="Do not ask the service about it.")  # fmt: skip
+@click.option(
+    "--no-check",
+    "check",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Do not ask the service about it.",
+)
 def login(*, check: bool) -> None:
     """Ask for the API key, have the service check it, and keep it in the system's keyring.
 

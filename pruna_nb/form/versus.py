@@ -57,9 +57,11 @@ class Versus:
         self.button.add_class("pruna-compare")
         self.button.on_click(lambda _: self.compare_selected())
         close = w.Button(
-            description="Close", icon="times", tooltip="Back to the grid (Esc)",
+            description="Close",
+            icon="times",
+            tooltip="Back to the grid (Esc)",
             layout=w.Layout(width="auto"),
-        )  # fmt: skip
+        )
         close.add_class("pruna-versus-close")
         close.on_click(lambda _: self.close())
         self._pair = w.HTML(layout=w.Layout(width="100%"))

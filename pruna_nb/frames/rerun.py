@@ -123,7 +123,7 @@ def rerun(
 
 
 def _tell(frame: pd.DataFrame, steps: Sequence[_Step], options: RunOptions, budget: Budget) -> bool:
-    """Tell what the steps that are left cost at most; False if the first of them is free.
+    """Show what the steps that are left cost at most; return False if the first of them is free.
 
     Then it is run at once: what the next one costs is known when its inputs are there.
     """

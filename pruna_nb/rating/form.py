@@ -116,7 +116,7 @@ class RatingForm:
             self.open(min(self.number + bool(stars), len(self._places) - 1))
 
     def tag(self, tags: Sequence[str]) -> None:
-        """Give the picture that is shown these tags, and no others."""
+        """Set the tags of the picture that is shown, in place of those that it has."""
         if self.number is None:
             return
         before = _tags(self._ratings[self.number])

@@ -124,8 +124,9 @@ def films(
         address = None if embed or cell.path is None else relative_address(cell.path)
         address = address or video_uri(cell.source)
         thumb = made.get(id(cell))
-        width, height = fit(*(thumb.size if thumb and thumb.webp else (16, 9)), _FILM_SIZE,
-                            enlarge=True)  # fmt: skip
+        width, height = fit(
+            *(thumb.size if thumb and thumb.webp else (16, 9)), _FILM_SIZE, enlarge=True
+        )
         if address is not None:
             tag = (
                 f"<video src='{html.escape(address)}' controls muted loop preload='metadata' "

@@ -97,8 +97,9 @@ class Pairs:
 
         def draw(numbers: Sequence[int], size: int) -> Pieces:
             chosen = [self.pairs[number] for number in numbers]
-            made = thumbs.of_cells([cell for pair in chosen for cell in (pair.before, pair.after)],
-                                   size)  # fmt: skip
+            made = thumbs.of_cells(
+                [cell for pair in chosen for cell in (pair.before, pair.after)], size
+            )
             return [[_pair(pair, made, films, self.size)] for pair in chosen]
 
         head = f"<div class='{NO_MATH}'>{head_lines(self.title, self.shared)}"

@@ -11,7 +11,8 @@ import pytest
 
 import pruna_nb  # noqa: F401 - registers the accessor
 from pruna_nb.accessor import PrunaFrame, PrunaSeries
-from pruna_nb.batch.options import OPTION_NAMES, RunOptions
+from pruna_nb.arguments import Problems
+from pruna_nb.batch.options import OPTION_NAMES, RunOptions, read_options
 
 RUNS = [
     PrunaFrame.generate, PrunaFrame.estimate, PrunaFrame.edit, PrunaFrame.upscale,
@@ -28,7 +29,7 @@ def name_of(verb):
 def test_a_verb_names_every_run_option_with_its_default(verb):
     parameters = inspect.signature(verb).parameters
     defaults = {name: parameters[name].default for name in OPTION_NAMES}
-    assert defaults == {name: getattr(RunOptions(), name) for name in OPTION_NAMES}
+    assert read_options(Problems(), **defaults) == RunOptions()
     assert all(parameters[name].kind is inspect.Parameter.KEYWORD_ONLY for name in OPTION_NAMES)
 
 
@@ -66,7 +67,7 @@ def test_a_misspelt_verb_is_told_with_the_near_one_and_all_that_there_are(frame)
         frame.pruna.generat  # noqa: B018
     verbs = [name for name in dir(frame.pruna) if not name.startswith("_")]
     assert str(raised.value) == (
-        f"df.pruna has no 'generat'. Did you mean generate? It has: {', '.join(verbs)}."
+        f"df.pruna has no 'generat'. Did you mean generate or agenerate? It has: {', '.join(verbs)}."
     )
     with pytest.raises(AttributeError, match=r"of a frame: series\.to_frame\(\)\.pruna\.grid"):
         frame["prompt"].pruna.grid  # noqa: B018
