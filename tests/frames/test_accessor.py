@@ -67,11 +67,12 @@ def test_a_misspelt_verb_is_told_with_the_near_one_and_all_that_there_are(frame)
         frame.pruna.generat  # noqa: B018
     verbs = [name for name in dir(frame.pruna) if not name.startswith("_")]
     assert str(raised.value) == (
-        f"df.pruna has no 'generat'. Did you mean generate or agenerate? It has: {', '.join(verbs)}."
+        "df.pruna has no 'generat'. Did you mean generate or agenerate? "
+        f"It has: {', '.join(verbs)}."
     )
     with pytest.raises(AttributeError, match=r"of a frame: series\.to_frame\(\)\.pruna\.grid"):
         frame["prompt"].pruna.grid  # noqa: B018
-    assert not hasattr(frame.pruna, "_repr_html_")
+    assert not hasattr(frame.pruna, "_repr_png_")
 
 
 def test_a_misspelt_verb_is_suggested_once_in_a_traceback(frame):
