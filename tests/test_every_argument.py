@@ -60,6 +60,7 @@ FIELDS = {
     "edit": ("images", "reference_image", "seed"),
     "upscale": ("image", "factor"),
     "animate": ("duration", "image", "draft", "fps"),
+    "chain.edit": ("images", "seed", "seed_col", "background"),
     "finalize": ("resolution", "seed", "model"),
     "retry": ("seed", "seed_col"),
 }
@@ -82,6 +83,17 @@ def holder_of(service):
     def pictures():
         return [*made()["output"]]
 
+    def planned():
+        frame = pd.DataFrame({"prompt": ["a lion", "a fox"], "edit": ["as a drawing", "at night"]})
+        return frame.pruna.plan().generate("prompt")
+
+    def planned_edit():
+        def edit(**given):
+            return planned().edit(**given).estimate()
+
+        vars(edit)["__signature__"] = inspect.signature(planned().edit)
+        return edit
+
     def holder_of(verb):
         asked = pd.DataFrame({"prompt": ["a lion", "a fox"]}).pruna
         return {
@@ -90,6 +102,8 @@ def holder_of(service):
             "edit": lambda: (made().pruna.edit, {"prompt_col": "edit"}),
             "upscale": lambda: (made().pruna.upscale, {}),
             "animate": lambda: (made().pruna.animate, {"prompt_col": "edit", "duration": 1}),
+            "chain.edit": lambda: (planned_edit(), {"prompt_col": "edit"}),
+            "chain.estimate": lambda: (planned().estimate, {}),
             "finalize": lambda: (drafts().pruna.finalize, {}),
             "retry": lambda: (made(status="failed", output=None).pruna.retry, {}),
             "failed": lambda: (made(status="failed", output=None).pruna.failed, {}),
@@ -122,7 +136,8 @@ def holder_of(service):
 
 
 VERBS = [
-    "generate", "estimate", "edit", "upscale", "animate", "finalize", "retry", "failed", "to_zip",
+    "generate", "estimate", "edit", "upscale", "animate", "chain.edit", "chain.estimate",
+    "finalize", "retry", "failed", "to_zip",
     "explore", "grid", "table", "before_after", "two pictures", "table.save", "rate", "ratings",
     "single", "comparison.result", "comparison.grid", "grid.save",
     "grid.page", "show_images", "Client", "history", "costs", "record", "rerun",

@@ -227,6 +227,8 @@ class _Planner:
         requests = make_requests(grown, spread, self._settings.service, mine, told, made=self._made)
         for mistake in mine.errors:
             self._problems.add(_of_step(number, step.verb, mistake))
+        if mine and "model" in call.axes:  # a column of them may hold anything
+            grown, call = self._frame, Call(call.model, prefix=call.prefix)
         if mine:  # the later steps are checked as if this one had made something of each row
             requests = [Request(f"{number}-{row}", {}) for row in range(len(grown))]
         plan = plan_of(spread, requests, self._settings, options)

@@ -162,6 +162,9 @@ async def cell():
         if @HOW == "sync":
             await asyncio.sleep(0)
             frame.pruna.generate("prompt", progress=False)
+        elif @HOW == "chain":
+            chain = frame.pruna.plan().generate("prompt").upscale(target=1)
+            chain.run(progress=False)
         elif @HOW == "gather":
             parts = frame.head(20).pruna, frame.tail(20).pruna
             await asyncio.gather(*[part.agenerate("prompt", progress=False) for part in parts])
@@ -192,6 +195,7 @@ BARE_LOOP = "asyncio.new_event_loop().run_until_complete(cell())"
         ("await", BARE_LOOP),
         ("gather", BARE_LOOP),
         ("sync", "asyncio.run(cell())"),
+        ("chain", BARE_LOOP),
     ],
 )
 def test_ctrl_c_is_heard_while_a_loop_runs(service, tmp_path, how, loop):
@@ -231,7 +235,8 @@ def test_ctrl_c_is_heard_while_a_loop_runs(service, tmp_path, how, loop):
         child.wait()
     assert lines[-1].split()[-1] == "KeyboardInterrupt"
     if how != "gather":
-        assert "40 rows 0 of 40 rows are done and kept" in lines[0]
+        done = "0 of 80 outputs" if how == "chain" else "0 of 40 rows"
+        assert f"40 rows {done} are done and kept" in lines[0]
     assert said.startswith("alive 0"), problem
     # Nothing more was sent after the interrupt: 40 rows are 8 windows.
     assert service.charged == charged < 40
