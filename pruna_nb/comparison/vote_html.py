@@ -87,7 +87,8 @@ STYLE = """<style>
 }
 .p-vote-view-both .p-vote-only-large {display: none !important;}
 .p-vote .p-vote-links {position: relative; z-index: 1;}
-.p-vote .p-vote-links > * {cursor: pointer; text-decoration: underline; margin: 0 6px;}
+.p-vote .p-vote-links > * {cursor: pointer; text-decoration: underline !important; margin: 0 6px;
+  color: inherit !important;}
 .p-vote-view-left .pv-get-right, .p-vote-view-right .pv-get-left {display: none;}
 .p-vote kbd {border: 1px solid rgba(128,128,128,.6); border-radius: 3px; padding: 0 5px;
   font-size: .9em; color: inherit; background: rgba(128,128,128,.12); box-shadow: none;}

@@ -80,6 +80,9 @@ def test_a_batch_is_watched_and_what_it_made_stays_in_the_saved_notebook(lab):
     again = lab.open(lab.copy(book, "watch-untrusted", trusted=False))
     again.page.get_by_text("40 of 40").wait_for()
     again.page.wait_for_function(SHOWN, arg=7)
+    again.page.locator("summary img").first.click()  # seen large there too
+    again.page.locator("details[open] > div img").wait_for()
+    again.shoot("panel-untrusted")
 
 
 def test_a_cell_of_prompts_becomes_a_grid_that_stays(lab):
