@@ -33,7 +33,7 @@ def without_widgets(what: str, way_on: str, code: str = "") -> str:
     box = "margin:6px 0 0;font-size:.9em;overflow:auto"
     shown = f"<pre style='{box}'><code>{html.escape(code)}</code></pre>" if code else ""
     return (
-        f"<div class='{NO_MATH}' style='{_HINT};line-height:1.5;max-width:880px'>"
+        f"<div class='{NO_MATH}' style='{_HINT};line-height:1.5;max-width:880px;margin:0 0 10px'>"
         f"<strong>{html.escape(what)} needs a running kernel and Jupyter widgets</strong>, as "
         "JupyterLab, Notebook 7, VS Code, Colab and Kaggle have them: run the cell there. "
         f"{way_on}{shown}</div>"
