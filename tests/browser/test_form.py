@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.browser.conftest import CONNECTED
+
 pytestmark = pytest.mark.browser
 
 EXPLORE = "import pruna_nb\nform = pruna_nb.explore()\nform"
@@ -227,6 +229,16 @@ def test_what_was_typed_stays_when_the_cell_runs_again(lab):
     wait_for_quote(page, "18 pictures")
     assert page.locator(".pruna-prompt textarea").input_value() == "a fox\nan owl"
     assert page.locator(".pruna-seed input").input_value() == "4-6"
+    # and so it is in a new kernel, with what was made
+    click(page, "go")
+    page.get_by_text("18 rows: 18 new").wait_for()
+    (session,) = lab._ask("GET", "/api/sessions")
+    lab._ask("POST", f"/api/kernels/{session['kernel']['id']}/restart")
+    page.get_by_text(CONNECTED).first.wait_for(state="attached")
+    book.run(0, ".pruna-go:enabled")
+    page.wait_for_function(ALL_DRAWN, arg=18)
+    wait_for_quote(page, "18 pictures: 18 cached · nothing to pay")
+    assert page.locator(".pruna-prompt textarea").input_value() == "a fox\nan owl"
 
 
 def test_a_cell_that_runs_again_during_a_run_shows_it_and_cancels_it(lab):
