@@ -49,6 +49,22 @@ def test_each_row_has_the_one_action_that_is_due():
     assert list(made.lost) == ["d"]
 
 
+def test_rows_of_several_models_alternate_and_each_model_has_its_cost_and_its_limit():
+    other = get_model("flux-dev")
+    rows = [Request(f"{model.name} {n}", {"prompt": "a"}, None, model)
+            for model in (MODEL, other) for n in range(3)]  # fmt: skip
+    made = decide(
+        MODEL, rows, hits={"p-image 1": Hit("/media/x", "id", 1.0)}, open_work={}, lost={}
+    )
+    assert made.firsts() == [0, 3, 2, 4, 5]
+    assert made.name == "p-image, flux-dev"
+    costs = made.costs_by_model()
+    assert costs == {"p-image": 2 * 0.005, "flux-dev": pytest.approx(3 * 0.005)}
+    assert made.cost_usd() == pytest.approx(sum(costs.values()))
+    limits = current(limits={"p-image": (1, 10.0), "flux-dev": (1, 60.0)})
+    assert made.seconds_at_limit(limits) == 2 * 60.0
+
+
 def test_a_lost_row_that_is_there_after_all_is_not_sent_again():
     assert plan(["a"], hits=["a"], lost=["a"]).lost == {}
     assert plan(["a"], open_work=["a"], lost=["a"]).lost == {}
