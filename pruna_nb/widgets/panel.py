@@ -182,7 +182,9 @@ class Panel:
         ]
         if not cells:
             return []
-        return [grid(cells, size=_THUMB, max_bytes=_BYTES, thumbs_dir=self._thumbs.folder).html()]
+        made = grid(cells, size=_THUMB, max_bytes=_BYTES, thumbs_dir=self._thumbs.folder)
+        # in the row of thumbnails it would be as narrow as one of them
+        return [f"<div style='flex:1 1 100%;min-width:0'>{made.html()}</div>"]
 
     def _data(self) -> dict[str, Any]:
         return html_data(self.html(), repr(self))

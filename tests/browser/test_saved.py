@@ -81,7 +81,9 @@ def test_a_batch_is_watched_and_what_it_made_stays_in_the_saved_notebook(lab):
     again.page.get_by_text("40 of 40").wait_for()
     again.page.wait_for_function(SHOWN, arg=7)
     again.page.locator("summary img").first.click()  # seen large there too
-    again.page.locator("details[open] > div img").wait_for()
+    large = again.page.locator("details[open] > div img")
+    large.wait_for()
+    assert large.bounding_box()["width"] > 250
     again.shoot("panel-untrusted")
 
 
@@ -118,3 +120,28 @@ def test_a_key_that_was_typed_is_in_no_saved_notebook(lab):
     assert "application/vnd.jupyter.widget-state+json" in json.loads(text)["metadata"].get(
         "widgets", {}
     )
+
+
+def test_two_pictures_slide_in_a_saved_notebook_and_stand_side_by_side_where_no_script_runs(lab):
+    source = f"""import pandas as pd
+import pruna_nb
+frame = pd.DataFrame({{"prompt": [{PROMPT!r}], "edit": ["at night"]}})
+edited = frame.pruna.generate("prompt", progress=False).pruna.edit("edit", progress=False)
+edited.pruna.upscale("output", target=2, progress=False).pruna.before_after()"""
+    first = lab.open(lab.write("pair", source), theme="dark", width=700)
+    first.run(0, ".pruna-pair button[name=slide]")
+    first.shoot("pair-dark-700")
+    first.save("pruna-pair")
+    trusted = lab.open(lab.copy(first, "pair-trusted", trusted=True), width=700)
+    trusted.page.locator(".pruna-pair button[name=flicker]").click()
+    trusted.page.locator(".pruna-pair img").nth(1).wait_for(state="hidden")
+    untrusted = lab.open(lab.copy(first, "pair-untrusted", trusted=False), width=700)
+    page = untrusted.page
+    page.locator(".pruna-pair img").nth(1).wait_for()
+    assert page.locator(".pruna-pair button").count() == 0
+    one, two = (page.locator(".pruna-pair img").nth(number).bounding_box() for number in (0, 1))
+    assert one["x"] + one["width"] < two["x"]
+    assert one["y"] == pytest.approx(two["y"], abs=1)
+    assert one["height"] == pytest.approx(two["height"], abs=3)
+    assert page.get_by_text("after").first.is_visible()
+    untrusted.shoot("pair-untrusted")
