@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from decimal import Decimal
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 
 import pruna_nb
 from pruna_nb import cli, settings
+from pruna_nb.batch.send import Sender
 from pruna_nb.errors import BudgetError, SettingsError
 from pruna_nb.settings import current
 from pruna_nb.store.database import database_of
@@ -76,11 +78,20 @@ def test_estimate_shows_the_day_and_what_would_exceed_it(service):
     assert (within.exceeds_day, above.exceeds_day) == (False, True)
 
 
-def test_what_another_run_spends_meanwhile_stops_this_one_before_it_goes_above(service):
-    service.configure(latency=0.2)
+def test_what_another_run_spends_meanwhile_stops_this_one_before_it_goes_above(
+    service, monkeypatch
+):
+    planned, intend = threading.Event(), Sender._intend
+
+    def once_both_are_planned(*arguments, **more):
+        planned.wait()
+        return intend(*arguments, **more)
+
+    monkeypatch.setattr(Sender, "_intend", once_both_are_planned)
     pruna_nb.configure(max_cost_usd_per_day=0.1)  # 20 predictions
     first = prompts(15, "a").pruna.generate("prompt", background=True, progress=False)
     second = prompts(15, "b").pruna.generate("prompt", background=True, progress=False)
+    planned.set()
     done, told = [], ""
     for run in (first, second):
         try:
