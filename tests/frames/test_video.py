@@ -34,7 +34,7 @@ def test_three_hundred_videos_go_on_at_once_on_at_most_forty_threads():
         pruna_nb.configure(api_key="k", base_url=service.url, limits=limits),
     ):
         run = frame.pruna.generate("prompt", model="p-video", duration=1, background=True, **QUIET)
-        end = time.monotonic() + 120
+        end = time.monotonic() + 600  # should it hang: a busy machine needs minutes
         while not run.done and time.monotonic() < end:
             if len(service.accepted) == 300:
                 end_predictions(service)
