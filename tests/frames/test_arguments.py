@@ -156,7 +156,7 @@ def test_a_single_call_tells_all_its_mistakes_at_once():
     assert "Did you mean aspect_ratio" in str(raised.value)
     with pytest.raises(InputError, match="Did you mean max_cost_usd"):
         pruna_nb.generate("a fox", max_cost=1)
-    for model in (None, ["p-image"], math.nan):
+    for model in (None, {"p-image": 1}, math.nan):
         with pytest.raises(InputError, match="model must be a model's name"):
             pruna_nb.generate("a fox", model=model)
     with pytest.raises(UnknownModelError):
