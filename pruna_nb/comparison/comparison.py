@@ -8,8 +8,6 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from pruna_nb.arguments import Problems, share, text
 from pruna_nb.catalog import total_usd, usd_text
 from pruna_nb.comparison.ballots import Ballots
@@ -24,11 +22,14 @@ from pruna_nb.errors import CacheError, MissingExtraError
 from pruna_nb.redact import mask_fields
 from pruna_nb.settings import current
 from pruna_nb.statuses import status_of
+from pruna_nb.tables.cells import frame_of_records
 from pruna_nb.text import NO_MATH, counted, isolated
 from pruna_nb.widgets.about import favourite_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pandas as pd
 
     from pruna_nb.comparison.ballots import Ballot
     from pruna_nb.comparison.pairs import Row
@@ -105,7 +106,7 @@ class Comparison:
     def frame(self) -> pd.DataFrame:
         """The same as `rows`, as a frame."""
         rows = self.rows
-        return pd.DataFrame(rows, columns=list(dict.fromkeys(name for row in rows for name in row)))
+        return frame_of_records(rows)
 
     @property
     def votes(self) -> pd.DataFrame:
@@ -138,7 +139,7 @@ class Comparison:
                     "at": vote.at,
                 }
             )
-        return pd.DataFrame(votes, columns=columns)
+        return frame_of_records(votes, columns)
 
     @property
     def pairs(self) -> int:
@@ -174,7 +175,7 @@ class Comparison:
                     "both_bad": votes["both_bad"],
                 }
             )
-        return pd.DataFrame(rows, columns=None if rows else _PAIR_COLUMNS)
+        return frame_of_records(rows, None if rows else _PAIR_COLUMNS)
 
     # -- what a person does ---------------------------------------------------------------
 

@@ -6,14 +6,15 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from pruna_nb.catalog import cost_usd
 from pruna_nb.form.cells import cell_of
 from pruna_nb.store.favourites import Favourite, Favourites
+from pruna_nb.tables.cells import frame_of_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import pandas as pd
 
     from pruna_nb.batch.job import Outcome
     from pruna_nb.catalog import Model
@@ -111,7 +112,7 @@ class Keeping:
             }
             for each in found
         ]
-        frame = pd.DataFrame(rows)
+        frame = frame_of_records(rows)
         fields = [name for name in frame.columns if name not in {*_COLUMNS, "kept_at"}]
         front = ["prompt", "model", *fields]
         return frame.reindex(columns=[*front, *_COLUMNS[2:], "kept_at"])

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from pruna_nb.catalog import cost_usd, lookup_model
 from pruna_nb.console import LOG
 from pruna_nb.errors import CacheError, InputError
@@ -35,6 +33,7 @@ from pruna_nb.frames.results import beside, steps_of
 from pruna_nb.settings import current
 from pruna_nb.show import Cell, Grid, grid, read_sheet
 from pruna_nb.statuses import status_of
+from pruna_nb.tables.cells import frame_of_records
 from pruna_nb.text import described, shown, visible_line
 from pruna_nb.widgets.about import Row, cost_fact, favourite_of
 from pruna_nb.widgets.live_grid import LiveGrid
@@ -42,6 +41,8 @@ from pruna_nb.widgets.live_grid import LiveGrid
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from pruna_nb.frames.call import Call
     from pruna_nb.frames.records import Record
@@ -268,10 +269,7 @@ def sheet_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
         row = {"model": None, **given, **rest}
         row["model"] = request.get("model")  # an input may have a field of any name
         rows.append(row)
-    try:
-        return pd.DataFrame(rows)
-    except UnicodeEncodeError:  # half a character, which sheets of earlier versions may hold
-        return pd.DataFrame(rows, dtype=object)
+    return frame_of_records(rows)
 
 
 def check_one_label(name: str, value: Any) -> None:

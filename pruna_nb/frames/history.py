@@ -24,6 +24,7 @@ from pruna_nb.store.bills import CHARGED, bills
 from pruna_nb.store.favourites import Favourites
 from pruna_nb.store.journal import Journal
 from pruna_nb.store.ratings import Ratings
+from pruna_nb.tables.cells import column_of_values
 from pruna_nb.text import described, did_you_mean, near_names
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def _frame(found: Sequence[Bill], settings: Settings, marks: _Marks) -> pd.DataF
             np.array([b.sent_at for b in found], float), unit="s", utc=True
         ).round("ms"),
         "model": _texts_of(bill.model for bill in found),
-        "prompt": _cells(given.get("prompt") for given in inputs),
+        "prompt": column_of_values([given.get("prompt") for given in inputs]),
     }
     result = {
         "tag": _texts_of(", ".join(marks.tags(bill)) or None for bill in found),
@@ -192,7 +193,7 @@ def _frame(found: Sequence[Bill], settings: Settings, marks: _Marks) -> pd.DataF
     taken = {*own, *result} - {"prompt"}
     labels = {name: f"input_{name}" if name in taken else name for name in names}
     fields = {
-        label: _cells(given.get(name) for given in inputs)
+        label: column_of_values([given.get(name) for given in inputs])
         for name, label in labels.items()
         if name != "prompt"
     }
@@ -292,17 +293,3 @@ def _texts_of(values: Iterable[str | None]) -> Any:
         return pd.array(texts, dtype=TEXT)
     except UnicodeEncodeError:  # a path below a folder whose name is not valid UTF-8
         return pd.array(texts, dtype="object")
-
-
-def _cells(values: Iterable[Any]) -> Any:
-    """Return a column of a field's values, in a type of their own where all have it."""
-    cells = list(values)
-    kinds = {type(cell) for cell in cells}
-    if len(kinds) == 1 and kinds <= {int, float, bool}:
-        return np.array(cells)
-    if kinds == {int, type(None)}:
-        return pd.array(cells, dtype="Int64")
-    column = np.empty(len(cells), dtype=object)
-    for row, cell in enumerate(cells):  # at once, equal lists become a table
-        column[row] = cell
-    return column

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from pruna_nb import arguments
@@ -25,6 +24,7 @@ from pruna_nb.frames.generate import estimate, generate
 from pruna_nb.frames.results import RESULT_COLUMNS, beside
 from pruna_nb.frames.run_record import DATE, FORMAT
 from pruna_nb.settings import current
+from pruna_nb.tables.cells import column_of_records
 from pruna_nb.text import counted, described, shown
 
 if TYPE_CHECKING:
@@ -229,17 +229,17 @@ def _step(step: dict[str, Any], *, trusted: bool) -> _Step:
 
 def _frame(table: dict[str, Any]) -> pd.DataFrame:
     """Return the table of a record, with its labels."""
-    levels = [[_cell(value) for value in level["values"]] for level in table["index"]]
+    levels = [
+        column_of_records([_cell(value) for value in level["values"]]) for level in table["index"]
+    ]
     names = [_label(level["name"]) for level in table["index"]]
-    index: pd.Index[Any] = pd.Index(levels[0], name=names[0], tupleize_cols=False)
+    index: pd.Index[Any] = pd.Index(levels[0], dtype=levels[0].dtype, name=names[0])
     if len(levels) > 1:
         index = pd.MultiIndex.from_arrays(levels, names=names)
     frame = pd.DataFrame(index=index)
     for each in table["columns"]:
-        cells = np.empty(len(frame), dtype=object)
-        for row, value in enumerate(each["values"]):
-            cells[row] = _cell(value)
-        frame[_label(each["name"])] = pd.Series(cells, index=index, dtype=object).infer_objects()
+        cells = column_of_records([_cell(value) for value in each["values"]])
+        frame[_label(each["name"])] = cells.set_axis(index)
     return frame
 
 

@@ -30,7 +30,7 @@ from pruna_nb.frames.records import ids_of_outputs, records_of
 from pruna_nb.frames.results import beside
 from pruna_nb.redact import MASK, redact_values
 from pruna_nb.settings import current
-from pruna_nb.tables.cells import plain_cells
+from pruna_nb.tables.cells import frame_of_records, plain_cells
 from pruna_nb.templates import is_missing, name_of, parse, value_text, written
 from pruna_nb.text import counted, cut
 
@@ -172,7 +172,7 @@ def read_outputs(folder: str | os.PathLike[str]) -> pd.DataFrame:
                 row["seed"] = record["settings"]["Seed"]
         # Last: neither a metadata.jsonl nor a record, which may be a stranger's, chooses the file.
         rows.append({**row, "output": str(file)})
-    frame = pd.DataFrame(rows, columns=None if rows else ["output"])
+    frame = frame_of_records(rows, None if rows else ["output"])
     with contextlib.suppress(UnknownModelError):  # a record may be a stranger's
         if asked:
             frame.attrs[ATTRS] = {"output": attrs_of(_call_of_records(asked))}

@@ -13,6 +13,7 @@ import math
 import re
 from collections import Counter
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from pruna_nb.templates import NUMBER, is_missing, plain_number
 from pruna_nb.text import is_scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pruna_nb.catalog import Field
 
@@ -32,6 +33,7 @@ _PLAIN = frozenset({str, int, bool, list, dict, tuple, bytes})
 _SHORT_FLOATS = frozenset({"float16", "float32", "halffloat[pyarrow]", "float[pyarrow]"})
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 _LARGEST = 2**63 - 1
+_EXACT_IN_FLOATS = 2**53
 _LONGEST_WHOLE = len(str(_LARGEST))
 _FLAGS = {"True": True, "False": False}
 
@@ -146,6 +148,46 @@ def column_of_values(values: Sequence[Any]) -> pd.Series[Any]:
         dtype = "bool"
     column: pd.Series[Any] = pd.Series(values, dtype=dtype)
     return column
+
+
+def column_of_records(values: Sequence[Any]) -> pd.Series[Any]:
+    """Return a column of what was recorded: pandas' guess, unless a whole number loses digits.
+
+    Beside a gap, pandas makes a seed of 2**53 + 1 another one.
+
+    Examples
+    --------
+    >>> column_of_records([9007199254740993, None]).tolist()
+    [9007199254740993, <NA>]
+    >>> column_of_records([1, 2.5, None]).tolist()
+    [1.0, 2.5, nan]
+    """
+    wholes = [value for value in values if type(value) is int]
+    is_exact = all(abs(value) <= _EXACT_IN_FLOATS for value in wholes)
+    others = {type(value) for value in values} - {int, type(None)}
+    if wholes and not (others and is_exact):
+        return column_of_values(values)
+    column: pd.Series[Any]
+    try:
+        column = pd.Series(values, dtype=None if len(values) else "object")
+    except UnicodeEncodeError:  # half a character, which records of earlier versions may hold
+        column = pd.Series(values, dtype="object")
+    return column
+
+
+def frame_of_records(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Return a frame of a dict for each row; None where one lacks a name.
+
+    Examples
+    --------
+    >>> frame_of_records([{"seed": 9007199254740993}, {"prompt": "a fox"}])["seed"].tolist()
+    [9007199254740993, <NA>]
+    """
+    names = list(dict.fromkeys(chain.from_iterable(rows))) if columns is None else list(columns)
+    made = {name: column_of_records([row.get(name) for row in rows]) for name in names}
+    return pd.DataFrame(made, columns=names, index=range(len(rows)))
 
 
 def cell_text(value: Any) -> str | None:

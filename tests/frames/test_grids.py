@@ -125,6 +125,13 @@ def test_runs_that_were_put_together_tell_their_models_and_whole_seeds(generate,
     assert told["model"].tolist() == ["p-image", "flux-dev"]
 
 
+def test_a_sheet_tells_whole_seeds_beside_a_picture_without_one(generate, tmp_path):
+    seeds = pd.array([2**53 + 1, None], dtype="Int64")
+    out = generate(pd.DataFrame({"prompt": ["a", "b"], "seed": seeds}), "prompt", seed_col="seed")
+    told = requests_on_a_sheet(out, tmp_path / "sheet.png")
+    assert told["seed"].tolist() == [9007199254740993, pd.NA]
+
+
 def test_a_picture_in_a_table_is_read_out_as_what_was_asked_for(generate):
     out = generate(pd.DataFrame({"prompt": ["a fox"]}), "prompt", aspect_ratio="1:1", seed=7)
     (image,) = parsed(out.pruna.table().html()).all("img")

@@ -185,3 +185,14 @@ def test_what_is_no_record_is_refused_by_its_name(service, frame, tmp_path):
         with pytest.raises(InputError, match=told):
             pruna_nb.rerun(wrong, **QUIET)
     assert service.charged == before
+
+
+def test_whole_numbers_beside_a_gap_are_the_same_when_run_again(service):
+    long = pd.array([2**53 + 1, None], dtype="Int64")
+    frame = pd.DataFrame({"prompt": ["a fox", "an owl"], "seed": long}, index=pd.Index(long))
+    out = frame.pruna.generate("prompt", seed_col="seed", **QUIET)
+    again = pruna_nb.rerun(out.pruna.record(), **QUIET)
+    assert again["seed"].tolist() == [9007199254740993, pd.NA]
+    assert again.index.tolist() == [9007199254740993, pd.NA]
+    assert again["cached"].all()
+    assert service.charged == 2

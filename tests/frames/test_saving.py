@@ -424,3 +424,24 @@ def test_a_folder_knows_how_its_pictures_were_made_and_makes_them_again(service,
     assert service.charged == 9
     anew = pruna_nb.rerun(back.pruna.record(), cache="off", progress=False)
     assert (anew["model"].tolist(), service.charged) == (back["model"].tolist(), 17)
+
+
+LONG = 2**53 + 1  # the first whole number that a float cannot hold
+
+
+def test_a_folder_is_read_back_with_whole_seeds_beside_a_row_without_one(service, tmp_path):
+    seeds = pd.array([LONG, None], dtype="Int64")
+    frame = pd.DataFrame({"prompt": ["a fox", "an owl"], "seed": seeds})
+    out = frame.pruna.generate("prompt", seed_col="seed", prompt_upsampling=True, progress=False)
+    other = frame.iloc[:1].pruna.generate("prompt", model="flux-dev", guidance=3.5, progress=False)
+    out.pruna.save(tmp_path / "all", name="{prompt}")
+    other.pruna.save(tmp_path / "all", name="other")
+    back = pruna_nb.read_outputs(tmp_path / "all")
+    assert back["seed"].dtype == "Int64"
+    assert back["seed"].tolist() == [LONG, pd.NA, pd.NA]
+    assert back["guidance"].dtype == "float64"
+    assert back["prompt_upsampling"].tolist() == [True, True, None]
+    assert back["prompt"].dtype == pd.Series(["text"]).dtype
+    again = pruna_nb.rerun(back.pruna.record(), progress=False)
+    assert again["cached"].all()
+    assert service.charged == 3
