@@ -127,7 +127,7 @@ def fold_name(name: str) -> str:
 
 def one_line(text: object) -> str:
     """Return a text, or that of an error, on one line, with secrets in its URLs masked."""
-    return redact_addresses(" ".join(str(text).split()))[:_ONE_LINE_AT_MOST]
+    return cut(redact_addresses(" ".join(str(text).split())), _ONE_LINE_AT_MOST)
 
 
 def brief(error: PrunaError) -> str:

@@ -11,6 +11,7 @@ from pruna_nb import errors
 from pruna_nb.api.matching import difference
 from pruna_nb.api.times import date_of, moment_of, retry_after, wait_text
 from pruna_nb.redact import redact_addresses
+from pruna_nb.text import cut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -294,7 +295,7 @@ def read_error(reply: Reply, now: float, *, prediction_id: str | None = None) ->
             for field in invalid[:50]
         ]
         if lines:
-            message = f"{message}: {'; '.join(lines)}"[:_TEXT_AT_MOST]
+            message = cut(f"{message}: {'; '.join(lines)}", _TEXT_AT_MOST)
         return errors.ValidationError(message, invalid_fields=invalid, **details)
     wait = retry_after(reply.headers, now)
     if kind in {errors.RateLimitError, errors.UnavailableError} and wait and wait >= _WAIT_TOLD:

@@ -26,6 +26,8 @@ from pruna_nb.frames.results import RESULT_COLUMNS, beside, steps_of
 from pruna_nb.settings import current
 from pruna_nb.statuses import FAILED, STATUSES
 from pruna_nb.tables.cells import plain_cells
+from pruna_nb.templates import is_missing
+from pruna_nb.text import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -41,8 +43,10 @@ STEP_FAILED = "an earlier step failed"
 in the text since that alone survives CSV, Parquet and SQL."""
 _SKIPPED = "an earlier step skipped it"
 _NOTHING = "an earlier step left no output"
-REMOVED = "its output was taken out of the table"
-"""The reason of a row that succeeded, and whose output the user removed."""
+TAKEN_OUT = "taken out of the table"
+"""How rows are counted that succeeded, and whose output the user removed."""
+REMOVED = f"its output was {TAKEN_OUT}"
+"""The reason of such a row."""
 _INNER = re.compile(rf"(?:{STEP_FAILED}|{_SKIPPED})(?: \((.*)\))?$", re.DOTALL)
 _KEPT = re.compile(r"step\d+_(.*output)")
 _SHOWN = 200
@@ -60,6 +64,11 @@ def is_failure(status: object, error: object) -> bool:
     """
     known = status if isinstance(status, str) else None
     return known in FAILED or (known == "skipped" and failed_before(error))
+
+
+def is_removed(status: object, output: object) -> bool:
+    """Whether a row succeeded, and its output is in the table no more."""
+    return status == "succeeded" and is_missing(output)
 
 
 def is_output(frame: pd.DataFrame, label: object) -> bool:
@@ -130,7 +139,8 @@ def _why(status: object, error: object) -> str:
     inner = _INNER.search(text)
     if inner:
         text = inner[1] or ""
-    return f"{word} ({text[:_SHOWN]})" if text else word
+    # At a word: half of a price would be another price.
+    return f"{word} ({cut(text, _SHOWN)})" if text else word
 
 
 # One that the record knows proves a step; there may be a hundred thousand.

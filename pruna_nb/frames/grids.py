@@ -18,7 +18,7 @@ from pruna_nb.frames.axes import (
 )
 from pruna_nb.frames.call import is_several
 from pruna_nb.frames.captions import alt_of, caption_of, shared_of, text_of, varying
-from pruna_nb.frames.chains import REMOVED
+from pruna_nb.frames.chains import REMOVED, is_removed
 from pruna_nb.frames.columns import (
     column,
     fill_template,
@@ -154,7 +154,7 @@ def cells_of(
         ratio = request["input"].get("aspect_ratio")
         if ratio is None:
             ratio = default_of(request, "aspect_ratio")
-        removed = path is None and status == "succeeded"
+        removed = is_removed(status, path)
         why = REMOVED if removed else error
         made.append(
             Cell(

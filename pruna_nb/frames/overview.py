@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.catalog import total_usd, usd_text
-from pruna_nb.frames.chains import is_failure, output_labels
+from pruna_nb.frames.chains import TAKEN_OUT, is_failure, is_removed, output_labels
 from pruna_nb.frames.columns import label_text, optional_column, places_of, text_columns
 from pruna_nb.frames.results import beside
 from pruna_nb.statuses import STATUSES
@@ -17,7 +17,7 @@ from pruna_nb.text import NO_MATH, counted, escaped, isolated, shown
 if TYPE_CHECKING:
     import pandas as pd
 
-_ORDER = ("succeeded", "failed", "lost", "canceled", "pending", "skipped")
+_ORDER = ("succeeded", "failed", "lost", "canceled", "pending", "skipped", TAKEN_OUT)
 _LINE_AT_MOST = 400
 _TEXTS_NAMED = 5
 
@@ -52,22 +52,25 @@ def steps_in(frame: pd.DataFrame) -> list[Step]:
 
 def _step(frame: pd.DataFrame, label: Any) -> Step:
     def cells(name: str) -> list[Any]:
-        other = beside(label, name)
+        other = label if name == "output" else beside(label, name)
         return optional_column(frame, other) if len(places_of(frame, other)) == 1 else []
 
-    statuses, models, costs = cells("status"), cells("model"), cells("cost_usd")
+    outputs, statuses = cells("output"), cells("status")
+    models, costs, cached = cells("model"), cells("cost_usd"), cells("cached")
     if not statuses:  # of pictures that were read from a folder
-        there = optional_column(frame, label) if len(places_of(frame, label)) == 1 else []
-        statuses = ["succeeded" for cell in there if cell is not None]
+        statuses = ["succeeded" for cell in outputs if cell is not None]
     errors = cells("error") or [None] * len(statuses)
+    removed = [is_removed(*told) for told in zip(statuses, outputs, strict=False)]
     words = Counter(status if status in STATUSES else "" for status in map(str, statuses))
+    words += Counter({TAKEN_OUT: sum(removed)})
+    words["succeeded"] -= sum(removed)
     known = [cost for cost in costs if isinstance(cost, (int, float)) and math.isfinite(cost)]
     return Step(
         label,
         words,
         tuple(sorted({model for model in models if isinstance(model, str)})),
         f"; {usd_text(total_usd(known))}" if known else "",
-        sum(cell is True for cell in cells("cached")),
+        sum(cell is True and not gone for cell, gone in zip(cached, removed, strict=False)),
         sum(is_failure(*told) for told in zip(statuses, errors, strict=True)),
     )
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
-
-import pandas as pd
 
 from pruna_nb import arguments
 from pruna_nb.arguments import Problems
@@ -22,7 +21,7 @@ from pruna_nb.files.export import Exporter, read_format, record_of, safe_name
 from pruna_nb.files.provenance import SUFFIXES, read_provenance
 from pruna_nb.frames.call import Call
 from pruna_nb.frames.call_attrs import ATTRS, attrs_of
-from pruna_nb.frames.chains import is_output
+from pruna_nb.frames.chains import TAKEN_OUT, is_output, is_removed
 from pruna_nb.frames.columns import column, places_of, plain_label, with_columns
 from pruna_nb.frames.grids import requests_of
 from pruna_nb.frames.history import MediaFolder, with_paths
@@ -36,6 +35,8 @@ from pruna_nb.text import counted, cut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pandas as pd
 
 Layout = Literal["plain", "imagefolder"]
 METADATA: Final = "metadata.jsonl"
@@ -348,8 +349,12 @@ def _summary(
     if any(empty):
         status = beside(output_col, "status")
         words = column(frame, status, "save()") if len(places_of(frame, status)) == 1 else []
-        counts = pd.Series([word for word, path in zip(words, paths, strict=False) if path is None])
-        why = ", ".join(f"{number:,} {word}" for word, number in counts.value_counts().items())
+        counts = Counter(
+            TAKEN_OUT if is_removed(word, path) else word
+            for word, path in zip(words, paths, strict=False)
+            if path is None and word is not None
+        )
+        why = ", ".join(f"{number:,} {word}" for word, number in counts.most_common())
         text += f" {counted(sum(empty), 'row')} without an output{f' ({why})' if why else ''}."
     if lost := sum(file is None for file in files) - sum(empty):
         text += f" {counted(lost, 'output')} could not be read: see the log's warnings."

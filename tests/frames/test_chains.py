@@ -10,7 +10,10 @@ import pytest
 from PIL import Image, ImageStat
 
 import pruna_nb
+from pruna_nb.catalog import lookup_model
 from pruna_nb.errors import BudgetError, InputError
+from pruna_nb.frames.call import Call
+from pruna_nb.frames.chains import missing_outputs
 from pruna_nb.frames.grids import requests_of
 
 QUIET = {"progress": False}
@@ -119,6 +122,18 @@ def test_a_row_that_failed_is_skipped_in_the_next_steps_and_says_why(table, serv
         assert said.startswith(f"{name} is empty: an earlier step failed (MODEL_ERROR")
         assert said.count("earlier step") == 1
     assert service.charged == 3 + 2 * 3
+
+
+@pytest.mark.parametrize("length", range(180, 200))
+def test_the_error_of_an_earlier_step_is_cut_between_words(length):
+    error = f"{'a long reason ' * 20}"[:length].rstrip() + " Its price is 0.01 USD, they say."
+    frame = pd.DataFrame({"output": [None], "status": ["failed"], "error": [error]})
+    (said,) = missing_outputs(
+        frame, Call(lookup_model("p-image-edit"), columns={"images": "output"})
+    )
+    told = said.removeprefix("images is empty: an earlier step failed (").removesuffix("\u2026)")
+    assert len(told) < 200
+    assert error.startswith(f"{told} ")
 
 
 def test_a_row_that_was_skipped_for_its_own_sake_is_no_failure_later(table, service):
