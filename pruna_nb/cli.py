@@ -35,7 +35,7 @@ _NAMED = re.compile(
 _COMMANDS = {
     "generate": ("making", "Make an output of each row of a table, or of one prompt."),
     "estimate": ("making", "Show what generate would make and cost; nothing is sent."),
-    "retry": ("making", "Run the rows of a finished table again that have no output."),
+    "retry": ("making", "Run the rows of a finished table again that failed or were lost."),
     "grid": ("viewing", "Show a table's outputs as a page or one picture."),
     "save": ("viewing", "Save a table's outputs under names of your own."),
     "models": ("viewing", "List the models, or one model's fields."),

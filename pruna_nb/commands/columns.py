@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.commands.out_folder import entries_of
 from pruna_nb.errors import InputError
+from pruna_nb.frames.call_attrs import ATTRS, call_from_attrs
 from pruna_nb.frames.columns import template_labels
 from pruna_nb.tables.cells import cell_text, column_of_values, fit_text, plain_cells
 from pruna_nb.tables.files import is_delimited
@@ -36,7 +37,7 @@ class FittedTable:
     frame: pd.DataFrame
     call: dict[str, Any]
     changed: list[str]  # columns whose cells are not as they were read
-    added: list[str]  # columns that are there for a field alone
+    added: dict[str, Any]  # columns that are there for a field alone, and what they are made of
 
 
 def fit_columns(
@@ -62,7 +63,7 @@ def fit_columns(
     InputError
         If a cell may mean two files, or names one that is another prediction's by now.
     """
-    fitted = FittedTable(frame, dict(call), [], [])
+    fitted = FittedTable(frame, dict(call), [], {})
     uses = Counter(label for argument, label in call.items() if argument.endswith("_col"))
     if call.get("prompt") is not None:
         templates = call["prompt"] if isinstance(call["prompt"], list) else [call["prompt"]]
@@ -89,11 +90,84 @@ def fit_columns(
             names = (f"{label} as {field.name}{mark}" for mark in chain([""], count(2)))
             name = next(each for each in names if each not in out.columns)
             fitted.call[argument] = name
-        (fitted.added if name != label else fitted.changed).append(name)
+            fitted.added[name] = label
+        else:
+            fitted.changed.append(name)
         out = out.assign(**{name: column_of_values(cells).set_axis(out.index)})
     if problems:
         raise InputError("Nothing was sent:\n  " + "\n  ".join(problems[:_ROWS_SHOWN]), problems)
     return replace(fitted, frame=out)
+
+
+def call_as_read(
+    made: pd.DataFrame, output: str, added: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return the call that made an output column, by the columns of the table that is written.
+
+    Parameters
+    ----------
+    made : DataFrame
+        As it was run; its attrs hold no call with secrets.
+    output : str
+        The column.
+    added : mapping
+        As `FittedTable` has them: the table is written without them.
+    """
+    steps = made.attrs.get(ATTRS)
+    spec = steps.get(output) if isinstance(steps, dict) else None
+    call = call_from_attrs(spec)
+    if call is None or not isinstance(spec, dict):
+        return None
+    columns = {
+        name: added.get(label, label) if isinstance(label, str) else label
+        for name, label in spec.get("columns", {}).items()
+    }
+    constants = dict(call.constants)
+    # The next command may be run in another folder.
+    for name in constants.keys() & {field.name for field in call.model.media_fields}:
+        value = constants[name]
+        constants[name] = [*map(_absolute, value)] if isinstance(value, list) else _absolute(value)
+    return {**spec, "columns": columns, "constants": constants}
+
+
+def fit_to_call(frame: pd.DataFrame, output: str, spec: object, table: Path) -> FittedTable:
+    """Return a finished table as the call takes it that made it, with the call in its attrs.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As it was written.
+    output : str
+        Its column of outputs.
+    spec : dict or None
+        As `call_as_read` gave it.
+    table : Path
+        What the finished one was made of: files are looked for beside it.
+
+    Raises
+    ------
+    InputError
+        As of `fit_columns`.
+    """
+    call = call_from_attrs(spec)
+    if call is None or not isinstance(spec, dict):
+        return FittedTable(frame, {}, [], {})
+    asked = {f"{name}_col": label for name, label in call.columns.items()}
+    labels = {name: label for name, label in asked.items() if isinstance(label, str)}
+    fitted = fit_columns(frame, call.model, {**labels, "prompt": call.template}, table)
+    columns = {name: fitted.call.get(f"{name}_col", spec["columns"][name]) for name in call.columns}
+    out = fitted.frame.copy(deep=False)
+    steps = out.attrs.get(ATTRS)
+    others = steps if isinstance(steps, dict) else {}
+    out.attrs = {**out.attrs, ATTRS: {**others, output: {**spec, "columns": columns}}}
+    return replace(fitted, frame=out)
+
+
+def _absolute(value: Any) -> Any:
+    """Return the whole path of what names a file; an address as it stands."""
+    return (
+        str(Path(value).absolute()) if isinstance(value, str) and _is_there(Path(value)) else value
+    )
 
 
 def _as_written(frame: pd.DataFrame, labels: Iterable[Any], changed: list[str]) -> pd.DataFrame:

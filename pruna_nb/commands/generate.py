@@ -1,4 +1,4 @@
-"""``pruna-nb generate`` and ``retry``: a table is read and run, and written beside its outputs."""
+"""``pruna-nb generate``: a table is read and run, and written beside its outputs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pruna_nb.arguments import Problems
 from pruna_nb.arguments import path as read_path
 from pruna_nb.batch import interrupts
 from pruna_nb.catalog import read_model
-from pruna_nb.commands.columns import FittedTable, fit_columns
-from pruna_nb.commands.out_folder import OutFolder, entries_of, is_escaped
+from pruna_nb.commands.columns import FittedTable, call_as_read, fit_columns
+from pruna_nb.commands.out_folder import OutFolder, is_escaped
 from pruna_nb.console import say
 from pruna_nb.errors import InputError, PrunaError, attached_frame
 from pruna_nb.frames.call import read_call
@@ -83,7 +83,7 @@ def prepare(
             call["prompt_col"] = "prompt"
         with problems.noted():
             frame = source.read()
-            if _is_escaped(path, frame):
+            if was_escaped(path, frame):
                 frame = source.read(escaped=True)
             fitted = fit_columns(frame, model, call, path)
         if out is not None:
@@ -99,7 +99,7 @@ def prepare(
     return Command(frame, fitted, folder, dict(options))
 
 
-def _is_escaped(path: Path, frame: pd.DataFrame) -> bool:
+def was_escaped(path: Path, frame: pd.DataFrame) -> bool:
     """Whether a command wrote a table with its formulas escaped."""
     outputs = [  # an output of each column of outputs tells which command wrote it
         cell
@@ -169,66 +169,9 @@ def generate_table(command: Command, *, escape_formulas: bool = True, as_json: b
         say(json.dumps(asdict(price), indent=2, default=str) if as_json else price)
         return 0
     prefix, kept = command.options["prefix"], call.get("cache") != "off"
-    results = _Results(command.read, command.fitted, command.folder, escape_formulas, prefix, kept)
+    results = Results(command.read, command.fitted, command.folder, escape_formulas, prefix, kept)
     made = results.of(lambda: frame.pruna.generate(**call, **command.options))
-    return _report(made, results, as_json=as_json)
-
-
-def retry_table(
-    table: str,
-    out: str | None,
-    options: Mapping[str, Any],
-    problems: Problems,
-    *,
-    as_json: bool = False,
-) -> int:
-    """Run the rows of a finished table again that have no output.
-
-    Parameters
-    ----------
-    table : str
-        As `generate_table` wrote it.
-    out : str or None
-        The folder; None for the table's own.
-    options : mapping
-        What ``df.pruna.retry`` takes.
-    problems : Problems
-        What is wrong already.
-    as_json : bool
-        Whether the result is printed as JSON.
-
-    Returns
-    -------
-    int
-        0 if every row that was asked for has its output, else 1.
-
-    Raises
-    ------
-    PrunaError
-        If anything is wrong.
-    """
-    path, frame, folder = Path(table), pd.DataFrame(), None
-    with problems.noted():
-        frame = read_finished(table, prefix=options["prefix"])
-        if out is not None:
-            check_folder(out)
-            folder = OutFolder(out, path)
-        else:
-            entry = entries_of(path.absolute().parent).get(path.name)
-            if entry is None or not entry.source:
-                raise InputError(
-                    f"{path} is not listed as written by `generate`: name a folder with --out."
-                )
-            check_folder(str(path.parent))
-            folder = OutFolder(path.parent, path.parent / entry.source)
-    problems.check()
-    assert folder is not None  # noqa: S101 - else there was a problem
-    escapes = _is_escaped(path, frame)
-    fitted = FittedTable(frame, {}, [], [])
-    kept = options.get("cache") != "off"
-    results = _Results(frame, fitted, folder, escapes, options["prefix"], kept)
-    made = results.of(lambda: frame.pruna.retry(**options))
-    return _report(made, results, as_json=as_json)
+    return report(made, results, as_json=as_json)
 
 
 def read_finished(table: str, *, prefix: str = "") -> pd.DataFrame:
@@ -241,7 +184,7 @@ def read_finished(table: str, *, prefix: str = "") -> pd.DataFrame:
     """
     path = Path(table)
     frame = read_table(path)
-    if _is_escaped(path, frame):
+    if was_escaped(path, frame):
         frame = read_table(path, escaped=True)
     if f"{prefix}output" not in frame.columns:
         raise InputError(
@@ -251,7 +194,7 @@ def read_finished(table: str, *, prefix: str = "") -> pd.DataFrame:
     return frame
 
 
-def _report(made: pd.DataFrame, results: _Results, *, as_json: bool) -> int:
+def report(made: pd.DataFrame, results: Results, *, as_json: bool) -> int:
     """Print what became of the rows; return the exit code."""
     prefix, folder = results.prefix, results.folder
     failed = made.pruna.failed(prefix=prefix)
@@ -281,7 +224,7 @@ def _report(made: pd.DataFrame, results: _Results, *, as_json: bool) -> int:
 
 
 @dataclass(slots=True)
-class _Results:
+class Results:
     """Puts outputs and their table into the folder."""
 
     read: pd.DataFrame  # as it stands in the file; `fitted` is as it was run
@@ -321,7 +264,9 @@ class _Results:
             try:
                 out = self.written = self._with_files(self._as_it_stood(made))
                 self.folder.put_table(
-                    lambda path: write_table(out, path, escape_formulas=escape), escaped=escape
+                    lambda path: write_table(out, path, escape_formulas=escape),
+                    escaped=escape,
+                    call=call_as_read(made, f"{self.prefix}output", self.fitted.added),
                 )
             except Exception as error:
                 # A disk that filled up, a folder that went away, a cell that a format cannot hold.
@@ -336,7 +281,7 @@ class _Results:
 
     def _as_it_stood(self, made: pd.DataFrame) -> pd.DataFrame:
         """Return the table with the cells as they were read, where they were made to fit."""
-        out = made.drop(columns=self.fitted.added, errors="ignore")
+        out = made.drop(columns=list(self.fitted.added), errors="ignore")
         rows = np.repeat(np.arange(len(self.read)), len(made) // max(len(self.read), 1))
         for label in self.fitted.changed:
             # A column of this name may be another one by now, such as the seeds of samples.

@@ -1,4 +1,4 @@
-"""``pruna-nb generate``, ``estimate`` and ``retry``: the options; `generate` has what they do."""
+"""``pruna-nb generate``, ``estimate`` and ``retry``: the options; the others have what they do."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ TABLE is a .csv, .tsv, .jsonl, .ndjson, .json or .txt file (each also .gz), .xls
 with - it is read from standard input (--format tells its kind).
 """
 _EXIT_CODES = """\b
-Exit codes: 0 all is there; 1 a row failed, or something was wrong; 2 the command was;
-130 interrupted (143 by SIGTERM, 129 by SIGHUP): what is done is there, and the same command
-goes on.
+Exit codes: 0 all is there, or was skipped (an empty prompt); 1 a row failed, or something was
+wrong; 2 the command was; 130 interrupted (143 by SIGTERM, 129 by SIGHUP): what is
+done is there, and the same command goes on.
 """
 _table_options = [
     click.argument("table", required=False),
@@ -158,12 +158,13 @@ Example:
 def retry(**given: Any) -> int:
     """Run the rows of a finished TABLE again that failed, were lost or are pending.
 
-    TABLE is one that generate wrote; a row's original request is sent again.
+    TABLE is one that generate wrote. A row's original request is sent again; a row that was never
+    sent, or whose answer was lost, is requested as generate was told to.
     """
     problems = Problems()
     how = read_run(given, problems)
     with misuse_is_told(problems):
-        from pruna_nb.commands.generate import retry_table
+        from pruna_nb.commands.retry import retry_table
 
         options = {name: getattr(how, name) for name in given if name in OPTION_NAMES}
         return retry_table(

@@ -15,7 +15,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from pruna_nb.errors import InputError
 from pruna_nb.files.disk import replacing
@@ -37,6 +37,7 @@ class ManifestEntry:
     source: str = ""  # where an output was copied from; for a table, the table that was read
     prediction_id: str = ""
     escaped: bool = False  # for a table: whether cells that begin a formula were escaped
+    call: dict[str, Any] | None = None  # for a table: what made its outputs, without secrets
 
 
 class OutFolder:
@@ -107,7 +108,13 @@ class OutFolder:
                 break
         return self.folder / name
 
-    def put_table(self, write: Callable[[Path], None], *, escaped: bool) -> None:
+    def put_table(
+        self,
+        write: Callable[[Path], None],
+        *,
+        escaped: bool,
+        call: dict[str, Any] | None = None,
+    ) -> None:
         """Write the table, note what was made, and remove what the one before left over.
 
         Parameters
@@ -116,6 +123,8 @@ class OutFolder:
             Writes the table to a path.
         escaped : bool
             Whether it escapes the cells that begin a formula.
+        call : dict, optional
+            What made the outputs, as JSON.
         """
         name = self.table.name
         # Writers go by the suffix, and a table that is half written must not have the table's name.
@@ -123,7 +132,9 @@ class OutFolder:
         try:
             part.open("xb").close()
             write(part)
-            self._made[name] = ManifestEntry(_digest(part), name, self._read, escaped=escaped)
+            self._made[name] = ManifestEntry(
+                _digest(part), name, self._read, escaped=escaped, call=call
+            )
             part.replace(self.table)
         finally:
             part.unlink(missing_ok=True)
@@ -137,7 +148,8 @@ class OutFolder:
             if self._is_replaceable(key, self._digest_here(key)):
                 (self.folder / key).unlink(missing_ok=True)
         content = json.dumps(
-            {_FORMAT: {key: asdict(each) for key, each in (others | self._made).items()}}, indent=1
+            {_FORMAT: {key: _as_json(each) for key, each in (others | self._made).items()}},
+            indent=1,
         )
         with replacing(self.folder / MANIFEST) as file:
             file.write(content.encode())
@@ -183,6 +195,11 @@ def entries_of(folder: Path) -> dict[str, ManifestEntry]:
         raise InputError(msg) from None
     # A name in the manifest must not lead out of the folder.
     return {name: each for name, each in found.items() if name == Path(name).name}
+
+
+def _as_json(entry: ManifestEntry) -> dict[str, Any]:
+    """Return an entry; one without a call as earlier releases read it."""
+    return {name: value for name, value in asdict(entry).items() if value is not None}
 
 
 def is_escaped(table: Path, outputs: Iterable[object]) -> bool:

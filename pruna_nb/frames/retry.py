@@ -330,7 +330,7 @@ def asked_before(
     if not rest:
         return again, None, rest
     models = sorted({record.model for record in records if record is not None})
-    if known is not None and set(models) <= {known.model.name}:
+    if known is not None and set(models) <= set(known.model_names()):
         return again, known.resolved(), rest
     which = _named(frame, rest)
     # With rows of several models, the call that is known may not be that of these rows.
