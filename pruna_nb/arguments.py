@@ -123,7 +123,8 @@ class Problems:
             return
         if len(self._errors) == 1:
             raise self._errors[0]
-        lines = [line for error in self._errors for line in lines_of(error)]
+        # Several models may be told the same.
+        lines = list(dict.fromkeys(line for error in self._errors for line in lines_of(error)))
         kinds = {type(error) for error in self._errors}
         kind = kinds.pop() if len(kinds) == 1 else InputError
         if kind is TooLargeError:

@@ -314,7 +314,7 @@ def _conditions(model: Model) -> tuple[Callable[[Mapping[str, Any]], list[Proble
             present = [name for name in names if values.get(name) is not None]
             if not present:
                 return []
-            actual = shown(default if value is None else value)
+            actual = f"{shown(default)} by default" if value is None else shown(value)
             text = f"allowed only with {other}={wanted!r}, and {other} is {actual}."
             return [Problem(name, text, "only_when") for name in present]
 

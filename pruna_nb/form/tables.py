@@ -20,6 +20,7 @@ from pruna_nb.form.code import code_of
 from pruna_nb.frames import generate
 from pruna_nb.frames.call import Call
 from pruna_nb.frames.columns import (
+    MODEL_COLUMN,
     column,
     fill_template,
     places_of,
@@ -27,8 +28,9 @@ from pruna_nb.frames.columns import (
     template_labels,
     with_columns,
 )
-from pruna_nb.frames.results import MODEL_COLUMN, with_results
+from pruna_nb.frames.results import with_results
 from pruna_nb.frames.samples import with_samples
+from pruna_nb.settings import current
 from pruna_nb.settings.scopes import Scope
 
 if TYPE_CHECKING:
@@ -110,6 +112,11 @@ class SweepTables:
         """Return what a sweep would run and cost; sends nothing."""
         with self.scope.entered():
             return generate.estimate(self.table(sweep), self.call(sweep), self._options)
+
+    def require_key(self) -> None:
+        """Raise `MissingKeyError` if there is no key to send anything with."""
+        with self.scope.entered():
+            current().require_key()
 
     @property
     def most_usd(self) -> Decimal | None:

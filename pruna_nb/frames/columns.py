@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 
+MODEL_COLUMN = "pruna_nb model"
+"""The column of each row's model while a sweep over models is under way: results have it then."""
 _PROMPT_SHOWN = 80
+_NAMED = 20
 
 
 def column(
@@ -33,12 +36,11 @@ def column(
     if found:
         msg = f"{len(found)} columns are called {shown(name)}; {what_for} needs one."
         raise ColumnError(msg)
-    labels = [label_text(label) for label in frame.columns]
+    labels = own_labels(frame)
     text = label_text(name) if isinstance(name, (str, tuple)) else shown(name)
     near = near_names(text, labels, alike=0.5)
     hint = _way_on(name, what_for, labels, near) or did_you_mean(map(repr, near))
-    there = ", ".join(map(shown, labels[:20])) or "none"
-    msg = f"No column {shown(plain_label(name))} for {what_for}.{hint} The columns are: {there}."
+    msg = f"No column {shown(plain_label(name))} for {what_for}.{hint} {columns_told(frame)}"
     raise ColumnError(msg)
 
 
@@ -59,6 +61,16 @@ def _way_on(name: object, what_for: str, labels: list[str], near: list[str]) -> 
             "(out = df.pruna.generate(...), out.pruna.grid())."
         )
     return ""
+
+
+def own_labels(frame: pd.DataFrame) -> list[str]:
+    """Return the names of the user's columns, without what a sweep has added for itself."""
+    return [label_text(label) for label in frame.columns if plain_label(label) != MODEL_COLUMN]
+
+
+def columns_told(frame: pd.DataFrame) -> str:
+    """Return which columns there are, as the end of an error."""
+    return f"The columns are: {', '.join(map(shown, own_labels(frame)[:_NAMED])) or 'none'}."
 
 
 def optional_column(frame: pd.DataFrame, name: object) -> list[Any]:

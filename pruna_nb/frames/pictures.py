@@ -38,12 +38,16 @@ def read_media_call(
     fields = dict(fields)
     models, _ = read_models(model, problems, unchecked=unchecked is True)
     lead = "images" if verb == "edit" else "image"
-    with problems.noted():
-        leads = {known.name: _lead_field(known, verb) for known in models}
-        lead = leads[models[0].name]
-        if len(set(leads.values())) > 1:
-            told = ", ".join(f"{name}: {field}" for name, field in leads.items())
-            raise InputError(f"These models take their images in different fields ({told}).")
+    leads: dict[str, str] = {}
+    for known in models:
+        with problems.noted():
+            leads[known.name] = _lead_field(known, verb)
+    if leads:
+        lead = next(iter(leads.values()))
+    if len(set(leads.values())) > 1:
+        told = ", ".join(f"{name}: {field}" for name, field in leads.items())
+        error = InputError(f"These models take their images in different fields ({told}).")
+        problems.add(error)
     if verb == "animate":
         cols = prompts_first(frame, arguments["prompt_col"], media_col)
         arguments["prompt_col"], media_col = cols
@@ -54,7 +58,9 @@ def read_media_call(
         label = "output" if "output" in frame.columns else before
         if label in frame.columns:
             fields.setdefault(f"{lead}_col", label)
-    asked = models if is_several(model) else models[0]
+    # The rest of the call is checked for the models that fit: for the others, all of it is wrong.
+    fit = [known for known in models if leads.get(known.name) == lead] or models[:1]
+    asked = fit if is_several(model) else models[0]
     return read_call(
         asked,
         problems,

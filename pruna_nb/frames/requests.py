@@ -13,7 +13,7 @@ from pruna_nb.catalog import check_input
 from pruna_nb.catalog.unicode import unsendable
 from pruna_nb.errors import InputError, TooLargeError
 from pruna_nb.frames.chains import is_output, missing_outputs
-from pruna_nb.frames.columns import Filled, column, fill_template, label_text, text_columns
+from pruna_nb.frames.columns import Filled, column, columns_told, fill_template, text_columns
 from pruna_nb.frames.media import MediaReader
 from pruna_nb.frames.order import misplaced
 from pruna_nb.frames.results import models_of
@@ -93,6 +93,9 @@ def _make_requests(
     made: Mapping[str, Media],
 ) -> list[Request]:
     model = call.model
+    if problems and model.checked:  # what it does not take was told with the call, for all rows
+        strange = {*call.columns, *call.constants, "prompt"} - model.fields.keys()
+        told, call = {*told, *strange}, _without(call, strange)
     reader = _Reader(model, call, service, made)
     reader.leave_out(told)
     reader.read_constants(frame, problems)
@@ -141,6 +144,16 @@ def _make_requests(
     return requests
 
 
+def _without(call: Call, names: Collection[str]) -> Call:
+    """Return a call that gives some fields no value."""
+    return replace(
+        call,
+        columns={name: label for name, label in call.columns.items() if name not in names},
+        constants={name: value for name, value in call.constants.items() if name not in names},
+        template=None if "prompt" in names else call.template,
+    )
+
+
 def row_name(index: pd.Index[Any], place: int) -> str:
     """Return a row's label in words, with its position where the labels are not unique."""
     label = index[place]
@@ -187,8 +200,7 @@ class _Reader:
         lacking = [name for name in dict.fromkeys(needed) if name not in present]
         if lacking:
             ways = " ".join(f"Give {name}_col= (a column) or {name}=." for name in lacking)
-            columns = ", ".join(map(repr, map(label_text, frame.columns[:20]))) or "none"
-            msg = f"{model.name} needs {' and '.join(lacking)}. {ways} The columns are: {columns}."
+            msg = f"{model.name} needs {' and '.join(lacking)}. {ways} {columns_told(frame)}"
             texts = text_columns(frame) if "prompt" in lacking else []
             if len(texts) == 1:  # not taken by itself: what it makes is paid for
                 msg += did_you_mean([f"prompt_col={texts[0]!r}"])
@@ -255,7 +267,8 @@ class _Reader:
         if "reference_image" in given:
             problems += _no_such_image(given)
         if problems:
-            raise InputError("; ".join(map(str, problems)), problems)
+            *texts, last = map(str, problems)
+            raise InputError("; ".join([*(text.rstrip(".") for text in texts), last]), problems)
         try:
             return Request(self._key_maker.key(given), given)
         except TypeError as error:  # of a field that the catalogue does not know

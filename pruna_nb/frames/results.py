@@ -18,6 +18,7 @@ import pandas as pd
 from pruna_nb.errors import InputError
 from pruna_nb.frames.call_attrs import ATTRS, attrs_of, call_from_attrs
 from pruna_nb.frames.columns import (
+    MODEL_COLUMN,
     column,
     places_of,
     rename_columns,
@@ -41,8 +42,6 @@ RESULT_COLUMNS = (
     *("output", "status", "error", "seconds", "cost_usd", "cached", "prediction_id"),
     "model",  # of the call, not of an outcome: a concat of several calls tells who made what
 )
-MODEL_COLUMN = "pruna_nb model"
-"""The column of each row's model while a sweep over models is under way: results have it then."""
 
 
 def with_results(

@@ -11,9 +11,9 @@ import pandas as pd
 
 from pruna_nb.arguments import MISTAKES
 from pruna_nb.catalog import combinations, sweep_problems
-from pruna_nb.frames.columns import fill_template, with_columns
+from pruna_nb.frames.columns import MODEL_COLUMN, fill_template, with_columns
 from pruna_nb.frames.requests import input_error, row_name, value_problems
-from pruna_nb.frames.results import MODEL_COLUMN, set_aside
+from pruna_nb.frames.results import set_aside
 from pruna_nb.frames.samples import repeated
 from pruna_nb.tables.cells import column_of_values
 from pruna_nb.templates import is_missing

@@ -142,6 +142,50 @@ def test_width_without_a_custom_ratio_says_what_it_goes_with(generate):
         generate(frame, "prompt", width_col="w")
 
 
+def test_a_rule_about_a_default_says_so_and_problems_of_a_row_are_one_sentence(generate):
+    frame = pd.DataFrame({"prompt": ["a"], "w": [512]})
+    with pytest.raises(InputError) as raised:
+        generate(frame, "prompt", width_col="w", height=512)
+    assert "aspect_ratio is '16:9' by default; height: allowed" in str(raised.value)
+    with pytest.raises(InputError, match=r"and aspect_ratio is '1:1'\.$"):
+        generate(frame, "prompt", width_col="w", aspect_ratio="1:1")
+
+
+def test_errors_of_a_sweep_over_models_name_the_columns_of_the_user_alone():
+    frame = pd.DataFrame({"product": ["a", "b"]})
+    calls = [
+        {"prompt_col": "product", "model": ["p-image", "p-image-edit"]},
+        {"prompt_col": "product", "model": ["p-image", "p-image-pro"], "seed_col": "sed"},
+        {"prompt": "{prduct}", "model": ["p-image", "p-image-pro"]},
+    ]
+    for call in calls:
+        with pytest.raises((InputError, ColumnError), match=r"The columns are: 'product'\."):
+            frame.pruna.estimate(**call)
+
+
+@pytest.mark.parametrize("model", ["p-image", ["p-image-edit", "p-image"]])
+def test_a_model_that_edit_does_not_suit_is_told_once_and_not_for_each_row(model, tmp_path):
+    image = tmp_path / "photo.png"
+    Image.new("RGB", (64, 64)).save(image)
+    frame = pd.DataFrame({"prompt": ["a", "b"], "photo": [str(image)] * 2})
+    with pytest.raises(InputError) as raised:
+        frame.pruna.edit("prompt", "photo", model=model)
+    assert "edit() does not suit p-image" in str(raised.value)
+    assert "row" not in str(raised.value)
+
+
+def test_models_that_take_their_images_in_different_fields_are_told_once(tmp_path):
+    image = tmp_path / "photo.png"
+    Image.new("RGB", (64, 64)).save(image)
+    frame = pd.DataFrame({"prompt": ["a", "b"], "photo": [str(image)] * 2})
+    with pytest.raises(InputError) as raised:
+        frame.pruna.edit("prompt", "photo", model=["p-image-edit", "qwen-image-edit-plus"])
+    assert str(raised.value) == (
+        "These models take their images in different fields "
+        "(p-image-edit: images, qwen-image-edit-plus: image)."
+    )
+
+
 def test_a_prompt_that_is_a_number_is_refused_by_row(generate):
     with pytest.raises(InputError, match=r"row 1: prompt: 12 is of type int; give text"):
         generate(pd.DataFrame({"prompt": ["a", 12]}), "prompt")
