@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from pruna_nb.form.controls import Controls
     from pruna_nb.form.remembering import Remembering
+    from pruna_nb.form.sweep import Sweep
     from pruna_nb.form.tables import SweepTables
 
 _PLAIN = "The form lives as long as its kernel: run the cell to use it."
@@ -96,7 +97,7 @@ class Form(Records):
         above = [self._saved.hide, controls.box, self._quote.box]
         self._screen = Screen(above, [self._board.box], show=self._look_back, arrange=self._arrange)
         self.box = self._screen.box
-        self._screen.go.on_click(lambda _: self.generate())
+        self._screen.go.on_click(lambda _: self._click())
         self._screen.stop.on_click(lambda _: self.cancel())
         self._screen.again.on_click(lambda _: self._make(self._round, self._numbers_left()))
         self._screen.size.observe(lambda change: self._board.resize(change["new"]), "value")
@@ -166,20 +167,17 @@ class Form(Records):
         """Make what the form describes, as the button does; returns at once.
 
         During a run it is added to the queue, and begins when the run is over.
+
+        Raises
+        ------
+        InputError
+            If the fields do not say what to make, or are wrong. The button is off then.
+        BudgetError
+            If it costs more than may be spent.
+        MissingKeyError
+            If something is to be sent, and there is no key.
         """
-        try:
-            sweep = self._controls.sweep()
-            points = sweep.points()
-        except PrunaError as error:
-            self._screen.say(str(error), ERROR)
-            return
-        new = Round(self._tables, sweep, points, [Outcome("pending")] * len(points))
-        with self._lock:
-            if not self._runners:
-                self._start(new)
-                return
-            self._queue.append(new)
-            self._set_buttons()
+        self._begin_or_queue(self._quote.check())
 
     def cancel(self) -> None:
         """Stop as soon as what is on the wire is answered; what was made is kept."""
@@ -236,6 +234,23 @@ class Form(Records):
         new.number = self._rounds[-1].number + 1 if self._rounds else 1
         self._rounds.append(new)
         return new
+
+    def _click(self) -> None:
+        """Make what the form describes; what is wrong is said in the form, which has no caller."""
+        try:
+            self._begin_or_queue(self._controls.sweep())
+        except PrunaError as error:
+            self._screen.say(str(error), ERROR)
+
+    def _begin_or_queue(self, sweep: Sweep) -> None:
+        points = sweep.points()
+        new = Round(self._tables, sweep, points, [Outcome("pending")] * len(points))
+        with self._lock:
+            if not self._runners:
+                self._start(new)
+                return
+            self._queue.append(new)
+            self._set_buttons()
 
     def _start(self, new: Round) -> None:
         with self._lock:

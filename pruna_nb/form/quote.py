@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as w
 
 from pruna_nb.catalog import exact, usd_text
-from pruna_nb.errors import PrunaError
+from pruna_nb.errors import BudgetError, PrunaError
 from pruna_nb.form.labels import quote_line
 from pruna_nb.form.sweep import IncompleteError
 from pruna_nb.widgets.notes import ERROR, FAINT, note
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pruna_nb.form.rounds import Round
     from pruna_nb.form.sweep import Sweep
     from pruna_nb.form.tables import SweepTables
+    from pruna_nb.frames.generate import Estimate
 
 _TOOK: dict[str, float] = {}  # seconds that a model's predictions took when a form last saw some
 REST_SECONDS = 0.25  # how long no key is pressed before the cache is asked
@@ -108,6 +109,27 @@ class Quote:
                 self._line.value = html
                 self._ready(reason)
 
+    def check(self) -> Sweep:
+        """Return the sweep that can be run now.
+
+        Raises
+        ------
+        InputError
+            If the fields do not say what to make, or are wrong.
+        BudgetError
+            If it costs more than may be spent.
+        MissingKeyError
+            If something is to be sent, and there is no key.
+        """
+        sweep = self._sweep()
+        sweep.points()
+        estimate = self._tables.estimate(sweep)
+        if over := self._over(estimate):
+            raise BudgetError(f"{self._line_of(sweep, estimate)}. {over} Nothing was sent.")
+        if estimate.new or estimate.resumed:
+            self._tables.require_key()
+        return sweep
+
     def _html(self) -> tuple[str, str]:
         """Return the line, and why there is nothing to be run, if there is not."""
         try:
@@ -117,18 +139,24 @@ class Quote:
         except PrunaError as error:
             style = FAINT if isinstance(error, IncompleteError) else ERROR
             return note(str(error), style), str(error)
+        line, over = self._line_of(sweep, estimate), self._over(estimate)
+        return (note(f"{line}\n{over}", ERROR), over) if over else (note(line), "")
+
+    def _line_of(self, sweep: Sweep, estimate: Estimate) -> str:
         known = [_TOOK.get(model.name) for model in sweep.models]
         took = None if None in known else max(each for each in known if each is not None)
-        line = quote_line(estimate, output=sweep.model.output, took=took)
-        most, cost, over = self._tables.most_usd, estimate.cost_usd, ""
-        if most is not None and estimate.new:
-            if cost is None:
-                over = f"Its price is not published, so max_cost_usd={most} cannot be kept."
-            elif exact(cost) > most:
-                over = (
-                    f"That is more than max_cost_usd={most}: make fewer, or raise it in the code."
-                )
+        return quote_line(estimate, output=sweep.model.output, took=took)
+
+    def _over(self, estimate: Estimate) -> str:
+        """Return why an estimate is above what may be spent; "" if it is not."""
         if estimate.exceeds_day:
             spent, most_a_day = estimate.spent_today_usd or 0.0, estimate.max_cost_usd_per_day
-            over = f"Today (UTC) {usd_text(spent)} of max_cost_usd_per_day={most_a_day:g} is spent."
-        return (note(f"{line}\n{over}", ERROR), over) if over else (note(line), "")
+            return f"Today (UTC) {usd_text(spent)} of max_cost_usd_per_day={most_a_day:g} is spent."
+        most, cost = self._tables.most_usd, estimate.cost_usd
+        if most is None or not estimate.new:
+            return ""
+        if cost is None:
+            return f"Its price is not published, so max_cost_usd={most} cannot be kept."
+        if exact(cost) > most:
+            return f"That is more than max_cost_usd={most}: make fewer, or raise it in the code."
+        return ""

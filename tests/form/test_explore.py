@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import pruna_nb
-from pruna_nb.errors import ColumnError
+from pruna_nb.errors import ColumnError, InputError
 from tests.form.parts import part, parts
 
 RESULT = ["output", "status", "prediction_id"]
@@ -91,8 +91,10 @@ def test_rows_are_chosen_in_the_form(service):
     made(form)
     assert form.frame.index.tolist() == ["o"]
     part(form, "rows").value = ()
-    form.generate()
+    part(form, "go").click()
     assert "at least one row" in part(form, "status").value
+    with pytest.raises(InputError, match="at least one row"):
+        form.generate()
 
 
 def test_a_template_is_filled_from_each_row(service):

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pruna_nb import settings
-from pruna_nb.errors import InputError, UnknownModelError
+from pruna_nb.errors import BudgetError, InputError, MissingKeyError, UnknownModelError
 from pruna_nb.form import board
 from pruna_nb.form.memory import CELL
 from tests.form.parts import everything, made, part, parts, quote, status, tiles
@@ -192,6 +192,17 @@ def test_without_a_key_the_form_asks_for_one_and_goes_on(explore, service):
 def test_a_click_above_the_budget_is_refused(explore, service):
     form = made(explore(prompt="a fox", seed="1-3", max_cost_usd=0.01))
     assert "would cost 0.01" in status(form) or "would cost 0.02" in status(form)
+    assert service.charged == 0
+
+
+def test_code_that_calls_generate_gets_the_reason_that_the_button_is_off_for(explore, service):
+    form = explore(seed="1-3", max_cost_usd=0.01)
+    with pytest.raises(InputError, match="Write a prompt"):
+        form.generate()
+    form.fields["prompt"].value = "a fox"
+    with pytest.raises(BudgetError, match=r"3 new .* more than max_cost_usd=0\.01"):
+        form.generate()
+    assert len(form.frame) == 0
     assert service.charged == 0
 
 
@@ -441,6 +452,9 @@ def test_a_click_that_is_refused_leaves_what_was_made_as_it_is(
         settings.reset()
         settings.configure(base_url=service.url)
         form.fields["seed"].value = 7
+    if trouble == "key":
+        with pytest.raises(MissingKeyError):
+            form.generate()
     made(form)
     assert "border-left" in status(form)
     pd.testing.assert_frame_equal(form.frame, first)

@@ -15,7 +15,7 @@ from PIL import Image
 
 import pruna_nb
 from pruna_nb import settings
-from pruna_nb.errors import InputError
+from pruna_nb.errors import BudgetError, InputError
 from tests.form.parts import everything, made, part, parts, quote, status, tiles
 
 
@@ -83,8 +83,9 @@ def test_a_click_above_the_days_budget_is_refused_and_the_quote_says_so_before(e
         form.fields["seed"].value = "1, 2"
         assert "Today (UTC) 0.005 USD of max_cost_usd_per_day=0.008 is spent" in quote(form)
         assert part(form, "go").disabled
-        form.generate()
-        form.wait()
+        with pytest.raises(BudgetError, match=r"max_cost_usd_per_day=0\.008"):
+            form.generate()
+        made(form)
     assert "max_cost_usd_per_day=0.008" in status(form)
     assert service.charged == 1
 
