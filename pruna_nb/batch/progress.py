@@ -48,7 +48,12 @@ def wait(run: Watched, *, progress: bool, continues: bool = False) -> None:
     with stopping(run) as interrupt:
         run.start()
         shown = progress and not interrupt.pressed
-        with displayed(run, shown=shown, continues=continues) as update:
+        with displayed(
+            run,
+            shown=shown,
+            continues=continues,
+            is_raised=lambda: interrupt.pressed or run.error is not None,
+        ) as update:
             for _ in run.watch():
                 if interrupt.pressed:
                     run.interrupt()
@@ -62,10 +67,12 @@ def displayed(
     *,
     shown: bool,
     continues: bool = False,
+    is_raised: Callable[[], bool] = lambda: False,
 ) -> Iterator[Callable[[], None]]:
     """Show a run that goes on, if it is to be shown, and one line at its end.
 
-    The function that is yielded shows where it stands.
+    The function that is yielded shows where it stands. Where an exception ends the run
+    (`is_raised`), its notes say what was sent and not delivered, and the line does not.
     """
     shell = notebook_shell() if shown else None
     bar = Bar(run, shown=shown) if shell is None else Cell(run, shell, continues=continues)
@@ -73,7 +80,7 @@ def displayed(
         yield bar.update
         bar.update()
     if shown and not bar.said_end:
-        say(closing_line(run))
+        say(_whole_text(_parts_of(run)) if is_raised() else closing_line(run))
 
 
 def announce(run: Watched, *, shown: bool) -> None:

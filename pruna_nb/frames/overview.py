@@ -92,7 +92,8 @@ def overview(frame: pd.DataFrame, *, is_series: bool = False) -> tuple[str, list
         ]
     last = steps[-1]
     lines = [f"{rows}{last.line}."]
-    lines += [f"Beside it, {label_text(step.label)}{step.line}." for step in steps[:-1]]
+    if before := [f"{label_text(step.label)}{step.line}" for step in steps[:-1]]:
+        lines.append(f"Beside it, {'. '.join(before)}.")
     prefix = str(last.label).removesuffix("output")
     option = f"prefix={prefix!r}" if prefix and str(last.label).endswith("output") else ""
     todo: list[tuple[str, str]] = []

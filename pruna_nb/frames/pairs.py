@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from pruna_nb.catalog import Field, Model
 
-_NOTHING = "it was made of no picture"
+# The reasons are for one row or for many, so none of them says "it" or "them".
+_NOTHING = "no input picture was sent"
 _KINDS = frozenset({"image", "video"})
 
 
@@ -61,7 +62,7 @@ def frame_pairs(
     pairs, reasons = [], []
     for after, first in zip(cells, before, strict=True):
         if isinstance(first, str) or after.status != "succeeded":
-            reasons.append(first if isinstance(first, str) else f"its output is {after.status}")
+            reasons.append(first if isinstance(first, str) else f"the output is {after.status}")
             continue
         said = " · ".join(filter(None, [after.caption, after.note]))
         one = replace(first, caption=names[0], alt=f"{names[0]}: {after.alt}")
@@ -126,7 +127,7 @@ def _sent(frame: pd.DataFrame, output_col: Any) -> list[Cell | str]:
             try:
                 found = _lead(given, reader.of(field)(values[place]))
             except InputError:
-                why = "what it was made of is neither in the cache nor was it read in this session"
+                why = "the input picture is not in the cache, and was not read in this session"
         made.append(_cell(found, why))
     return made
 

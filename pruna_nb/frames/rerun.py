@@ -142,7 +142,7 @@ def _tell(frame: pd.DataFrame, steps: Sequence[_Step], options: RunOptions, budg
             given = step.call.constants | {name: cells[row] for name, cells in known.items()}
             present = {name: value for name, value in given.items() if value is not None}
             costs.append(_price(step.call, present))
-    if options.progress:
+    if options.progress and any(cost != 0 for cost in costs):
         say(f"It costs {at_most_text(costs)}; what is in the cache costs nothing.")
     budget.check_costs(costs, "This record", first.call.model.name)
     return True

@@ -85,10 +85,12 @@ class Grid:
         >>> grid([Cell(status="pending"), Cell(status="failed")]).summary()
         '2 pictures: 1 failed, 1 pending'
         """
-        text = counted(len(self.cells), "picture")
+        kinds = {cell.media for cell in self.cells} - {"unknown"}  # of a box without a file
+        noun = "picture" if kinds <= {"image"} else "video" if kinds == {"video"} else "output"
+        text = counted(len(self.cells), noun)
         if self.total is not None and self.total > len(self.cells):
             last = self.first + len(self.cells)
-            text = f"pictures {self.first + 1:,} to {last:,} of {self.total:,}"
+            text = f"{noun}s {self.first + 1:,} to {last:,} of {self.total:,}"
         number = Counter(cell.status for cell in self.cells)
         if number["succeeded"] == len(self.cells):
             return text

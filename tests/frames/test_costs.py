@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import pruna_nb
-from pruna_nb.batch.progress import closing_line
+from pruna_nb.batch.progress import closing_line, displayed
 from pruna_nb.errors import BudgetError, SettingsError
 from tests.helpers.media import picture
 
@@ -71,7 +71,7 @@ def test_a_limit_below_the_price_is_kept(limit, service, frame):
     assert service.charged == 0
 
 
-def test_what_was_sent_and_is_not_here_is_told_with_its_price(service, frame):
+def test_what_was_sent_and_is_not_here_is_told_with_its_price(service, frame, capsys):
     service.configure(latency=60)
     run = frame.pruna.generate("prompt", background=True)
     end = time.monotonic() + 20
@@ -85,3 +85,9 @@ def test_what_was_sent_and_is_not_here_is_told_with_its_price(service, frame):
         ". 3 predictions sent and not delivered (0.015 USD of it): "
         "run again to fetch them at no new cost"
     )
+    capsys.readouterr()
+    with displayed(run._run, shown=True, is_raised=lambda: True):
+        pass  # what is raised says it, as a note
+    told = capsys.readouterr()
+    assert "3 pending" in told.out + told.err
+    assert "sent and not delivered" not in told.out + told.err

@@ -44,6 +44,8 @@ def test_each_step_of_a_chain_is_told_and_a_prefix_is_part_of_the_way_on(generat
         "<pruna: 3 rows by p-image-edit: 3 succeeded; 0.03 USD. "
         "Beside it, step1_output by p-image: 3 succeeded; 0.015 USD.>"
     )
+    thrice = edited.pruna.edit(prompt="in snow", **QUIET)
+    assert repr(thrice.pruna).count("Beside it") == 1
     edited.to_csv(tmp_path / "out.csv")
     back = pd.read_csv(tmp_path / "out.csv", index_col=0)
     assert repr(back.pruna) == repr(edited.pruna)

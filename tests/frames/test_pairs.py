@@ -62,7 +62,7 @@ def test_another_column_can_be_chosen_and_rows_without_a_pair_are_told(drawn):
 
 
 def test_what_cannot_be_compared_says_so_at_once(drawn):
-    with pytest.raises(InputError, match=r"2 rows left out: it was made of no picture.*before_col"):
+    with pytest.raises(InputError, match=r"2 rows left out: no input picture was sent.*before_col"):
         drawn.pruna.before_after()
     with pytest.raises(InputError) as caught:
         drawn.pruna.before_after(before_col="draft", labels="ab", size=3)
@@ -74,7 +74,7 @@ def test_a_table_of_a_stranger_opens_no_file_of_this_machine(drawn, tmp_path):
     Image.new("RGB", (32, 32)).save(path)
     edited = drawn.pruna.edit("edit", "output", progress=False)
     forged = edited.assign(step1_output=str(path), prediction_id=None)
-    with pytest.raises(InputError, match="neither in the cache nor was it read in this session"):
+    with pytest.raises(InputError, match="not in the cache, and was not read in this session"):
         forged.pruna.before_after()
 
 

@@ -123,6 +123,16 @@ def test_a_pipeline_has_a_record_of_each_step(service, frame):
     assert service.charged == 4
 
 
+def test_a_rerun_that_costs_nothing_names_no_price(service, frame, capsys):
+    out = frame.iloc[:1].pruna.generate(prompt="a {animal}", **QUIET)
+    out = out.pruna.edit(prompt="at night", **QUIET)
+    capsys.readouterr()
+    pruna_nb.rerun(out.pruna.record())
+    told = capsys.readouterr()
+    assert "Rerunning 2 steps" in told.out + told.err
+    assert "It costs" not in told.out + told.err
+
+
 def test_a_record_of_several_models_is_run_again_by_each(service, frame):
     out = frame.iloc[:1].pruna.generate(
         prompt="a {animal}", model=["p-image", "flux-dev"], seed=1, **QUIET

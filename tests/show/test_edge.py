@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pruna_nb.errors import InputError
-from pruna_nb.show import Cell, show_images
+from pruna_nb.show import Cell, grid, show_images
 from tests.show.looking import encoded, parsed, photo
 
 
@@ -64,6 +64,19 @@ def test_captions_of_another_number_are_refused(files):
 def test_what_is_no_picture_is_named(wrong):
     with pytest.raises(InputError, match=f"image 1 is a {type(wrong).__name__}, which cannot"):
         show_images([photo(8, 8), wrong])
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["a.mp4", "b.mp4", None], "3 videos"),
+        (["a.png", "b.mp4"], "2 outputs"),
+        ([None, None], "2 pictures"),
+    ],
+)
+def test_a_summary_counts_videos_as_videos(names, text):
+    cells = [Cell(name, status="succeeded" if name else "pending") for name in names]
+    assert grid(cells).summary().split(":")[0] == text
 
 
 @pytest.mark.parametrize("missing", [None, math.nan, pd.NA])
