@@ -144,7 +144,10 @@ class _Reader:
             after += [self._at(place), *(rated if is_last else [])]
             for name in _AFTER if is_last else _AFTER_STEP:
                 after += self._result(label, name)
+        # a sweep over models has them in the index too
+        known = [level.cells for level in own if level.head == "model"]
         models = [each for place in outputs for each in self._model(place)]
+        models = [each for each in models if each.cells not in known]
         taken = [*own, *models, *after]
         asked = self._asked(taken) if places_of(self.frame, self.output_col) else []
         chosen = [*own, *models, *asked, *after]

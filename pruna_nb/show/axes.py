@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Key = tuple[str, ...]
+Repeated = tuple[Key | None, Key | None]
+"""The names of the axes of rows and of columns that captions repeat; None: not repeated."""
 
 
 class Head(NamedTuple):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from pruna_nb.show.axes import Key
+    from pruna_nb.show.axes import Key, Repeated
     from pruna_nb.show.cells import Cell
 
 _LINES = 3
@@ -126,13 +126,11 @@ class Pen:
     style : Style
     width : int
         The sheet's, in pixels.
-    repeated : tuple of bool
-        Whether captions repeat the values of rows and of columns, see `caption_lines`.
+    repeated : tuple
+        Which values of rows and of columns captions repeat, see `caption_lines`.
     """
 
-    def __init__(
-        self, style: Style, width: int, repeated: tuple[bool, bool] = (True, True)
-    ) -> None:
+    def __init__(self, style: Style, width: int, repeated: Repeated = ((), ())) -> None:
         self.style = style
         self.width = width
         self._repeated = repeated

@@ -14,6 +14,7 @@ from pruna_nb.text import counted, isolated, visible_line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pruna_nb.show.axes import Repeated
     from pruna_nb.show.cells import Cell
 
 GAP = 16
@@ -82,16 +83,18 @@ class Layout:
         names = [*self.row_names, *[""] * self.row_depth][: self.row_depth]
         return (*names[:-1], " / ".join(filter(None, (*names[-1:], " · ".join(self.col_names)))))
 
-    def repeated(self, size: int) -> tuple[bool, bool]:
-        """Whether the heads of rows and of columns scroll out of view beside pictures of a size.
+    def repeated(self, size: int) -> Repeated:
+        """Return the names of the axes whose heads scroll out of view beside pictures of a size.
 
-        Values that a reader cannot see beside a picture stand below it.
+        Values that a reader cannot see beside a picture stand below it. Of rows and of columns:
+        None where the heads stay in view.
         """
         if not self.heads:
-            return True, True
+            return self.row_names, self.col_names
         side = _SIDE + (self.row_depth - 1) * _SUB_SIDE
         wide = side + len(self.heads) * (min(size, SMALLEST) + GAP) > _WIDE
-        return wide, min(len(self.units), self.fold) * size > _TALL
+        tall = min(len(self.units), self.fold) * size > _TALL
+        return self.row_names if wide else None, self.col_names if tall else None
 
     def html(self, figures: Sequence[Sequence[str]], size: int) -> str:
         """Compose the figures of the first units, as many as are given.

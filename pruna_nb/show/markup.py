@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from pruna_nb.show.axes import key_of
 from pruna_nb.show.cells import content_type
+from pruna_nb.show.fields import phrase
 from pruna_nb.show.ratios import drawable_ratio, fit, mismatch
 from pruna_nb.show.tints import AMBER, GREY, TINTS, rgba
 from pruna_nb.text import (
@@ -31,6 +32,7 @@ from pruna_nb.text import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pruna_nb.show.axes import Repeated
     from pruna_nb.show.cells import Cell, Source
     from pruna_nb.show.thumbs import Thumb
 
@@ -46,6 +48,7 @@ FAINT = "opacity:.7;"
 # the second is for untrusted notebooks, where JupyterLab strips the first
 BREAK = "overflow-wrap:anywhere;word-wrap:break-word;"
 TABLE = "border-collapse:collapse;border:none;font-size:100%;margin:0"
+_NAMELESS: Repeated = ((), ())
 _IMAGE = "display:block;max-width:100%;height:auto;margin:0;border-radius:4px"
 _CAPTION = f"{SMALL}margin:6px 0 0;word-wrap:break-word;overflow-wrap:anywhere;text-align:left"
 _BADGE = (
@@ -249,22 +252,29 @@ def video_uri(source: Source) -> str | None:
 
 
 def caption_lines(
-    cell: Cell, thumb: Thumb | None, repeated: tuple[bool, bool] = (True, True)
+    cell: Cell, thumb: Thumb | None, repeated: Repeated = _NAMELESS
 ) -> tuple[str, list[str], str]:
     """Return a caption's three parts, not escaped: its text, its notes, what is odd.
 
-    `repeated` says whether the values of rows and of columns stand below the picture, since their
-    heads are out of view; what a head in view says already is not said again.
+    `repeated` has the names of the axes of rows and of columns whose values stand below the
+    picture, since their heads are out of view; None where a head in view says them already.
     """
     text = visible(cell.caption)
     axes = [key_of(value) for value in (cell.row_value, cell.col_value)]
-    below = [value for key, again in zip(axes, repeated, strict=True) if again for value in key]
-    beside = [
-        value for key, again in zip(axes, repeated, strict=True) if not again for value in key
-    ]
+    below: list[tuple[str, str]] = []
+    beside: list[str] = []
+    for key, names in zip(axes, repeated, strict=True):
+        if names is None:
+            beside += key
+        else:
+            below += zip((*names, *[""] * len(key)), key, strict=False)
     if text in map(visible, beside):
         text = ""
-    notes = [plain_axis(value) for value in below if value and visible(value) != text]
+    notes = [
+        plain_axis(value) if name in {"", "prompt"} else phrase(name, value)
+        for name, value in below
+        if value and visible(value) != text
+    ]
     notes += [visible_line(cell.note, 3 * AXIS_LIMIT)] if cell.note else []
     if thumb is not None and thumb.seconds:
         notes.append(f"▶ {thumb.seconds:.1f} s")
@@ -284,7 +294,7 @@ def joined(notes: Sequence[str]) -> str:
     return " · ".join(isolated(note, 3 * AXIS_LIMIT) for note in notes)
 
 
-def caption(cell: Cell, thumb: Thumb | None, repeated: tuple[bool, bool] = (True, True)) -> str:
+def caption(cell: Cell, thumb: Thumb | None, repeated: Repeated = _NAMELESS) -> str:
     """Return what is below a picture; empty if there is nothing to say."""
     text, notes, odd = caption_lines(cell, thumb, repeated)
     parts = []
@@ -306,7 +316,7 @@ def figure(
     *,
     address: str | None = None,
     fluid: bool = False,
-    repeated: tuple[bool, bool] = (True, True),
+    repeated: Repeated = _NAMELESS,
     opened: str = "",
     small: bool = False,
 ) -> str:
@@ -323,8 +333,8 @@ def figure(
         Where a video is played from; None: its poster alone.
     fluid : bool
         Whether the figure stands in a column that gets narrower with the window.
-    repeated : tuple of bool
-        Whether the values of rows and of columns stand below it, see `caption_lines`.
+    repeated : tuple
+        Which values of rows and of columns stand below it, see `caption_lines`.
     opened : str
         HTML that a click on the picture opens.
     small : bool

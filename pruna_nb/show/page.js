@@ -20,7 +20,7 @@ function request(asked, text) {
   const fields = Object.entries(asked.input || {}).filter(([, value]) => value !== text);
   const said = fields.map(([name, value]) => {
     const plain = typeof value === "string" ? value : JSON.stringify(value);
-    return `${name} ${plain.length > 300 ? `${plain.slice(0, 300)}…` : plain}`;
+    return `${name.replaceAll("_", " ")} ${plain.length > 300 ? `${plain.slice(0, 300)}…` : plain}`;
   });
   return [asked.model, ...said].filter(Boolean).join("  ·  ");
 }

@@ -294,7 +294,7 @@ def _figure(entry: Entry, fields: Fields, size: int, *, axes: bool) -> str:
     asked = _asked(cell)
     in_zoom = {plain_axis(str(value)) for value in asked.values()}
     if asked:
-        in_zoom.add(cell.note)
+        in_zoom |= {cell.note, plain_axis(str(cell.request.get("model")))}
     beyond = " · ".join(note for note in notes if note not in in_zoom)
     # the heads stay in view here, and the fields below them change with the axes
     text, notes, _ = caption_lines(replace(cell, row_value=None, col_value=None), entry.thumb)

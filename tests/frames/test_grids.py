@@ -52,7 +52,8 @@ def test_a_list_of_fields_lays_out_sub_rows_that_line_up(swept):
     rows = parsed(grid.html()).all("tr")[1:]
     assert [len(row.all("figure")) for row in rows] == [2] * 4
     assert [row.all("th")[0].attrs.get("rowspan") for row in rows] == ["2", None, "2", None]
-    assert captions(grid) == ["1:1", "16:9"] * 4  # four rows are taller than a screen
+    words = ["aspect ratio 1:1", "aspect ratio 16:9"]
+    assert captions(grid) == words * 4  # four rows are taller than a screen
 
 
 def test_lists_nest_columns_too_and_one_name_in_a_list_is_that_name(swept):

@@ -50,6 +50,13 @@ def test_by_default_a_table_has_the_columns_that_a_person_reads(shop, generate):
     assert cells["cost_usd"] == ["0.005", "0.005"]
 
 
+def test_a_sweep_over_models_has_its_models_in_one_column(generate):
+    frame = pd.DataFrame({"prompt": ["a fox"]})
+    out = generate(frame, "prompt", model=["p-image", "flux-dev"])
+    assert list(out.pruna.table().columns).count("model") == 1
+    assert cells_of(out.pruna.table())["model"] == ["p-image", "flux-dev"]
+
+
 def test_what_failed_has_its_error_and_what_differs_its_column(shop, generate, service):
     service.configure(faults={"failed": {"first": 1}})
     some = generate(shop[["prompt"]].head(1), prompt="{prompt} at night", seed=7)

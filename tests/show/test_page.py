@@ -172,6 +172,21 @@ def test_fields_in_which_pictures_differ_are_offered_as_axes(tmp_path):
     assert {span.text for span in hidden} == {"seed 1", "seed 2", "p-image", "flux-dev"}
 
 
+def test_a_zoom_says_the_model_once_and_fields_in_words(tmp_path):
+    cells = [
+        Cell(
+            data=RED,
+            row_value=model,
+            col_value="1:1",
+            request={"model": model, "input": {"aspect_ratio": "1:1"}},
+        )
+        for model in ("p-image", "flux-dev")
+    ]
+    (path,) = grid(cells, row_name="model", col_name="aspect_ratio").save(tmp_path / "grid.html")
+    assert [link.attrs.get("data-notes", "") for link in links(path)] == ["", ""]
+    assert 'name.replaceAll("_", " ")' in read(path)  # of the request, below the picture
+
+
 def test_no_secret_is_a_field_of_a_page(tmp_path):
     cells = [Cell(data=RED, request={"input": {"hf_api_token": t}}) for t in ("hf_1", "hf_2")]
     (path,) = grid(cells).save(tmp_path / "grid.html")

@@ -15,6 +15,7 @@ from pruna_nb.errors import InputError
 from pruna_nb.show import Cell, grid, read_sheet
 from pruna_nb.show.draw import Style
 from pruna_nb.show.fonts import face_for, fit_all, wrap
+from pruna_nb.show.markup import caption_lines
 from pruna_nb.show.requests_in_files import decode, encode, request_of, with_comments
 from tests.show.looking import encoded
 
@@ -207,6 +208,13 @@ def test_sub_rows_and_grouped_heads_are_drawn_in_their_places():
         head = picture.crop((style.margin, top, style.margin + style.head, top + 100))
         inked.append(len(head.getcolors()) > 1)
     assert inked == [True, False, True, False]
+
+
+def test_a_value_below_a_picture_has_the_name_of_its_axis():
+    cell = Cell(path="a.jpg", row_value=("a fox", "1"), col_value="1:1")
+    names = (("prompt", "seed"), ("aspect_ratio",))
+    assert caption_lines(cell, None, names)[1] == ["a fox", "seed 1", "aspect ratio 1:1"]
+    assert caption_lines(cell, None, (None, ("",)))[1] == ["1:1"]
 
 
 def test_what_all_share_is_drawn_below_the_title():
