@@ -6,14 +6,14 @@ A command's module is imported when the command is run: help and the version nee
 from __future__ import annotations
 
 import os
-import re
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pruna_nb.commands.parameters import GENERATE_ARGUMENTS, flag_of, read_field
+from pruna_nb.commands.parameters import GENERATE_ARGUMENTS, read_field
+from pruna_nb.commands.wording import in_shell_words
 from pruna_nb.console import say
 from pruna_nb.errors import PrunaError
 from pruna_nb.text import did_you_mean, near_names
@@ -26,11 +26,6 @@ __all__ = ["GENERATE_ARGUMENTS", "main", "read_field"]
 
 # The exit code by Ctrl-C: 128 and the signal's number, as shells have it.
 _INTERRUPTED = 130
-# Names that are words too ("the model", "a prompt") are meant only where something is set.
-_NAMED = re.compile(
-    rf"\b({'|'.join(name if '_' in name else f'{name}(?==)' for name in GENERATE_ARGUMENTS)})"
-    r"(?!\w)(=?)([^\s,.;)]*(?:\.\d+)?)"
-)
 # Each command's module below `commands`, and what the list of commands says about it.
 _COMMANDS = {
     "generate": ("making", "Make an output of each row of a table, or of one prompt."),
@@ -147,12 +142,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         where: click.Context | None = getattr(error, "ctx", None)
         name = where.command_path if where else "pruna-nb"
-        say(f"{name}: error: {_with_options(error.format_message())}", error=True)
+        say(f"{name}: error: {in_shell_words(error.format_message())}", error=True)
         say(f"`{name} --help` shows how it is used.", error=True)
         raise SystemExit(2) from None
     except PrunaError as error:
         for words in (str(error), *getattr(error, "__notes__", [])):
-            say(f"pruna-nb: {_with_options(words)}", error=True)
+            say(f"pruna-nb: {in_shell_words(words)}", error=True)
         return 1
     except (KeyboardInterrupt, click.Abort) as interrupt:
         cause = interrupt if isinstance(interrupt, KeyboardInterrupt) else interrupt.__cause__
@@ -162,14 +157,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[-1] in {"-h", "--help", "--version"}:
         raise SystemExit(0)
     return code if isinstance(code, int) else 0
-
-
-def _with_options(text: str) -> str:
-    """Rename options as the command line does: ``max_cost_usd=5`` is ``--max-cost 5`` here."""
-
-    def option(found: re.Match[str]) -> str:
-        name, is_set, value = found.groups()
-        flag = flag_of(name) or name
-        return f"{flag} {value}" if is_set and value not in ("", "True") else flag
-
-    return _NAMED.sub(option, text)

@@ -5,5 +5,5 @@ Read in this order: `parameters` (options that commands share, and those of a mo
 and written beside its outputs), `retry` (a finished table's rows are run again), `sources` (where
 rows come from), `columns` (cells made to fit the fields that are read from them), `out_folder`
 (what a command made in the folder of ``--out`` is known, and nothing else there is touched),
-`doctor`.
+`wording` (messages as a shell says them), `doctor`.
 """

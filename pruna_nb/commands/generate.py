@@ -15,9 +15,10 @@ import pandas as pd
 from pruna_nb.arguments import Problems
 from pruna_nb.arguments import path as read_path
 from pruna_nb.batch import interrupts
-from pruna_nb.catalog import read_model
+from pruna_nb.catalog import read_model, usd_text
 from pruna_nb.commands.columns import FittedTable, call_as_read, fit_columns
 from pruna_nb.commands.out_folder import OutFolder, is_escaped
+from pruna_nb.commands.wording import in_shell_words
 from pruna_nb.console import say
 from pruna_nb.errors import InputError, PrunaError, attached_frame
 from pruna_nb.frames.call import read_call
@@ -197,7 +198,8 @@ def read_finished(table: str, *, prefix: str = "") -> pd.DataFrame:
 def report(made: pd.DataFrame, results: Results, *, as_json: bool) -> int:
     """Print what became of the rows; return the exit code."""
     prefix, folder = results.prefix, results.folder
-    failed = made.pruna.failed(prefix=prefix)
+    # Numbered as in the table that is written: a run of samples or a sweep has an index of its own.
+    failed = made.reset_index(drop=True).pruna.failed(prefix=prefix)
     if as_json:
         names = ("output", "status", "error", "cost_usd", "cached", "prediction_id")
         rows = results.written[[prefix + name for name in names]].set_axis(names, axis=1)
@@ -212,15 +214,28 @@ def report(made: pd.DataFrame, results: Results, *, as_json: bool) -> int:
         }
         say(json.dumps(document, indent=2, ensure_ascii=False))
         return int(len(failed) > 0)
+    states = made[f"{prefix}status"].value_counts()
+    said = ", ".join(f"{number:,} {state}" for state, number in states.items())
     say(
-        f"{counted(len(made), 'row')}: files and table in {folder.folder}, the table is "
-        f"{folder.table.name}"
+        f"{counted(len(made), 'row')} ({said or 'none'}; "
+        f"{usd_text(float(made[f'{prefix}cost_usd'].sum()))}): files and table in "
+        f"{folder.folder}, the table is {folder.table.name}"
     )
-    for _, row in failed.head(_FAILED_SHOWN).iterrows():
-        say(f"  {row[prefix + 'status']}: {row[prefix + 'error']}")
+    for place, row in failed.head(_FAILED_SHOWN).iterrows():
+        why = in_shell_words(f"{row[f'{prefix}status']}: {row[f'{prefix}error']}")
+        say(f"  row {place}{_label(made.index, place)}: {why}")
     if len(failed) > _FAILED_SHOWN:
         say(f"  and {len(failed) - _FAILED_SHOWN:,} more; see the table's column '{prefix}error'")
     return int(len(failed) > 0)
+
+
+def _label(index: pd.Index[Any], place: Any) -> str:
+    """Return which sample or point of a sweep a row is; "" for a row of the table that was read."""
+    if not isinstance(index, pd.MultiIndex):
+        return ""
+    names = ["row" if name is None else name for name in index.names]
+    levels = zip(names, index[place], strict=True)
+    return f" ({', '.join(f'{name} {plain(value)}' for name, value in levels)})"
 
 
 @dataclass(slots=True)

@@ -204,7 +204,12 @@ _RUN_OPTIONS = [
     ),
     click.option("--prefix", default="", help="What the names of the results' columns begin with."),
     click.option(
-        "--quiet", "progress", is_flag=True, flag_value=False, default=True, help="No progress bar."
+        "--quiet",
+        "progress",
+        is_flag=True,
+        flag_value=False,
+        default=True,
+        help="No progress bar; the last lines say what was made and its cost.",
     ),
 ]
 

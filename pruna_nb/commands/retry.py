@@ -65,9 +65,11 @@ def retry_table(
         fitted = _as_asked(frame, path, prefix)
     problems.check()
     assert folder is not None and fitted is not None  # noqa: S101, PT018 - else there was a problem
-    work = fitted.frame
-    if work.pruna.failed(prefix=prefix).empty and not as_json:
-        say("Nothing to retry: each row has its output, or was skipped.")
+    work, options = fitted.frame, dict(options)
+    if work.pruna.failed(prefix=prefix).empty:
+        options["progress"] = False  # which tells it too, but neither with --quiet nor beside JSON
+        if not as_json:
+            say("Nothing to retry: each row has its output, or was skipped.")
     kept = options.get("cache") != "off"
     results = Results(frame, fitted, folder, was_escaped(path, frame), prefix, kept)
     made = results.of(lambda: work.pruna.retry(**options))

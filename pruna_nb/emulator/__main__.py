@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from pruna_nb.emulator.faults import FAULTS
 from pruna_nb.emulator.running import running
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def _parser(name: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=name,
         description="A P-API on 127.0.0.1, for demos, tests and trying things without a key.",
+        epilog="Faults:\n" + "\n".join(f"  {name:<20} {what}" for name, what in FAULTS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=_port, default=0, help="default: any that is free")
     parser.add_argument("--ledger", help="a file that keeps what was accepted")
@@ -108,7 +111,7 @@ def _parser(name: str) -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar=("NAME", "PROBABILITY"),
-        help="may be given again",
+        help="may be given again; the names are listed below",
     )
     return parser
 

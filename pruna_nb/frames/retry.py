@@ -18,6 +18,7 @@ import pandas as pd
 from pruna_nb.arguments import Problems
 from pruna_nb.batch.budget import Budget
 from pruna_nb.catalog import cost_usd
+from pruna_nb.console import say
 from pruna_nb.errors import InputError, attach_frame, attached_frame
 from pruna_nb.frames.chains import is_failure, missing_outputs, status_columns
 from pruna_nb.frames.columns import column, optional_column, places_of, with_columns, with_names
@@ -63,6 +64,8 @@ def retry(
     todo = [(each, *_worklist(work, call, each, problems)) for each in prefixes]
     problems.check()
     todo = [part for part in todo if part[1] or part[3]]
+    if not todo and options.progress:
+        say("Nothing to retry: each row has its output, or was skipped.")
     run = _Retry(options)
     if len(todo) > 1:
         run.check([(work, *part[1:]) for part in todo])

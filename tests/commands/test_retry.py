@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 import pruna_nb
-from pruna_nb import cli, emulator
+from pruna_nb import cli, emulator, settings
+from pruna_nb.emulator.faults import FAULTS
 
 
 @pytest.fixture
@@ -125,5 +126,57 @@ def test_where_nothing_is_to_retry_that_is_said(service, table, out, capsys):
     assert cli.main(asked(table, out, "--prompt-col", "prompt")) == 0
     capsys.readouterr()
     assert cli.main(["retry", str(out / "p.csv"), "--quiet"]) == 0
+    assert capsys.readouterr().out.count("Nothing to retry") == 1
+    assert cli.main(["retry", str(out / "p.csv"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["succeeded"] == 3
+    pd.read_csv(out / "p.csv").pruna.retry()
     assert "Nothing to retry" in capsys.readouterr().out
     assert service.charged == 3
+
+
+def test_each_failure_names_its_row_and_the_summary_has_counts_and_cost(
+    service, table, out, capsys
+):
+    service.configure(faults={"failed": {"first": 1}})
+    assert cli.main(asked(table, out, "--prompt-col", "prompt")) == 1
+    said = capsys.readouterr().out
+    states = pd.read_csv(out / "p.csv")["status"]
+    assert f"\n  row {states.tolist().index('failed')}: failed: MODEL_ERROR" in said
+    assert "3 rows (2 succeeded, 1 failed; " in said
+    assert " USD): files and table in" in said
+
+
+def test_a_failed_sample_is_named_by_its_row_and_sample(service, table, out, capsys):
+    service.configure(faults={"failed": {"first": 1}})
+    assert cli.main(asked(table, out, "--prompt-col", "prompt", "--samples", "2")) == 1
+    place = pd.read_csv(out / "p.csv")["status"].tolist().index("failed")
+    named = f"row {place} (row {place // 2}, sample {place % 2 + 1}): failed"
+    assert named in capsys.readouterr().out
+
+
+def test_mistakes_are_told_in_the_words_of_a_shell(service, table, out, capsys):
+    table.write_text("prompt,status\na fox,mine\n", encoding="utf-8")
+    assert cli.main(asked(table, out, "--prompt-col", "prompt")) == 1
+    said = capsys.readouterr().err
+    assert "'status' is a column of your own" in said
+    assert "Rename them in the table's file, or give --prefix" in said
+    assert "df." not in said
+    settings.reset()  # of the session's key too
+    settings.configure(base_url=service.url)
+    assert cli.main(asked(table, out, "--prompt-col", "prompt", "--prefix", "my_")) == 1
+    said = capsys.readouterr().err
+    assert "`pruna-nb login`, or set PRUNA_API_KEY" in said
+    assert "pruna_nb." not in said
+
+
+def test_a_lost_row_is_told_the_command_that_sends_it_again(service, table, out, capsys):
+    service.configure(faults={"reset_after": {"first": 1}})
+    assert cli.main(asked(table, out, "--prompt-col", "prompt")) == 1
+    assert "Run `pruna-nb retry`, or run again" in capsys.readouterr().out
+
+
+def test_the_help_of_the_emulator_lists_the_faults(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["emulator", "--help"])
+    said = capsys.readouterr().out
+    assert all(name in said for name in FAULTS)
