@@ -339,6 +339,14 @@ def text(name: str, value: object) -> str:
     return plain
 
 
+def texts(name: str, value: object) -> tuple[str, ...] | None:
+    """Return one text or several; None stays None."""
+    if value is None:
+        return None
+    several = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(text(name, each) for each in several)
+
+
 def tags(name: str, value: object) -> tuple[str, ...]:
     """Return tags, each once; one text may hold several, with commas between them.
 

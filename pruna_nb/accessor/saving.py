@@ -36,9 +36,10 @@ class SaveVerbs(FrameVerbs):
             Created where it is missing.
         name : str, optional
             A template over the row's columns, index levels and the fields that were sent, such as
-            ``"{sku}-{aspect_ratio}-{seed}"``; ``{row}`` is the row's number. A slash begins a
-            folder: ``"{category}/{sku}"``. Default: the row's number and the prompt's first words.
-            What a file name cannot hold becomes "_"; a name that is taken gets a number.
+            ``"{sku}-{aspect_ratio}-{seed}"``; ``{row}`` is the row's number and begins
+            at 1; a value that a row lacks is written "none". A slash begins a folder:
+            ``"{category}/{sku}"``. Default: the row's number and the prompt's first words. What
+            a file name cannot hold becomes "_"; a name that is taken gets a number.
         format : {"png", "jpg", "webp"}, optional
             What pictures are converted to; None: as they are. Videos stay as they are.
         layout : {"plain", "imagefolder"}

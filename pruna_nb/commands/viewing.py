@@ -37,7 +37,8 @@ def models(name: str | None, *, as_json: bool) -> None:
     if as_json:
         _print_json(frame.reset_index())
         return
-    columns = ["task", "output", "price_usd", "price_unit", "requests_per_minute"]
+    columns = ["task", "output", "price_usd", "price_usd_max", "price_unit"]
+    columns.append("requests_per_minute")
     say(frame[columns].to_string(na_rep="-"))
 
 

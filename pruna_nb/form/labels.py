@@ -186,7 +186,7 @@ def quote_line(estimate: Estimate, *, output: str, took: float | None = None) ->
     line = f"{counted(rows, _NOUNS.get(output, 'output'))}: {counts}"
     if not new:
         return f"{line} · nothing to pay"
-    cost = _cost(estimate.cost_usd)
+    cost = _cost(estimate.cost_usd) + (" at most" if estimate.is_at_most else "")
     if len(estimate.cost_usd_by_model) > 1:
         each = estimate.cost_usd_by_model.items()
         cost += f" ({', '.join(f'{name} {_cost(usd)}' for name, usd in each)})"

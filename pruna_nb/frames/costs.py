@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pruna_nb.arguments import Problems, choice
+from pruna_nb.arguments import Problems, choice, tags, texts
 from pruna_nb.catalog import total_usd
 from pruna_nb.errors import InputError
 from pruna_nb.frames.moments import read_span
@@ -18,10 +18,11 @@ from pruna_nb.store.journal import Journal
 from pruna_nb.text import described
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import date, timedelta
     from typing import Literal
 
+    from pruna_nb.arguments import Tags
     from pruna_nb.store.bills import Bill
 
 BY = ("day", "month", "model", "tag")
@@ -32,6 +33,8 @@ def costs(
     *,
     since: str | date | timedelta | None = None,
     until: str | date | timedelta | None = None,
+    tag: Tags | None = None,
+    model: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Return what was spent at the current service, from this cache folder, by any session.
 
@@ -42,6 +45,10 @@ def costs(
         prediction of several tags counts under each; one without a tag under "".
     since, until : str, date, datetime or timedelta, optional
         As for `history`.
+    tag : str or list of str, optional
+        Only what was made with any of these tags.
+    model : str or list of str, optional
+        Only of these models.
 
     Returns
     -------
@@ -68,10 +75,15 @@ def costs(
     problems = Problems()
     keys = problems.read(_keys, by, instead=["day"])
     begin, end = read_span(problems, since, until)
+    wanted: tuple[str, ...] = problems.read(tags, "tag", tag, instead=())
+    models = problems.read(texts, "model", model, instead=None)
     problems.check("The costs cannot be shown")
     groups: dict[tuple[str, ...], list[Bill]] = defaultdict(list)
     for bill in _bills(begin, end):
-        for group in _groups(bill, keys):
+        is_tagged = not wanted or any(each in wanted for each in bill.tags)
+        if not is_tagged or (models is not None and bill.model not in models):
+            continue
+        for group in _groups(bill, keys, wanted):
             groups[group].append(bill)
     levels = [[group[place] for group in sorted(groups)] for place in range(len(keys))]
     index: pd.Index[Any] = pd.Index(levels[0], name=keys[0], dtype="str")
@@ -118,7 +130,7 @@ def _keys(by: object) -> list[str]:
     return keys
 
 
-def _groups(bill: Bill, keys: Sequence[str]) -> list[tuple[str, ...]]:
+def _groups(bill: Bill, keys: Sequence[str], tagged: Collection[str]) -> list[tuple[str, ...]]:
     day = time.strftime("%Y-%m-%d", time.gmtime(bill.sent_at))
     groups: list[tuple[str, ...]] = [()]
     for key in keys:
@@ -126,7 +138,7 @@ def _groups(bill: Bill, keys: Sequence[str]) -> list[tuple[str, ...]]:
             "day": [day],
             "month": [day[:7]],
             "model": [bill.model],
-            "tag": bill.tags or [""],
+            "tag": [each for each in bill.tags if not tagged or each in tagged] or [""],
         }
         groups = [(*group, value) for group in groups for value in values[key]]
     return groups

@@ -69,6 +69,8 @@ class Estimate:
         What today (UTC) was spent before, or may have been, where a day's cost is limited.
     max_cost_usd_per_day : float, optional
         That limit; None if there is none.
+    is_at_most : bool
+        Whether `cost_usd` counts the upper end of a range of prices.
     """
 
     rows: int
@@ -82,6 +84,7 @@ class Estimate:
     cost_usd_by_model: Mapping[str, float | None] = field(default_factory=dict, hash=False)
     spent_today_usd: float | None = None
     max_cost_usd_per_day: float | None = None
+    is_at_most: bool = False
 
     @property
     def exceeds_day(self) -> bool:
@@ -98,7 +101,7 @@ class Estimate:
 
     def __str__(self) -> str:
         """Return it in one line."""
-        cost = _cost_text(self.cost_usd)
+        cost = _cost_text(self.cost_usd) + (" at most" if self.is_at_most else "")
         if len(self.cost_usd_by_model) > 1:
             each = self.cost_usd_by_model.items()
             cost += f" ({', '.join(f'{name}: {_cost_text(usd)}' for name, usd in each)})"
@@ -149,6 +152,11 @@ def estimate(
 
 def estimate_of(plan: Plan, settings: Settings) -> Estimate:
     """Return what a plan would run and cost, whatever the day's limit is."""
+    costs, total = plan.costs_by_model(), plan.cost_usd()
+    has_range = any(
+        model.price is not None and model.price.usd_max is not None and costs[model.name]
+        for model in plan.models
+    )
     return Estimate(
         rows=len(plan.requests),
         cached=plan.count("hit"),
@@ -156,9 +164,10 @@ def estimate_of(plan: Plan, settings: Settings) -> Estimate:
         duplicates=plan.count("duplicate"),
         resumed=plan.count("resume"),
         skipped=plan.count("skip"),
-        cost_usd=plan.cost_usd(),
+        cost_usd=total,
         minutes=plan.seconds_at_limit(settings) / 60.0,
-        cost_usd_by_model=plan.costs_by_model(),
+        cost_usd_by_model=costs,
+        is_at_most=has_range and total is not None,
     )
 
 

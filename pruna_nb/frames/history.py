@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pruna_nb.arguments import Problems, switch, tags, text, whole
+from pruna_nb.arguments import Problems, switch, tags, text, texts, whole
 from pruna_nb.catalog import lookup_model
 from pruna_nb.errors import InputError
 from pruna_nb.files.owned import is_media_name
@@ -109,7 +109,7 @@ def history(
     """
     problems = Problems()
     words = None if prompt is None else problems.read(text, "prompt", prompt, instead="").casefold()
-    models = problems.read(_texts, "model", model, instead=None)
+    models = problems.read(texts, "model", model, instead=None)
     states = problems.read(_statuses, status, instead=None)
     wanted: tuple[str, ...] = problems.read(tags, "tag", tag, instead=())
     only = None if kept is None else problems.read(switch, "kept", kept, instead=False)
@@ -268,16 +268,8 @@ def _cost_of(bill: Bill) -> float:
     return bill.cost_usd
 
 
-def _texts(name: str, value: object) -> tuple[str, ...] | None:
-    """Return one text or several; None stays None."""
-    if value is None:
-        return None
-    several = value if isinstance(value, (list, tuple)) else [value]
-    return tuple(text(name, each) for each in several)
-
-
 def _statuses(value: object) -> tuple[str, ...] | None:
-    given = _texts("status", value)
+    given = texts("status", value)
     for each in given or ():
         if each not in _STATUSES:
             meant = did_you_mean(map(repr, near_names(each, _STATUSES)))

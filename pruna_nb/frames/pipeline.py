@@ -164,7 +164,8 @@ class ChainEstimate:
             what = f"{counted(ahead, 'input')} not made yet: not looked up in the cache"
             lines.append(f"{number}. {name}: {step}{f'; {what}' if ahead else ''}")
         cost = "price not published" if self.cost_usd is None else usd_text(self.cost_usd)
-        most = " at most" if any(self.not_made) and self.cost_usd else ""
+        is_at_most = any(self.not_made) or self.total.is_at_most
+        most = " at most" if is_at_most and self.cost_usd else ""
         wait = progress.wait_text(self.minutes * 60)
         counts = f"{self.new:,} new, {self.cached:,} cached"
         lines.append(f"total: {counts}; {cost}{most}; {wait}{self.total.day_text()}")
@@ -311,6 +312,7 @@ def estimate_chain(chain: PlannedChain) -> ChainEstimate:
         minutes=max(part.minutes for part in parts),
         spent_today_usd=None if day.most is None else float(day.spent()),
         max_cost_usd_per_day=None if day.most is None else float(day.most),
+        is_at_most=any(part.is_at_most for part in parts),
     )
     names, ahead = tuple(map(str, chain.steps)), tuple(step.not_made for step in chain.steps)
     return ChainEstimate(parts, names, ahead, total)

@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pruna_nb.catalog import all_models, limit_for
+from pruna_nb.arguments import text
+from pruna_nb.catalog import all_models, get_model, limit_for
 from pruna_nb.settings import current
 from pruna_nb.store.entries import Entry
 from pruna_nb.store.journal import Journal
+from pruna_nb.tables.cells import frame_of_records
+
+if TYPE_CHECKING:
+    from pruna_nb.catalog import Model
 
 
-def models() -> pd.DataFrame:
-    """Return the catalogue as a frame, one row for each model.
+def models(name: str | None = None) -> pd.DataFrame:
+    """Return the catalogue as a frame, one row for each model; or the fields of one model.
+
+    Parameters
+    ----------
+    name : str, optional
+        A model. `get_model` returns the same as an object.
 
     Returns
     -------
     DataFrame
         Indexed by the model's name, with ``task``, ``output``, ``price_usd`` (for one
         ``price_unit``; of p-video and its like for a second at the default resolution; NaN
-        where it is not published), ``price_unit``, ``requests_per_minute`` (the limit that is
-        kept for one key), ``try_sync``, ``required`` and ``fields`` (names, as lists).
+        where it is not published), ``price_usd_max`` (where a range of prices is published, its
+        upper end, which estimates and costs count; else NaN), ``price_unit``,
+        ``requests_per_minute`` (the limit that is kept for one key), ``try_sync``, ``required``
+        and ``fields`` (names, as lists).
+        With a `name`, indexed by the field's name, with ``type``, ``required``, ``default``,
+        ``choices``, ``minimum``, ``maximum``, ``unit`` and ``help``.
+
+    Raises
+    ------
+    InputError, UnknownModelError
+        If it is not a name, or the catalogue has no model of it.
 
     Examples
     --------
@@ -30,7 +49,11 @@ def models() -> pd.DataFrame:
     >>> table = pruna_nb.models()
     >>> int(table.loc["p-image", "requests_per_minute"])
     250
+    >>> pruna_nb.models("p-image").loc["aspect_ratio", "default"]
+    '16:9'
     """
+    if name is not None:
+        return _fields_of(get_model(text("name", name)))
     rows = []
     for model in all_models():
         price = model.price
@@ -44,6 +67,7 @@ def models() -> pd.DataFrame:
                 "task": model.task,
                 "output": model.output,
                 "price_usd": usd,
+                "price_usd_max": None if price is None else price.usd_max,
                 "price_unit": None if price is None else price.unit,
                 "requests_per_minute": limit_for(model)[0],
                 "try_sync": model.try_sync,
@@ -51,7 +75,16 @@ def models() -> pd.DataFrame:
                 "fields": list(model.fields),
             }
         )
-    return pd.DataFrame(rows).set_index("model")
+    return pd.DataFrame(rows).set_index("model").astype({"price_usd_max": "float64"})
+
+
+def _fields_of(model: Model) -> pd.DataFrame:
+    facts = ("type", "required", "default", "choices", "minimum", "maximum", "unit", "help")
+    rows = [
+        {"field": field.name} | {fact: getattr(field, fact) for fact in facts}
+        for field in model.fields.values()
+    ]
+    return frame_of_records(rows, ["field", *facts]).set_index("field")
 
 
 def journal() -> pd.DataFrame:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+import pruna_nb
 from pruna_nb import settings
-from pruna_nb.errors import BudgetError
+from pruna_nb.errors import BudgetError, InputError, UnknownModelError
 
 
 @pytest.fixture
@@ -63,6 +64,31 @@ def test_an_estimate_without_the_cache_counts_all_rows_as_new(mixed):
 def test_an_estimate_counts_samples(frame):
     plan = frame.pruna.estimate("prompt", samples=4, model="flux-dev")
     assert (plan.rows, plan.new) == (12, 12)
+
+
+def test_an_estimate_says_at_most_where_the_upper_end_of_a_price_range_counts(frame):
+    pictures = frame.assign(image="https://example.com/a.png")
+    plan = pictures.pruna.estimate(model="p-image-upscale", image_col="image")
+    assert plan.cost_usd == 0.01
+    assert "; 0.01 USD at most; " in str(plan)
+    assert "at most" not in str(frame.pruna.estimate("prompt"))
+
+
+def test_the_catalogue_tells_both_ends_of_a_price_range():
+    table = pruna_nb.models()
+    assert table.loc["p-image-upscale", ["price_usd", "price_usd_max"]].tolist() == [0.005, 0.01]
+    assert table["price_usd_max"].drop("p-image-upscale").isna().all()
+    assert table.columns.get_loc("price_usd_max") == table.columns.get_loc("price_usd") + 1
+
+
+def test_the_fields_of_a_model_are_a_table_too():
+    fields = pruna_nb.models("p-image-edit")
+    assert fields.loc["images", "type"] == "array"
+    assert fields.loc[["images", "prompt", "seed"], "required"].tolist() == [True, True, False]
+    with pytest.raises(UnknownModelError, match="p-image-edit"):
+        pruna_nb.models("p-image-edti")
+    with pytest.raises(InputError, match="name"):
+        pruna_nb.models(["p-image"])
 
 
 def test_an_estimate_says_where_a_price_is_not_published(frame):

@@ -99,6 +99,15 @@ def test_history_knows_favourites_ratings_and_tags_of_people(made):
     assert pruna_nb.history("night")["tag"].tolist() == ["animals"]
 
 
+def test_costs_are_of_chosen_tags_and_models_alone(made):
+    assert pruna_nb.costs(tag="snow")["predictions"].tolist() == [1]
+    assert pruna_nb.costs(by="tag", tag="animals").index.tolist() == ["animals"]
+    assert pruna_nb.costs(by="model", model="p-image")["predictions"].to_dict() == {"p-image": 3}
+    assert pruna_nb.costs(tag="snow", model=["p-image", "flux-dev"]).empty
+    with pytest.raises(InputError, match="model"):
+        pruna_nb.costs(model=3)
+
+
 def test_a_history_is_shown_edited_and_retried(made, service):
     found = pruna_nb.history(model="p-image")
     assert len(found.pruna.grid()) == 3

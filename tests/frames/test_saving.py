@@ -445,3 +445,9 @@ def test_a_folder_is_read_back_with_whole_seeds_beside_a_row_without_one(service
     again = pruna_nb.rerun(back.pruna.record(), progress=False)
     assert again["cached"].all()
     assert service.charged == 3
+
+
+def test_the_number_in_a_name_begins_at_1_and_what_a_row_lacks_is_none(picture, folder):
+    frame = pd.DataFrame({"output": [str(picture)] * 2, "seed": [7, None]})
+    saved = frame.pruna.save(folder, name="{row}-{seed}")
+    assert [Path(file).stem for file in saved["file"]] == ["1-7", "2-none"]
