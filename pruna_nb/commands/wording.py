@@ -22,6 +22,7 @@ _COMMANDS = [
         (r",? or (?:call pruna_nb\.)?configure\(api_key=\.\.\.\)(?: in this process)?", ""),
         (r"(?:pruna_nb\.)?login\(\)", "`pruna-nb login`"),
         (r", or pruna_nb\.use_emulator\(\) in a notebook", ""),
+        (r"add it with pruna_nb\.register_model\(.*?\) or pass unchecked", "give unchecked"),
         (r"pruna_nb\.models\(\)", "`pruna-nb models`"),
         (r"Call retry\(\)", "Run `pruna-nb retry`"),
         (r"Rename them: df\.rename\(columns=\{.*?\}\)", "Rename them in the table's file"),

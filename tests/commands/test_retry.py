@@ -10,6 +10,7 @@ import time
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 import pruna_nb
 from pruna_nb import cli, emulator, settings
@@ -75,6 +76,19 @@ def test_a_column_that_two_fields_read_is_fitted_again_for_each(service, table, 
     assert cli.main(["retry", str(out / "p.csv"), "--quiet"]) == 0
     assert inputs(service)[-2:] == [{"prompt": "8", "seed": 8}, {"prompt": "8", "seed": 8}]
     assert "prompt as seed" not in pd.read_csv(out / "p.csv").columns
+
+
+@pytest.mark.parametrize("how", ["--images-col=photo", "--images=a.png"])
+def test_files_are_found_from_another_working_folder(service, table, out, monkeypatch, how):
+    Image.new("RGB", (64, 64)).save(table.parent / "a.png")
+    table.write_text("prompt,photo\na fox,a.png\n", encoding="utf-8")
+    monkeypatch.chdir(table.parent)
+    service.configure(faults={"reset_after": {"first": 1}})
+    edit = ["--model", "p-image-edit", "--prompt-col", "prompt", how]
+    assert cli.main(asked(table, out, *edit)) == 1
+    monkeypatch.chdir(out)
+    assert cli.main(["retry", "p.csv", "--quiet"]) == 0
+    assert pd.read_csv("p.csv")["photo"].tolist() == ["a.png"]
 
 
 def test_a_run_that_was_stopped_is_finished_by_retry(tmp_path, capsys):
@@ -167,6 +181,9 @@ def test_mistakes_are_told_in_the_words_of_a_shell(service, table, out, capsys):
     said = capsys.readouterr().err
     assert "`pruna-nb login`, or set PRUNA_API_KEY" in said
     assert "pruna_nb." not in said
+    assert cli.main(asked(table, out, "--prompt-col", "prompt", "--model", "p-imgae")) == 1
+    said = capsys.readouterr().err
+    assert "give --unchecked; `pruna-nb models` lists" in said
 
 
 def test_a_lost_row_is_told_the_command_that_sends_it_again(service, table, out, capsys):
