@@ -249,8 +249,8 @@ class ChainPlan:
         >>> df = pd.DataFrame({"prompt": ["a mill", "a dam"]})
         >>> print(df.pruna.plan().generate("prompt").upscale().estimate(cache="off"))
         1. generate (p-image): 2 rows: 2 new, 0 cached, 0 duplicates; 0.01 USD; no wait at the limit
-        2. upscale (p-image-upscale): 2 rows: 2 new, 0 cached, 0 duplicates; 0.02 USD; no wait at \
-the limit; 2 inputs not made yet: not looked up in the cache
+        2. upscale (p-image-upscale): 2 rows: 2 new, 0 cached, 0 duplicates; 0.02 USD at most; no \
+wait at the limit; 2 inputs not made yet: not looked up in the cache
         total: 4 new, 0 cached; 0.03 USD at most; no wait at the limit
         """
         from pruna_nb.frames.pipeline import estimate_chain, plan_chain

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _SECONDS = (0.005, 0.2)
 """How long the loop leaves a run alone: at first, and at most."""
+# How long a start that was given up is waited for: it is over in no time, but planning is not.
+_PATIENCE_SECONDS = 1.0
 _STOP: ContextVar[threading.Event | None] = ContextVar("pruna_nb_stop", default=None)
 
 
@@ -35,11 +37,14 @@ def is_given_up() -> bool:
     return stop is not None and stop.is_set()
 
 
-async def begun(start: Callable[[], T], cancel: Callable[[T], object]) -> T:
+async def begun(
+    start: Callable[[], T], cancel: Callable[[T], object]
+) -> tuple[T, BaseException | None]:
     """Return what a function that plans and starts a run returns; it is called in a thread.
 
-    If it is canceled meanwhile, nothing is sent: `is_given_up` is asked before the start, and what
-    was started all the same is given to `cancel`.
+    If it is canceled or interrupted meanwhile, nothing is sent: `is_given_up` is asked before the
+    start. What was started all the same is returned with the error, for `ended`; what is started
+    still later is given to `cancel`.
     """
     stop = threading.Event()
     token = _STOP.set(stop)
@@ -52,24 +57,32 @@ async def begun(start: Callable[[], T], cancel: Callable[[T], object]) -> T:
         if not task.cancelled() and task.exception() is None:
             cancel(task.result())
 
+    stopped: BaseException | None = None
     with interrupts.awaited_interrupt(stop.set) as interrupt:
         try:
             while not planning.done() and not interrupt.pressed:
                 await asyncio.wait({planning}, timeout=_SECONDS[1])
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             stop.set()
-            planning.add_done_callback(drop)
-            raise
-    if not interrupt.pressed:
-        return planning.result()
+            stopped = error
+        if interrupt.pressed:
+            stopped = interrupt.error()
+        if stopped is not None:  # the first rows may be sent already
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({planning}, timeout=_PATIENCE_SECONDS)
+    if stopped is None or (planning.done() and planning.exception() is None):
+        return planning.result(), stopped
     planning.add_done_callback(drop)
-    error = interrupt.error()
-    tracebacks.shorten(error)
-    raise error
+    tracebacks.shorten(stopped)
+    raise stopped
 
 
-async def ended(work: FrameRun, *, shown: bool = False) -> pd.DataFrame:
+async def ended(
+    work: FrameRun, *, shown: bool = False, stopped: BaseException | None = None
+) -> pd.DataFrame:
     """Wait for a run's end and return its frame; `shown` draws its bar or line meanwhile.
+
+    `stopped` is what ended the wait for its start: then it is stopped at once.
 
     Raises
     ------
@@ -78,14 +91,14 @@ async def ended(work: FrameRun, *, shown: bool = False) -> pd.DataFrame:
         second what is on the wire is in the journal. The error's ``frame`` has what is done.
     """
     run = work.run
-    stopped: BaseException | None = None
     interrupts.exit_cleanly_on_signals()
     with (
         interrupts.awaited_interrupt(run.cancel) as interrupt,
         progress.displayed(run, shown=shown) as update,
     ):
         try:
-            await _watched(run, interrupt, update)
+            if stopped is None:
+                await _watched(run, interrupt, update)
         except asyncio.CancelledError as error:
             stopped = error
         if stopped is not None or interrupt.pressed:

@@ -157,5 +157,5 @@ async def run_awaited(start: Callable[[], BackgroundRun], *, shown: bool) -> pd.
     CancelledError, KeyboardInterrupt
         If it is canceled or interrupted; see `awaiting.ended`.
     """
-    background = await begun(start, BackgroundRun.cancel)
-    return await ended(background._work, shown=shown)  # noqa: SLF001 - its own module
+    background, stopped = await begun(start, BackgroundRun.cancel)
+    return await ended(background._work, shown=shown, stopped=stopped)  # noqa: SLF001 - its own module

@@ -17,6 +17,7 @@ import pytest
 
 from pruna_nb import settings
 from pruna_nb.errors import InputError, QuotaError
+from pruna_nb.frames.background import run_awaited
 from tests.helpers.runs import states
 
 ROOT = Path(__file__).parents[2]
@@ -133,6 +134,29 @@ def test_a_task_that_is_canceled_while_it_plans_sends_nothing(service, monkeypat
     asyncio.run(main())
     assert service.charged == 0
     assert states() == {}
+
+
+def test_a_task_that_is_canceled_while_its_run_begins_has_its_frame(frame, service):
+    service.configure(latency=600)
+    canceled = threading.Event()
+
+    def start():
+        run = frame.pruna.generate("prompt", background=True, **QUIET)
+        canceled.wait()  # the loop has not seen the run yet, and its rows are sent
+        return run
+
+    async def main():
+        task = asyncio.create_task(run_awaited(start, shown=False))
+        await until(lambda: service.charged == 3)
+        task.cancel()
+        asyncio.get_running_loop().call_soon(canceled.set)
+        with pytest.raises(asyncio.CancelledError) as stopped:
+            await task
+        return stopped.value.frame
+
+    out = asyncio.run(main())
+    assert out["status"].tolist() == ["pending"] * 3
+    assert out["prediction_id"].notna().all()
 
 
 def test_mistakes_are_raised_as_by_the_verb_and_its_signature_is_shown(frame, service):
