@@ -152,7 +152,7 @@ def test_a_task_that_is_canceled_while_its_run_begins_has_its_frame(frame, servi
         asyncio.get_running_loop().call_soon(canceled.set)
         with pytest.raises(asyncio.CancelledError) as stopped:
             await task
-        return stopped.value.frame
+        return vars(stopped.value)["frame"]
 
     out = asyncio.run(main())
     assert out["status"].tolist() == ["pending"] * 3
