@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.conftest import CONNECTED
+from tests.helpers.pages import has_count
 
 pytestmark = pytest.mark.browser
 
@@ -59,7 +60,7 @@ def test_what_is_typed_becomes_pictures_and_what_is_selected_a_frame(lab, theme)
     page.wait_for_function(ALL_DRAWN, arg=8)
     assert page.title() != "taken"
     assert page.locator(".pruna-board").get_by_text(HOSTILE).first.is_visible()
-    assert page.locator(".pruna-board mjx-container").count() == 0
+    has_count(page.locator(".pruna-board mjx-container"), 0)
     click(page, "select", 5)
     page.get_by_text("1 selected").wait_for()
     page.set_viewport_size({"width": 1100, "height": 1250})
@@ -114,7 +115,7 @@ def choose_axes(page):
     )
     assert [x for x, _ in places[:2]] * 3 == [x for x, _ in places]
     assert [y for _, y in places[::2]] == [y for _, y in places[1::2]]
-    assert page.locator(".pruna-board").get_by_text("aspect ratio 1:1").count() == 1
+    has_count(page.locator(".pruna-board").get_by_text("aspect ratio 1:1"), 1)
     page.locator(".pruna-axis-rows select").first.select_option("Aspect ratio")
     page.locator(".pruna-board").get_by_text("aspect ratio 16:9").wait_for()
     page.locator(".pruna-axis-rows select").first.select_option("Prompt")
@@ -156,7 +157,7 @@ def test_rounds_are_looked_at_large_kept_and_gone_on_from(lab, theme):
     counts(page, "6 of 6")
     page.keyboard.press("k")
     page.locator(".pruna-large-keep").get_by_text("Kept").wait_for()
-    assert page.locator(".jp-Notebook .jp-Cell").count() == before
+    has_count(page.locator(".jp-Notebook .jp-Cell"), before)
     assert page.title() != "taken"
     with page.expect_download() as download:
         page.locator(".pruna-lightbox").get_by_text("Download").click()
@@ -211,7 +212,7 @@ def test_a_failed_picture_says_why_and_is_tried_again_in_its_place(lab):
     book.shoot("form-failed", ".pruna-form")
     click(page, "retry")
     page.wait_for_function(ALL_DRAWN, arg=4)
-    assert page.locator("button.pruna-retry").count() == 0
+    has_count(page.locator("button.pruna-retry"), 0)
 
 
 def test_what_was_typed_stays_when_the_cell_runs_again(lab):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.helpers.pages import has_count
+
 pytestmark = pytest.mark.browser
 
 PROMPT = "a fox <script>document.title = 'taken'</script> for $5 and $6"
@@ -99,8 +101,8 @@ def alts(page):
 def assert_harmless(page):
     """Neither was the prompt's markup taken for markup nor its dollars for mathematics."""
     assert page.title() != "taken"
-    assert page.locator(".jp-OutputArea-output script").count() == 0
-    assert page.locator("mjx-container").count() == 0
+    has_count(page.locator(".jp-OutputArea-output script"), 0)
+    has_count(page.locator("mjx-container"), 0)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -161,7 +163,7 @@ def check_opened_again(lab, first, *, trusted):
     page.wait_for_function(DECODED, arg=4)
     assert alts(page) == ALTS
     cells = page.locator(".jp-OutputArea-output figure")
-    assert cells.count() == 6
+    has_count(cells, 6)
     for text in ("422: out of $ and <memory>", "pending", "⚠ asked 1:1, got 16:9"):
         assert cells.get_by_text(text).first.is_visible()
     heads = page.locator("th[scope=row]")
@@ -186,7 +188,7 @@ def check_opened_again(lab, first, *, trusted):
     if trusted:
         page.keyboard.press("ArrowLeft")
         page.locator("details[open] img[title$='dusk']").first.wait_for()
-        assert page.locator("details[open]").count() == 1
+        has_count(page.locator("details[open]"), 1)
         page.keyboard.press("Escape")
     else:
         page.locator(PICTURES).nth(2).click()
@@ -224,7 +226,7 @@ def test_pictures_of_a_live_grid_are_seen_large_selected_and_kept(lab, theme):
     page.keyboard.press("Escape")
     large.wait_for(state="hidden")
     page.get_by_text("1 selected: grid.selected").wait_for()
-    assert page.locator(".jp-Notebook .jp-Cell").count() == before
+    has_count(page.locator(".jp-Notebook .jp-Cell"), before)
     book.run(1, "text=chosen [2] kept [2]")
     assert_harmless(page)
     book.shoot(f"live-grid-{theme}")
@@ -235,7 +237,7 @@ def test_videos_play_below_the_pointer_in_step_and_with_controls_when_large(lab)
     page = book.page
     book.run(0, ".pruna-live-grid summary img")
     grid = page.locator(".pruna-live-grid")
-    assert grid.locator("video:visible").count() == 0  # stills, with a mark
+    has_count(grid.locator("video:visible"), 0)  # stills, with a mark
     grid.locator("summary").first.hover()
     small = grid.locator("summary video")
     assert small.evaluate(PLAYS)
@@ -269,8 +271,8 @@ def test_a_thousand_pictures_are_folded_and_the_page_answers(lab):
     book.run(0, ".jp-OutputArea-output details")
     page.wait_for_function(DECODED, arg=60)  # the others are not laid out
     folds = page.locator(".jp-OutputArea-output details")
-    assert folds.count() == 16
-    assert page.locator(".jp-OutputArea-output img").count() == 1000
+    has_count(folds, 16)
+    has_count(page.locator(".jp-OutputArea-output img"), 1000)
     folds.first.locator("summary").click()
     page.wait_for_function(DECODED, arg=120)
     assert page.evaluate("6 * 7") == 42

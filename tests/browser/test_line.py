@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.helpers.pages import has_count
+
 pytestmark = pytest.mark.browser
 
 RUN = """import ipywidgets
@@ -27,14 +29,14 @@ def test_the_line_of_a_run_moves_ends_and_is_all_that_is_saved(lab):
     book.run(0, "text=of 6 rows")
     book.shoot("line-moving")
     page.get_by_text("6 rows: 6 new, 0 cached, 0 failed; 0.03 USD").wait_for()
-    assert page.get_by_text("of 6 rows").count() == 0
+    has_count(page.get_by_text("of 6 rows"), 0)
     book.run(1, "text=6 rows in 2 steps: 6 new, 6 cached, 0 failed; 0.06 USD")
     steps = page.get_by_text("p-image-edit: 6 rows: 6 new")
     assert not steps.is_visible()
     page.locator("summary").click()
     assert steps.is_visible()
     book.run(2, "text=6 rows: 6 new >> nth=2")  # below that of the chain and of its second step
-    assert page.get_by_text("of 6 rows").count() == 0
+    has_count(page.get_by_text("of 6 rows"), 0)
     book.shoot("line")
     book.save("6 rows in 2 steps")
     cells = book.saved_outputs()

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from tests.helpers.pages import has_count
+
 pytestmark = pytest.mark.browser
 
 PROMPT = "a fox <script>document.title = 'taken'</script> for $5 and $6"
@@ -61,7 +63,7 @@ def _check_pictures(page):
         "all => all.map(i => i.alt)"
     )
     assert alts == [f"{PROMPT}, seed 1", f"{PROMPT}, seed 2"]
-    assert page.locator("mjx-container").count() == 0
+    has_count(page.locator("mjx-container"), 0)
     assert page.title() != "taken"
 
 
@@ -95,7 +97,7 @@ def test_a_cell_of_prompts_becomes_a_grid_that_stays(lab):
     book.run(1, ".jp-OutputArea table img")
     page.wait_for_function(SHOWN, arg=8)
     book.run(2, "text=(8, 11)")
-    assert page.locator("mjx-container").count() == 0
+    has_count(page.locator("mjx-container"), 0)
     assert page.title() != "taken"
     book.shoot("magic")
     book.save("data:image/webp;base64,")
@@ -138,7 +140,7 @@ edited.pruna.upscale("output", target=2, progress=False).pruna.before_after()"""
     untrusted = lab.open(lab.copy(first, "pair-untrusted", trusted=False), width=700)
     page = untrusted.page
     page.locator(".pruna-pair img").nth(1).wait_for()
-    assert page.locator(".pruna-pair button").count() == 0
+    has_count(page.locator(".pruna-pair button"), 0)
     one, two = (page.locator(".pruna-pair img").nth(number).bounding_box() for number in (0, 1))
     assert one["x"] + one["width"] < two["x"]
     assert one["y"] == pytest.approx(two["y"], abs=1)

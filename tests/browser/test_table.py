@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.helpers.pages import has_count
+
 pytestmark = pytest.mark.browser
 
 PROMPT = "a fox <script>document.title = 'taken'</script> for $5 and $6"
@@ -67,7 +69,7 @@ def test_a_table_is_searched_sorted_filtered_and_seen_large(lab, theme):
     part = page.locator(f"{OUTPUT} .pruna-table")
     check_order_search_and_filters(part)
     assert page.title() != "taken"
-    assert page.locator("mjx-container").count() == 0
+    has_count(page.locator("mjx-container"), 0)
     # keys typed into it are none of the notebook's: two d would delete the cell
     part.get_by_role("button", name="stock").press("d")
     page.keyboard.press("d")
@@ -117,8 +119,8 @@ def test_pictures_are_rated_by_keys_and_an_untrusted_table_stands_as_it_is(lab):
     again = lab.open(lab.copy(book, "rate-untrusted", trusted=False))
     plain = again.page.locator(f"{OUTPUT} table").first
     plain.wait_for()
-    assert again.page.locator(".pruna-table-tools").count() == 0
-    assert plain.locator("tbody tr").count() == 5
+    has_count(again.page.locator(".pruna-table-tools"), 0)
+    has_count(plain.locator("tbody tr"), 5)
     assert plain.get_by_text(PROMPT).is_visible()
     assert again.page.title() != "taken"
     again.shoot("table-untrusted")

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.helpers.pages import has_count
+
 pytestmark = pytest.mark.browser
 
 SET_UP = """
@@ -105,7 +107,7 @@ def test_keys_judge_all_pairs_where_both_pictures_are_large(lab, theme):
         assert has_keys(page), (x, y)
     page.locator(".p-vote-prompt").click(force=True)
     press_commands(page)
-    assert page.locator(".jp-Notebook .jp-Cell").count() == cells
+    has_count(page.locator(".jp-Notebook .jp-Cell"), cells)
     # A click on a picture shows it large, the next one both; seen large once is enough.
     page.mouse.click(stage["x"] + stage["width"] / 4, stage["y"] + stage["height"] / 2)
     page.wait_for_function(f"({LONGER_SIDES})().length === 1")
@@ -129,7 +131,7 @@ def test_keys_judge_all_pairs_where_both_pictures_are_large(lab, theme):
     book.shoot(f"vote-{theme}-result")
     book.run(2, "text=\N{BLACK STAR} won")
     won = page.locator("text=\N{BLACK STAR} won")
-    assert won.count() == 3
+    has_count(won, 3)
     book.shoot(f"vote-{theme}-grid")
     assert "broken" not in page.title()
 
@@ -150,7 +152,7 @@ def use_what_stands_beside_a_large_picture(page, cells):
     page.keyboard.press("k")
     page.locator(".pruna-large-keep").get_by_text("Kept").wait_for()
     assert has_keys(page)
-    assert page.locator(".jp-Notebook .jp-Cell").count() == cells
+    has_count(page.locator(".jp-Notebook .jp-Cell"), cells)
 
 
 def test_in_a_narrow_window_a_vote_waits_until_each_was_seen_large(lab):

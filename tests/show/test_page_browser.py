@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pruna_nb.show import Cell, grid, table_html
+from tests.helpers.pages import has_count
 from tests.show.looking import encoded, photo
 
 pytestmark = pytest.mark.browser
@@ -179,7 +180,7 @@ def test_axes_are_switched_filtered_and_sorted(tmp_path, seen, scheme, width):
     left = main.bounding_box()["x"]
     assert page.locator("tbody th").first.bounding_box()["x"] == pytest.approx(left, abs=2)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator("figcaption [data-field]:visible").count() == 0
+    has_count(page.locator("figcaption [data-field]:visible"), 0)
     # another field on the columns: the first axis gives it up, and captions say what is on none
     page.get_by_label("Columns", exact=True).select_option(label="prompt")
     assert heads("thead") == ["a fox", EVIL]
@@ -198,7 +199,7 @@ def test_axes_are_switched_filtered_and_sorted(tmp_path, seen, scheme, width):
     assert heads("tbody") == ["100", "10", "9"]
     page.get_by_label("Filter").fill("OWL 16:9")
     assert heads("thead") == [EVIL]
-    assert page.locator("main figure").count() == 3
+    has_count(page.locator("main figure"), 3)
     assert page.locator(".controls output").inner_text() == "3 of 12"
     page.locator("a.zoom").nth(1).click()
     assert "2 / 3" in page.locator(".words").inner_text()  # arrows go through what is shown
@@ -209,8 +210,8 @@ def test_axes_are_switched_filtered_and_sorted(tmp_path, seen, scheme, width):
     page.get_by_label("Filter").fill("")
     page.get_by_label("Rows", exact=True).select_option("-1")
     page.get_by_label("Columns", exact=True).select_option("-1")
-    assert page.locator("table").count() == 0
-    assert page.locator(".flow figure").count() == 12
+    has_count(page.locator("table"), 0)
+    has_count(page.locator(".flow figure"), 12)
 
 
 def test_videos_play_below_the_pointer_and_all_in_step(tmp_path, seen, film):
@@ -218,7 +219,7 @@ def test_videos_play_below_the_pointer_and_all_in_step(tmp_path, seen, film):
 
     cells = [Cell(film, f"wave {i}", request={"input": {"seed": i}}) for i in range(2)]
     page = seen(grid(cells).save(tmp_path / "grid.html")[0])
-    assert page.locator("video").count() == 0
+    has_count(page.locator("video"), 0)
     page.locator("a.zoom").first.hover()
     first = page.locator("a.zoom.playing video")
     expect(first).to_have_count(1)
@@ -236,7 +237,7 @@ def test_videos_play_below_the_pointer_and_all_in_step(tmp_path, seen, film):
     assert large.evaluate("video => video.controls") is True
     page.keyboard.press("Escape")
     page.locator("dialog").wait_for(state="hidden")
-    assert page.locator(".stage video").count() == 0
+    has_count(page.locator(".stage video"), 0)
 
 
 def test_rows_that_are_folded_are_searched_and_sorted_with_the_others(seen, tmp_path):
@@ -251,9 +252,9 @@ def test_rows_that_are_folded_are_searched_and_sorted_with_the_others(seen, tmp_
     assert shown.first.locator("td").first.inner_text() == "119"
     page.get_by_text("Show 50 more of 70").click()
     page.get_by_text("Show 20 more of 20").click()
-    assert shown.count() == 120
+    has_count(shown, 120)
     page.get_by_label("Search").fill("number 77")  # beyond where the cell is cut
-    assert shown.count() == 1
+    has_count(shown, 1)
     page.get_by_label("Search").fill("onerror alert")
     assert shown.locator("td").first.inner_text() == "100"
-    assert page.locator("tbody img").count() == 0
+    has_count(page.locator("tbody img"), 0)
