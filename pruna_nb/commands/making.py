@@ -15,6 +15,7 @@ from pruna_nb.commands.parameters import (
     read_call,
     read_run,
     run_options,
+    with_options,
 )
 from pruna_nb.commands.sweeps import read_sweeps
 
@@ -43,9 +44,7 @@ _table_options = [
 
 
 def _with_table(function: Any) -> Any:
-    for option in reversed(_table_options):
-        function = option(function)
-    return function
+    return with_options(function, _table_options)
 
 
 def _prepared(given: dict[str, Any], out: str | None) -> Any:

@@ -23,7 +23,7 @@ from pruna_nb.catalog import all_models, find_model
 from pruna_nb.errors import InputError, PrunaError, UnknownModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pruna_nb.batch.options import RunOptions
     from pruna_nb.catalog import Field
@@ -216,14 +216,17 @@ _RUN_OPTIONS = [
 
 def call_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say what is made."""
-    for option in reversed(_CALL_OPTIONS):
-        function = option(function)
-    return function
+    return with_options(function, _CALL_OPTIONS)
 
 
 def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say how it is run."""
-    for option in reversed(_RUN_OPTIONS):
+    return with_options(function, _RUN_OPTIONS)
+
+
+def with_options(function: Callable[..., Any], options: Sequence[Any]) -> Callable[..., Any]:
+    """Return a function with the options of several decorators, shown in their order."""
+    for option in reversed(options):
         function = option(function)
     return function
 

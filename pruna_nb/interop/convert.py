@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pruna_nb.errors import InputError, MissingExtraError
+from pruna_nb.tables.cells import plain_cells
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -79,7 +80,10 @@ class Rows:
             if name not in made.columns
         }
         series = []
-        for name, values in [*added.items(), *((str(n), _values(made[n])) for n in made.columns)]:
+        for name, values in [
+            *added.items(),
+            *((str(n), plain_cells(made[n])) for n in made.columns),
+        ]:
             if name in rows.columns and rows[name].to_list() == values:
                 series.append(rows[name])
             else:
@@ -116,12 +120,6 @@ def _attrs_of(native: Any) -> dict[str, Any]:
             found = {}
         return found if isinstance(found, dict) else {}
     return dict(getattr(native, _ATTRS, {}))
-
-
-def _values(column: pd.Series[Any]) -> list[Any]:
-    """Return a column's values as Python's own; what is missing is None."""
-    values: list[Any] = column.astype(object).where(column.notna(), None).tolist()
-    return values
 
 
 def _dtype(values: list[Any]) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import math
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from pruna_nb.show.byte_budget import notebook_bytes
@@ -26,6 +25,7 @@ from pruna_nb.show.markup import (
     webp_size,
 )
 from pruna_nb.show.ratios import fit
+from pruna_nb.show.scripts import script_text, unseen
 from pruna_nb.text import isolated
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ _USUAL_BYTES = 1_000_000
 _FILM_SIZE = 768
 _WORDS = 84  # pixels kept free for the words below it, which scroll beyond
 _PROMPT_LIMIT = 600
-_PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 _MEDIA = "display:block;max-width:100%;height:auto;margin:0;border-radius:4px"
 
 
@@ -155,5 +154,4 @@ def _opened(cell: Cell, tag: str, height: int) -> str:
 @cache
 def script() -> str:
     """Return the unseen image whose handler lets stills play, and the keys close what is open."""
-    text = resources.files("pruna_nb.show").joinpath("enlarged.js").read_text("utf-8")
-    return f"<img src='{_PIXEL}' alt='' style='display:none' onload=\"{html.escape(text)}\">"
+    return unseen(script_text("enlarged.js"))
