@@ -84,7 +84,8 @@ class Rows:
             *added.items(),
             *((str(n), plain_cells(made[n])) for n in made.columns),
         ]:
-            if name in rows.columns and rows[name].to_list() == values:
+            # Both as plain values: NaN is not equal to itself, and must stay what it is.
+            if name in rows.columns and plain_cells(self.frame[name].iloc[places]) == values:
                 series.append(rows[name])
             else:
                 dtype = _dtype(values)

@@ -54,6 +54,12 @@ def test_a_polars_frame_comes_back_with_its_own_types_and_the_results(service, f
     assert service.charged == 2  # one cache, whichever library
 
 
+def test_what_is_no_number_stays_beside_what_is_missing(service):
+    frame = pl.DataFrame({"prompt": ["a fox", "an owl", None], "score": [float("nan"), None, 1.5]})
+    out = frame.pruna.generate("prompt", **QUIET)  # type: ignore[attr-defined]
+    assert out["score"].is_nan().to_list() == [True, None, False]
+
+
 def test_a_whole_number_beside_a_gap_is_whole_in_a_template(service, frame):
     frame.pruna.generate(prompt="{size} of {kind} on {day}", **QUIET)
     assert [each["prompt"] for each in sent(service)] == [
