@@ -136,7 +136,6 @@ class Lightbox:
             return
         self.number = number
         picture, numbers = self._pictures[number], list(self._pictures)
-        self._count.value = f"{numbers.index(number) + 1:,} of {len(numbers):,}"
         self._back.disabled = self._forward.disabled = len(numbers) < 2  # noqa: PLR2004 - no other
         keys = {
             "ArrowLeft": "pruna-large-back",
@@ -147,6 +146,9 @@ class Lightbox:
         media, download = self._media_html(picture)
         self._media.value = f"{media}{presses(_BOX, keys, focus='pruna-large-keys')}"
         self._words.value = _words(picture, download)
+        # last: a page hears of one change after the other, and a number that came first would
+        # stand for a moment beside the picture before
+        self._count.value = f"{numbers.index(number) + 1:,} of {len(numbers):,}"
         self._shown(number)
 
     def _media_html(self, picture: Picture) -> tuple[str, str]:
