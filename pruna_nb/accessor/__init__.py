@@ -7,8 +7,8 @@ not cost. Nor does that import pandas, which costs more: the accessors wait unti
 They are registered while a module of `frames` may be half imported, so no module here imports one
 of those but in a function (tests/test_imports.py).
 
-Read in this order: `base` (what all verbs share), `generating`, `from_pictures`, `planning`,
-`showing`, `rating`, `saving`, `frame` (all of them), `series`.
+Read in this order: `base` (what all verbs share), `generating`, `from_pictures`, `to_videos`,
+`planning`, `showing`, `rating`, `saving`, `frame` (all of them), `series`.
 """
 
 from __future__ import annotations

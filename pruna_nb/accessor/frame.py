@@ -8,9 +8,12 @@ from pruna_nb.accessor.planning import ChainVerbs
 from pruna_nb.accessor.rating import RatingVerbs
 from pruna_nb.accessor.saving import SaveVerbs
 from pruna_nb.accessor.showing import ShowVerbs
+from pruna_nb.accessor.to_videos import VideoVerbs
 
 
-class PrunaFrame(GenerateVerbs, PictureVerbs, ChainVerbs, ShowVerbs, RatingVerbs, SaveVerbs):
+class PrunaFrame(
+    GenerateVerbs, PictureVerbs, VideoVerbs, ChainVerbs, ShowVerbs, RatingVerbs, SaveVerbs
+):
     """What can be done with a frame of prompts; ``df.pruna``.
 
     Notes

@@ -367,7 +367,7 @@ def test_animate_takes_its_earlier_order_with_a_word_about_it(pictures, monkeypa
     def run(frame, call, options, problems):
         sent.update(call.columns)
 
-    monkeypatch.setattr("pruna_nb.accessor.from_pictures.run", run)
+    monkeypatch.setattr("pruna_nb.accessor.to_videos.run", run)
     for earlier, now, columns in (
         (("photo", "edit"), r"animate\('edit', 'photo'\)", {"prompt": "edit", "image": "photo"}),
         (("image",), r"animate\(image_col='image'\)", {"image": "image"}),
