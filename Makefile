@@ -67,7 +67,7 @@ test-sdist: dist ## Unpack the source distribution, and run its own tests on the
 	tar -xzf dist/*.tar.gz -C build/sdist --strip-components 1
 	$(MAKE) -C build/sdist test-lowest
 
-check: $(STAMP) ## Check format, lint, types and floors
+check: $(STAMP) ## Check format, lint, types and the layers of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
