@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -44,16 +45,19 @@ class Rows:
         except ImportError:
             raise MissingExtraError("frames other than pandas'", "frames") from None
 
-        self._is_relation = type(data).__module__.partition(".")[0] in {"duckdb", "_duckdb"}
+        is_relation = type(data).__module__.partition(".")[0] in {"duckdb", "_duckdb"}
+        self._relation = data if is_relation else None
         try:
             found = nw.from_native(data)
             self._own: nw.DataFrame[Any] = (
                 found.collect("pyarrow") if isinstance(found, nw.LazyFrame) else found
             )
         except TypeError:
+            kind = type(data).__name__
+            hint = f" to_pandas() of a {kind} returns one." if hasattr(data, "to_pandas") else ""
             raise InputError(
-                f"A {type(data).__name__} is not a frame that can be read: give a pandas or polars "
-                "DataFrame, a pyarrow Table or a DuckDB relation."
+                f"A {kind} is not a frame that can be read: give a pandas or polars DataFrame, "
+                f"a pyarrow Table or a DuckDB relation.{hint}"
             ) from None
         columns = self._own.to_dict(as_series=False)
         self.frame = pd.DataFrame(
@@ -99,13 +103,23 @@ class Rows:
         if hasattr(result, "replace_schema_metadata"):
             kept = {**(result.schema.metadata or {}), _METADATA: json.dumps(dict(attrs)).encode()}
             result = result.replace_schema_metadata(kept)
-            if self._is_relation:
-                import duckdb
-
-                return duckdb.from_arrow(result)
+            if self._relation is not None:
+                return _relation_beside(self._relation, result)
         elif attrs:
             vars(result)[_ATTRS] = dict(attrs)
         return result
+
+
+def _relation_beside(relation: Any, pruna_nb_rows: Any) -> Any:
+    """Return an Arrow table as a relation of the same connection, so that SQL can join the two."""
+    import duckdb
+
+    # Before 2 there is no `materialize`, and `query` leaves a view in the user's database.
+    if hasattr(relation, "materialize"):
+        # The connection may be closed by now, or a table that it reads be gone.
+        with contextlib.suppress(duckdb.Error):
+            return relation.query("pruna_nb_given", "from pruna_nb_rows").materialize()
+    return duckdb.from_arrow(pruna_nb_rows)
 
 
 def _attrs_of(native: Any) -> dict[str, Any]:

@@ -146,10 +146,39 @@ def test_duckdb_relations_come_back_as_relations(service):
     assert [name for name in out.columns if name in ("prompt", "width")] == ["prompt", "width"]
 
 
+def test_results_belong_to_the_connection_of_the_relation_and_leave_nothing_in_its_database(
+    service, tmp_path
+):
+    if not hasattr(duckdb.DuckDBPyRelation, "materialize"):
+        pytest.skip("DuckDB before 2 makes no relation beside another without a view")
+    path = tmp_path / "shop.duckdb"
+    with duckdb.connect(path) as shop:
+        shop.sql("create table products as select 'M' as sku, 'a mug' as prompt, 2.5 as price")
+    with duckdb.connect(path, read_only=True) as shop:
+        picked = shop.sql("select sku, prompt from products")
+        made = pruna_nb.wrap(picked).generate("prompt", **QUIET)
+        joined = made.join(shop.sql("select sku, price from products"), "sku")
+        joined = joined.project("price, status")
+        assert [(float(price), status) for price, status in joined.fetchall()] == [
+            (2.5, "succeeded")
+        ]
+        assert shop.sql("from duckdb_views() where not internal").fetchall() == []
+    with duckdb.connect(path) as shop:
+        late = pruna_nb.wrap(shop.table("products")).generate("prompt", background=True)
+        shop.sql("drop table products")
+        assert len(late.result(30).fetchall()) == 1
+
+
 def test_pandas_is_wrapped_as_itself_and_other_things_are_refused(service):
     assert pruna_nb.wrap(pd.DataFrame({"p": ["a"]})).estimate("p").new == 1
     with pytest.raises(errors.InputError, match="A list is not a frame"):
         pruna_nb.wrap([1]).generate("p")
+
+    class Dataset:
+        to_pandas = None
+
+    with pytest.raises(errors.InputError, match=r"to_pandas\(\) of a Dataset returns one"):
+        pruna_nb.wrap(Dataset()).generate("p")
 
 
 @pytest.mark.parametrize("first", ["polars", "pruna_nb"])
