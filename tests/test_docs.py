@@ -18,13 +18,18 @@ from pruna_nb.catalog import all_models
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+RECIPES = ("hugging-face-datasets", "duckdb", "log-to-wandb", "great-tables", "matplotlib")
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-ASKS_A_PERSON = {"how-to/log-in.md"}  # tests/widgets has its field and its prompt
+ELSEWHERE = {
+    "how-to/log-in.md",  # asks a person: tests/widgets has its field and its prompt
+    "reference/models.md",
+    # tests/test_recipes.py runs these, and looks at what they make
+    *(f"how-to/{name}.md" for name in RECIPES),
+}
 PAGES = [
     page
     for page in [*sorted(DOCS.glob("*/*.md")), DOCS / "index.md"]
-    if PYTHON.search(page.read_text())
-    and page.relative_to(DOCS).as_posix() not in {*ASKS_A_PERSON, "reference/models.md"}
+    if PYTHON.search(page.read_text()) and page.relative_to(DOCS).as_posix() not in ELSEWHERE
 ]
 LINK = re.compile(
     r"(?<!!)\[[^\]]*\]\(([^)#\s]+)[^)]*\)|!\[[^\]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"#]+)\""
