@@ -87,6 +87,15 @@ def test_a_wrong_input_is_told_whole_before_anything_is_sent(service):
     assert service.charged == 0
 
 
+@pytest.mark.parametrize("prompt", ["", " \n"])
+def test_an_empty_prompt_is_not_paid_for(service, prompt):
+    with pytest.raises(errors.InputError, match="prompt: empty text was given; p-image needs it"):
+        pruna_nb.generate(prompt)
+    with pruna_nb.Client() as client, pytest.raises(errors.InputError, match="empty text"):
+        client.create("p-image", {"prompt": prompt})
+    assert service.counts["predictions"] == 0
+
+
 def test_a_prediction_that_fails_raises_with_the_services_words(service):
     service.configure(faults={"failed": 1.0})
     with pytest.raises(errors.PredictionFailedError) as caught:

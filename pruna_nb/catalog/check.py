@@ -170,6 +170,8 @@ def _checker(model: Model, field: Field, *, types_only: bool) -> Callable[[Any],
     def check(value: Any) -> Problem | None:
         if value is None:
             return Problem(field.name, f"None was given; {needed}.", "null")
+        if field.required and isinstance(value, str) and not value.strip():
+            return Problem(field.name, f"empty text was given; {needed}.", "null")
         if (why := unsendable(value)) is not None:
             # The reason quotes the value, which a secret forbids.
             text = "the value (a secret) is not text" if field.secret else why

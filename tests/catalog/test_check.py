@@ -215,7 +215,12 @@ def test_any_input_is_answered_with_problems_and_never_an_error(data, name):
             assert required in missing
 
 
-@given(seed=st.integers(), scale=st.floats(-1, 3), prompt=st.text(), ratio=st.integers(0, 6))
+@given(
+    seed=st.integers(),
+    scale=st.floats(-1, 3),
+    prompt=st.text().filter(str.strip),
+    ratio=st.integers(0, 6),
+)
 def test_every_value_within_the_rules_is_right(seed, scale, prompt, ratio):
     ratios = P_IMAGE.fields["aspect_ratio"].choices
     given_input = {
