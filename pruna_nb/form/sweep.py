@@ -26,6 +26,8 @@ class IncompleteError(InputError):
 POINTS_AT_MOST = 2_000
 # stands for a line break inside a prompt, where there is one prompt a line
 LINE_BREAK = "\N{RETURN SYMBOL}"
+# Not splitlines(): a vertical tab or U+2028, as text pasted from slides has, ends no prompt.
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 _SEED = re.compile(r"(-?\d{1,18})(?:\s*-\s*(\d{1,18}))?")
 
@@ -106,13 +108,13 @@ def parse_prompts(text: str) -> tuple[str, ...]:
     >>> parse_prompts("a fox\n\nan owl, at night\na fox")
     ('a fox', 'an owl, at night')
     """
-    lines = (line.strip().replace(LINE_BREAK, "\n") for line in text.splitlines())
+    lines = (line.strip().replace(LINE_BREAK, "\n") for line in _LINE_END.split(text))
     return tuple(dict.fromkeys(line for line in lines if line.strip()))
 
 
 def prompts_text(prompts: Iterable[str]) -> str:
     """Return prompts as the text that `parse_prompts` reads."""
-    return "\n".join(LINE_BREAK.join(str(prompt).splitlines()) for prompt in prompts)
+    return "\n".join(_LINE_END.sub(LINE_BREAK, str(prompt)) for prompt in prompts)
 
 
 @dataclass(frozen=True, slots=True)

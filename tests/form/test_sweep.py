@@ -58,7 +58,7 @@ def test_a_line_is_a_prompt_and_a_comma_splits_nothing():
 
 
 def test_a_prompt_of_several_lines_survives_the_text_field():
-    prompts = ("a poem:\nroses are red", "$5 <b>")
+    prompts = ("a poem:\nroses are red", "$5 <b>", "of a slide:\x0bone \u2028prompt\x85\x0cstill")
     assert parse_prompts(prompts_text(prompts)) == prompts
 
 
