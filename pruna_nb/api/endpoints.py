@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, urljoin
 
@@ -252,7 +252,11 @@ class Endpoints:
             "POST", "/v1/files", headers={"Content-Type": body.content_type}, data=body
         )
         if reply.ok:
-            return replies.read_upload(reply, time.time(), FILE_SECONDS)
+            upload = replies.read_upload(reply, time.time(), FILE_SECONDS)
+            if "://" in upload.url:
+                return upload
+            # A path, as outputs have in some answers: in an input, it would name no host.
+            return replace(upload, url=resolve(self.settings.base_url, upload.url))
         error = replies.read_error(reply, time.time())
         error.charged = "no"  # files cost nothing
         raise error

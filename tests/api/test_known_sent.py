@@ -209,6 +209,8 @@ def test_what_pays_or_fetches_has_a_connection_of_its_own(tmp_path):
         for number in range(2):
             calls.create("p-image", {"prompt": str(number)})
             calls.deliver(done, MediaStore(tmp_path), "image")
-            calls.upload(io.BytesIO(b"x"), 1, PNG, "name")
+            upload = calls.upload(io.BytesIO(b"x"), 1, PNG, "name")
         calls.transport.close()
+    # A path, which would name no host where the service reads it in an input.
+    assert upload.url == f"{server.url}/v1/files/f"
     assert server.connections == len(server.asked) == 6
