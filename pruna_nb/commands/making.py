@@ -60,7 +60,9 @@ def _prepared(given: dict[str, Any], out: str | None) -> Any:
         if given["prompt"] is None:
             raise click.UsageError("name a TABLE, or a prompt with --prompt.")
         if given["prompt_col"] is not None:
-            raise click.UsageError("--prompt-col is a column of a TABLE: name that, or leave it out.")
+            raise click.UsageError(
+                "--prompt-col is a column of a TABLE: name that, or leave it out."
+            )
         call["prompt_col"], call["prompt"] = "prompt", None
     call |= read_sweeps(given, call, problems)
     with misuse_is_told(problems):

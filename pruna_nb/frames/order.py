@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pruna_nb.errors import InputError
 from pruna_nb.files.inputs import is_address, is_dataset_cell
 from pruna_nb.frames.columns import column, places_of
+from pruna_nb.templates import is_empty
 from pruna_nb.text import shown
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _OF_FILES = ("__fspath__", "save", "__array_interface__", "read")
 
 def holds_files(cells: Sequence[Any], *, there: bool = False) -> bool:
     """Whether all cells that are filled look like files; `there`: and are on this machine."""
-    filled = [cell for cell in cells if cell is not None]
+    filled = [cell for cell in cells if not is_empty(cell)]
     return bool(filled) and all(_is_file(cell, there=there) for cell in filled)
 
 
@@ -57,7 +58,7 @@ def _exists(path: str) -> bool:
 
 def holds_words(cells: Sequence[Any]) -> bool:
     """Whether all cells that are filled are texts that name no file."""
-    filled = [cell for cell in cells if cell is not None]
+    filled = [cell for cell in cells if not is_empty(cell)]
     return bool(filled) and all(
         isinstance(cell, str)
         and not _is_file(cell, there=False)
