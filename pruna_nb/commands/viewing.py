@@ -56,14 +56,14 @@ def models(name: str | None, *, as_json: bool) -> None:
 @click.option("--caption-col", metavar="COLUMN", help="What stands below each picture.")
 @click.option("--size", type=int, default=256, show_default=True, help="Of a picture, in pixels.")
 @click.option("--title", metavar="TEXT")
+@click.option("--dark", is_flag=True, help="One picture light on dark; a page is as its reader's.")
 @click.option("--output-col", default="output", show_default=True, metavar="COLUMN")
-def grid(table: str, out: str, **how: Any) -> None:
+def grid(table: str, out: str, *, dark: bool, **how: Any) -> None:
     """Show the outputs of a TABLE that generate wrote as a page or one picture."""
     frame = _finished(table)
-    for axis in ("rows", "cols"):
-        how[axis] = list(how[axis]) or None
-    frame.pruna.grid(**how).save(out)
-    say(out)
+    how = {name: _listed(value) for name, value in how.items()}
+    for path in frame.pruna.grid(**how).save(out, dark=dark):  # several where one is too large
+        say(str(path))
 
 
 @click.command(
@@ -117,8 +117,7 @@ def history(*, out: str | None, as_json: bool, **asked: Any) -> None:
     """List all that was ever made here, the newest first."""
     from pruna_nb.frames import history
 
-    for name in ("model", "tag", "status"):
-        asked[name] = list(asked[name]) or None
+    asked = {name: _listed(value) for name, value in asked.items()}
     path = None if out is None else Path(out)
     if path is not None and path.exists():
         raise InputError(f"--out {out} is there already, and is not written over.")
@@ -147,13 +146,15 @@ def history(*, out: str | None, as_json: bool, **asked: Any) -> None:
     metavar="[day|month|model|tag]",
     help="May be repeated.",
 )
+@click.option("--model", multiple=True, metavar="NAME", help="Of these only; may be repeated.")
+@click.option("--tag", multiple=True, help="May be repeated; any of them.")
 @_since_and_until
 @_json_option
-def costs(by: tuple[str, ...], since: str | None, until: str | None, *, as_json: bool) -> None:
+def costs(*, as_json: bool, **asked: Any) -> None:
     """List what was spent at the service, by day, month, model or tag."""
     from pruna_nb.frames import costs
 
-    frame = costs.costs(by=list(by), since=since, until=until)
+    frame = costs.costs(**{name: _listed(value) for name, value in asked.items()})
     if as_json:
         _print_json(frame.reset_index())
     else:
@@ -173,6 +174,11 @@ def journal(limit: int, *, as_json: bool) -> None:
         return
     columns = ["sent_at", "model", "state", "cost_usd", "prediction_id", "error"]
     say(frame[columns].to_string(index=False, na_rep="-") if len(frame) else "Nothing was sent.")
+
+
+def _listed(value: Any) -> Any:
+    """Return the values of an option that may be repeated as a list; None without any."""
+    return (list(value) or None) if isinstance(value, tuple) else value
 
 
 def _finished(table: str) -> pd.DataFrame:

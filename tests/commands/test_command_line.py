@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 import pruna_nb
 from pruna_nb import cli, settings
@@ -151,6 +152,11 @@ def test_what_was_made_is_shown_and_saved(service, table, out, tmp_path, capsys)
     page, sheet = tmp_path / "grid.html", tmp_path / "sheet.png"
     run(capsys, "grid", out / "prompts.csv", "--rows", "prompt", "--out", page)
     run(capsys, "grid", out / "prompts.csv", "--out", sheet, "--size", "64")
+    with Image.open(sheet) as light:
+        assert min(light.convert("RGB").getpixel((0, 0))) > 200
+    assert run(capsys, "grid", out / "prompts.csv", "--out", sheet, "--dark") == f"{sheet}\n"
+    with Image.open(sheet) as dark:
+        assert max(dark.convert("RGB").getpixel((0, 0))) < 60
     assert page.read_text(encoding="utf-8").count("<img") >= 2
     assert sheet.read_bytes().startswith(b"\x89PNG")
     run(capsys, "save", out / "prompts.csv", tmp_path / "mine", "--name", "{prompt}")
@@ -173,6 +179,11 @@ def test_models_the_journal_and_the_cache_are_looked_at(service, table, out, cap
     (spent,) = json.loads(run(capsys, "costs", "--by", "tag", "--json"))
     assert (spent["tag"], spent["predictions"], spent["cost_usd"]) == ("spring", 2, 0.01)
     assert "p-image" in run(capsys, "costs", "--by", "model", "--by", "day")
+    either = ["--tag", "spring", "--tag", "autumn", "--model", "p-image", "--model", "flux-dev"]
+    (spent,) = json.loads(run(capsys, "costs", *either, "--json"))
+    assert spent["predictions"] == 2
+    for other in (["--tag", "autumn"], ["--tag", "spring", "--model", "flux-dev"]):
+        assert run(capsys, "costs", *other) == "Nothing was spent.\n"
     assert json.loads(run(capsys, "cache", "info", "--json"))["entries"] == 2
     assert "0 files gone" in run(capsys, "cache", "verify")
     assert "Freed" in run(capsys, "cache", "clear", "--yes")
