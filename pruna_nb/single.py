@@ -14,7 +14,7 @@ from pruna_nb.arguments import Problems, choice, switch, text, whole
 from pruna_nb.batch.first_seed import share_first_seed
 from pruna_nb.batch.options import OPTION_NAMES, read_options, unknown_name
 from pruna_nb.batch.plan import Request, make_plan
-from pruna_nb.catalog import SWEEP_HOWS, read_model
+from pruna_nb.catalog import SWEEP_HOWS, is_ranges, read_model
 from pruna_nb.catalog.field_docs import with_fields
 from pruna_nb.files.export import read_format, record_of, write_output
 from pruna_nb.redact import MASK
@@ -289,7 +289,8 @@ def generate(
     batch: dict[str, Any] = {"samples": samples, "prefix": prefix, "background": background}
     # pandas is not loaded for one output of plain values.
     plain = (str, int, float, bytes, os.PathLike, Output, type(None))
-    if not all(isinstance(value, plain) for value in (prompt, model, *fields.values())):
+    are_plain = all(isinstance(value, plain) for value in (prompt, model, *fields.values()))
+    if not are_plain or any(is_ranges(name, value) for name, value in fields.items()):
         from pruna_nb.frames.prompts import generate_prompts, is_batch
 
         if is_batch(prompt, model, fields):

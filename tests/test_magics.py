@@ -100,7 +100,7 @@ def test_a_prompt_that_cannot_be_filled_says_why(prompt, error):
     ("line", "error"),
     [
         ("--sede 1", "Did you mean --seed?"),
-        ("--seed one", "'one' is not a seed"),
+        ("--seed one", "'one' is not a whole number"),
         ("--aspect-ratio 17:9 --lora-scale 9", "'17:9' is not allowed"),
         ("--lora-scale", "--lora-scale needs a value"),
         ("--prompt-upsampling maybe", "give True or False"),

@@ -34,7 +34,10 @@ from pruna_nb.catalog.sweep import (
     SweepHow,
     combinations,
     is_axis,
+    is_ranges,
     sweep_problems,
+    whole_numbers,
+    with_ranges,
 )
 
 __all__ = [
@@ -56,6 +59,7 @@ __all__ = [
     "find_model",
     "get_model",
     "is_axis",
+    "is_ranges",
     "limit_for",
     "lookup_model",
     "model_names",
@@ -66,4 +70,6 @@ __all__ = [
     "sweep_problems",
     "total_usd",
     "usd_text",
+    "whole_numbers",
+    "with_ranges",
 ]

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from pruna_nb.catalog.registry import all_models
+from pruna_nb.errors import InputError
 from pruna_nb.templates import is_missing, plain_number
 from pruna_nb.text import counted, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pruna_nb.catalog.model import Model
+    from pruna_nb.catalog.model import Field, Model
 
 SweepHow = Literal["cross", "zip"]
 SWEEP_HOWS: tuple[SweepHow, ...] = ("cross", "zip")
+NUMBERS_AT_MOST = 100_000
+_RANGE = re.compile(r"(-?\d{1,18})(?:\s*-\s*(\d{1,18}))?")
+_BETWEEN = re.compile(r"[,;\n]|(?<=\d)\s+(?=-?\d)")
 
 
 def is_axis(name: str, value: object, models: Sequence[Model] = ()) -> bool:
@@ -45,13 +50,84 @@ def is_axis(name: str, value: object, models: Sequence[Model] = ()) -> bool:
     """
     if not isinstance(value, (list, tuple)):
         return False
-    fields = [model.fields[name] for model in models if name in model.fields]
-    fields = fields or [model.fields[name] for model in all_models() if name in model.fields]
+    fields = _fields(name, models)
     if any(field.secret for field in fields):
         return False
     if fields and all(field.type != "array" for field in fields):
         return True
     return bool(value) and all(isinstance(item, (list, tuple)) for item in value)
+
+
+def whole_numbers(name: str, text: str, most: int = NUMBERS_AT_MOST) -> list[int]:
+    """Return whole numbers from text as people write them: numbers and ranges.
+
+    Raises
+    ------
+    InputError
+        If a part is neither, a range is reversed, or one has more numbers than `most`.
+
+    Examples
+    --------
+    >>> whole_numbers("seed", "1, 2, 5-8")
+    [1, 2, 5, 6, 7, 8]
+    """
+    numbers: list[int] = []
+    for part in filter(None, map(str.strip, _BETWEEN.split(text))):
+        match = _RANGE.fullmatch(part)
+        if match is None:
+            msg = (
+                f"{name}: {part[:40]!r} is not a whole number; give numbers and ranges: 1, 2, 5-8."
+            )
+            raise InputError(msg)
+        first, last = int(match[1]), int(match[2] or match[1])
+        told = f"{name}: the range {part!r}"
+        if last < first:
+            raise InputError(f"{told} is reversed; write {last}-{first}.")
+        if last - first >= most:
+            count = f"{last - first + 1:,}"
+            msg = f"{told} has {count} numbers, which is too many; give at most {most:,}."
+            raise InputError(msg)
+        numbers.extend(range(first, last + 1))
+    return numbers
+
+
+def is_ranges(name: str, value: object, models: Sequence[Model] = ()) -> bool:
+    """Whether a value is text that stands for several whole numbers, in a field of such.
+
+    One number stays text, and is refused as such.
+
+    Examples
+    --------
+    >>> is_ranges("seed", "1-4"), is_ranges("seed", "1, 7"), is_ranges("seed", "7")
+    (True, True, False)
+    """
+    if not isinstance(value, str):
+        return False
+    found = [_RANGE.fullmatch(part.strip()) for part in _BETWEEN.split(value)]
+    fields = _fields(name, models)
+    return (
+        all(found)
+        and (len(found) > 1 or any(match and match[2] for match in found))
+        and bool(fields)
+        and all(field.type == "integer" for field in fields)
+    )
+
+
+def with_ranges(name: str, value: Any, models: Sequence[Model] = ()) -> Any:
+    """Return a field's value; of a field of whole numbers, text such as "1-4" as their list.
+
+    Examples
+    --------
+    >>> with_ranges("seed", "1, 5-7"), with_ranges("prompt", "1-4")
+    ([1, 5, 6, 7], '1-4')
+    """
+    return whole_numbers(name, value) if is_ranges(name, value, models) else value
+
+
+def _fields(name: str, models: Sequence[Model]) -> list[Field]:
+    """Return a field of the models; where none of them has it, as any model has it."""
+    fields = [model.fields[name] for model in models if name in model.fields]
+    return fields or [model.fields[name] for model in all_models() if name in model.fields]
 
 
 def sweep_problems(axes: Mapping[str, Sequence[Any]], how: SweepHow = "cross") -> list[str]:

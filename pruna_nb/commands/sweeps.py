@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.catalog import find_model
+from pruna_nb.catalog import find_model, with_ranges
 from pruna_nb.commands.parameters import GENERATE_ARGUMENTS, SECRET, read_json
 from pruna_nb.errors import InputError, UnknownModelError
 
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pruna_nb.arguments import Problems
-
-_RANGE = re.compile(r"(\d{1,9})-(\d{1,9})")
-_RANGE_AT_MOST = 100_000
 
 
 def read_sweeps(
@@ -53,9 +49,10 @@ def read_sweep(text: str, model: str = "p-image") -> tuple[str, list[Any]]:
     name, found, value = text.partition("=")
     if not found or not name.isidentifier():
         raise InputError(f"--sweep takes FIELD=VALUE,VALUE, such as seed=1,2,3; not {text[:40]!r}.")
-    field = None
+    models = []
     with contextlib.suppress(UnknownModelError):
-        field = find_model(model).fields.get(name)
+        models = [find_model(model)]
+    field = models[0].fields.get(name) if models else None
     is_secret = SECRET.search(name) or (field is not None and field.secret)
     is_own = name in GENERATE_ARGUMENTS and name not in {"model", "prompt"}
     if is_own or is_secret or name.endswith("_col"):
@@ -66,12 +63,9 @@ def read_sweep(text: str, model: str = "p-image") -> tuple[str, list[Any]]:
     kind = "string" if name in {"model", "prompt"} or field is None else field.type
     values: list[Any] = []
     for part in map(str.strip, next(csv.reader([value], skipinitialspace=True), [])):
-        several = _RANGE.fullmatch(part) if kind == "integer" else None
-        if several is None:
+        several = with_ranges(name, part, models)
+        if isinstance(several, list):
+            values += several
+        else:
             values.append(part if field is not None and kind == "string" else read_json(part))
-            continue
-        first, last = int(several[1]), int(several[2])
-        if not first <= last < first + _RANGE_AT_MOST:
-            raise InputError(f"--sweep {name}={part}: give a range such as 1-8.")
-        values += range(first, last + 1)
     return name, values

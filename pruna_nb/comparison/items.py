@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pruna_nb.arguments import whole
-from pruna_nb.catalog import all_models, combinations, is_axis, sweep_problems
+from pruna_nb.catalog import all_models, combinations, is_axis, sweep_problems, with_ranges
 from pruna_nb.errors import InputError
 from pruna_nb.templates import is_empty, is_missing, name_of, plain_number
 from pruna_nb.text import counted, described, is_scalar
@@ -73,6 +73,7 @@ def read_seeds(seeds: object) -> list[int | None]:
     """Return the seeds: the first so many, those of a list, or None for no seed."""
     if seeds is None:
         return [None]
+    seeds = with_ranges("seed", seeds)
     if (
         not isinstance(seeds, Iterable)
         or isinstance(seeds, (str, bytes, Mapping))
@@ -91,7 +92,10 @@ def read_settings(
     fields: dict[str, Any], sweep: SweepHow = "cross"
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Spread the fields that hold several values; return the settings and those fields' names."""
-    fields = {name: list(v) if isinstance(v, (tuple, range)) else v for name, v in fields.items()}
+    fields = {
+        name: list(v) if isinstance(v, (tuple, range)) else with_ranges(name, v)
+        for name, v in fields.items()
+    }
     axes = {
         name: value
         for name, value in fields.items()

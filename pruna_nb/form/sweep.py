@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.catalog import combinations
+from pruna_nb.catalog import combinations, whole_numbers
 from pruna_nb.errors import InputError
 from pruna_nb.show.fields import phrase
 
@@ -28,8 +27,6 @@ POINTS_AT_MOST = 2_000
 LINE_BREAK = "\N{RETURN SYMBOL}"
 # Not splitlines(): a vertical tab or U+2028, as text pasted from slides has, ends no prompt.
 _LINE_END = re.compile(r"\r\n|\r|\n")
-
-_SEED = re.compile(r"(-?\d{1,18})(?:\s*-\s*(\d{1,18}))?")
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
@@ -55,28 +52,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     >>> parse_seeds("1, 2, 5-8")
     (1, 2, 5, 6, 7, 8)
     """
-    seeds: list[int] = []
-    for part in re.split(r"[,;\n]|(?<=\d)\s+(?=-?\d)", text):
-        if not part.strip():
-            continue
-        match = _SEED.fullmatch(part.strip())
-        first = int(match.group(1)) if match else 0
-        last = int(match.group(2)) if match and match.group(2) else first
-        shown = repr(part.strip()[:40])
-        if match is None:
-            msg = f"seed: {shown} is not a seed; give numbers and ranges: 1, 2, 5-8."
-            raise InputError(msg)
-        if last < first:
-            msg = f"seed: the range {shown} is reversed; write {last}-{first}."
-            raise InputError(msg)
-        if last - first >= POINTS_AT_MOST:
-            msg = (
-                f"seed: the range {shown} has {last - first + 1:,} seeds, which is too many; "
-                f"a form takes {POINTS_AT_MOST:,} pictures, and df.pruna.generate any number."
-            )
-            raise InputError(msg)
-        seeds.extend(range(first, last + 1))
-    return tuple(dict.fromkeys(seeds))
+    return tuple(dict.fromkeys(whole_numbers("seed", text, POINTS_AT_MOST)))
 
 
 def seeds_text(seeds: Iterable[int]) -> str:

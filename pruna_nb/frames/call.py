@@ -21,6 +21,7 @@ from pruna_nb.catalog import (
     is_axis,
     read_model,
     sweep_problems,
+    with_ranges,
 )
 from pruna_nb.errors import InputError
 from pruna_nb.frames.columns import plain_label
@@ -203,6 +204,11 @@ def read_call(
     if names is not None and isinstance(prompt, (str, list, tuple)):
         with problems.noted():
             axes |= _choices(axes.get("prompt") or [prompt], names)
+    for name, value in list(constants.items()):
+        with problems.noted():
+            constants[name] = with_ranges(name, value, models)
+            continue
+        del constants[name]  # a range that is reversed is told once
     axes |= {name: value for name, value in constants.items() if is_axis(name, value, models)}
     constants = {name: value for name, value in constants.items() if name not in axes}
     if wrong := sweep_problems(axes, how):

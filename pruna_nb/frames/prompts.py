@@ -9,7 +9,14 @@ import pandas as pd
 
 from pruna_nb.arguments import Problems, choice, listed, text
 from pruna_nb.batch.options import OPTION_NAMES, read_options
-from pruna_nb.catalog import SWEEP_HOWS, combinations, is_axis, lookup_model, sweep_problems
+from pruna_nb.catalog import (
+    SWEEP_HOWS,
+    combinations,
+    is_axis,
+    is_ranges,
+    lookup_model,
+    sweep_problems,
+)
 from pruna_nb.errors import InputError, UnknownModelError
 from pruna_nb.frames.background import generate_in_background
 from pruna_nb.frames.call import is_several, read_call, several
@@ -124,7 +131,7 @@ def is_batch(prompt: object, model: object, fields: Mapping[str, Any]) -> bool:
     return any(
         is_axis(name, value if isinstance(value, (list, tuple)) else [], models)
         for name, value in fields.items()
-        if is_several(value)
+        if is_several(value) or is_ranges(name, value, models)
     )
 
 

@@ -54,7 +54,7 @@ def test_a_sweep_of_the_command_line_makes_rows_whose_values_are_columns(
         (["seed=1,x", "aspect_ratio=1:1,9:1"], "seed, value 2 of 2"),
         (["seed=1,1"], "seed= has 1 twice"),
         (["seed=1", "seed=2"], "--sweep seed= is given twice"),
-        (["seed=8-1"], "give a range such as 1-8"),
+        (["seed=8-1"], "seed: the range '8-1' is reversed; write 1-8"),
         (["hf_api_token=abc,def"], "not hf_api_token"),
         (["samples=1,2"], "not samples"),
         (["seed=1,2", "aspect_ratio=1:1", "--zip"], "seed= has 2 values, aspect_ratio= has 1"),

@@ -218,7 +218,7 @@ def test_a_form_without_a_prompt_says_what_is_missing(explore, service):
 def test_a_seed_that_cannot_be_read_is_named_where_the_price_stands(explore):
     form = explore(prompt="a")
     part(form, "seed").value = "one"
-    assert "'one' is not a seed" in quote(form)
+    assert "'one' is not a whole number" in quote(form)
     assert "border-left" in part(form, "quote").value
     form.fields["prompt"].value = None
     assert "border-left" not in part(form, "quote").value
@@ -255,7 +255,7 @@ def test_fields_are_set_from_code_as_explore_takes_them(explore, service):
 @pytest.mark.parametrize(
     ("name", "value", "error"),
     [
-        ("seed", "one", "'one' is not a seed"),
+        ("seed", "one", "'one' is not a whole number"),
         ("lora_scale", 9, "out of range"),
         ("aspect_ratio", "17:9", "'17:9' is not allowed"),
         ("model", "p-imag", "p-image"),

@@ -40,7 +40,7 @@ def test_what_is_not_a_seed_is_named(text):
     [
         ("5-1", r"the range '5-1' is reversed; write 1-5\."),
         ("1, 8 - 7", r"the range '8 - 7' is reversed; write 7-8\."),
-        ("1-100000", r"the range '1-100000' has 100,000 seeds, which is too many; .* 2,000"),
+        ("1-100000", r"the range '1-100000' has 100,000 numbers, which is too many; .* 2,000"),
     ],
 )
 def test_a_range_that_is_reversed_or_too_long_says_which(text, error):

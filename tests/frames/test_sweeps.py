@@ -44,6 +44,37 @@ def test_lists_are_crossed_as_index_levels_and_columns_in_the_order_of_the_frame
     assert service.charged == 12
 
 
+def test_a_range_as_text_is_a_list_wherever_a_field_takes_whole_numbers(frame, service):
+    out = frame.pruna.generate("prompt", seed="1-3, 7", **QUIET)
+    assert out.index.names == ["sku", "seed"]
+    assert out["seed"].tolist() == [1, 2, 3, 7] * 2
+    again = frame["prompt"].pruna.generate(seed=[1, 2, 3, 7], **QUIET)
+    assert again["cached"].all()
+    assert len(pruna_nb.generate("a fox", seed="1-3", **QUIET)) == 3
+    assert frame.pruna.estimate("prompt", seed="1-4").new == 2
+    compared = pruna_nb.compare(["a fox", "an owl"], seeds="1-3", **QUIET)
+    assert sorted(row["seed"] for row in compared.rows) == [1, 1, 2, 2, 3, 3]
+    assert service.charged == 8
+
+
+@pytest.mark.parametrize(
+    ("seed", "told"),
+    [
+        ("4-1", "seed: the range '4-1' is reversed; write 1-4."),
+        ("1-900000", "seed: the range '1-900000' has 900,000 numbers, which is too many"),
+        ("4", "seed: '4' is text; give a whole number."),
+        ("one-4", "seed: 'one-4' is text; give a whole number."),
+        ("1, 1-2", "seed= has 1 twice; give each value once."),
+    ],
+)
+def test_a_range_that_is_wrong_is_told_once_and_before_anything_is_sent(frame, service, seed, told):
+    with pytest.raises(InputError) as refused:
+        frame.pruna.generate("prompt", seed=seed, **QUIET)
+    assert told in str(refused.value)
+    assert str(refused.value).count("seed") == 1
+    assert service.charged == 0
+
+
 def test_samples_come_below_the_sweep_and_equal_requests_are_bought_once(service):
     frame = pd.DataFrame({"prompt": ["a fox"]})
     out = frame.pruna.generate("prompt", seed=[1, 2], samples=2, **QUIET)
