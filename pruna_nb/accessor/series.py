@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from pruna_nb.accessor.awaited import awaited
 from pruna_nb.accessor.base import no_verb, run
 from pruna_nb.accessor.frame import PrunaFrame
 from pruna_nb.arguments import Problems
@@ -148,6 +149,8 @@ class PrunaSeries:
             background=background,
         )
         return run(self._frame, call, options, problems)
+
+    agenerate = awaited(generate)
 
     @with_fields("p-image", others=True)
     def estimate(

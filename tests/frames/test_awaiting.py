@@ -50,11 +50,14 @@ def test_an_awaited_verb_gives_the_verbs_frame_while_the_loop_goes_on(frame, ser
             out.pruna.aupscale(target=1, **QUIET), out.pruna.aedit(prompt="in snow", **QUIET)
         )
         moving = await large.head(1).pruna.aanimate(prompt="it moves", duration=1, **QUIET)
+        alone = await frame["prompt"].pruna.agenerate(**QUIET)
         ticking.cancel()
         assert len(ticks) > 20
-        return out, large, edited, moving
+        return out, large, edited, moving, alone
 
-    out, large, edited, moving = asyncio.run(main())
+    out, large, edited, moving, alone = asyncio.run(main())
+    assert alone["output"].tolist() == out["output"].tolist()
+    assert alone.index.equals(frame.index)
     assert "3 rows: 3 new, 0 cached, 0 failed" in capsys.readouterr().out
     pd.testing.assert_frame_equal(out[names], frame.pruna.generate("prompt", **QUIET)[names])
     for made in (large, edited, moving):

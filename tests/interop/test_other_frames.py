@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import textwrap
@@ -104,6 +105,9 @@ def test_a_series_of_prompts_gives_a_frame(service):
     assert isinstance(out, pl.DataFrame)
     assert out["words"].to_list() == ["a fox", "an owl"]
     assert out["status"].to_list() == ["succeeded"] * 2
+    again = asyncio.run(words.pruna.agenerate(**QUIET))  # type: ignore[attr-defined]
+    assert isinstance(again, pl.DataFrame)
+    assert again["cached"].all()
 
 
 def test_a_run_in_the_background_and_a_plan_give_polars_frames(service, frame):
