@@ -15,6 +15,7 @@ from pruna_nb import settings
 from pruna_nb.batch import polling
 from pruna_nb.catalog import registry
 from pruna_nb.store import rescue
+from tests.helpers.pages import be_patient
 
 # Examples are not timed: this may be a busy machine.
 hypothesis.settings.register_profile("house", deadline=None)
@@ -40,9 +41,12 @@ BROWSER_REQUIRED = pytest.StashKey[bool]()
 
 def pytest_configure(config):
     """Note what the caller asks for, then take every setting of ours out of the environment."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # So a shell starts what runs in its background; tests interrupt themselves and others.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A shell starts what runs in its background without SIGINT, and nohup without SIGHUP; tests
+    # send them to themselves and to others.
+    for name, heard in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, heard)
     config.stash[BROWSER_REQUIRED] = bool(os.environ.get("PRUNA_NB_REQUIRE_BROWSER"))
     for name in [name for name in os.environ if name.startswith("PRUNA_")]:
         del os.environ[name]
@@ -103,6 +107,7 @@ def drivers():
     """
     from playwright.sync_api import sync_playwright
 
+    be_patient()
     with sync_playwright() as playwright:
         yield playwright
 

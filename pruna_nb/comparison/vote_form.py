@@ -259,7 +259,7 @@ class VoteForm:
         for name, part in self._parts.items():
             part.layout.display = "" if name == state else "none"
         self._aside.layout.display = "" if state == "vote" else "none"
-        self._head.value = markup.head(len(self._judged), self._total, at_pair=state == "vote")
+        head = markup.head(len(self._judged), self._total, at_pair=state == "vote")
         self._say("")
         if state == "vote":
             self._seen = set()
@@ -267,7 +267,10 @@ class VoteForm:
             self.show("both" if self._view == "both" else "left")
             self._undo.disabled = not self._judged
             self._shown_at = self._clock()
+            # last: the number of a pair stands beside that pair, and from then on a vote counts
+            self._head.value = head
             return
+        self._head.value = head
         self.current, self._sides = None, None
         self._stage.value = ""
         if state == "start":

@@ -106,8 +106,8 @@ class Quote:
         html, reason = self._html()
         with self._lock:
             if turn == self._turn:  # a later change has a later estimate
+                self._ready(reason)  # before the line: who has read it may click
                 self._line.value = html
-                self._ready(reason)
 
     def check(self) -> Sweep:
         """Return the sweep that can be run now.

@@ -92,7 +92,6 @@ class Tile:
 
     def draw(self, html: str, outcome: Outcome, *, busy: bool) -> None:
         """Show what became of the point, with the button that suits it."""
-        self.picture.value = html
         button: list[Any] = []
         if outcome.status == "succeeded":
             button = [self.buttons]
@@ -101,3 +100,5 @@ class Tile:
             self.retry.description, self.retry.icon = _FETCH if sent else _RETRY
             button = [self.retry]
         self.box.children = [self.picture, *button]
+        # last, since a click on the picture clicks a button
+        self.picture.value = html

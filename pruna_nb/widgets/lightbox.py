@@ -114,7 +114,7 @@ class Lightbox:
     def close(self) -> None:
         """Close the view; a large file is in the page no longer."""
         self.number, self._pictures = None, {}
-        self._media.value = self._words.value = ""
+        self._media.value = self._words.value = self._count.value = ""
         self.box.layout.display = "none"
         self._shown(None)
 
@@ -146,10 +146,10 @@ class Lightbox:
         media, download = self._media_html(picture)
         self._media.value = f"{media}{presses(_BOX, keys, focus='pruna-large-keys')}"
         self._words.value = _words(picture, download)
-        # last: a page hears of one change after the other, and a number that came first would
-        # stand for a moment beside the picture before
-        self._count.value = f"{numbers.index(number) + 1:,} of {len(numbers):,}"
         self._shown(number)
+        # last: a page hears of one change after the other, and a number that came first would
+        # stand for a moment beside the picture before, and beside what is selected and kept of it
+        self._count.value = f"{numbers.index(number) + 1:,} of {len(numbers):,}"
 
     def _media_html(self, picture: Picture) -> tuple[str, str]:
         """Return the picture, and a link that downloads it, where its whole file is in the page."""

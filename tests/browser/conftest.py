@@ -1,8 +1,10 @@
 """JupyterLab on this machine, driven in Debian's Chromium, with an emulator beside it.
 
-What is learnt here the hard way: the run key can be lost while the kernel connects, so it is
-pressed again; a button is waited for until it is enabled; everything of Jupyter's lies in a
-temporary folder, so that nobody's settings count; the page may ask nobody but this machine.
+What is learnt here the hard way: a page takes seconds to start, and a notebook in it none, so the
+tests of a file share a page, which opens one notebook after the other; a key can be lost while the
+kernel connects, so JupyterLab is asked whether it is connected, and runs cells and saves by its
+commands, which say when they are through; everything of Jupyter's lies in a temporary folder, so
+that nobody's settings count; the page may ask nobody but this machine.
 """
 
 # nbformat is imported where it is used: with its grammars of addresses it takes over a second of
@@ -12,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -25,14 +26,41 @@ import pytest
 
 from tests.conftest import BROWSER_FLAGS
 from tests.faults.servers import free_port
+from tests.helpers.pages import BUSY_SECONDS, comes_to
 
-IDLE = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
-CONNECTED = re.compile(r"Python 3.*\| Idle")
-CONNECT_SECONDS = (40, 40, 60)
+CONNECT_SECONDS = (40, 40, BUSY_SECONDS)
 """Seconds to wait for a notebook's kernel each time that its page is loaded."""
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
-BUSY_SECONDS = 90
-"""What a machine that does much else may take for anything; a test that passes waits for none."""
+READY = """() => {
+    const panel = window.jupyterapp?.shell?.currentWidget;
+    const session = panel?.sessionContext;
+    const kernel = session?.session?.kernel;
+    return Boolean(kernel) && session.isReady && kernel.connectionStatus === 'connected'
+        && kernel.status === 'idle' && panel.content.widgets.length > 0;
+}"""
+CLOSE = """async () => {
+    const panel = jupyterapp.shell.currentWidget;
+    if (!panel?.sessionContext) return;
+    await panel.sessionContext.shutdown();
+    panel.dispose();
+}"""
+OPEN = """async (path) => {
+    await jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'});
+}"""
+RUN = """(number) => {
+    const panel = jupyterapp.shell.currentWidget;
+    panel.content.activeCellIndex = number;
+    panel.content.deselectAll();
+    panel.content.mode = 'command';
+    panel.activate();
+    void jupyterapp.commands.execute('notebook:run-cell');
+}"""
+SAVE = "async () => { await jupyterapp.commands.execute('docmanager:save'); }"
+RESTART = "async () => { await jupyterapp.shell.currentWidget.sessionContext.restartKernel(); }"
+SET_THEME = """async (theme) => {
+    await jupyterapp.commands.execute('apputils:change-theme', {theme});
+}"""
+THEME = "() => document.body.dataset.jpThemeName"
 
 
 class Book:
@@ -44,57 +72,39 @@ class Book:
         To look at and to click in.
     path : Path
         The notebook's file.
-    strangers : list of str
-        The addresses beyond this machine that the page asked for.
     """
 
     def __init__(self, lab, page, path):
         self.lab, self.page, self.path = lab, page, path
-        self.strangers = []
-        page.on("request", self._note_request)
-
-    def _note_request(self, request):
-        address = urllib.parse.urlsplit(request.url)
-        if address.scheme not in {"data", "blob"} and address.hostname != "127.0.0.1":
-            self.strangers.append(request.url)
 
     def run(self, number, until):
-        """Run a cell, counted from 0, until something is there; press the key again if lost."""
-        cell = self.page.locator(".jp-Notebook .jp-Cell").nth(number)
-        end = time.monotonic() + BUSY_SECONDS
-        while time.monotonic() < end:
-            prompt = cell.locator(".jp-InputPrompt").inner_text()
-            cell.locator(".cm-content").first.click()
-            self.page.keyboard.press("Control+Enter")
-            if self._appears(until, cell, prompt, end):
-                return
-        self.page.screenshot(path=self.lab.shots / f"{self.path.stem}-missing.png")
-        said = self.page.locator("body").inner_text()[-2000:]
-        raise AssertionError(f"{until} is not there after {BUSY_SECONDS} s; the page says: {said}")
+        """Run a cell, counted from 0, until something is there, after what an earlier run left."""
+        from playwright.sync_api import Error, expect
 
-    def _appears(self, until, cell, prompt, end):
-        """Whether something appears, before an idle kernel tells that the key was lost."""
-        idle_since = None
-        while time.monotonic() < end:
-            if self.page.locator(until).first.is_visible():
-                return True
-            now = time.monotonic()
-            is_idle = self.page.locator(IDLE).count()
-            idle_since = (idle_since or now) if is_idle else None
-            lost = cell.locator(".jp-InputPrompt").inner_text() in {prompt, "[ ]:"}
-            if idle_since and now - idle_since > (1 if lost else 15):
-                return False
-            self.page.wait_for_timeout(100)
-        return False
+        prompt = self.page.locator(".jp-Notebook .jp-Cell").nth(number).locator(".jp-InputPrompt")
+        before = prompt.inner_text()
+        self.page.evaluate(RUN, number)
+        expect(prompt).not_to_have_text(before)
+        try:
+            self.page.locator(until).first.wait_for()
+        except Error as error:
+            self.page.screenshot(path=self.lab.shots / f"{self.path.stem}-missing.png")
+            said = self.page.locator("body").inner_text()[-2000:]
+            raise AssertionError(f"{until} does not come; the page says: {said}") from error
+
+    def restart(self):
+        """Restart the kernel, and wait until the page is connected to it."""
+        self.page.evaluate(RESTART)
+        self.page.wait_for_function(READY)
 
     def save(self, holds):
         """Save, until the file on disk holds a text."""
-        for _ in range(20):
-            self.page.keyboard.press("Control+S")
-            self.page.wait_for_timeout(300)
-            if holds in self.path.read_text(encoding="utf-8"):
-                return
-        raise AssertionError(f"the saved notebook does not hold {holds!r}")
+
+        def saved():
+            self.page.evaluate(SAVE)
+            return holds in self.path.read_text(encoding="utf-8")
+
+        comes_to(saved)
 
     def outputs(self):
         """Return the saved notebook's outputs, as one text."""
@@ -119,7 +129,6 @@ class Lab:
     def __init__(self, root, shots, url, service, window):
         self.root, self.shots, self.url = root, shots, url
         self.service, self.window = service, window
-        self._open = []
 
     def write(self, name, *sources):
         """Write a notebook of code cells."""
@@ -144,34 +153,32 @@ class Lab:
         return path
 
     def open(self, path, *, theme="light", width=1100, height=900, widget_state=False):
-        """Open a notebook in a page of its own, which saves the widgets' state if wanted."""
-        self._choose("apputils-extension", "themes", theme=THEMES[theme])
-        self._choose("apputils-extension", "notification", fetchNews="false")
-        # On a busy machine the list of kernels may come too late, and a dialog would ask for one.
-        self._choose("notebook-extension", "tracker", autoStartDefaultKernel=True)
-        manager = "../@jupyter-widgets/jupyterlab-manager"
-        self._choose(manager, "plugin", saveState=widget_state)
-        page = self.window.new_page()
-        page.set_viewport_size({"width": width, "height": height})
-        page.set_default_timeout(BUSY_SECONDS * 1000)
-        book = Book(self, page, path)
-        self._open.append(book)
+        """Open a notebook in place of the one before; with its widgets' state saved if wanted."""
         # Begun before the page looks for it: on a busy machine, a page was seen to begin none.
         kernel = {"path": path.name, "name": "", "type": "notebook", "kernel": {"name": "python3"}}
         self._ask("POST", "/api/sessions", kernel)
-        page.goto(f"{self.url}/doc/tree/{path.name}", wait_until="domcontentloaded")
-        self._wait_for_kernel(page)
-        return book
+        page = self.window.page(self, path, widget_state=widget_state)
+        page.set_viewport_size({"width": width, "height": height})
+        if page.evaluate(THEME) != THEMES[theme]:
+            page.evaluate(SET_THEME, THEMES[theme])
+            comes_to(lambda: page.evaluate(THEME), THEMES[theme])
+        return Book(self, page, path)
 
-    @staticmethod
-    def _wait_for_kernel(page):
-        """Wait until the page is connected; load it again, as anybody would, if it is not."""
+    def load(self, page, path, *, widget_state):
+        """Load JupyterLab into a page, with a notebook; again, as anybody would, if it hangs."""
+        self._choose("apputils-extension", "notification", fetchNews="false")
+        # On a busy machine the list of kernels may come too late, and a dialog would ask for one.
+        self._choose("notebook-extension", "tracker", autoStartDefaultKernel=True)
+        # What is read of a notebook's file was saved by the test.
+        self._choose("docmanager-extension", "plugin", autosave=False)
+        manager = "../@jupyter-widgets/jupyterlab-manager"
+        self._choose(manager, "plugin", saveState=widget_state)
         for seconds in CONNECT_SECONDS:
             try:
-                page.get_by_text(CONNECTED).first.wait_for(state="attached", timeout=seconds * 1000)
+                page.goto(f"{self.url}/doc/tree/{path.name}", wait_until="domcontentloaded")
+                page.wait_for_function(READY, timeout=seconds * 1000)
             except Exception as error:  # noqa: BLE001 - of playwright, which is imported later
                 last = error
-                page.reload(wait_until="domcontentloaded")
             else:
                 return
         raise last
@@ -182,12 +189,9 @@ class Lab:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.jupyterlab-settings").write_text(json.dumps(settings))
 
-    def close_all(self):
-        """Close every page, and say what they asked of other hosts."""
-        strangers = [address for book in self._open for address in book.strangers]
-        for book in self._open:
-            book.page.close()
-        self._open.clear()
+    def close(self):
+        """Close the notebook and all kernels, and return what the page asked of other hosts."""
+        strangers = self.window.close_notebook()
         for session in self._ask("GET", "/api/sessions"):
             self._ask("DELETE", f"/api/sessions/{session['id']}")
         return strangers
@@ -195,8 +199,55 @@ class Lab:
     def _ask(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}{path}", data, method=method)  # noqa: S310 - 127.0.0.1
-        with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=BUSY_SECONDS) as reply:  # noqa: S310
             return json.loads(reply.read() or b"null")
+
+
+class Window:
+    """A browser's window, whose page opens one notebook after the other."""
+
+    def __init__(self, context):
+        self._context = context
+        self._page = None
+        self._saves_state = False
+        self._strangers = []
+
+    def new_page(self):
+        """Open another page, which the test closes."""
+        page = self._context.new_page()
+        page.set_default_timeout(BUSY_SECONDS * 1000)
+        page.on("request", self._note_request)
+        return page
+
+    def page(self, lab, path, *, widget_state):
+        """Return the page with a notebook in it; loaded anew where that is needed."""
+        if self._page is not None and self._saves_state == widget_state:
+            self._page.evaluate(CLOSE)
+            self._page.evaluate(OPEN, path.name)
+            self._page.wait_for_function(READY)
+            return self._page
+        self.discard()
+        self._page, self._saves_state = self.new_page(), widget_state
+        lab.load(self._page, path, widget_state=widget_state)
+        return self._page
+
+    def discard(self):
+        """Close the page, so that the next test has a new one."""
+        if self._page is not None:
+            self._page.close()
+        self._page = None
+
+    def close_notebook(self):
+        """Close the notebook, and return what was asked of other hosts."""
+        if self._page is not None:
+            self._page.evaluate(CLOSE)
+        strangers, self._strangers = self._strangers, []
+        return strangers
+
+    def _note_request(self, request):
+        address = urllib.parse.urlsplit(request.url)
+        if address.scheme not in {"data", "blob", "file"} and address.hostname != "127.0.0.1":
+            self._strangers.append(request.url)
 
 
 @pytest.fixture(scope="session")
@@ -207,7 +258,7 @@ def _jupyter(tmp_path_factory):
     root = tmp_path_factory.mktemp("lab")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    with emulator.running(process=True, latency=0) as service, (root / "log").open("w") as log:
+    with emulator.running(latency=0) as service, (root / "log").open("w") as log:
         environment = {
             **os.environ,
             "JUPYTER_CONFIG_DIR": str(root / "config"),
@@ -224,7 +275,7 @@ def _jupyter(tmp_path_factory):
         }
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1"]
         command += [f"--port={port}", "--IdentityProvider.token=", "--allow-root"]
-        command += ["--ServerApp.disable_check_xsrf=True"]
+        command += ["--ServerApp.disable_check_xsrf=True", "--LabApp.expose_app_in_browser=True"]
         server = subprocess.Popen(
             command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT
         )
@@ -233,11 +284,12 @@ def _jupyter(tmp_path_factory):
             yield root, url, service
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(BUSY_SECONDS)
 
 
 def _wait_until_up(server, url, log):
-    for _ in range(300):
+    end = time.monotonic() + BUSY_SECONDS
+    while time.monotonic() < end:
         try:
             urllib.request.urlopen(f"{url}/api/status", timeout=5).close()  # noqa: S310
         except OSError:
@@ -260,12 +312,12 @@ def _window(drivers, chromium, _profile):
     opened = drivers.chromium.launch_persistent_context(
         _profile, executable_path=chromium, headless=True, args=BROWSER_FLAGS
     )
-    yield opened
+    yield Window(opened)
     opened.close()
 
 
 @pytest.fixture
-def lab(_jupyter, _window):
+def lab(request, _jupyter, _window):
     """Return a JupyterLab to open notebooks in; it asks nothing of any other host.
 
     SHOTS names the folder that photographs go to, where somebody wants to look at them.
@@ -275,6 +327,9 @@ def lab(_jupyter, _window):
     shots.mkdir(exist_ok=True)
     service.configure(latency=0, faults={}, limits={})
     shutil.rmtree(root / "cache", ignore_errors=True)
+    failed = request.session.testsfailed
     lab = Lab(root, shots, url, service, _window)
     yield lab
-    assert lab.close_all() == [], "the page asked another host for something"
+    if request.session.testsfailed > failed:
+        _window.discard()  # nobody knows what a failed test left there
+    assert lab.close() == [], "the page asked another host for something"

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.conftest import CONNECTED
-from tests.helpers.pages import has_count
+from tests.helpers.pages import (
+    comes_to,
+    has_count,
+    has_texts,
+    holds,
+    in_step,
+    is_seen,
+    is_unseen,
+    plays,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -13,12 +21,13 @@ EXPLORE = "import pruna_nb\nform = pruna_nb.explore()\nform"
 HOSTILE = "a red fox <script>document.title = 'taken'</script> for $5 and $6"
 ALL_DRAWN = """(count) => {
     const all = [...document.querySelectorAll('.pruna-board img')];
-    return all.length === count && all.every(image => image.naturalWidth > 0);
+    const drawn = (image) => image.naturalWidth > 0
+        && image.closest('.pruna-place').querySelector('.pruna-enlarge');
+    return all.length === count && all.every(drawn);
 }"""
-
-PLAYS = """film => new Promise((done) => {
-    const look = () => (film.currentTime > 0.2 && !film.paused ? done(true) : setTimeout(look, 50));
-    look();
+LAID_OUT = """all => all.map((each) => {
+    const { x, y } = each.getBoundingClientRect();
+    return [x, y];
 })"""
 
 
@@ -41,10 +50,15 @@ def wait_for_quote(page, text):
     page.locator(".pruna-quote").get_by_text(text).wait_for()
 
 
-def is_wider_than_its_room(page):
-    return page.evaluate(
+def has_value(page, field, text):
+    comes_to(lambda: page.locator(field).input_value(), text)
+
+
+def has_room(page):
+    """Check that the form comes to be no wider than its room."""
+    page.wait_for_function(
         "() => { const form = document.querySelector('.pruna-form');"
-        " return form.scrollWidth > form.clientWidth + 1 }"
+        " return form.scrollWidth <= form.clientWidth + 1 }"
     )
 
 
@@ -59,16 +73,15 @@ def test_what_is_typed_becomes_pictures_and_what_is_selected_a_frame(lab, theme)
     page.get_by_text("8 rows: 8 new").wait_for()
     page.wait_for_function(ALL_DRAWN, arg=8)
     assert page.title() != "taken"
-    assert page.locator(".pruna-board").get_by_text(HOSTILE).first.is_visible()
+    is_seen(page.locator(".pruna-board").get_by_text(HOSTILE).first)
     has_count(page.locator(".pruna-board mjx-container"), 0)
     click(page, "select", 5)
     page.get_by_text("1 selected").wait_for()
     page.set_viewport_size({"width": 1100, "height": 1250})
     book.shoot(f"form-{theme}", ".pruna-form")
     book.run(1, "table.dataframe")
-    table = page.locator("table.dataframe").inner_text()
-    assert "a lighthouse at dusk" in table
-    assert HOSTILE not in table
+    holds(page.locator("table.dataframe"), "a lighthouse at dusk")
+    has_count(page.locator("table.dataframe").get_by_text(HOSTILE), 0)
 
 
 def test_the_form_has_room_in_a_narrow_window(lab):
@@ -81,10 +94,10 @@ def test_the_form_has_room_in_a_narrow_window(lab):
     page.get_by_text("3 rows: 3 new").wait_for()
     page.wait_for_function(ALL_DRAWN, arg=3)
     book.shoot("form-narrow", ".pruna-form")
-    assert not is_wider_than_its_room(page)
+    has_room(page)
     page.locator(".pruna-more").get_by_text("More fields").click()
     page.locator(".pruna-lora_scale").first.wait_for()
-    assert not is_wider_than_its_room(page)
+    has_room(page)
     book.shoot("form-narrow-more")
 
 
@@ -110,15 +123,20 @@ def counts(page, text):
 
 def choose_axes(page):
     """See that six pictures line up below heads that stand once, and lay them out anew."""
-    places = page.locator(".pruna-place").evaluate_all(
-        "all => all.map(each => [each.getBoundingClientRect().x, each.getBoundingClientRect().y])"
-    )
-    assert [x for x, _ in places[:2]] * 3 == [x for x, _ in places]
-    assert [y for _, y in places[::2]] == [y for _, y in places[1::2]]
+
+    def line_up():
+        places = page.locator(".pruna-place").evaluate_all(LAID_OUT)
+        same_columns = [x for x, _ in places[:2]] * 3 == [x for x, _ in places]
+        return same_columns and [y for _, y in places[::2]] == [y for _, y in places[1::2]]
+
+    comes_to(line_up)
     has_count(page.locator(".pruna-board").get_by_text("aspect ratio 1:1"), 1)
-    page.locator(".pruna-axis-rows select").first.select_option("Aspect ratio")
-    page.locator(".pruna-board").get_by_text("aspect ratio 16:9").wait_for()
-    page.locator(".pruna-axis-rows select").first.select_option("Prompt")
+    second = page.locator(".pruna-place").nth(1)
+    second.locator("img[alt*='red fox']").wait_for()
+    rows = page.locator(".pruna-axis-rows select").first
+    for axis, other in (("Aspect ratio", "lighthouse"), ("Prompt", "red fox")):
+        rows.select_option(axis)
+        second.locator(f"img[alt*='{other}']").wait_for()
     page.wait_for_function(ALL_DRAWN, arg=6)
 
 
@@ -141,6 +159,7 @@ def test_rounds_are_looked_at_large_kept_and_gone_on_from(lab, theme):
     wait_for_quote(page, "6 pictures")
     click(page, "go")
     page.locator("button.pruna-round").get_by_text("2 · a red fox <script> (6)").wait_for()
+    page.locator(".pruna-place img[alt*='lighthouse']").nth(1).wait_for()
     page.wait_for_function(ALL_DRAWN, arg=6)
     choose_axes(page)
     book.shoot(f"rounds-{theme}", ".pruna-form")
@@ -164,13 +183,13 @@ def test_rounds_are_looked_at_large_kept_and_gone_on_from(lab, theme):
     assert download.value.suggested_filename.endswith((".jpg", ".png", ".webp"))
     book.shoot(f"large-{theme}", ".pruna-form")
     page.set_viewport_size({"width": 700, "height": 1300})
-    assert not is_wider_than_its_room(page)
+    has_room(page)
     book.shoot(f"large-700-{theme}", ".pruna-form")
     page.locator(".pruna-large-media img").first.click()
     page.locator(".pruna-large-keys input").press("Escape")
     page.locator(".pruna-place img").first.wait_for()
     book.shoot(f"rounds-700-{theme}", ".pruna-form")
-    assert not is_wider_than_its_room(page)
+    has_room(page)
     compare_two(page, book, theme)
     click(page, "round")
     page.locator(".pruna-place img[alt*='red fox']").nth(5).wait_for()
@@ -180,19 +199,24 @@ def test_rounds_are_looked_at_large_kept_and_gone_on_from(lab, theme):
 def compare_two(page, book, theme):
     """Select two pictures, drag the slider between them, and go back by a key."""
     click(page, "select", 0)
-    assert page.locator(".pruna-compare").is_hidden()
+    page.get_by_text("1 selected").wait_for()
+    is_unseen(page.locator(".pruna-compare"))
     click(page, "select", 2)
     click(page, "compare")
     pair = page.locator(".pruna-pair-stage img")
-    assert HOSTILE in page.locator(".pruna-versus figcaption").first.inner_text()
+    holds(page.locator(".pruna-versus figcaption").first, HOSTILE)
+    # the pair is scrolled into view as it takes the focus
+    page.wait_for_function("() => document.activeElement.closest('.pruna-pair')")
+    comes_to(lambda: pair.evaluate_all("all => all.map(i => i.naturalWidth > 0)"), [True, True])
     box = pair.nth(1).bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 5, box["y"] + box["height"] / 2, steps=4)
     page.mouse.up()
-    assert " 20" in pair.nth(1).evaluate("image => image.style.clipPath").replace(" 19.", " 20")
+    left = "image => Number(image.style.clipPath.match(/([\\d.]+)%/)[1])"
+    comes_to(lambda: pair.nth(1).evaluate(left), pytest.approx(20, abs=1))
     book.shoot(f"versus-700-{theme}", ".pruna-form")
-    assert not is_wider_than_its_room(page)
+    has_room(page)
     page.locator(".pruna-versus button[name=side]").click()
     book.shoot(f"versus-side-{theme}", ".pruna-form")
     page.keyboard.press("Escape")
@@ -221,25 +245,19 @@ def test_what_was_typed_stays_when_the_cell_runs_again(lab):
     book.run(0, ".pruna-go")
     fill(page, "a fox\nan owl", ratios=["1:1", "3:2"], seeds="4-6")
     wait_for_quote(page, "18 pictures")
-    prompt = page.locator(".jp-InputPrompt").first
-    before = prompt.inner_text()
     book.run(0, ".pruna-go")
-    page.wait_for_function(
-        "(before) => document.querySelector('.jp-InputPrompt').innerText !== before", arg=before
-    )
     wait_for_quote(page, "18 pictures")
-    assert page.locator(".pruna-prompt textarea").input_value() == "a fox\nan owl"
-    assert page.locator(".pruna-seed input").input_value() == "4-6"
+    has_value(page, ".pruna-prompt textarea", "a fox\nan owl")
+    has_value(page, ".pruna-seed input", "4-6")
     # and so it is in a new kernel, with what was made
     click(page, "go")
     page.get_by_text("18 rows: 18 new").wait_for()
-    (session,) = lab._ask("GET", "/api/sessions")
-    lab._ask("POST", f"/api/kernels/{session['kernel']['id']}/restart")
-    page.get_by_text(CONNECTED).first.wait_for(state="attached")
+    book.restart()
     book.run(0, ".pruna-go:enabled")
+    has_texts(page.locator(".jp-InputPrompt").first, "[1]:")
     page.wait_for_function(ALL_DRAWN, arg=18)
     wait_for_quote(page, "18 pictures: 18 cached · nothing to pay")
-    assert page.locator(".pruna-prompt textarea").input_value() == "a fox\nan owl"
+    has_value(page, ".pruna-prompt textarea", "a fox\nan owl")
 
 
 def test_a_cell_that_runs_again_during_a_run_shows_it_and_cancels_it(lab):
@@ -250,12 +268,7 @@ def test_a_cell_that_runs_again_during_a_run_shows_it_and_cancels_it(lab):
     fill(page, "a fox", seeds="1-3")
     click(page, "go")
     page.locator(".pruna-place").get_by_text("under way").nth(2).wait_for()
-    prompt = page.locator(".jp-InputPrompt").first
-    before = prompt.inner_text()
     book.run(0, ".pruna-stop:enabled")
-    page.wait_for_function(
-        "(before) => document.querySelector('.jp-InputPrompt').innerText !== before", arg=before
-    )
     page.locator(".pruna-place").get_by_text("under way").nth(2).wait_for()
     click(page, "stop")
     page.locator(".pruna-status").get_by_text("Canceled. 3 rows").wait_for()
@@ -290,8 +303,9 @@ def test_a_file_is_uploaded_from_the_browser_and_edited(lab, tmp_path):
     click(page, "large-before")
     pair = page.locator(".pruna-pair-stage img")
     pair.nth(1).wait_for()
-    places = pair.evaluate_all("all => all.map(i => JSON.stringify(i.getBoundingClientRect()))")
-    assert places[0] == places[1]
+    same = "([one, two]) => ['x', 'y', 'width', 'height'].every(k => one[k] === two[k])"
+    boxes = "all => all.map(i => i.getBoundingClientRect())"
+    comes_to(lambda: pair.evaluate_all(f"all => ({same})(({boxes})(all))"))
     book.shoot("form-before-after", ".pruna-form")
     look_at_videos(page, book)
 
@@ -303,12 +317,12 @@ def look_at_videos(page, book):
     form.locator("button.pruna-go:enabled").click()
     small = form.locator(".pruna-place video")
     small.nth(1).wait_for()
-    assert small.evaluate_all("all => all.map(v => v.controls)") == [False, False]
-    assert small.first.evaluate("v => v.poster").startswith("data:image")
+    comes_to(lambda: small.evaluate_all("all => all.map(v => v.controls)"), [False, False])
+    comes_to(lambda: small.first.evaluate("v => v.poster").startswith("data:image"))
     small.first.hover()
-    assert small.first.evaluate(PLAYS)
+    plays(small.first)
     form.locator(".pruna-status").hover()
-    assert small.first.evaluate("v => v.paused")
+    comes_to(lambda: small.first.evaluate("v => v.paused"))
     small.first.click()
     large = form.locator(".pruna-large-media video")
     large.wait_for()
@@ -320,7 +334,6 @@ def look_at_videos(page, book):
     form.locator("button.pruna-compare").click()
     form.locator("button[name=play]").click()
     both = form.locator(".pruna-pair video")
-    assert both.nth(1).evaluate(PLAYS)
-    first, second = both.evaluate_all("all => all.map(v => v.currentTime)")
-    assert abs(first - second) < 0.3
+    plays(both.nth(1))
+    in_step(both)
     book.shoot("form-videos", ".pruna-form >> nth=1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.helpers.pages import has_count
+from tests.helpers.pages import comes_to, has_count, holds, in_step, is_seen, plays
 
 pytestmark = pytest.mark.browser
 
@@ -42,10 +42,6 @@ for n in range(1000):
     paths.append(f"small-{n}.png")
 pruna_nb.show_images(paths, columns=10)"""
 
-PLAYS = """film => new Promise((done) => {
-    const look = () => (film.currentTime > 0.2 && !film.paused ? done(true) : setTimeout(look, 50));
-    look();
-})"""
 DECODED = """(count) => {
     const all = [...document.querySelectorAll('.jp-OutputArea-output img')];
     const seen = all.filter((image) => image.checkVisibility() && image.naturalWidth > 0);
@@ -94,8 +90,8 @@ ALTS = [
 ]
 
 
-def alts(page):
-    return page.locator(PICTURES).evaluate_all("all => all.map(i => i.alt)")
+def has_alts(page, wanted):
+    comes_to(lambda: page.locator(PICTURES).evaluate_all("all => all.map(i => i.alt)"), wanted)
 
 
 def assert_harmless(page):
@@ -118,11 +114,11 @@ def test_every_word_of_a_grid_and_of_a_table_can_be_read(lab, theme):
         assert text in words
     assert "6 pictures: 4 succeeded, 1 failed, 1 pending." in words
     assert [each for each in contrasts if each[1] < 4.5] == []
-    assert alts(page) == ALTS
+    has_alts(page, ALTS)
     assert_harmless(page)
     book.run(1, "text=Not shown:")
     page.wait_for_function(DECODED, arg=8)
-    assert alts(page) == ALTS + ALTS
+    has_alts(page, ALTS + ALTS)
     assert_harmless(page)
     book.shoot(f"table-{theme}")
 
@@ -131,19 +127,19 @@ def test_pictures_keep_their_true_shapes_side_by_side(lab):
     book = lab.open(lab.write("grid-shapes", FRAME), width=760)
     book.run(0, ".jp-OutputArea-output img")
     book.page.wait_for_function(DECODED, arg=4)
-    drawn = book.page.locator(PICTURES).evaluate_all(
-        "all => all.map(i => [i.clientWidth / i.clientHeight, i.naturalWidth / i.naturalHeight])"
-    )
-    assert [shown for shown, _ in drawn] == pytest.approx([true for _, true in drawn], rel=0.03)
-    assert [true for _, true in drawn] == pytest.approx([1, 16 / 9, 16 / 9, 9 / 16], rel=0.03)
+    pictures = book.page.locator(PICTURES)
+    true = pytest.approx([1, 16 / 9, 16 / 9, 9 / 16], rel=0.03)
+    shapes = "all => all.map(i => i.naturalWidth / i.naturalHeight)"
+    assert pictures.evaluate_all(shapes) == true
+    drawn = "all => all.map(i => i.clientWidth / i.clientHeight)"
+    comes_to(lambda: pictures.evaluate_all(drawn), true)
     # JupyterLab's own line below a table's head would touch the pictures
     style = "getComputedStyle(document.querySelector('.jp-OutputArea-output thead'))"
     assert book.page.evaluate(f"{style}.borderBottomWidth") == "0px"
     book.page.set_viewport_size({"width": 480, "height": 900})
     output = "document.querySelector('.jp-OutputArea-output.jp-RenderedHTMLCommon')"
     book.page.wait_for_function(f"{output}.clientWidth <= 480")
-    narrow = book.page.locator(PICTURES).evaluate_all("all => all.map(i => i.clientWidth)")
-    assert min(narrow) >= 48
+    comes_to(lambda: min(pictures.evaluate_all("all => all.map(i => i.clientWidth)")) >= 48)
     book.shoot("grid-narrow")
 
 
@@ -161,29 +157,32 @@ def check_opened_again(lab, first, *, trusted):
     book = lab.open(lab.copy(first, name, trusted=trusted), height=1400)
     page = book.page
     page.wait_for_function(DECODED, arg=4)
-    assert alts(page) == ALTS
+    has_alts(page, ALTS)
     cells = page.locator(".jp-OutputArea-output figure")
     has_count(cells, 6)
     for text in ("422: out of $ and <memory>", "pending", "⚠ asked 1:1, got 16:9"):
-        assert cells.get_by_text(text).first.is_visible()
+        is_seen(cells.get_by_text(text).first)
     heads = page.locator("th[scope=row]")
-    assert heads.get_by_text(PROMPT).is_visible()
-    assert (
-        heads.evaluate_all("all => all.map(th => th.scrollWidth <= th.clientWidth)") == [True] * 2
-    )
+    is_seen(heads.get_by_text(PROMPT))
+    fits = "all => all.map(th => th.scrollWidth <= th.clientWidth)"
+    comes_to(lambda: heads.evaluate_all(fits), [True] * 2)
     assert_harmless(page)
     # a click on a picture opens it, also where no script may run
     page.set_viewport_size({"width": 700, "height": 1400})
     large = page.locator(".jp-OutputArea-output details[open] > div img")
     page.locator(PICTURES).nth(2).click()
     large.wait_for()
-    assert large.evaluate("image => image.naturalWidth") >= 280
-    grid, picture = page.locator(".jp-OutputArea-output").first.bounding_box(), large.bounding_box()
-    assert picture["width"] >= 1.4 * page.locator(PICTURES).nth(2).bounding_box()["width"]
-    assert picture["x"] + picture["width"] <= grid["x"] + grid["width"] + 1
-    said = page.locator("details[open] > div").first.inner_text()
-    assert "a lighthouse at dusk" in said
-    assert "p-image · seed 7 · aspect ratio 16:9" in said
+    comes_to(lambda: large.evaluate("image => image.naturalWidth") >= 280)
+
+    def is_large_and_within_the_grid():
+        grid = page.locator(".jp-OutputArea-output").first.bounding_box()
+        picture, small = large.bounding_box(), page.locator(PICTURES).nth(2).bounding_box()
+        is_large = picture["width"] >= 1.4 * small["width"]
+        return is_large and picture["x"] + picture["width"] <= grid["x"] + grid["width"] + 1
+
+    comes_to(is_large_and_within_the_grid)
+    said = page.locator("details[open] > div").first
+    holds(said, "a lighthouse at dusk", "p-image · seed 7 · aspect ratio 16:9")
     book.shoot(f"{name}-large")
     if trusted:
         page.keyboard.press("ArrowLeft")
@@ -209,11 +208,9 @@ def test_pictures_of_a_live_grid_are_seen_large_selected_and_kept(lab, theme):
     before = page.locator(".jp-Notebook .jp-Cell").count()
     page.keyboard.press("ArrowRight")
     large.get_by_text("2 of 3").wait_for()
-    words = large.inner_text()
-    for text in (PROMPT, "model p-image", "seed 2", "cost 0.005 USD", "row 1"):
-        assert text in words
+    holds(large, PROMPT, "model p-image", "seed 2", "cost 0.005 USD", "row 1")
     large.get_by_text("Copy the prompt").click()
-    assert page.evaluate("getSelection().toString()") == PROMPT
+    comes_to(lambda: page.evaluate("getSelection().toString()"), PROMPT)
     with page.expect_download() as download:
         large.get_by_text("Download").click()
     assert download.value.suggested_filename.endswith((".jpg", ".png", ".webp"))
@@ -240,21 +237,20 @@ def test_videos_play_below_the_pointer_in_step_and_with_controls_when_large(lab)
     has_count(grid.locator("video:visible"), 0)  # stills, with a mark
     grid.locator("summary").first.hover()
     small = grid.locator("summary video")
-    assert small.evaluate(PLAYS)
+    plays(small)
     assert not small.evaluate("v => v.controls")
     page.locator(".jp-InputPrompt").first.hover()
     small.wait_for(state="detached")
     grid.get_by_text("Play all").click()
-    assert small.nth(1).evaluate(PLAYS)
-    first, second = small.evaluate_all("all => all.map(v => v.currentTime)")
-    assert abs(first - second) < 0.3
+    plays(small.nth(1))
+    in_step(small)
     book.shoot("grid-video-all")
     grid.get_by_text("Stop").click()
     small.first.wait_for(state="detached")
     grid.locator("summary").first.click()
     large = page.locator(".pruna-large-media video")
     assert large.evaluate("v => v.controls")
-    assert large.evaluate(PLAYS)
+    plays(large)
     page.keyboard.press("Escape")
     book.save("controls")
     again = lab.open(lab.copy(book, "grid-video-untrusted", trusted=False), height=1200)

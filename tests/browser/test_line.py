@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.helpers.pages import has_count
+from tests.helpers.pages import has_count, is_seen, is_unseen
+from tests.helpers.runs import end_predictions
 
 pytestmark = pytest.mark.browser
 
@@ -23,18 +24,20 @@ DEAD = ("%|", "it/s", "model not found", "widget-view+json", " of 6 rows")
 
 
 def test_the_line_of_a_run_moves_ends_and_is_all_that_is_saved(lab):
-    lab.service.configure(latency=3.0)
+    lab.service.configure(latency=600)
     book = lab.open(lab.write("line", RUN, CHAIN, WIDGET), theme="dark", width=700)
     page = book.page
     book.run(0, "text=of 6 rows")
     book.shoot("line-moving")
+    lab.service.configure(latency=0)
+    end_predictions(lab.service)
     page.get_by_text("6 rows: 6 new, 0 cached, 0 failed; 0.03 USD").wait_for()
     has_count(page.get_by_text("of 6 rows"), 0)
     book.run(1, "text=6 rows in 2 steps: 6 new, 6 cached, 0 failed; 0.06 USD")
     steps = page.get_by_text("p-image-edit: 6 rows: 6 new")
-    assert not steps.is_visible()
+    is_unseen(steps)
     page.locator("summary").click()
-    assert steps.is_visible()
+    is_seen(steps)
     book.run(2, "text=6 rows: 6 new >> nth=2")  # below that of the chain and of its second step
     has_count(page.get_by_text("of 6 rows"), 0)
     book.shoot("line")
@@ -45,6 +48,6 @@ def test_the_line_of_a_run_moves_ends_and_is_all_that_is_saved(lab):
     assert not any(dead in str(outputs) for outputs in cells[:2] for dead in DEAD)
     again = lab.open(lab.copy(book, "line-untrusted", trusted=False), width=700)
     again.page.get_by_text("6 rows: 6 new, 0 cached, 0 failed; 0.03 USD").first.wait_for()
-    assert again.page.get_by_text("6 rows in 2 steps").is_visible()
+    is_seen(again.page.get_by_text("6 rows in 2 steps"))
     again.shoot("line-untrusted")
     assert not any(dead in again.page.locator(".jp-Notebook").inner_text() for dead in DEAD)

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.helpers.pages import has_count
+from tests.helpers.pages import comes_to, has_count, is_seen
+from tests.helpers.runs import end_predictions
 
 pytestmark = pytest.mark.browser
 
@@ -46,8 +47,8 @@ def test_pictures_of_the_form_are_there_when_the_notebook_is_opened_again(lab):
         again = lab.open(lab.copy(book, name, trusted=name == "trusted"), height=700)
         _check_pictures(again.page)
         again.shoot(f"saved-{name}")
-    assert again.page.get_by_text(NOTICE).first.is_visible()
-    assert again.page.get_by_text("form.generate()").first.is_visible()
+    is_seen(again.page.get_by_text(NOTICE).first)
+    is_seen(again.page.get_by_text("form.generate()").first)
     # nbviewer, GitHub and other pages without a kernel choose what to show as nbconvert does
     exporter = nbconvert.HTMLExporter()
     static, _ = exporter.from_notebook_node(nbformat.read(book.path, as_version=4))
@@ -58,23 +59,26 @@ def test_pictures_of_the_form_are_there_when_the_notebook_is_opened_again(lab):
 
 def _check_pictures(page):
     page.wait_for_function(SHOWN, arg=2)
-    assert page.get_by_text(PROMPT).first.is_visible()
-    alts = page.locator(".jp-OutputArea-output img[title]").evaluate_all(
-        "all => all.map(i => i.alt)"
-    )
-    assert alts == [f"{PROMPT}, seed 1", f"{PROMPT}, seed 2"]
+    is_seen(page.get_by_text(PROMPT).first)
+    pictures = page.locator(".jp-OutputArea-output img[title]")
+    wanted = [f"{PROMPT}, seed 1", f"{PROMPT}, seed 2"]
+    comes_to(lambda: pictures.evaluate_all("all => all.map(i => i.alt)"), wanted)
     has_count(page.locator("mjx-container"), 0)
     assert page.title() != "taken"
 
 
 def test_a_batch_is_watched_and_what_it_made_stays_in_the_saved_notebook(lab):
-    lab.service.configure(latency=(0.5, 6.0))
+    lab.service.configure(latency=600)
+    before = len(lab.service.accepted)
     book = lab.open(lab.write("watch", WATCH, SEEN, "run.result()['status'].value_counts()"))
     page = book.page
     book.run(0, ".pruna-panel")
+    comes_to(lambda: len(lab.service.accepted), before + 40)
+    end_predictions(lab.service, before + 20)
     page.locator(".pruna-panel-box img").first.wait_for()
     book.shoot("panel-running")
     book.run(1, "text=seen by 1")  # so it is not shown again as HTML
+    end_predictions(lab.service)
     book.run(2, "text=succeeded")
     page.locator("button.pruna-panel-stop").wait_for(state="detached")
     book.shoot("panel-done")
@@ -85,7 +89,7 @@ def test_a_batch_is_watched_and_what_it_made_stays_in_the_saved_notebook(lab):
     again.page.locator("summary img").first.click()  # seen large there too
     large = again.page.locator("details[open] > div img")
     large.wait_for()
-    assert large.bounding_box()["width"] > 250
+    comes_to(lambda: large.bounding_box()["width"] > 250)
     again.shoot("panel-untrusted")
 
 
@@ -141,9 +145,12 @@ edited.pruna.upscale("output", target=2, progress=False).pruna.before_after()"""
     page = untrusted.page
     page.locator(".pruna-pair img").nth(1).wait_for()
     has_count(page.locator(".pruna-pair button"), 0)
-    one, two = (page.locator(".pruna-pair img").nth(number).bounding_box() for number in (0, 1))
-    assert one["x"] + one["width"] < two["x"]
-    assert one["y"] == pytest.approx(two["y"], abs=1)
-    assert one["height"] == pytest.approx(two["height"], abs=3)
-    assert page.get_by_text("after").first.is_visible()
+
+    def stand_side_by_side():
+        one, two = (page.locator(".pruna-pair img").nth(each).bounding_box() for each in (0, 1))
+        is_level = abs(one["y"] - two["y"]) <= 1 and abs(one["height"] - two["height"]) <= 3
+        return is_level and one["x"] + one["width"] < two["x"]
+
+    comes_to(stand_side_by_side)
+    is_seen(page.get_by_text("after").first)
     untrusted.shoot("pair-untrusted")

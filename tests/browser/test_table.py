@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.helpers.pages import has_count
+from tests.helpers.pages import comes_to, has_count, has_texts, holds, is_seen
 
 pytestmark = pytest.mark.browser
 
@@ -25,8 +25,8 @@ OUTPUT = ".jp-OutputArea-output"
 
 
 def column(part, number):
-    """Return the texts of a column, as the rows stand."""
-    return part.locator(f"tbody tr td:nth-child({number})").all_inner_texts()
+    """Return the cells of a column, as the rows stand."""
+    return part.locator(f"tbody tr td:nth-child({number})")
 
 
 def check_order_search_and_filters(part):
@@ -34,31 +34,31 @@ def check_order_search_and_filters(part):
     stock, rating = 2, 6
     head = part.get_by_role("button", name="stock")
     head.click()
-    assert column(part, stock) == ["1.5", "3.0", "20.0", "100.0", ""]  # what is empty comes last
-    assert part.locator("th[aria-sort=ascending]").inner_text().startswith("stock")
+    has_texts(column(part, stock), ["1.5", "3.0", "20.0", "100.0", ""])  # what is empty comes last
+    holds(part.locator("th[aria-sort=ascending]"), "stock")
     head.click()
-    assert column(part, stock) == ["100.0", "20.0", "3.0", "1.5", ""]
+    has_texts(column(part, stock), ["100.0", "20.0", "3.0", "1.5", ""])
     head.click()
-    assert column(part, stock) == ["3.0", "20.0", "100.0", "", "1.5"]  # as it was made
+    has_texts(column(part, stock), ["3.0", "20.0", "100.0", "", "1.5"])  # as it was made
     part.get_by_label("Search").fill("NIGHT a")
-    assert len(column(part, 1)) == 2
-    assert part.get_by_text("2 of 5 rows").is_visible()
+    has_count(column(part, 1), 2)
+    is_seen(part.get_by_text("2 of 5 rows"))
     part.get_by_label("Search").fill("nothing of this")
-    assert part.get_by_text("No row matches.").is_visible()
+    is_seen(part.get_by_text("No row matches."))
     part.get_by_label("Search").fill("")
     part.get_by_text("Filter columns").click()
     part.get_by_label("Filter rating").fill(">= 4")
-    assert column(part, rating) == ["5", "4"]
+    has_texts(column(part, rating), ["5", "4"])
     part.get_by_label("Filter tags").fill("DARK")
-    assert column(part, rating) == ["4"]
+    has_texts(column(part, rating), ["4"])
     part.get_by_label("Filter tags").fill("")
     part.get_by_label("Filter rating").fill("2-3")
-    assert column(part, rating) == ["2", "3"]
+    has_texts(column(part, rating), ["2", "3"])
     part.get_by_label("Filter rating").fill("")
     part.get_by_label("Filter status").select_option("failed")
-    assert column(part, 1) == ["a heron"]
+    has_texts(column(part, 1), ["a heron"])
     part.get_by_text("Filter columns").click()  # closed, filters hide nothing unseen
-    assert len(column(part, 1)) == 5
+    has_count(column(part, 1), 5)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -74,19 +74,19 @@ def test_a_table_is_searched_sorted_filtered_and_seen_large(lab, theme):
     part.get_by_role("button", name="stock").press("d")
     page.keyboard.press("d")
     page.wait_for_timeout(300)
-    assert part.is_visible()
+    is_seen(part)
     first = part.locator("tbody img").first
     first.click()
     dialog = part.get_by_role("dialog")
-    assert dialog.locator("img").evaluate("image => image.naturalWidth") > 250
-    assert PROMPT in dialog.inner_text()
+    comes_to(lambda: dialog.locator("img").evaluate("image => image.naturalWidth") > 250)
+    holds(dialog, PROMPT)
     page.keyboard.press("ArrowRight")
-    assert "an owl at night" in dialog.inner_text()
+    holds(dialog, "an owl at night")
     page.screenshot(path=lab.shots / f"table-large-{theme}.png")
     page.keyboard.press("Escape")
     dialog.wait_for(state="hidden")
     page.set_viewport_size({"width": 700, "height": 1100})
-    page.wait_for_timeout(500)
+    page.wait_for_function("() => document.querySelector('.jp-Notebook').clientWidth <= 700")
     page.screenshot(path=lab.shots / f"table-700-{theme}.png")
     book.run(1, "text=saved as page.html")
     saved = lab.window.new_page()
@@ -95,9 +95,8 @@ def test_a_table_is_searched_sorted_filtered_and_seen_large(lab, theme):
     saved.goto((lab.root / "page.html").as_uri())
     check_order_search_and_filters(saved.locator(".pruna-table"))
     saved.locator("a.zoom").first.click()
-    assert PROMPT in saved.get_by_role("dialog").inner_text()
-    decoded = "image => image.decode().then(() => image.naturalWidth)"
-    assert saved.locator("dialog img").evaluate(decoded) > 500
+    holds(saved.get_by_role("dialog"), PROMPT)
+    comes_to(lambda: saved.locator("dialog img").evaluate("image => image.naturalWidth") > 500)
     saved.keyboard.press("Escape")
     saved.screenshot(path=lab.shots / f"table-page-{theme}.png")
     saved.close()
@@ -121,6 +120,6 @@ def test_pictures_are_rated_by_keys_and_an_untrusted_table_stands_as_it_is(lab):
     plain.wait_for()
     has_count(again.page.locator(".pruna-table-tools"), 0)
     has_count(plain.locator("tbody tr"), 5)
-    assert plain.get_by_text(PROMPT).is_visible()
+    is_seen(plain.get_by_text(PROMPT))
     assert again.page.title() != "taken"
     again.shoot("table-untrusted")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.helpers.pages import has_count
+from tests.helpers.pages import comes_to, has_count, holds, is_seen, is_unseen
 
 pytestmark = pytest.mark.browser
 
@@ -53,8 +53,8 @@ KEYS_READY = "() => document.activeElement.matches('.p-vote-keys input')"
 
 
 def has_keys(page):
-    """Whether the key field that is visible has the focus."""
-    return page.locator(".p-vote-keys input:visible").first.evaluate(HAS_FOCUS)
+    """Check that the key field that is visible comes to have the focus."""
+    comes_to(lambda: page.locator(".p-vote-keys input:visible").first.evaluate(HAS_FOCUS))
 
 
 def press_commands(page):
@@ -77,6 +77,7 @@ def start(lab, name, **window):
 def wait_for(book, number):
     book.page.get_by_text(f"Pair {number} of 4").wait_for()
     book.page.wait_for_function(LOADED)
+    has_keys(book.page)
     # A vote that comes sooner than anybody could look does not count.
     book.page.wait_for_timeout(500)
 
@@ -85,14 +86,14 @@ def wait_for(book, number):
 def test_keys_judge_all_pairs_where_both_pictures_are_large(lab, theme):
     book = start(lab, f"vote-{theme}", theme=theme, width=1400)
     page = book.page
-    assert page.locator(".p-vote-wide").is_visible()
-    assert not page.locator(".p-vote-narrow").is_visible()
-    assert all(side >= 512 for side in page.evaluate(LONGER_SIDES))
+    is_seen(page.locator(".p-vote-wide"))
+    is_unseen(page.locator(".p-vote-narrow"))
+    comes_to(lambda: all(side >= 512 for side in page.evaluate(LONGER_SIDES)))
     book.shoot(f"vote-{theme}")
     # Neither a name nor a file's name, in what is seen or in what stands behind it.
     behind = page.locator(".p-vote").inner_html()
     assert not any(word in behind for word in ("studio", "-1344-768-", ".png", ".webp"))
-    assert "$5 or <script>" in page.locator(".p-vote-prompt").inner_text()
+    holds(page.locator(".p-vote-prompt"), "$5 or <script>")
     # Wherever a click goes inside the form, its keys stay there, and the notebook gets none.
     cells = page.locator(".jp-Notebook .jp-Cell").count()
     form = page.locator(".p-vote").bounding_box()
@@ -104,7 +105,7 @@ def test_keys_judge_all_pairs_where_both_pictures_are_large(lab, theme):
     ]
     for x, y in places:
         page.mouse.click(x, y)
-        assert has_keys(page), (x, y)
+        has_keys(page)
     page.locator(".p-vote-prompt").click(force=True)
     press_commands(page)
     has_count(page.locator(".jp-Notebook .jp-Cell"), cells)
@@ -112,7 +113,7 @@ def test_keys_judge_all_pairs_where_both_pictures_are_large(lab, theme):
     page.mouse.click(stage["x"] + stage["width"] / 4, stage["y"] + stage["height"] / 2)
     page.wait_for_function(f"({LONGER_SIDES})().length === 1")
     page.wait_for_function(f"({KEYS_READY})()")
-    page.locator(".p-vote-narrow .p-vote-left:enabled").wait_for(timeout=15_000)
+    page.locator(".p-vote-narrow .p-vote-left:enabled").wait_for()
     use_what_stands_beside_a_large_picture(page, cells)
     book.shoot(f"vote-{theme}-large")
     page.mouse.click(stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2)
@@ -144,14 +145,14 @@ def use_what_stands_beside_a_large_picture(page, cells):
         page.wait_for_function(f"({KEYS_READY})()")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_text("Copy the prompt").click()
-    assert "$5 or <script>" in page.evaluate("navigator.clipboard.readText()")
+    comes_to(lambda: "$5 or <script>" in page.evaluate("navigator.clipboard.readText()"))
     with page.expect_download() as download:
         page.locator(".pv-get-left").click()
     assert download.value.suggested_filename.startswith("left")
-    assert has_keys(page)
+    has_keys(page)
     page.keyboard.press("k")
     page.locator(".pruna-large-keep").get_by_text("Kept").wait_for()
-    assert has_keys(page)
+    has_keys(page)
     has_count(page.locator(".jp-Notebook .jp-Cell"), cells)
 
 
@@ -164,17 +165,17 @@ def test_in_a_narrow_window_a_vote_waits_until_each_was_seen_large(lab):
         page.set_viewport_size({"width": 560, "height": 900})
     keys = page.locator(".p-vote-narrow .p-vote-keys input")
     keys.wait_for()
-    assert not page.locator(".p-vote-wide").is_visible()
-    assert page.locator(".p-vote-narrow .p-vote-left").is_disabled()
+    is_unseen(page.locator(".p-vote-wide"))
+    page.locator(".p-vote-narrow .p-vote-left:disabled").wait_for()
     # a button that is locked takes no click: it falls through to the field of the keys
     page.locator(".p-vote-narrow .p-vote-left").click(force=True)
-    assert keys.evaluate(HAS_FOCUS)
+    comes_to(lambda: keys.evaluate(HAS_FOCUS))
     page.keyboard.press("f")
     page.get_by_text("Look at each picture large first").wait_for()
     page.keyboard.press(" ")
     page.get_by_text("Now the other one").wait_for()
     book.shoot("vote-narrow")
-    assert len(page.evaluate(LONGER_SIDES)) == 1
+    comes_to(lambda: len(page.evaluate(LONGER_SIDES)), 1)
     page.keyboard.press(" ")
     page.locator(".p-vote-narrow .p-vote-left:enabled").wait_for()
     page.keyboard.press("f")
@@ -188,10 +189,8 @@ def test_the_result_is_kept_in_the_saved_notebook_and_votes_in_a_new_kernel(lab)
     book.page.locator(".p-vote-finish").click()
     book.page.get_by_text("1 of 4 pairs judged").wait_for()
     book.page.get_by_text("won 1 of 1 decided vote").wait_for()
-    book.page.locator(".jp-Notebook .cm-content").first.click()
     book.save("won 1 of 1 decided vote")
     copy = lab.open(lab.copy(book, "vote-copy", trusted=False), width=1400)
     copy.page.get_by_text("won 1 of 1 decided vote").wait_for()
-    copy.page.get_by_text("| Idle").wait_for(timeout=60_000)
     copy.run(0, ".p-vote-start:enabled")
-    assert "1 of them judged" in copy.page.locator(".p-vote-intro").inner_text()
+    holds(copy.page.locator(".p-vote-intro"), "1 of them judged")

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from pruna_nb.show import Cell, grid, table_html
-from tests.helpers.pages import has_count
+from tests.helpers.pages import (
+    BUSY_SECONDS,
+    comes_to,
+    has_count,
+    has_texts,
+    holds,
+    in_step,
+    open_page,
+)
 from tests.show.looking import encoded, photo
 
 pytestmark = pytest.mark.browser
@@ -23,6 +31,7 @@ def seen(browser):
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(BUSY_SECONDS * 1000)
         page.on("console", lambda message: troubles.append(message.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("dialog", lambda dialog: troubles.append(f"dialog: {dialog.message}"))
@@ -52,11 +61,10 @@ def cells(number=3):
     ]
 
 
-def large(page):
-    """Return the width of the picture on show, once it is there."""
+def shows(page, width):
+    """Check that the picture on show comes to be one of this width."""
     # Not wait_for_function: it polls by eval, which the page forbids itself.
-    decoded = "image => image.decode().then(() => image.naturalWidth)"
-    return page.locator(".stage img").evaluate(decoded)
+    comes_to(lambda: page.locator(".stage img").evaluate("image => image.naturalWidth"), width)
 
 
 @pytest.mark.parametrize("full", ["folder", "inline"])
@@ -65,15 +73,14 @@ def test_a_click_zooms_arrows_turn_and_escape_closes(tmp_path, seen, full):
 
     page = seen(grid(cells()).save(tmp_path / "grid.html", full=full)[0])
     page.locator("a.zoom").nth(1).click()
-    assert large(page) == 801
+    shows(page, 801)
     page.keyboard.press("ArrowRight")
-    assert large(page) == 802
+    shows(page, 802)
     page.keyboard.press("ArrowRight")
-    assert large(page) == 802  # the last one
+    shows(page, 802)  # the last one
     page.keyboard.press("Home")
-    assert large(page) == 800
-    assert "seed 0" in page.locator(".words").inner_text()
-    assert "1 / 3" in page.locator(".words").inner_text()
+    shows(page, 800)
+    holds(page.locator(".words"), "seed 0", "1 / 3")
     page.keyboard.press("Escape")
     page.locator("dialog").wait_for(state="hidden")
     # The browser puts the focus back where it was, and then the page where it belongs.
@@ -91,8 +98,8 @@ def test_the_zoom_says_each_thing_once(tmp_path, seen):
     )
     page = seen(grid([cell]).save(tmp_path / "grid.html")[0])
     page.locator("a.zoom").click()
-    said = page.locator(".words p").all_inner_texts()
-    assert said == ["a fox", "watercolour · 1 / 1", "p-image · seed 3"]
+    said = page.locator(".words p")
+    has_texts(said, ["a fox", "watercolour · 1 / 1", "p-image · seed 3"])
 
 
 def test_the_keyboard_alone_is_enough(tmp_path, seen):
@@ -102,17 +109,16 @@ def test_the_keyboard_alone_is_enough(tmp_path, seen):
         if page.evaluate("document.activeElement.matches('a.zoom')"):
             break
     page.keyboard.press("Enter")
-    assert large(page) == 800
+    shows(page, 800)
 
 
 def test_a_page_without_its_folder_zooms_its_thumbnails(tmp_path, browser):
     (path,) = grid(cells()).save(tmp_path / "grid.html")
     for copy in (tmp_path / "grid_files").iterdir():
         copy.unlink()
-    page = browser.new_page()
-    page.goto(path.as_uri())
+    page = open_page(browser, path)
     page.locator("a.zoom").first.click()
-    assert large(page) == 400
+    shows(page, 400)
     page.close()
 
 
@@ -167,46 +173,42 @@ def test_axes_are_switched_filtered_and_sorted(tmp_path, seen, scheme, width):
     (path,) = crossed().save(tmp_path / "grid.html")
     page = seen(path, color_scheme=scheme, viewport={"width": width, "height": 800})
 
-    def heads(part):
-        return page.locator(f"{part} th").all_inner_texts()
+    def has_heads(part, texts):
+        has_texts(page.locator(f"{part} th"), texts)
 
-    assert heads("thead") == ["1:1", "16:9"]
-    assert heads("tbody") == ["a fox", "10", "9", "100", EVIL, "10", "9", "100"]
+    has_heads("thead", ["1:1", "16:9"])
+    has_heads("tbody", ["a fox", "10", "9", "100", EVIL, "10", "9", "100"])
     # the heads stay in view, both ways, and the page itself is no wider than its window
     main = page.locator("main")
     main.evaluate("main => main.scrollTo(60, main.scrollHeight)")
-    top = main.bounding_box()["y"]
-    assert page.locator("thead th").first.bounding_box()["y"] == pytest.approx(top, abs=2)
-    left = main.bounding_box()["x"]
-    assert page.locator("tbody th").first.bounding_box()["x"] == pytest.approx(left, abs=2)
+    for part, side in (("thead", "y"), ("tbody", "x")):
+        head, edge = (
+            page.locator(f"{part} th").first,
+            pytest.approx(main.bounding_box()[side], abs=2),
+        )
+        comes_to(lambda head=head, side=side: head.bounding_box()[side], edge)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     has_count(page.locator("figcaption [data-field]:visible"), 0)
     # another field on the columns: the first axis gives it up, and captions say what is on none
     page.get_by_label("Columns", exact=True).select_option(label="prompt")
-    assert heads("thead") == ["a fox", EVIL]
-    assert heads("tbody") == ["10", "9", "100"]
-    assert (
-        page.locator("figcaption [data-field]:visible").all_inner_texts()
-        == [
-            "aspect ratio 1:1",
-            "aspect ratio 16:9",
-        ]
-        * 6
-    )
+    has_heads("thead", ["a fox", EVIL])
+    has_heads("tbody", ["10", "9", "100"])
+    ratios = page.locator("figcaption [data-field]:visible")
+    has_texts(ratios, ["aspect ratio 1:1", "aspect ratio 16:9"] * 6)
     page.get_by_label("Sort").select_option(label="seed")
-    assert heads("tbody") == ["9", "10", "100"]  # numbers, not words
+    has_heads("tbody", ["9", "10", "100"])  # numbers, not words
     page.get_by_label("Reverse the order").click()
-    assert heads("tbody") == ["100", "10", "9"]
+    has_heads("tbody", ["100", "10", "9"])
     page.get_by_label("Filter").fill("OWL 16:9")
-    assert heads("thead") == [EVIL]
+    has_heads("thead", [EVIL])
     has_count(page.locator("main figure"), 3)
-    assert page.locator(".controls output").inner_text() == "3 of 12"
+    has_texts(page.locator(".controls output"), "3 of 12")
     page.locator("a.zoom").nth(1).click()
-    assert "2 / 3" in page.locator(".words").inner_text()  # arrows go through what is shown
+    holds(page.locator(".words"), "2 / 3")  # arrows go through what is shown
     page.keyboard.press("Escape")
     page.locator("dialog").wait_for(state="hidden")
     page.get_by_label("Filter").fill("no such words")
-    assert page.locator("main").inner_text() == "No picture matches the filter."
+    has_texts(page.locator("main"), "No picture matches the filter.")
     page.get_by_label("Filter").fill("")
     page.get_by_label("Rows", exact=True).select_option("-1")
     page.get_by_label("Columns", exact=True).select_option("-1")
@@ -228,8 +230,7 @@ def test_videos_play_below_the_pointer_and_all_in_step(tmp_path, seen, film):
     expect(page.locator("video")).to_have_count(0)
     page.get_by_role("button", name="Play all").click()
     expect(page.locator("a.zoom.playing video")).to_have_count(2)
-    times = page.evaluate("[...document.querySelectorAll('video')].map((v) => v.currentTime)")
-    assert abs(times[0] - times[1]) < 0.3
+    in_step(page.locator("video"))
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("video")).to_have_count(0)
     page.locator("a.zoom").first.click()
@@ -247,14 +248,15 @@ def test_rows_that_are_folded_are_searched_and_sorted_with_the_others(seen, tmp_
     page = seen(tmp_path / "table.html")
     shown = page.locator("tbody tr")
     page.get_by_text("120 rows").wait_for()
-    assert (shown.count(), page.locator("details").count()) == (50, 0)
+    has_count(shown, 50)
+    has_count(page.locator("details"), 0)
     page.get_by_role("button", name="n", exact=True).click(click_count=2)
-    assert shown.first.locator("td").first.inner_text() == "119"
+    has_texts(shown.first.locator("td").first, "119")
     page.get_by_text("Show 50 more of 70").click()
     page.get_by_text("Show 20 more of 20").click()
     has_count(shown, 120)
     page.get_by_label("Search").fill("number 77")  # beyond where the cell is cut
     has_count(shown, 1)
     page.get_by_label("Search").fill("onerror alert")
-    assert shown.locator("td").first.inner_text() == "100"
+    has_texts(shown.locator("td").first, "100")
     has_count(page.locator("tbody img"), 0)

@@ -8,6 +8,7 @@ import pruna_nb
 from pruna_nb.errors import InputError
 from pruna_nb.show import before_after
 from pruna_nb.show.byte_budget import notebook_bytes
+from tests.helpers.pages import comes_to, has_texts, open_page
 from tests.show.looking import parsed
 
 HOSTILE = "<script>document.title = 'taken'</script> $5 and $6"
@@ -63,47 +64,47 @@ def test_every_mistake_is_told_at_once(files):
 def test_the_slider_is_dragged_the_flicker_alternates_and_videos_keep_step(
     browser, tmp_path, files, film
 ):
-    from playwright.sync_api import expect
-
     small, large = files("small.png", 320, 200), files("large.jpg", 1280, 800, seed=1)
     path = tmp_path / "pairs.html"
     films = before_after(film, film).html(embed=True)
     pictures = before_after(small, large, labels=[HOSTILE, "after"]).html()
     path.write_text(f"<!doctype html><meta charset='utf-8'>{pictures}{films}", "utf-8")
-    page = browser.new_page(viewport={"width": 700, "height": 900})
+    page = open_page(browser, path, viewport={"width": 700, "height": 900})
     troubles = []
     page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.goto(path.as_uri())
+    page.reload()
     box = page.locator(".pruna-pair").first
     first, second = box.locator("img").nth(0), box.locator("img").nth(1)
     slide, flicker, side = (box.locator(f"button[name={name}]") for name in NAMES)
     # of 320 and of 1280 pixels, they lie on each other to the pixel
     slide.wait_for()
-    assert first.evaluate(BOX) == second.evaluate(BOX)
-    assert second.evaluate(HIDDEN) == 50
+    comes_to(lambda: first.evaluate(BOX) == second.evaluate(BOX))
+    comes_to(lambda: second.evaluate(HIDDEN), 50)
     x, y, width, height = second.evaluate(BOX)
     page.mouse.move(x + width / 2, y + height / 2)
     page.mouse.down()
     page.mouse.move(x + width / 4, y + height / 2, steps=4)
     page.mouse.up()
-    assert second.evaluate(HIDDEN) == pytest.approx(25, abs=1)
+    comes_to(lambda: second.evaluate(HIDDEN), pytest.approx(25, abs=1))
     page.mouse.move(x + width - 5, y + 20)  # no button is pressed: nothing follows
     assert second.evaluate(HIDDEN) == pytest.approx(25, abs=1)
     page.keyboard.press("End")  # the keys are the slider's now
-    assert second.evaluate(HIDDEN) == 100
+    comes_to(lambda: second.evaluate(HIDDEN), 100)
     flicker.click()
     for state in ("visible", "hidden", "visible"):
         second.wait_for(state=state)
     side.click()
-    one, two = first.evaluate(BOX), second.evaluate(BOX)
-    assert one[0] + one[2] < two[0]
-    assert (one[1], one[3]) == (two[1], two[3])
-    assert two[0] + two[2] <= 700
+
+    def stand_side_by_side():
+        one, two = first.evaluate(BOX), second.evaluate(BOX)
+        return one[0] + one[2] < two[0] and one[1::2] == two[1::2] and two[0] + two[2] <= 700
+
+    comes_to(stand_side_by_side)
     play = page.locator("button[name=play]")
     videos = page.locator("video")
-    assert videos.evaluate_all("all => all.map(v => v.controls)") == [False, False]
+    comes_to(lambda: videos.evaluate_all("all => all.map(v => v.controls)"), [False, False])
     play.click()
-    expect(play).to_have_text("❚❚ Pause")
+    has_texts(play, "❚❚ Pause")
     page.wait_for_function(IN_STEP)
     assert page.title() != "taken"
     assert troubles == []
