@@ -10,6 +10,7 @@
     ├── InputError               an input that the model does not accept (also a ValueError)
     ├── BudgetError              the run would cost more than a limit allows
     ├── CacheError               the cache folder cannot be used (also an OSError)
+    ├── StorageError             a storage at an address cannot be read or written
     ├── MissingExtraError        an optional package is not installed (also an ImportError)
     └── ApiError                 the service, or the way to it
         ├── BadRequestError          400
@@ -155,11 +156,16 @@ class CacheError(PrunaError, OSError):
     """The cache folder cannot be read or written."""
 
 
+class StorageError(PrunaError):
+    """A storage at an address, such as ``s3://bucket/folder``, cannot be read or written."""
+
+
 class MissingExtraError(PrunaError, ImportError):
     """An optional package is needed that is not installed."""
 
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs an optional package: pip install 'pruna_nb[{extra}]'")
+    def __init__(self, what: str, extra: str, also: str = "") -> None:
+        packages = f"'pruna_nb[{extra}]' {also}".strip()
+        super().__init__(f"{what} needs an optional package: pip install {packages}")
         self.extra = extra
 
 

@@ -15,7 +15,9 @@ from PIL import Image
 import pruna_nb
 import pruna_nb.emulator
 from pruna_nb.catalog import all_models
+from tests.helpers.storages import made_bucket, s3_settings, shared_s3
 
+__all__ = ["s3_settings", "shared_s3"]
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 RECIPES = ("hugging-face-datasets", "duckdb", "log-to-wandb", "great-tables", "matplotlib")
@@ -85,7 +87,10 @@ def on_a_fast_emulator(monkeypatch):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
 @pytest.mark.usefixtures("files_of_the_pages", "on_a_fast_emulator")
-def test_the_python_of_a_page_runs_from_top_to_bottom(page):
+def test_the_python_of_a_page_runs_from_top_to_bottom(page, request):
+    if "s3://my-bucket" in page.read_text():
+        request.getfixturevalue("s3_settings")(request.getfixturevalue("shared_s3"))
+        made_bucket("my-bucket")
     # explanation/ has a line that speaks of the table before it
     names = {"df": pd.DataFrame({"prompt": ["a fox"], "seed": [1]})}
     for number, block in enumerate(PYTHON.findall(page.read_text())):

@@ -8,6 +8,7 @@ from pruna_nb.accessor.base import FrameVerbs
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -26,14 +27,17 @@ class SaveVerbs(FrameVerbs):
         format: str | None = None,  # noqa: A002 - the word of Pillow and matplotlib
         layout: Layout = "plain",
         provenance: bool = True,
+        storage_options: Mapping[str, Any] | None = None,
         output_col: str = "output",
     ) -> pd.DataFrame:
         """Save the outputs as files of your own, named by the row.
 
         Parameters
         ----------
-        folder : path
-            Created where it is missing.
+        folder : path or str
+            Created where it is missing. Also an address that fsspec takes, such as
+            ``"s3://bucket/folder"`` or ``"gs://bucket/folder"`` (the extra "storage", and s3fs or
+            gcsfs): a file is there whole or not at all.
         name : str, optional
             A template over the row's columns, index levels and the fields that were sent, such as
             ``"{sku}-{aspect_ratio}-{seed}"``; ``{row}`` is the row's number and begins
@@ -49,6 +53,8 @@ class SaveVerbs(FrameVerbs):
             Whether each file carries its request: model, input without secrets, prediction id,
             time, version. Pixels and frames stay the same; `pruna_nb.provenance` reads it back.
             Without it, files that need no conversion are hard links where the disk allows them.
+        storage_options : mapping, optional
+            What fsspec takes for an address, such as ``{"profile": "work"}``; never shown.
         output_col : str
             The column of outputs.
 
@@ -63,8 +69,12 @@ class SaveVerbs(FrameVerbs):
         ------
         InputError, ColumnError, SettingsError
             If an argument is wrong; nothing is written then.
+        MissingExtraError
+            If what an address needs is not installed; nothing is written then.
         OSError
             If the folder cannot be written.
+        StorageError
+            If the folder at an address cannot be written; what is there already stays.
 
         Examples
         --------
@@ -86,6 +96,7 @@ class SaveVerbs(FrameVerbs):
             format=format,
             layout=layout,
             provenance=provenance,
+            storage_options=storage_options,
             output_col=output_col,
         )
 

@@ -13,7 +13,7 @@ from pruna_nb.catalog.field_docs import with_fields
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -204,6 +204,7 @@ class PrunaSeries:
         format: str | None = None,  # noqa: A002 - the word of Pillow and matplotlib
         layout: Layout = "plain",
         provenance: bool = True,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Save a Series of outputs as files of your own, as ``df.pruna.save`` does.
 
@@ -211,9 +212,9 @@ class PrunaSeries:
 
         Parameters
         ----------
-        folder : path
-            Created where it is missing.
-        name, format, layout, provenance
+        folder : path or str
+            Created where it is missing; also an address, such as ``"s3://bucket/folder"``.
+        name, format, layout, provenance, storage_options
             As for ``df.pruna.save``.
 
         Returns
@@ -236,7 +237,13 @@ class PrunaSeries:
         from pruna_nb.frames.saving import save_series
 
         return save_series(
-            self._series, folder, name=name, format=format, layout=layout, provenance=provenance
+            self._series,
+            folder,
+            name=name,
+            format=format,
+            layout=layout,
+            provenance=provenance,
+            storage_options=storage_options,
         )
 
     def explore(

@@ -158,10 +158,14 @@ class Fetcher:
                     "tags": entry.tags,
                 }
                 run.cache.put(job.key, stored, record)
+                if run.storage is not None:
+                    run.storage.note(job.key)
             run.journal.update(entry, "delivered", media=run.cache.name_of(stored), cost_usd=cost)
 
         # Both or none: a kill between the two must not leave an output that seems not fetched.
         run.cache.database.together(store)
+        if run.uploads is not None and run.options.cache != "off":
+            run.uploads.submit([job.key])
         job.cost_usd = cost
         done = Outcome(
             "succeeded",

@@ -12,10 +12,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.batch.plan import make_plan
-from pruna_nb.store.cache import Cache
 from pruna_nb.store.database import DamagedError
 from pruna_nb.store.journal import Journal
 from pruna_nb.store.keys import KeyMaker
+from pruna_nb.store.shared import find_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,7 +28,12 @@ FIRST_SEED = 1
 
 
 def share_first_seed(
-    plan: Plan, settings: Settings, cache: CacheMode, chosen: Collection[int] = ()
+    plan: Plan,
+    settings: Settings,
+    cache: CacheMode,
+    chosen: Collection[int] = (),
+    *,
+    download: bool = True,
 ) -> Plan:
     """Return a plan whose new rows take what was made with, or without, the first seed.
 
@@ -40,6 +45,8 @@ def share_first_seed(
         As the plan was made with; only "use" takes what is there.
     chosen : collection of int
         The rows whose seed the user did not give: the first samples.
+    download : bool
+        As the plan was made with.
     """
     models = [model for model in plan.models if "seed" in model.fields]
     if cache != "use" or not models or not plan.count("new"):
@@ -47,6 +54,7 @@ def share_first_seed(
     makers = {model.name: KeyMaker(settings.service, model) for model in models}
     asked = {request.key for request in plan.requests}
     others: dict[str, tuple[Request, dict[str, Any]]] = {}
+    kinds = {model.name: model.output for model in models}
     for row, (request, action) in enumerate(zip(plan.requests, plan.actions, strict=True)):
         maker = makers.get(plan.model_of(request).name) if action == "new" else None
         given, other = request.input or {}, None
@@ -58,8 +66,9 @@ def share_first_seed(
             others[maker.key(other)] = request, other
     # What another row asks for itself is that row's: equal pictures were not asked for.
     wanted = others.keys() - asked
+    made = {key: kinds[plan.model_of(others[key][0]).name] for key in wanted}
     try:
-        there: set[str] = set(Cache(settings.cache_dir).find(list(wanted)))
+        there = set(find_outputs(settings, made, download=False)[0])
         open_work = Journal.of(settings).open_entries()
     except DamagedError:  # since the plan was made, which then costs a picture more
         return plan
@@ -72,4 +81,5 @@ def share_first_seed(
         request, other = others[key]
         found[request.key] = replace(request, key=key, input=other)
     requests = [found.get(request.key, request) for request in plan.requests]
-    return make_plan(plan.model, requests, settings, cache)
+    again = make_plan(plan.model, requests, settings, cache, download=download)
+    return replace(again, fetched=plan.fetched + again.fetched)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from pruna_nb.catalog import at_most_text, cost_usd, limit_for, total_usd
-from pruna_nb.store.cache import Cache
 from pruna_nb.store.database import DamagedError
 from pruna_nb.store.journal import Journal
+from pruna_nb.store.shared import SharedStorage, find_outputs
 from pruna_nb.text import counted
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Plan:
     expired: Mapping[str, list[Entry]] = field(default_factory=dict)  # the same, expired unfetched
     # What another account has open, and this one sends for itself.
     elsewhere: Mapping[str, Entry] = field(default_factory=dict)
+    fetched: int = 0  # of the hits, those that the shared storage had
     models: tuple[Model, ...] = field(init=False)  # of the requests, in their order, each once
 
     def __post_init__(self) -> None:
@@ -174,28 +175,51 @@ class Plan:
 
 
 def make_plan(
-    model: Model, requests: Sequence[Request], settings: Settings, cache: CacheMode
+    model: Model,
+    requests: Sequence[Request],
+    settings: Settings,
+    cache: CacheMode,
+    *,
+    download: bool = True,
 ) -> Plan:
     """Look up what is there and what is under way, and decide what becomes of each row.
+
+    What the shared storage has is fetched, unless this is for an estimate (`download`).
 
     Raises
     ------
     CacheError
         If the cache folder cannot be used.
+    StorageError
+        If the shared storage cannot be used, and is needed.
     """
     try:
-        return _make_plan(model, requests, settings, cache)
+        return _make_plan(model, requests, settings, cache, download=download)
     except DamagedError:  # the database is set aside at its next use, and made again
-        return _make_plan(model, requests, settings, cache)
+        return _make_plan(model, requests, settings, cache, download=download)
 
 
 def _make_plan(
-    model: Model, requests: Sequence[Request], settings: Settings, cache: CacheMode
+    model: Model,
+    requests: Sequence[Request],
+    settings: Settings,
+    cache: CacheMode,
+    *,
+    download: bool,
 ) -> Plan:
-    keys = list(dict.fromkeys(request.key for request in requests if request.key is not None))
-    hits = Cache(settings.cache_dir).find(keys) if cache == "use" else {}
+    keys = {
+        request.key: (request.model or model).output
+        for request in requests
+        if request.key is not None
+    }
+    hits: dict[str, Hit] = {}
+    fetched = 0
+    if cache == "use":
+        hits, fetched = find_outputs(settings, keys, download=download)
+    elif cache == "refresh" and keys and download and (storage := SharedStorage.of(settings)):
+        storage.check()  # what is generated goes there
     journal = Journal.of(settings)
-    wanted = set(keys).difference(hits)
+    wanted = keys.keys() - hits
 
     def among_wanted(by_key: Mapping[str, T]) -> dict[str, T]:
         return {key: it for key, it in by_key.items() if key in wanted}
@@ -203,7 +227,7 @@ def _make_plan(
     open_work = among_wanted(journal.open_entries())
     if cache == "use":  # delivered once, and not here: its file was deleted, or is damaged
         open_work = journal.delivered(wanted.difference(open_work)) | open_work
-    return decide(
+    plan = decide(
         model,
         requests,
         hits=hits,
@@ -213,6 +237,7 @@ def _make_plan(
         elsewhere=among_wanted(journal.elsewhere()),
         stale=frozenset(key for key, entry in open_work.items() if entry.seems_old),
     )
+    return replace(plan, fetched=fetched) if fetched else plan
 
 
 def decide(
@@ -267,6 +292,9 @@ def announcements(plan: Plan) -> list[str]:
     lost = [entry for entries in plan.lost.values() for entry in entries]
     expired = [entry for entries in plan.expired.values() for entry in entries]
     lines = []
+    if plan.fetched:
+        what = counted(plan.fetched, "output")
+        lines.append(f"{what} fetched from the shared storage, at no cost.")
     if len(here) > deleted:
         what = counted(len(here) - deleted, "prediction")
         lines.append(f"Resuming {what} of an earlier run (not sent again).")

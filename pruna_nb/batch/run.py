@@ -120,9 +120,15 @@ class Run(RunState):
             If a variable names certificate authorities that are not there.
         """
         self.started_at, self._started = time.monotonic(), True
+        waiting = self.storage.noted() if self.storage else []
+        if self.uploads is not None:
+            self.uploads.submit(waiting)
         if not self.jobs and not self._is_open:
-            self.ended_at = self.started_at
-            self._over.set()
+            if waiting:  # nothing is sent, and no key is needed
+                self._close_later()
+            else:
+                self.ended_at = self.started_at
+                self._over.set()
             return
         self.settings.require_key()
         check_authorities(self.settings.base_url)
@@ -141,7 +147,7 @@ class Run(RunState):
         # Once there is nothing to do but wait, what the first output needs is imported.
         self.schedule.at(self.started_at + _WARM_UP_SECONDS, self.cache.warm_up)
         self.schedule.start(partial(self.guard, self.send.submit))
-        threading.Thread(target=self._close, name="pruna_nb-close", daemon=True).start()
+        self._close_later()
 
     def take(self, part: Plan, places: Sequence[int], refused: Mapping[str, PrunaError]) -> None:
         """Take in rows of an open run, whose inputs were made meanwhile; the first one starts it.
@@ -287,6 +293,9 @@ class Run(RunState):
 
     # ------------------------------------------------------------------ the end
 
+    def _close_later(self) -> None:
+        threading.Thread(target=self._close, name="pruna_nb-close", daemon=True).start()
+
     def _close(self) -> None:
         """Wait for the schedule's threads, and end the run: save what is owed, free the rest."""
         while not self.schedule.join(3600.0):
@@ -300,6 +309,8 @@ class Run(RunState):
             if isinstance(self.error, errors.CacheError):
                 parts = (str(self.error), rescue.told(self.journal.folder))
                 self.error = errors.CacheError(" ".join(filter(None, parts)))
+            while self.uploads is not None and not self.uploads.join(_WATCH_SECONDS):
+                pass
             if self.lock is not None:
                 with contextlib.suppress(OSError):  # the folder may be gone
                     self.lock.release()
@@ -334,6 +345,7 @@ class Run(RunState):
         """End in a forked child: the run's threads are its parent's, where it goes on."""
         self._mutex = threading.Lock()  # the parent's may have been locked at the fork
         self.schedule.leave_to_parent()
+        self.uploads = None
         self.error = errors.PrunaError(
             f"This run is at work in process {os.getppid()}, from which this one was forked. "
             "It goes on there, and its results are there; here nothing was sent."

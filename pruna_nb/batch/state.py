@@ -22,6 +22,8 @@ from pruna_nb.console import LOG
 from pruna_nb.store.cache import Cache
 from pruna_nb.store.journal import Journal
 from pruna_nb.store.keys import masked
+from pruna_nb.store.shared import SharedStorage
+from pruna_nb.store.uploads import Uploads
 from pruna_nb.text import brief, one_line
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ class RunState:
     ) -> None:
         self.plan, self.settings, self.options = plan, settings, options
         self.cache = Cache(settings.cache_dir)
+        self.storage = SharedStorage.of(settings)
+        self.uploads = Uploads(self.storage) if self.storage else None
         self.journal = Journal.of(settings)
         self.endpoints = Endpoints.of(settings)
         self.budget = budget or Budget.of(options, settings)
@@ -213,6 +217,8 @@ class RunState:
         self.canceled = True
         self._drop_queue("not sent: the run was canceled")
         self.schedule.stop()
+        if self.uploads is not None:
+            self.uploads.stop()
 
     def forbidden(self, endpoint: str, error: errors.AuthenticationError) -> None:
         """Count a 403: one of many ends the run, else rows from elsewhere are tried next."""

@@ -17,6 +17,7 @@ from pruna_nb.catalog import all_models
 from pruna_nb.errors import PrunaError
 from pruna_nb.settings import Settings, current
 from pruna_nb.store.database import check_folder
+from pruna_nb.store.shared import SharedStorage
 from pruna_nb.version import VERSION
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Finding:
 
 
 def examine(*, offline: bool = False) -> list[Finding]:
-    """Look at all that a run needs; only the service is asked, about the key, at no cost."""
+    """Look at all that a run needs; the service is asked about the key, at no cost."""
     found = [Finding("pruna_nb", f"{VERSION} in Python {platform.python_version()}")]
     try:
         settings = current()
@@ -63,6 +64,8 @@ def examine(*, offline: bool = False) -> list[Finding]:
     found += _address(settings, offline=offline)
     for name, folder in (("cache", settings.cache_dir), ("state", settings.state_dir)):
         found.append(_folder(name, folder))
+    if settings.storage:
+        found.append(_storage(settings, offline=offline))
     if settings.limits:
         words = (
             f"{model} {count} in {seconds:g} s"
@@ -126,6 +129,18 @@ def _folder(name: str, folder: Path) -> Finding:
             f"choose a local one (PRUNA_NB_{name.upper()}_DIR).",
         )
     return Finding(name, str(folder))
+
+
+def _storage(settings: Settings, *, offline: bool) -> Finding:
+    """Return whether the shared storage can be written."""
+    if offline:
+        return Finding("storage", f"{settings.storage}; it was not asked")
+    try:
+        SharedStorage(settings).bucket.check()
+    except PrunaError as error:
+        advice = 'Correct PRUNA_NB_STORAGE, or go on without it: PRUNA_NB_STORAGE="".'
+        return Finding("storage", str(error), is_wrong=True, advice=advice)
+    return Finding("storage", settings.storage)
 
 
 def _file_system(folder: Path) -> str:

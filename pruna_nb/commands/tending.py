@@ -70,6 +70,14 @@ def rebuild() -> None:
     say(f"{counted(maintenance.rebuild(), 'output')} found again.")
 
 
+@cache.command()
+def upload() -> None:
+    """Put into the shared storage what the cache has and it lacks (PRUNA_NB_STORAGE)."""
+    from pruna_nb.store import maintenance
+
+    say(f"{counted(maintenance.upload(), 'output')} put into the shared storage.")
+
+
 @click.command()
 @click.option(
     "--no-check",

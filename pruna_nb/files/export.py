@@ -5,16 +5,21 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import filecmp
+import hashlib
 import io
 import os
 import re
 import shutil
+import tempfile
+import threading
 import unicodedata
 import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
-from pruna_nb.errors import InputError
+from pruna_nb.errors import InputError, StorageError
 from pruna_nb.files.decode import (
     eight_bits,
     opened,
@@ -29,8 +34,9 @@ from pruna_nb.files.provenance import append_to_video, with_provenance
 from pruna_nb.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
+
+    from pruna_nb.files.buckets import Bucket
 
 FORMATS = {"png": ".png", "jpg": ".jpg", "jpeg": ".jpg", "webp": ".webp"}
 """What a picture can be converted to, with its suffix."""
@@ -42,6 +48,7 @@ _ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".webp": ("WEBP", {"quality": 95, "method": 4}),
 }
+_UPLOADS = 8  # at a time
 _BYTES_AT_MOST = 180  # of 255 that most systems take: room for a number, a suffix, a partial name
 # What Windows refuses in a name, and what ends or hides one elsewhere.
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]')
@@ -100,6 +107,26 @@ def record_of(path: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     return {**request, "created_at": delivered.isoformat(), "version": VERSION}
 
 
+class _Names:
+    """The names that a call gives: each to one output."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+        self._numbers: dict[str, int] = {}
+
+    def free(self, stem: str, suffix: str) -> Iterator[str]:
+        """Yield a name, then the same with -2, -3 and so on; none that was given before."""
+        # Windows and macOS take names that differ in case alone for the same file.
+        key = f"{stem}{suffix}".casefold()
+        # Thousands of rows may ask for one name: each search goes on where the last one ended.
+        for number in count(self._numbers.get(key, 1)):
+            name = f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}"
+            self._numbers[key] = number + 1
+            if (known := name.casefold()) not in self._used:
+                self._used.add(known)
+                yield name
+
+
 class Exporter:
     """Writes outputs to a folder, each under a name that no other file has.
 
@@ -113,10 +140,9 @@ class Exporter:
 
     def __init__(self, folder: Path, suffix: str | None = None) -> None:
         self._folder, self._suffix = folder, suffix
-        self._used: set[str] = set()
-        self._numbers: dict[str, int] = {}
+        self._names = _Names()
 
-    def export(self, source: Path, name: str, record: Mapping[str, Any] | None) -> Path:
+    def export(self, source: Path, name: str, record: Mapping[str, Any] | None) -> str:
         """Write one output; return its path.
 
         Parameters
@@ -136,34 +162,20 @@ class Exporter:
         InputError
             If the output is to be converted and is not a picture that can be decoded.
         """
-        with open_regular(source) as file:
-            kind = sniff(file.read(HEAD_BYTES))
-        suffix = source.suffix if kind is None else kind.suffix
-        if self._suffix and kind is not None and kind.kind == "image":
-            suffix, convert = self._suffix, suffix != self._suffix
-        else:
-            convert = False
-        stem = self._folder.joinpath(*name.split("/"))
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        part = stem.parent / f".{uuid.uuid4().hex}.part"
+        suffix, to = suffixes_for(source, self._suffix)
+        folder = self._folder.joinpath(*name.split("/")).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f".{uuid.uuid4().hex}.part"
         try:
-            write_output(source, part, suffix if convert else None, record)
-            return self._place(part, stem, suffix)
+            write_output(source, part, to, record)
+            return str(self._place(part, name, suffix))
         finally:
             part.unlink(missing_ok=True)
 
-    def _place(self, part: Path, stem: Path, suffix: str) -> Path:
+    def _place(self, part: Path, stem: str, suffix: str) -> Path:
         """Move a written file to the first free name, unless a file of that name has its bytes."""
-        # Windows and macOS take names that differ in case alone for the same file.
-        key = f"{stem}{suffix}".casefold()
-        # Thousands of rows may ask for one name: each search goes on where the last one ended.
-        for number in count(self._numbers.get(key, 1)):
-            numbered = stem.name if number == 1 else f"{stem.name}-{number}"
-            path = stem.with_name(f"{numbered}{suffix}")
-            self._numbers[key] = number + 1
-            if (known := str(path).casefold()) in self._used:
-                continue
-            self._used.add(known)
+        for name in self._names.free(stem, suffix):
+            path = self._folder.joinpath(*name.split("/"))
             # The same call again finds its own files, and writes no second copy.
             if path.is_file() and filecmp.cmp(part, path, shallow=False):
                 break
@@ -179,6 +191,121 @@ class Exporter:
                 part.replace(path)
             break
         return path
+
+
+class BucketExporter:
+    """Writes outputs to a folder at an address, as `Exporter` does to one of this machine.
+
+    Several are written at a time; all are there when the ``with`` around it ends, or it raises.
+
+    Parameters
+    ----------
+    bucket : Bucket
+    suffix : str, optional
+        As for `Exporter`.
+    """
+
+    def __init__(self, bucket: Bucket, suffix: str | None = None) -> None:
+        self._bucket, self._suffix = bucket, suffix
+        self._names = _Names()
+        self._there: dict[str, dict[str, dict[str, Any]]] = {}  # by folder and name
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._parts = tempfile.TemporaryDirectory(prefix="pruna_nb-save-")
+        self._threads = ThreadPoolExecutor(_UPLOADS, "pruna_nb-save")
+        self._room = threading.BoundedSemaphore(2 * _UPLOADS)  # else the disk may fill with parts
+        self._uploads: list[Future[None]] = []
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Wait for what is under way, and raise what failed."""
+        try:
+            if error is None:
+                self._raise_failures(wait=True)
+        finally:
+            self._threads.shutdown(cancel_futures=True)
+            self._parts.cleanup()
+
+    def export(self, source: Path, name: str, record: Mapping[str, Any] | None) -> str:
+        """Write one output, soon; return its address. Arguments and errors as for `Exporter`."""
+        suffix, to = suffixes_for(source, self._suffix)
+        self._raise_failures(wait=False)
+        self._room.acquire()
+        part = Path(self._parts.name) / uuid.uuid4().hex
+        try:
+            write_output(source, part, to, record)
+            for free in self._names.free(name, suffix):
+                there = self._object(free)
+                if there is None:
+                    self._uploads.append(self._threads.submit(self._put, part, free))
+                    return self._bucket.at(free)
+                if self._is_equal(part, free, there):
+                    break
+        except BaseException:
+            self._room.release()
+            raise
+        part.unlink()
+        self._room.release()
+        return self._bucket.at(free)
+
+    def _put(self, part: Path, name: str) -> None:
+        try:
+            self._bucket.put(part, name, new=True)
+        except FileExistsError:  # since it was looked
+            raise StorageError(
+                f"{self._bucket.at(name)} was written by somebody else meanwhile, and is not "
+                "overwritten. Save again: it gets another name."
+            ) from None
+        finally:
+            part.unlink(missing_ok=True)
+            self._room.release()
+
+    def _object(self, name: str) -> dict[str, Any] | None:
+        """Return what is known of an object; None if there is none of the name."""
+        folder, _, own = name.rpartition("/")
+        if folder not in self._there:  # one listing, in place of a question for each file
+            self._there[folder] = self._bucket.list(folder)
+        return self._there[folder].get(own)
+
+    def _is_equal(self, part: Path, name: str, there: Mapping[str, Any]) -> bool:
+        size = part.stat().st_size
+        if there.get("size") != size:
+            return False
+        with part.open("rb") as file:
+            # S3's tag of an object that was written at once; of others it is another word.
+            tag = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+            if str(there.get("ETag", "")).strip('"') == tag:
+                return True
+            file.seek(0)
+            try:
+                chunks = self._bucket.chunks(name, size)
+                return all(chunk == file.read(len(chunk)) for chunk in chunks)
+            except FileNotFoundError:  # removed since the listing
+                return False
+
+    def _raise_failures(self, *, wait: bool) -> None:
+        done = [each for each in self._uploads if wait or each.done()]
+        self._uploads = [] if wait else [each for each in self._uploads if each not in done]
+        failures = [error for each in done if (error := each.exception()) is not None]
+        if failures:
+            raise failures[0]
+
+
+def suffixes_for(source: Path, wanted: str | None) -> tuple[str, str | None]:
+    """Return the suffix of an output's new file, and that to which it is converted, if it is.
+
+    Raises
+    ------
+    OSError
+        If the output cannot be read.
+    """
+    with open_regular(source) as file:
+        kind = sniff(file.read(HEAD_BYTES))
+    suffix = source.suffix if kind is None else kind.suffix
+    if wanted and kind is not None and kind.kind == "image":
+        return wanted, wanted if suffix != wanted else None
+    return suffix, None
 
 
 def write_output(

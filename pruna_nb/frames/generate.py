@@ -141,7 +141,8 @@ def estimate(
     """Return what a call would run and cost; sends nothing. It is checked as for `generate`."""
     settings = current()
     with gc_paused():
-        _, plan = _planned(frame, call, options, settings, problems or Problems())
+        problems = problems or Problems()
+        _, plan = _planned(frame, call, options, settings, problems, download=False)
         day = DayBudget(settings)
         return replace(
             estimate_of(plan, settings),
@@ -291,13 +292,19 @@ class FrameRun:
 
 
 def _planned(
-    frame: pd.DataFrame, call: Call, options: RunOptions, settings: Settings, problems: Problems
+    frame: pd.DataFrame,
+    call: Call,
+    options: RunOptions,
+    settings: Settings,
+    problems: Problems,
+    *,
+    download: bool = True,
 ) -> tuple[pd.DataFrame, Plan]:
     """Return the frame with all its rows and the plan; raise all mistakes at once."""
     frame, spread, told = grown_frame(frame, call, settings, problems)
     requests = make_requests(frame, spread, settings.service, problems, told)
     problems.check()
-    plan = plan_of(spread, requests, settings, options)
+    plan = plan_of(spread, requests, settings, options, download=download)
     return with_sent_seeds(frame, spread, plan.requests), plan
 
 
@@ -318,12 +325,17 @@ def grown_frame(
 
 
 def plan_of(
-    call: Call, requests: Sequence[Request], settings: Settings, options: RunOptions
+    call: Call,
+    requests: Sequence[Request],
+    settings: Settings,
+    options: RunOptions,
+    *,
+    download: bool = True,
 ) -> Plan:
-    """Return the plan of the requests that a call's rows make."""
-    plan = make_plan(call.model, requests, settings, options.cache)
+    """Return the plan of the requests that a call's rows make; see `make_plan`."""
+    plan = make_plan(call.model, requests, settings, options.cache, download=download)
     chosen = range(0, len(requests), call.samples) if _chooses_first_seed(call) else ()
-    return share_first_seed(plan, settings, options.cache, chosen)
+    return share_first_seed(plan, settings, options.cache, chosen, download=download)
 
 
 def _chooses_first_seed(call: Call) -> bool:

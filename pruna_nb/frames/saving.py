@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -14,10 +15,11 @@ from pruna_nb import arguments
 from pruna_nb.arguments import Problems
 from pruna_nb.catalog import find_model, lookup_model
 from pruna_nb.console import LOG, say
-from pruna_nb.errors import InputError, UnknownModelError
+from pruna_nb.errors import InputError, StorageError, UnknownModelError
 from pruna_nb.files import strict_json
+from pruna_nb.files.buckets import Bucket, is_address
 from pruna_nb.files.disk import open_regular, replacing
-from pruna_nb.files.export import Exporter, read_format, record_of, safe_name
+from pruna_nb.files.export import BucketExporter, Exporter, read_format, record_of, safe_name
 from pruna_nb.files.provenance import SUFFIXES, read_provenance
 from pruna_nb.frames.call import Call
 from pruna_nb.frames.call_attrs import ATTRS, attrs_of
@@ -34,7 +36,7 @@ from pruna_nb.templates import is_missing, name_of, parse, value_text, written
 from pruna_nb.text import counted, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
@@ -43,6 +45,7 @@ METADATA: Final = "metadata.jsonl"
 """The file in which Hugging Face's ``imagefolder`` looks for what belongs to each picture."""
 
 _PROMPT_AT_MOST: Final = 60
+_METADATA_BYTES_AT_MOST: Final = 2**31
 _OUTPUT_SUFFIXES: Final = SUFFIXES | {".jpeg", ".webm", ".gif"}
 
 
@@ -54,11 +57,14 @@ def save_frame(
     format: str | None = None,  # noqa: A002 - the word of Pillow and matplotlib
     layout: Layout = "plain",
     provenance: bool = True,
+    storage_options: Mapping[str, Any] | None = None,
     output_col: str = "output",
 ) -> pd.DataFrame:
     """Save a frame's outputs; see `PrunaFrame.save`."""
     problems = Problems()
-    root = problems.read(arguments.path, "folder", folder, instead=Path())
+    root: Path | Bucket = Path()
+    with problems.noted():
+        root = _target(folder, storage_options)
     suffix = problems.read(read_format, format, instead=None)
     layout = problems.read(arguments.choice, "layout", layout, get_args(Layout), instead="plain")
     carry = problems.read(arguments.switch, "provenance", provenance, instead=True)
@@ -74,33 +80,70 @@ def save_frame(
         ]
         requests = _requests(frame, output_col)
         names = _file_names(frame, name if isinstance(name, str) else None, requests)
-    if root.exists() and not root.is_dir():
+    if isinstance(root, Path) and root.exists() and not root.is_dir():
         problems.add(InputError(f"folder={str(folder)!r} is a file, not a folder."))
     if layout == "imagefolder" and not problems:
         with problems.noted():
             _read_metadata(root)
     problems.check("These outputs cannot be saved; nothing was written")
 
-    exporter = Exporter(root, suffix)
     files: list[str | None] = [None] * len(frame)
-    for place, (path, file_name, request) in enumerate(zip(paths, names, requests, strict=True)):
-        if path is None:
-            continue
-        try:
-            # Opened here first: a disk that is full ends the call, an output that is gone does not.
-            open_regular(path).close()
-            record = record_of(path, request) if carry else None
-        except (OSError, ValueError) as error:  # ValueError: a path with a null character
-            LOG.warning("%s was not saved: %s", path, error)
-            continue
-        try:
-            files[place] = str(exporter.export(path, file_name, record))
-        except InputError as error:
-            LOG.warning("%s was not saved: %s", path, error)
+    with _exporting(root, suffix) as exporter:
+        for place, (path, file_name) in enumerate(zip(paths, names, strict=True)):
+            if path is None:
+                continue
+            try:
+                # A disk that is full ends the call, an output that is gone does not.
+                open_regular(path).close()
+                record = record_of(path, requests[place]) if carry else None
+            except (OSError, ValueError) as error:  # ValueError: a path with a null character
+                LOG.warning("%s was not saved: %s", path, error)
+                continue
+            try:
+                files[place] = exporter.export(path, file_name, record)
+            except InputError as error:
+                LOG.warning("%s was not saved: %s", path, error)
     if layout == "imagefolder":
         _write_metadata(root, frame, output_col, files, requests)
     say(_summary(frame, root, output_col, paths, files))
     return with_columns(frame, {"file": files})
+
+
+def _target(folder: object, storage_options: object) -> Path | Bucket:
+    """Return the folder of this machine, or at an address, to which outputs are saved."""
+    if storage_options is not None and not isinstance(storage_options, Mapping):
+        kind = type(storage_options).__name__  # not shown: it may hold a secret
+        raise InputError(f"storage_options must be a dict of fsspec's options, not {kind}.")
+    if isinstance(folder, os.PathLike) and arguments.ADDRESS.match(os.fspath(folder)):
+        raise InputError("folder is an address in a Path, which drops a slash: give it as a text.")
+    if is_address(folder):
+        bucket = Bucket("folder", str(folder), storage_options)
+        bucket.open()
+        return bucket
+    if storage_options:
+        raise InputError(
+            "storage_options are for a folder at an address, such as 's3://bucket/folder'; "
+            f"folder={str(folder)!r} is one of this machine."
+        )
+    return arguments.path("folder", folder)
+
+
+@contextlib.contextmanager
+def _exporting(root: Path | Bucket, suffix: str | None) -> Iterator[Exporter | BucketExporter]:
+    """Yield what writes the files; a folder at an address is tried first."""
+    if isinstance(root, Path):
+        yield Exporter(root, suffix)
+        return
+    root.check()
+    try:
+        with BucketExporter(root, suffix) as exporter:
+            yield exporter
+    except StorageError as error:
+        error.add_note(
+            "What was written before is there whole, and nothing is there half. Save again: equal "
+            "files are left as they are."
+        )
+        raise
 
 
 def save_series(
@@ -280,14 +323,19 @@ def _as_json(value: Any) -> Any:
         return None
 
 
-def _read_metadata(root: Path) -> dict[str, dict[str, Any]]:
+def _read_metadata(root: Path | Bucket) -> dict[str, dict[str, Any]]:
     """Return the lines of a folder's ``metadata.jsonl``, by the file that each tells of."""
-    path = root / METADATA
-    if not path.is_file():
+    path = f"{root / METADATA if isinstance(root, Path) else root.at(METADATA)}"
+    try:
+        if isinstance(root, Path):
+            content = Path(path).read_bytes() if Path(path).is_file() else b""
+        else:
+            content = root.read(METADATA, _METADATA_BYTES_AT_MOST)
+    except FileNotFoundError:
         return {}
     rows: dict[str, dict[str, Any]] = {}
     try:
-        text = path.read_text("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not valid UTF-8: {error}") from None
     # Not splitlines(), which ends a line at signs that JSON allows within a text, such as U+2028.
@@ -305,7 +353,7 @@ def _read_metadata(root: Path) -> dict[str, dict[str, Any]]:
 
 
 def _write_metadata(
-    root: Path,
+    root: Path | Bucket,
     frame: pd.DataFrame,
     output_col: str,
     files: Sequence[str | None],
@@ -330,21 +378,31 @@ def _write_metadata(
             continue
         row = {name: _as_json(cells[place]) for name, cells in columns}
         row = {"model": request["model"], **request["input"], **row}
-        lines[Path(file).relative_to(root).as_posix()] = row
-    root.mkdir(parents=True, exist_ok=True)
+        lines[_name_below(root, file)] = row
     text = "".join(json.dumps({"file_name": name, **row}) + "\n" for name, row in lines.items())
+    if not isinstance(root, Path):
+        root.put_bytes(METADATA, text.encode())
+        return
+    root.mkdir(parents=True, exist_ok=True)
     with replacing(root / METADATA) as metadata:
         metadata.write(text.encode())
 
 
+def _name_below(root: Path | Bucket, file: str) -> str:
+    if isinstance(root, Path):
+        return Path(file).relative_to(root).as_posix()
+    return file.removeprefix(root.at(""))
+
+
 def _summary(
     frame: pd.DataFrame,
-    root: Path,
+    root: Path | Bucket,
     output_col: str,
     paths: Sequence[Path | None],
     files: Sequence[str | None],
 ) -> str:
-    text = f"Saved {counted(sum(file is not None for file in files), 'file')} in {root}."
+    where = root if isinstance(root, Path) else root.address
+    text = f"Saved {counted(sum(file is not None for file in files), 'file')} in {where}."
     empty = [path is None for path in paths]
     if any(empty):
         status = beside(output_col, "status")

@@ -52,6 +52,9 @@ class Handover:
                 settings[name] = str(settings[name])
         if "max_cost_usd_per_day" in settings:
             settings["max_cost_usd_per_day"] = str(settings["max_cost_usd_per_day"])
+        options = settings.pop("storage_options", {})
+        if options:  # they may hold secrets; and without them, it would be another storage
+            settings["storage"] = ""
         if "limits" in settings:
             settings["limits"] = {name: list(limit) for name, limit in settings["limits"].items()}
         variables = {variable: os.environ.get(variable) for variable in self._environment.values()}

@@ -82,6 +82,10 @@ class Settings(CacheFolder):
         An output larger than this is cut off and refused.
     max_cost_usd_per_day : Decimal
         What a day of UTC may cost, in all runs of the cache folder; infinity is no limit.
+    storage : str
+        The address at which machines share outputs; "" where they do not.
+    storage_options : mapping
+        What fsspec takes for it. It may hold secrets.
     """
 
     cache_dir: Path = field(default_factory=lambda: _default_dir("cache"))
@@ -93,6 +97,8 @@ class Settings(CacheFolder):
     timeout: float = 60.0
     max_output_bytes: int = 2 * 1024**3
     max_cost_usd_per_day: Decimal = Decimal("Infinity")
+    storage: str = ""
+    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def require_key(self) -> str:
         """Return the key, or raise `MissingKeyError` that says how to get one."""
@@ -226,6 +232,8 @@ def configure(
     timeout: Seconds | None = None,
     max_output_bytes: int | None = None,
     max_cost_usd_per_day: Amount | None = None,
+    storage: str | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Configured:
     """Set the session's settings; in a ``with``, its own thread's or task's, for its length.
 
@@ -242,7 +250,7 @@ def configure(
         taken for this machine alone.
     cache_dir : path, optional
         Where outputs are kept; else ``PRUNA_NB_CACHE_DIR``, else the user's cache folder. A
-        folder of this machine, or one that is mounted; no address such as ``s3://``.
+        folder of this machine, or one that is mounted; an address is for `storage`.
     state_dir : path, optional
         Where this machine's processes keep their common limits; else ``PRUNA_NB_STATE_DIR``.
     limits : mapping of str to (int, float), optional
@@ -258,6 +266,11 @@ def configure(
         What a day of UTC may cost, in all runs and processes that use the cache folder; else
         ``PRUNA_NB_MAX_COST_USD_PER_DAY``, else there is no limit. A run that would go above it is
         refused, and one that others' spending brings there stops. ``float("inf")`` lifts it.
+    storage : str, optional
+        Where machines share outputs, such as ``"s3://bucket/pruna"``, beside the cache folder of
+        each; else ``PRUNA_NB_STORAGE``, else they share none. ``""`` switches it off.
+    storage_options : mapping, optional
+        What fsspec takes for it, such as ``{"profile": "work"}``; it is never shown or stored.
 
     Returns
     -------

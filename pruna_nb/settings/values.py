@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "cache_dir": "PRUNA_NB_CACHE_DIR",
     "state_dir": "PRUNA_NB_STATE_DIR",
     "max_cost_usd_per_day": "PRUNA_NB_MAX_COST_USD_PER_DAY",
+    "storage": "PRUNA_NB_STORAGE",
 }
 
 
@@ -117,7 +118,8 @@ def _clean_dir(name: str) -> Callable[[object], Path]:
             # The rest is not shown: such addresses may hold keys.
             message = (
                 f"{where} must be a folder of this machine; an address, {address[1]}://..., was "
-                "given, which is not supported. Mount it and give the folder."
+                "given. Mount it and give the folder; or share outputs there, beside a cache of "
+                "this machine: storage=."
             )
             raise SettingsError(message)
         try:
@@ -126,6 +128,33 @@ def _clean_dir(name: str) -> Callable[[object], Path]:
             raise SettingsError(f"{where} cannot be used: {error}.") from None
 
     return clean
+
+
+def _clean_storage(value: object) -> str:
+    """Return the shared storage's address; "" is none, which lifts one that was set before."""
+    text = value.strip() if isinstance(value, str) else "?"
+    scheme, mark, place = text.partition("://")
+    if text and "@" in place.split("/")[0]:  # not shown: it may hold a password
+        message = "storage has a user or password in its address: give them in storage_options."
+        raise SettingsError(message)
+    if text and not (arguments.ADDRESS.match(text) and mark and (place or scheme == "memory")):
+        message = (
+            f"storage ({ENVIRONMENT['storage']} in the environment) must be the address of a "
+            f'folder, such as "s3://bucket/pruna", or "" for none; {described(value)} was given. '
+            "A folder of this machine has an address too: file:///mnt/pruna."
+        )
+        raise SettingsError(message)
+    return text.rstrip("/") if place else text
+
+
+def _clean_storage_options(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        message = (
+            "storage_options must be a dict of what fsspec takes for the storage, such as "
+            f'{{"profile": "work"}}; {type(value).__name__} was given.'
+        )
+        raise SettingsError(message)
+    return MappingProxyType(dict(value))
 
 
 CLEAN: dict[str, Any] = {
@@ -138,4 +167,6 @@ CLEAN: dict[str, Any] = {
     "timeout": _clean_timeout,
     "max_cost_usd_per_day": _clean_cost,
     "max_output_bytes": _clean_number("max_output_bytes", 1, 2**63),
+    "storage": _clean_storage,
+    "storage_options": _clean_storage_options,
 }

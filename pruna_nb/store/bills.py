@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pruna_nb.settings.origins import host_of, is_loopback
 from pruna_nb.store.database import database_of
-from pruna_nb.store.entries import object_of
+from pruna_nb.store.entries import FETCHED_FROM, object_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +76,8 @@ def bills(
             yield Bill._make((model, known, *others, _split(tags)))
     for value, prediction_id, media, seconds, sent_at in database.execute(_OUTPUTS, (since, until)):
         item = object_of(value)
+        if FETCHED_FROM in item:  # made and paid for by another machine
+            continue
         if _service_of(str(item.get("origin") or "")) in {service, ""}:
             asked, cost = item.get("input"), item.get("cost_usd")
             yield Bill(

@@ -11,6 +11,8 @@ from typing import Any, Literal
 State = Literal["intent", "sent", "delivered", "failed", "canceled", "expired", "lost", "resent"]
 OUTPUT_LIFE_SECONDS = 86400.0
 """How long the service keeps an output, by its own clock."""
+FETCHED_FROM = "fetched_from"
+"""Names, in an output of the index, the shared storage that it is from: another machine paid."""
 
 
 @dataclass(frozen=True, slots=True)

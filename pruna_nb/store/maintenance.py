@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pruna_nb.errors import InputError
+from pruna_nb.errors import InputError, SettingsError
 from pruna_nb.files.media_store import sha256_of, unwritable
 from pruna_nb.files.owned import (
     is_marked,
@@ -20,13 +20,15 @@ from pruna_nb.settings import CacheFolder, current
 from pruna_nb.store import sidecars
 from pruna_nb.store.database import database_of
 from pruna_nb.store.favourites import Favourites
+from pruna_nb.store.shared import SharedStorage
+from pruna_nb.store.uploads import upload_all
 from pruna_nb.text import seconds_in
 
 if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-__all__ = ["CacheInfo", "clear", "forget", "info", "prune", "rebuild", "verify"]
+__all__ = ["CacheInfo", "clear", "forget", "info", "prune", "rebuild", "upload", "verify"]
 
 # A file that no entry names is left alone for so long: a run may be about to name it.
 _YOUNG_SECONDS = 3600.0
@@ -48,6 +50,8 @@ class CacheInfo:
         What the media files take.
     thumbnail_bytes : int
         What the thumbnails take; they are made anew when needed.
+    waiting : int
+        Outputs that are to be put into the shared storage, and are not there yet.
     """
 
     folder: Path
@@ -55,12 +59,14 @@ class CacheInfo:
     files: int
     bytes: int
     thumbnail_bytes: int
+    waiting: int = 0
 
     def __str__(self) -> str:
         """Return it in one line."""
+        waiting = f"; {self.waiting:,} not in the shared storage yet" if self.waiting else ""
         return (
             f"{self.entries:,} outputs in {self.files:,} files, {self.bytes / 1e6:,.1f} MB "
-            f"(and {self.thumbnail_bytes / 1e6:,.1f} MB of thumbnails), in {self.folder}"
+            f"(and {self.thumbnail_bytes / 1e6:,.1f} MB of thumbnails), in {self.folder}{waiting}"
         )
 
 
@@ -79,7 +85,9 @@ def info() -> CacheInfo:
     (entries,) = database_of(folder).execute("SELECT count(*) FROM item")[0]
     sizes = [_size_of(file) for file in media_files(CacheFolder(folder).media_dir)]
     thumbs = sum(_size_of(file) for file in _thumbnails(folder))
-    return CacheInfo(folder, entries, len(sizes), sum(sizes), thumbs)
+    storage = SharedStorage.of(current())
+    waiting = len(storage.noted()) if storage else 0
+    return CacheInfo(folder, entries, len(sizes), sum(sizes), thumbs, waiting)
 
 
 def prune(
@@ -88,6 +96,7 @@ def prune(
     """Drop what was not used for long, media files that no entry names, and old thumbnails.
 
     The favourites of forms stay, however old and large they are, and so do all ratings and tags.
+    Nothing is deleted in the shared storage: other machines use it.
 
     Only files that the cache made are deleted: by its own pattern of names, regular ones, through
     no link. In a ``media`` folder that was there before the cache, they are those that its journal
@@ -163,6 +172,8 @@ def verify() -> list[str]:
 def clear() -> int:
     """Drop every output and thumbnail; the journal of what was sent stays, and so do ratings.
 
+    So does what is in the shared storage, from which a later run fetches what it needs.
+
     Only files that the cache made are deleted, as for `prune`.
 
     Returns
@@ -227,6 +238,41 @@ def rebuild() -> int:
     with database_of(folder).transaction() as connection:
         sidecars.write_missing(folder, connection)
         return sidecars.restore(folder, connection)
+
+
+def upload() -> int:
+    """Put into the shared storage what the cache has and it lacks.
+
+    A run puts its own outputs there, and what earlier runs could not put there. This also puts
+    there what was generated before there was a storage.
+
+    Returns
+    -------
+    int
+        The outputs that were put there.
+
+    Raises
+    ------
+    SettingsError
+        If the setting `storage` is not set.
+    StorageError
+        If the storage cannot be used; what was put there before stays.
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> with pruna_nb.configure(storage="memory://shared"):
+    ...     pruna_nb.cache.upload() >= 0
+    True
+    """
+    storage = SharedStorage.of(current())
+    if storage is None:
+        raise SettingsError(
+            "There is no shared storage. Set one: PRUNA_NB_STORAGE, or "
+            'pruna_nb.configure(storage="s3://bucket/pruna").'
+        )
+    storage.check()
+    return upload_all(storage, storage.lacking())
 
 
 def _seconds(value: str | float | timedelta) -> float:

@@ -53,6 +53,8 @@ _TABLES = {
         "reusable": "INTEGER NOT NULL DEFAULT 1",
         "tags": "TEXT NOT NULL DEFAULT ''",
     },
+    # Outputs that are to be put into a shared storage, and are not there yet.
+    "upload": {"key": "TEXT PRIMARY KEY", "storage": "TEXT NOT NULL DEFAULT ''"},
 }
 _INDEXES = (
     # Before there were accounts, the open requests of all of them shared one index of this name.

@@ -6,6 +6,9 @@ import pandas as pd
 import pytest
 
 from pruna_nb.batch import polling
+from tests.helpers.storages import bucket, memory, s3, s3_settings, shared_s3
+
+__all__ = ["bucket", "memory", "s3", "s3_settings", "shared_s3"]
 
 
 @pytest.fixture(autouse=True)
