@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterable, Sized
 from typing import TYPE_CHECKING, Any
 
-from pruna_nb.errors import InputError
+from pruna_nb.errors import InputError, TooLargeError
+from pruna_nb.files.inputs import to_media
 from pruna_nb.show.cells import Cell
 from pruna_nb.show.grids import Grid, grid
 from pruna_nb.templates import is_missing
@@ -36,8 +36,9 @@ def show_images(
     Parameters
     ----------
     images : iterable
-        Paths, bytes of files, PIL images, numpy arrays (height x width x 3 or 4, uint8), `Cell`
-        objects, or anything with a ``path``, such as an output; None and NaN show as empty places.
+        Paths, bytes of files, PIL images, numpy arrays, and whatever else a field that takes a
+        picture takes; `Cell` objects, or anything with a ``path``, such as an output. None and NaN
+        show as empty places.
     captions : sequence, optional
         One for each; None: the file's name.
     columns, size, max_bytes, title, thumbs_dir, live
@@ -105,27 +106,17 @@ def cell_of_image(image: Any, caption: str | None, at: int) -> Cell:
         return Cell(caption=caption or "", status="skipped")
     if isinstance(image, bytes):
         return Cell(data=image, caption=caption or "", alt=caption or f"picture {at + 1}")
-    if isinstance(image, (str, os.PathLike)):
-        path = os.fspath(image)
-        return Cell(path=path, caption=os.path.basename(path) if caption is None else caption)  # noqa: PTH119
-    path = _path_of(image)
+    path = os.fspath(image) if isinstance(image, (str, os.PathLike)) else _path_of(image)
     if path is not None:
         return Cell(path=path, caption=os.path.basename(path) if caption is None else caption)  # noqa: PTH119
-    return Cell(data=_png(image, at), caption=caption or "", alt=caption or f"picture {at + 1}")
-
-
-def _png(image: Any, at: int) -> bytes:
-    """Write a PIL image or an array as PNG, which loses nothing."""
-    from PIL import Image
-
+    # Read as the service is given it: what is shown of a picture in memory is what is sent of it.
     try:
-        picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
-        buffer = io.BytesIO()
-        picture.save(buffer, "PNG", compress_level=1)
-    except Exception as error:  # Pillow, and whatever makes an array of itself, fail in any way
-        message = (
-            f"image {at} is a {type(image).__name__}, which cannot be shown ({error}): give a "
-            "path, the bytes of a file, a PIL image or an array of uint8"
-        )
-        raise InputError(message) from error
-    return buffer.getvalue()
+        media = to_media(image)
+    except (InputError, TooLargeError) as error:
+        kind = type(image).__name__
+        raise InputError(f"image {at} is a {kind}, which cannot be shown: {error}") from error
+    if isinstance(media, str):
+        return Cell(path=media, caption=caption or "", alt=caption or f"picture {at + 1}")
+    with media.open() as file:
+        data = file.read()
+    return Cell(data=data, caption=caption or "", alt=caption or f"picture {at + 1}")

@@ -212,6 +212,8 @@ def test_a_row_without_a_picture_is_skipped(cell, folder, service):
     out = edit(frame)
     assert out["status"].tolist() == ["succeeded", "skipped"]
     assert out["error"].iloc[1] == "images is empty"
+    # Also where no row has one: blanks are no prompts that stand in the wrong column.
+    assert edit(frame.iloc[1:])["status"].tolist() == ["skipped"]
 
 
 def test_every_missing_file_is_named_with_its_row(folder, service):

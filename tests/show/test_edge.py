@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,8 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from pruna_nb.errors import InputError
+from pruna_nb.files.inputs import to_media
 from pruna_nb.show import Cell, grid, show_images
 from tests.show.looking import encoded, parsed, photo
 
@@ -28,6 +31,26 @@ def test_pictures_of_every_kind_are_shown(files):
     ]
     shown = parsed(show_images(given).html()).all("img")
     assert [(i.attrs["width"], i.attrs["height"]) for i in shown] == [("64", "40")] * 7
+
+
+def test_a_picture_in_memory_is_shown_as_it_is_sent():
+    turned = Image.Exif()
+    turned[0x0112] = 6  # EXIF: a quarter turn
+    photo(64, 40).save(file := io.BytesIO(), "JPEG", exif=turned)
+    given = [
+        Image.open(file),
+        photo(40, 64).convert("CMYK"),
+        np.full((64, 40), 0.5),
+        np.full((64, 40), 40_000, "uint16"),
+        {"bytes": encoded(photo(40, 64)), "path": None},
+        io.BytesIO(encoded(photo(40, 64))),
+        bytearray(encoded(photo(40, 64))),
+    ]
+    grid = show_images(given)
+    shown = parsed(grid.html()).all("img")
+    assert [(i.attrs["width"], i.attrs["height"]) for i in shown] == [("40", "64")] * 7
+    for cell, value in zip(grid.cells, given, strict=True):
+        assert cell.data == to_media(value).open().read()
 
 
 def test_one_picture_need_not_be_a_list(files):
