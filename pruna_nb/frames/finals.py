@@ -14,17 +14,18 @@ from pruna_nb.arguments import listed
 from pruna_nb.catalog import find_model
 from pruna_nb.errors import ColumnError, InputError
 from pruna_nb.frames.call import Call, read_call
-from pruna_nb.frames.columns import column, fill_template, places_of
-from pruna_nb.frames.records import records_of
+from pruna_nb.frames.columns import column, fill_template, places_of, plain_label
+from pruna_nb.frames.records import files_of, records_of
 from pruna_nb.frames.requests import row_name
 from pruna_nb.frames.results import call_of, steps_of
 from pruna_nb.redact import MASK
-from pruna_nb.tables.cells import fit_cell
+from pruna_nb.tables.cells import fit_cell, plain_cells
 from pruna_nb.templates import is_missing
 from pruna_nb.text import described, is_scalar, shown
 
 if TYPE_CHECKING:
     from pruna_nb.arguments import Problems
+    from pruna_nb.catalog import Field
 
 
 def chosen(frame: pd.DataFrame, rows: Any, prefix: str) -> pd.DataFrame:
@@ -155,7 +156,7 @@ def _draft_call(
     frame: pd.DataFrame, prefix: str, changes: dict[str, Any], problems: Problems
 ) -> Call:
     given = dict(changes)
-    known = steps_of(frame).get(prefix + "output")
+    known = steps_of(frame).get(prefix + "output") or _recorded_call(frame, prefix)
     if known is None and not given:
         return call_of(frame, prefix + "output")
     base = Call(find_model("p-video")) if known is None else known
@@ -177,6 +178,45 @@ def _draft_call(
         recorded=base.recorded - changed,
     ).settled()
     return replace(call, axes=new.axes, sweep=new.sweep)
+
+
+def _recorded_call(frame: pd.DataFrame, prefix: str) -> Call | None:
+    """Return the call of drafts by their records, as after CSV, a concat or in polars.
+
+    A field is read from the column of its name, or had one value for all rows, or is read from the
+    column that holds what was sent. None if there is none, or a record does not hold all of it.
+    """
+    records = [record for record in records_of(frame, prefix + "output") if record is not None]
+    models = {record.model for record in records}
+    if len(models) != 1 or len(records) < len(frame):
+        return None
+    model = find_model(models.pop(), unchecked=True)
+    constants: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
+    for name in dict.fromkeys(name for record in records for name in record.input):
+        field, values = model.fields.get(name), [record.input.get(name) for record in records]
+        if field is None or MASK in values:
+            return None
+        if not field.media and len(places_of(frame, name)) == 1:
+            columns[name] = name
+        elif all(value == values[0] for value in values):
+            constants[name] = files_of(values[0])
+            if constants[name] is None:
+                return None
+        elif (label := _column_of(frame, field, values)) is not None:
+            columns[name] = label
+        else:
+            return None
+    return Call(replace(model, unchecked=False), constants, columns, prefix=prefix)
+
+
+def _column_of(frame: pd.DataFrame, field: Field, values: list[Any]) -> Any:
+    """Return the label of the column that holds what was sent in a field; None without one."""
+    for place, label in enumerate(frame.columns):
+        cells = [fit_cell(field, cell) for cell in plain_cells(frame.iloc[:, place])]
+        if cells == values and len(places_of(frame, label)) == 1:
+            return plain_label(label)
+    return None
 
 
 def _without(values: dict[str, Any], names: set[str]) -> dict[str, Any]:

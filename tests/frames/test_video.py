@@ -276,18 +276,33 @@ def test_drafts_among_finals_are_told_by_their_column(service, asked):
         both.pruna.finalize(**QUIET)
 
 
-def test_drafts_that_were_read_from_csv_are_finalized_with_their_arguments(
+def test_drafts_that_were_read_from_csv_are_finalized_by_their_records(
     drafts, service, asked, tmp_path
 ):
     drafts.to_csv(tmp_path / "drafts.csv")
     back = pd.read_csv(tmp_path / "drafts.csv", index_col=0)
-    with pytest.raises(InputError, match="does not record how 'output' was made"):
-        back.pruna.finalize(**QUIET)
-    finals = back.pruna.finalize(
-        ["w"], prompt_col="prompt", model="p-video", draft=True, duration=2, **QUIET
-    )
+    finals = back.pruna.finalize(["w"], **QUIET)
     assert finals["status"].tolist() == ["succeeded"]
     assert asked()[-1] == {"prompt": "waves", "seed": 1, "duration": 2}
+    both = pd.concat([back.iloc[1:], drafts.iloc[:1]]).rename(columns={"prompt": "words"})
+    assert both.pruna.finalize(**QUIET)["cached"].tolist() == [False, False, True]
+    assert {*asked("prompt")[-2:]} == {"clouds", "birds"}
+    back.loc["w", "prompt"] = "a lake"
+    with pytest.raises(InputError, match="The frame was edited since its drafts were made"):
+        back.pruna.finalize(["w"], **QUIET)
+
+
+def test_drafts_whose_record_no_column_holds_are_finalized_with_their_arguments(
+    service, asked, tmp_path
+):
+    frame = pd.DataFrame({"what": ["waves", "clouds"]})
+    words = {"prompt": "slow {what}", "model": "p-video", "draft": True}
+    frame.pruna.generate(**words, **QUIET).to_csv(tmp_path / "drafts.csv")
+    back = pd.read_csv(tmp_path / "drafts.csv", index_col=0)
+    with pytest.raises(InputError, match="does not record how 'output' was made"):
+        back.pruna.finalize(**QUIET)
+    assert back.pruna.finalize(**words, **QUIET)["status"].tolist() == ["succeeded"] * 2
+    assert {"prompt": "slow clouds", "seed": 1} in asked()[-2:]
 
 
 def test_what_is_no_draft_cannot_be_finalized(service):
