@@ -47,6 +47,18 @@ def test_a_line_is_a_prompt_and_options_are_axes(pruna, shell, service):
     assert "the frame is in _pruna" in repr(grid)
 
 
+def test_lists_in_step_are_taken_together_and_what_does_not_fit_is_refused(pruna, shell, service):
+    grid = pruna("--zip --aspect-ratio 1:1,1:1,16:9 --seed 1-3", "a fox\nan owl")
+    frame = shell.user_ns["_pruna"]
+    pairs = [("1:1", 1), ("1:1", 2), ("16:9", 3)]
+    assert list(zip(frame["aspect_ratio"], frame["seed"], strict=True)) == pairs * 2
+    assert (len(grid), service.charged) == (6, 6)
+    assert [unit.places for unit in grid.layout().units] == [(0, 1, 2)] * 2  # no empty cell
+    with pytest.raises(UsageError, match="one length; aspect_ratio= has 1 value, seed= has 2"):
+        pruna("--zip --aspect-ratio 1:1 --seed 1,2", "a fox")
+    assert service.charged == 6
+
+
 def test_tags_of_the_line_are_in_the_journal(pruna, service):
     pruna("--tag spring --tag sale", "a fox")
     assert pruna_nb.journal()["tag"].tolist() == ["spring, sale"]

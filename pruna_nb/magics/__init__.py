@@ -52,6 +52,7 @@ _USAGE = """\
 %%pruna [--model p-image] [--<field> value ...] [--out _pruna]   one prompt a line
     --aspect-ratio 16:9,1:1 --seed 1,2,5-8   several values of any field make a grid
     --model p-image,flux-dev                 and so do several models
+    --zip                                    the values in step, not each with each
     --rows prompt,seed --cols model          what its rows are, and what its columns
     --<field> value     any field of the models; a switch needs no value
     --images a.png --images b.png            a list, or several texts, one by one
@@ -196,6 +197,7 @@ def call_of(arguments: Options, prompts: list[str], problems: Problems) -> tuple
         names if len(names) > 1 else names[0],
         problems,
         prompt_col="prompt" if prompts else None,
+        sweep="zip" if arguments.zip else "cross",
         unchecked=arguments.unchecked,
         # seeds run fastest, as in a form
         fields=dict(sorted(fields.items(), key=lambda item: item[0] == "seed")),
@@ -211,7 +213,10 @@ def grid_of(arguments: Options, prompts: list[str], made: Any, *, title: str) ->
     lists = {"prompt": prompts, "model": arguments.models, **lists}
     names = [name for name, values in lists.items() if len(values) > 1]
     names.sort(key=lambda name: name == "seed")
-    axes = arguments.axes.of(names) if len(names) > 1 else Axes()
+    # Of lists in step, an axis each would leave most cells empty: the grid's own way has none.
+    asked = arguments.axes.rows or arguments.axes.cols
+    is_laid_out = len(names) > 1 and (asked or not arguments.zip)
+    axes = arguments.axes.of(names) if is_laid_out else Axes()
     return frame_grid(
         made, rows=axes.rows or None, cols=axes.cols or None, size=arguments.size, title=title
     )

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.arguments import listed
+from pruna_nb.catalog import whole_numbers
 from pruna_nb.errors import InputError
 from pruna_nb.form.axes import Axes, read_axes
-from pruna_nb.form.sweep import parse_seeds
 from pruna_nb.frames.call import read_models
 from pruna_nb.show.grids import SIZE_AT_LEAST, SIZE_AT_MOST
 from pruna_nb.text import did_you_mean, near_names
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 OUT = "_pruna"  # where the frame goes if no --out says otherwise
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
-SWITCHES = frozenset({"estimate", "quiet", "unchecked"})
+SWITCHES = frozenset({"estimate", "quiet", "unchecked", "zip"})
 _LISTS = frozenset({"model", "rows", "cols", "tag"})
 OPTIONS = frozenset({"out", "max_cost_usd", "size", "replace", *_LISTS, *SWITCHES})
 # What takes several words behind one option; all others take one, or are given once more.
@@ -48,6 +48,7 @@ class Options:
     estimate: bool
     quiet: bool
     unchecked: bool
+    zip: bool
 
 
 def read_options_line(line: str, problems: Problems) -> Options:
@@ -56,8 +57,9 @@ def read_options_line(line: str, problems: Problems) -> Options:
     with problems.noted():
         values = _values_by_name(line)
     options = {name: texts[-1] or "" for name, texts in values.items() if name in OPTIONS}
-    names, rows, cols = (split(values.get(name, [])) for name in ("model", "rows", "cols"))
-    names = names or ["p-image"]
+    once = "zip" not in values  # lists in step repeat values
+    names = split(values.get("model", []), once=once) or ["p-image"]
+    rows, cols = (split(values.get(name, [])) for name in ("rows", "cols"))
     unchecked = "unchecked" in options
     models, _ = read_models(names, problems, unchecked=unchecked)
     wrong: list[str] = []
@@ -86,10 +88,11 @@ def read_options_line(line: str, problems: Problems) -> Options:
     )
 
 
-def split(texts: Sequence[str | None]) -> list[str]:
-    """Return the values of an option, parted by commas or given one by one; each once."""
+def split(texts: Sequence[str | None], *, once: bool = True) -> list[str]:
+    """Return the values of an option, parted by commas or given one by one; each once or all."""
     parts = [part.strip() for text in texts for part in (text or "").split(",")]
-    return list(dict.fromkeys(part for part in parts if part))
+    found = [part for part in parts if part]
+    return list(dict.fromkeys(found)) if once else found
 
 
 def _values_by_name(line: str) -> dict[str, list[str | None]]:
@@ -158,17 +161,19 @@ def _fields(
             wrong.append(f"--{_dashed(name)} needs a value.")
         elif name not in OPTIONS:
             with problems.noted():  # of seeds that cannot be read
-                fields[name] = _field_value(field, name, [text or "yes" for text in texts])
+                given = [text or "yes" for text in texts]
+                fields[name] = _field_value(field, name, given, once="zip" not in values)
     return fields
 
 
-def _field_value(field: Field | None, name: str, texts: list[str]) -> Any:
-    """Return a field's value in its type, and a list if there are several.
+def _field_value(field: Field | None, name: str, texts: list[str], *, once: bool) -> Any:
+    """Return a field's value in its type, and a list if there are several, each once or all.
 
     What does not fit is left to the catalogue's check.
     """
     if name == "seed":
-        return list(parse_seeds(",".join(texts)))
+        seeds = whole_numbers("seed", ",".join(texts))
+        return list(dict.fromkeys(seeds)) if once else seeds
     kind = None if field is None else str(field.type)
     if field is not None and kind == "array":
         return [number(text, field.item_type) for text in texts]
@@ -178,12 +183,13 @@ def _field_value(field: Field | None, name: str, texts: list[str]) -> Any:
     if kind == "boolean":
         found = [
             True if word.lower() in _YES else False if word.lower() in _NO else word
-            for word in split(texts)
+            for word in split(texts, once=once)
         ]
     elif is_text or kind in {"integer", "number"}:
-        found = [text if is_text else number(text, kind) for text in split(texts)]
+        words = split(texts, once=once)
+        found = [word if is_text else number(word, kind) for word in words]
     else:  # a comma belongs to a text
-        found = list(dict.fromkeys(texts))
+        found = list(dict.fromkeys(texts)) if once else texts
     return found if len(found) > 1 or name == "aspect_ratio" else (found or [""])[0]
 
 
