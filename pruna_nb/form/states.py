@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pruna_nb.catalog import Model
 
 _OPTIONS = ("model", "prompt", "max_cost_usd", "tag", "unchecked")
+_IN_STEP = (
+    "in a form each value meets each other one. generate() and %%pruna --zip take lists in step."
+)
 _AXES = ("prompt", "aspect_ratio", "seed")
 
 
@@ -33,6 +36,10 @@ def states_of(
     wrong: list[str] = []
     for name, value in given.items():
         if value is None:
+            continue
+        if name == "sweep" and name not in known.fields:
+            # Its switches have no order in which values could be paired.
+            wrong.append(f"explore() takes no sweep=: {_IN_STEP}")
             continue
         unknown = name not in known.fields and not unchecked
         if unknown and (message := unknown_name(known, name, _OPTIONS)) is not None:

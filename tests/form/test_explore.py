@@ -161,6 +161,13 @@ def test_the_frame_itself_is_not_changed(service):
     pd.testing.assert_frame_equal(FRAME, before)
 
 
+def test_lists_in_step_are_refused_with_what_takes_them(service):
+    frame = pd.DataFrame({"prompt": ["a fox"]})
+    for explore in (pruna_nb.explore, frame.pruna.explore, frame["prompt"].pruna.explore):
+        with pytest.raises(InputError, match=r"takes no sweep=.* %%pruna --zip take lists in step"):
+            explore(seed="1-2", aspect_ratio=["1:1", "16:9"], sweep="zip")
+
+
 def test_a_column_that_is_missing_raises_where_it_was_written(service):
     with pytest.raises(ColumnError, match="'text'"):
         FRAME.pruna.explore("texts")
