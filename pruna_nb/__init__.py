@@ -103,6 +103,9 @@ __all__ = [
 ]
 
 _when_imported("polars", lambda: importlib.import_module("pruna_nb.interop.polars").register())
+_when_imported(
+    "dask.dataframe", lambda: importlib.import_module("pruna_nb.cluster.accessor").register()
+)
 _when_imported("pandas", lambda: importlib.import_module("pruna_nb.accessor").register())
 
 

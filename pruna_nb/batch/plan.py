@@ -162,16 +162,24 @@ class Plan:
 
     def seconds_at_limit(self, settings: Settings) -> float:
         """Return the seconds that the limit alone takes for the new rows."""
-        new = Counter(
+        return seconds_at_limit(self.new_by_model(), self.models, settings)
+
+    def new_by_model(self) -> Counter[str]:
+        """Return how many rows are new, by model."""
+        return Counter(
             self.model_of(request).name
             for request, action in zip(self.requests, self.actions, strict=True)
             if action == "new"
         )
-        waits = [0.0]
-        for model in self.models:
-            requests, seconds = settings.limits.get(model.name, limit_for(model))
-            waits.append((math.ceil(new[model.name] / requests) - 1) * seconds)
-        return max(waits)
+
+
+def seconds_at_limit(new: Mapping[str, int], models: Sequence[Model], settings: Settings) -> float:
+    """Return the seconds that the limits alone take for so many new rows of each model."""
+    waits = [0.0]
+    for model in models:
+        requests, seconds = settings.limits.get(model.name, limit_for(model))
+        waits.append((math.ceil(new.get(model.name, 0) / requests) - 1) * seconds)
+    return max(waits)
 
 
 def make_plan(

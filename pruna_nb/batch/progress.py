@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pruna_nb.batch.interrupts import Interrupt
     from pruna_nb.batch.pipeline import Pipeline
+    from pruna_nb.batch.plan import Plan
     from pruna_nb.batch.run import Facts, Run
 
     Watched: TypeAlias = Run | Pipeline
@@ -85,7 +86,12 @@ def displayed(
 
 def announce(run: Watched, *, shown: bool) -> None:
     """Print what a run resumes of earlier ones; without a bar it is logged, since it cost money."""
-    for plan in run.planned:
+    announce_plans(run.planned, shown=shown)
+
+
+def announce_plans(plans: Sequence[Plan], *, shown: bool) -> None:
+    """Print what is resumed, of plans whose run is not there to be asked; as `announce`."""
+    for plan in plans:
         for line in announcements(plan):
             say(line) if shown else LOG.log(logging.WARNING, line)
 

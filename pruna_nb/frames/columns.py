@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MODEL_COLUMN = "pruna_nb model"
 """The column of each row's model while a sweep over models is under way: results have it then."""
+PLACE_COLUMN = "pruna_nb place"
+"""The column of the row that each row comes from, while samples and sweeps repeat rows."""
 _PROMPT_SHOWN = 80
 _NAMED = 20
 

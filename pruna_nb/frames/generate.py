@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -142,13 +142,37 @@ def estimate(
     settings = current()
     with gc_paused():
         problems = problems or Problems()
-        _, plan = _planned(frame, call, options, settings, problems, download=False)
-        day = DayBudget(settings)
-        return replace(
-            estimate_of(plan, settings),
-            spent_today_usd=None if day.most is None else float(day.spent()),
-            max_cost_usd_per_day=None if day.most is None else float(day.most),
-        )
+        _, plan = planned(frame, call, options, settings, problems, download=False)
+        told = estimate_of(plan, settings)
+        return sum_of([told], settings, rows=told.rows, minutes=told.minutes)
+
+
+def sum_of(parts: Sequence[Estimate], settings: Settings, *, rows: int, minutes: float) -> Estimate:
+    """Return several estimates as one, with what of the day's limit is spent."""
+    costs = [part.cost_usd for part in parts]
+    by_model: dict[str, list[float | None]] = {}
+    for part in parts:
+        for name, cost in part.cost_usd_by_model.items():
+            by_model.setdefault(name, []).append(cost)
+    day = DayBudget(settings)
+    return Estimate(
+        rows=rows,
+        cached=sum(part.cached for part in parts),
+        new=sum(part.new for part in parts),
+        duplicates=sum(part.duplicates for part in parts),
+        resumed=sum(part.resumed for part in parts),
+        skipped=sum(part.skipped for part in parts),
+        cost_usd=_sum_usd(costs),
+        minutes=minutes,
+        cost_usd_by_model={name: _sum_usd(each) for name, each in by_model.items()},
+        spent_today_usd=None if day.most is None else float(day.spent()),
+        max_cost_usd_per_day=None if day.most is None else float(day.most),
+        is_at_most=any(part.is_at_most for part in parts),
+    )
+
+
+def _sum_usd(costs: Sequence[float | None]) -> float | None:
+    return None if None in costs else float(total_usd(cost for cost in costs if cost))
 
 
 def estimate_of(plan: Plan, settings: Settings) -> Estimate:
@@ -198,7 +222,7 @@ def prepare_run(
         # retry() fills the columns of the step that it repeats: these are not the user's.
         if not refill:
             check_own_columns(now, call, problems, keep)
-        grown, plan = _planned(now, call, options, settings, problems)
+        grown, plan = planned(now, call, options, settings, problems)
         run = Run(plan, settings, options, budget)
         run.budget.check(plan)
         return grown, run
@@ -291,7 +315,7 @@ class FrameRun:
             error.add_note(note)
 
 
-def _planned(
+def planned(
     frame: pd.DataFrame,
     call: Call,
     options: RunOptions,

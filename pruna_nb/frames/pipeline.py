@@ -15,16 +15,16 @@ import pandas as pd
 
 from pruna_nb.arguments import MISTAKES, Problems, lines_of, listed
 from pruna_nb.batch import interrupts, progress
-from pruna_nb.batch.budget import Budget, DayBudget
+from pruna_nb.batch.budget import Budget
 from pruna_nb.batch.job import Outcome
 from pruna_nb.batch.options import read_options
 from pruna_nb.batch.plan import Plan, Request
-from pruna_nb.catalog import total_usd, usd_text
+from pruna_nb.catalog import usd_text
 from pruna_nb.errors import InputError, TooLargeError
 from pruna_nb.files.inputs import FutureMedia
 from pruna_nb.frames.call import Call
 from pruna_nb.frames.chains import check_own_columns
-from pruna_nb.frames.columns import column, with_columns, without_columns
+from pruna_nb.frames.columns import PLACE_COLUMN, column, with_columns, without_columns
 from pruna_nb.frames.facts import facts_of
 from pruna_nb.frames.generate import (
     Estimate,
@@ -34,6 +34,7 @@ from pruna_nb.frames.generate import (
     grown_frame,
     plan_of,
     snapshot,
+    sum_of,
     with_sent_seeds,
 )
 from pruna_nb.frames.requests import make_requests
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
     from pruna_nb.batch.pipeline import Fed
     from pruna_nb.errors import PrunaError
     from pruna_nb.settings import Settings
-
-_PLACE = "pruna_nb place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,29 +289,18 @@ def _grown(
     """Return a step's rows, as `grown_frame`, and the row of the step before that each is from."""
     if not call.axes and not call.needs_seeds():
         return frame, call, (), None
-    marked = with_columns(frame, {_PLACE: np.arange(len(frame))})
+    marked = with_columns(frame, {PLACE_COLUMN: np.arange(len(frame))})
     grown, spread, told = grown_frame(marked, call, settings, problems)
-    parents = column(grown, _PLACE, "a step")
-    return without_columns(grown, [_PLACE]), spread, told, parents
+    parents = column(grown, PLACE_COLUMN, "a step")
+    return without_columns(grown, [PLACE_COLUMN]), spread, told, parents
 
 
 def estimate_chain(chain: PlannedChain) -> ChainEstimate:
     """Return what a chain would run and cost, by step and in all."""
     parts = tuple(estimate_of(step.plan, chain.settings) for step in chain.steps)
-    costs = [part.cost_usd for part in parts]
-    day = DayBudget(chain.settings)
-    total = Estimate(
-        rows=parts[-1].rows,
-        cached=sum(part.cached for part in parts),
-        new=sum(part.new for part in parts),
-        duplicates=sum(part.duplicates for part in parts),
-        resumed=sum(part.resumed for part in parts),
-        skipped=sum(part.skipped for part in parts),
-        cost_usd=None if None in costs else float(total_usd(cost for cost in costs if cost)),
-        minutes=max(part.minutes for part in parts),
-        spent_today_usd=None if day.most is None else float(day.spent()),
-        max_cost_usd_per_day=None if day.most is None else float(day.most),
-        is_at_most=any(part.is_at_most for part in parts),
+    minutes = max(part.minutes for part in parts)
+    total = replace(
+        sum_of(parts, chain.settings, rows=parts[-1].rows, minutes=minutes), cost_usd_by_model={}
     )
     names, ahead = tuple(map(str, chain.steps)), tuple(step.not_made for step in chain.steps)
     return ChainEstimate(parts, names, ahead, total)
