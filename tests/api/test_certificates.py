@@ -77,7 +77,7 @@ def test_an_untrusted_certificate_is_told_at_once_and_nothing_was_sent(secure):
     began = time.monotonic()
     with pytest.raises(errors.UntrustedCertificateError) as caught:
         FRAME.pruna.generate("prompt", progress=False)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     text = str(caught.value)
     for words in ("certificate", "127.0.0.1", "REQUESTS_CA_BUNDLE=", "Nothing was charged"):
         assert words in text

@@ -19,6 +19,7 @@ from pruna_nb.api import retry
 from pruna_nb.files.inputs import Media
 from tests.faults.servers import Hang, Reset, Server, free_port, reply
 from tests.helpers.media import picture
+from tests.helpers.runs import end_predictions
 
 LION = {"prompt": "a lion", "aspect_ratio": "16:9"}
 
@@ -75,10 +76,11 @@ def test_a_synchronous_prediction_is_finished_in_one_request(client, service):
 
 
 def test_a_synchronous_prediction_that_is_not_finished_goes_on_by_polling(service, client):
-    service.configure(try_sync_wait=0.05, latency=0.5)
+    service.configure(try_sync_wait=0.05, latency=600)
     made = client.create("p-image", LION, sync=True)
     assert made.id
     assert not made.finished
+    end_predictions(service)
     assert client.deliver(client.wait(made)).exists()
     assert service.charged == 1
 
@@ -124,11 +126,12 @@ def test_an_unfinished_prediction_cannot_be_delivered_and_says_so_at_once(client
 
 
 def test_waiting_ends_with_its_time_and_can_be_taken_up_again(client, service):
-    service.configure(latency=0.8)
+    service.configure(latency=600)
     made = client.create("p-image", LION)
     with pytest.raises(errors.PredictionTimeoutError) as caught:
         client.wait(made, timeout=0.1)
     assert (caught.value.prediction_id, caught.value.charged) == (made.id, "yes")
+    end_predictions(service)
     assert client.wait(made).status == "succeeded"
     assert service.charged == 1
 

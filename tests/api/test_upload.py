@@ -227,7 +227,7 @@ def test_rows_that_share_a_file_wait_for_its_one_upload():
 
     def slowly(media):
         began.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return send(media)
 
     service.uploader._send = slowly
@@ -238,7 +238,7 @@ def test_rows_that_share_a_file_wait_for_its_one_upload():
     ]
     for thread in threads:
         thread.start()
-    began.wait(10)
+    began.wait(60)
     go_on.set()
     for thread in threads:
         thread.join()

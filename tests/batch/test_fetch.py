@@ -138,7 +138,7 @@ def test_polling_learns_nothing_from_what_it_took_up(service):
     while run.in_flight < 6:
         time.sleep(0.005)
     run.cancel()
-    run.join(30)
+    run.join(60)
     end_predictions(service)
     again, _ = work(prompts(6))
     assert [polling._sorted for polling in again.fetch.pollings.values()] == [[]]

@@ -44,7 +44,14 @@ CELLS = {
         """,
     "interrupted": """
         service.configure(faults={}, latency=20)
-        threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        charged = service.charged
+
+        def press():
+            while service.charged < charged + 3:
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=press).start()
         frame.pruna.generate("prompt", seed=4)
         """,
     "thread": """

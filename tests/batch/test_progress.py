@@ -66,7 +66,7 @@ def test_the_bar_counts_no_row_that_was_stopped(service, monkeypatch):
     run = planned(prompts(5))
     run.start()
     run.cancel()
-    assert run.join(20)
+    assert run.join(60)
     bar = progress.Bar(run, shown=True)
     bar.update()
     assert (bar.drawn.total, bar.drawn.n) == (5, 0)

@@ -68,7 +68,7 @@ def test_nothing_to_do_is_over_at_once(service):
 
 def test_hundreds_in_flight_need_no_more_threads_than_workers():
     with (
-        emulator.running(fast=True, latency=1.5) as service,
+        emulator.running(fast=True, latency=600) as service,
         settings.configure(
             api_key="k", base_url=service.url, workers=8, limits={"p-image": (10_000, 1.0)}
         ),
@@ -76,12 +76,12 @@ def test_hundreds_in_flight_need_no_more_threads_than_workers():
         run = planned(prompts(200))
         before = threading.active_count()
         run.start()
-        most_threads = most_in_flight = 0
+        most_threads = 0
         while not run.join(0.02):
             most_threads = max(most_threads, threading.active_count() - before)
-            most_in_flight = max(most_in_flight, run.in_flight)
+            if run.in_flight == 200:
+                end_predictions(service)
     assert run.counts == {"succeeded": 200}
-    assert most_in_flight > 50
     assert most_threads <= 8 + 1  # and the one that closes up
 
 
@@ -101,7 +101,7 @@ def test_no_thread_and_no_connection_is_left_behind(service):
         )
 
     # The threads close up behind the run's end: at once, or later on a busy machine.
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while left() != ([], []) and time.monotonic() < end:
         time.sleep(0.02)
     assert left() == ([], [])
@@ -150,7 +150,7 @@ def test_a_cancelled_run_is_taken_up_and_nothing_is_paid_twice(service):
     while run.in_flight < 5 and not run.done:
         time.sleep(0.005)
     run.cancel()
-    assert run.join(30)
+    assert run.join(60)
     service.configure(latency=0)
     end_predictions(service)
     outcomes = run.row_outcomes()
@@ -171,7 +171,7 @@ def test_what_was_taken_up_costs_nothing_this_time(service):
     while not run.in_flight:
         time.sleep(0.005)
     run.cancel()
-    run.join(30)
+    run.join(60)
     end_predictions(service)
     again, (outcome,) = work(["a"])
     assert (outcome.status, outcome.cost_usd, outcome.cached) == ("succeeded", 0.0, True)

@@ -25,7 +25,7 @@ def test_everything_in_the_lane_is_submitted_once_and_in_order():
     seen = []
     schedule = make(range(100), workers=1)
     schedule.start(lambda item, let_next: seen.append(item))
-    assert schedule.join(30)
+    assert schedule.join(60)
     assert seen == list(range(100))
 
 
@@ -41,7 +41,7 @@ def test_a_head_that_has_to_wait_comes_again_and_nobody_overtakes_it():
 
     schedule = make(range(30))
     schedule.start(submit)
-    assert schedule.join(30)
+    assert schedule.join(60)
     assert seen == list(range(30))
 
 
@@ -59,14 +59,15 @@ def test_the_lane_is_asked_by_one_thread_at_a_time_until_it_lets_the_next_one_go
         with lock:
             sending.append(item)
             together.append(len(sending))
-        time.sleep(0.02)
+        two.wait()
         with lock:
             sending.remove(item)
 
-    together = []
+    two, together = threading.Barrier(2, timeout=60), []
     schedule = make(range(40), workers=8)
     schedule.start(submit)
-    assert schedule.join(30)
+    assert schedule.join(60)
+    assert schedule.errors == []
     assert max(most) == 1
     assert max(together) > 1
 
@@ -83,7 +84,7 @@ def test_steps_run_at_their_moment_and_lead_to_others():
     began = time.monotonic()
     schedule.at(began + 0.05, lambda: step(0))
     schedule.start(skip)
-    assert schedule.join(30)
+    assert schedule.join(60)
     assert [number for number, _ in ran] == [0, 1, 2, 3, 4, 5]
     assert ran[0][1] >= began + 0.05
 
@@ -94,7 +95,7 @@ def test_steps_go_on_while_the_lane_waits_and_the_other_way_round():
     schedule.requeue("first", time.monotonic() + 1.5)  # a busy machine may start late
     schedule.at(0.0, lambda: seen.append("step"))
     schedule.start(lambda item, let_next: seen.append(item) or None)
-    assert schedule.join(30)
+    assert schedule.join(60)
     assert seen == ["step", "first", "new"]
 
 
@@ -103,7 +104,7 @@ def test_nothing_is_submitted_while_there_is_no_room():
     schedule = make([1, 2], has_capacity=lambda: bool(room))
     schedule.at(time.monotonic() + 0.1, lambda: (seen.append("poll"), room.append(1)))
     schedule.start(lambda item, let_next: seen.append(item))
-    assert schedule.join(30)
+    assert schedule.join(60)
     assert seen[0] == "poll"
     assert sorted(seen[1:]) == [1, 2]
 
@@ -118,7 +119,7 @@ def test_what_fails_is_told_and_the_rest_goes_on():
     schedule = make(range(6), workers=2)
     schedule.at(0.0, lambda: 1 / 0)
     schedule.start(submit)
-    assert schedule.join(30)
+    assert schedule.join(60)
     assert sorted(seen) == [0, 1, 2, 4, 5]
     assert {type(error) for error in schedule.errors} == {KeyError, ZeroDivisionError}
 
@@ -128,17 +129,17 @@ def test_a_stopped_schedule_ends_its_steps_and_begins_none():
 
     def first():
         began.set()
-        go_on.wait(10)
+        go_on.wait(60)
         seen.append("first")
 
     schedule = make()
     schedule.at(0.0, first)
     schedule.at(time.monotonic() + 30, lambda: seen.append("later"))
     schedule.start(skip)
-    began.wait(10)
+    began.wait(60)
     schedule.stop()
     go_on.set()
-    assert schedule.join(20)
+    assert schedule.join(60)
     assert seen == ["first"]
 
 
@@ -146,7 +147,7 @@ def test_what_is_taken_out_of_the_lane_is_given_back():
     schedule = make([1, 2, 3])
     assert schedule.clear_queue() == [1, 2, 3]
     schedule.start(skip)
-    assert schedule.join(30)
+    assert schedule.join(60)
 
 
 def test_what_comes_during_the_run_is_done_too():
@@ -159,7 +160,7 @@ def test_what_comes_during_the_run_is_done_too():
 
     schedule = make([0], workers=3)
     schedule.start(submit)
-    assert schedule.join(30)
+    assert schedule.join(60)
     assert seen == list(range(21))
 
 
@@ -171,7 +172,7 @@ def test_four_hundred_waiting_predictions_need_no_more_threads_than_workers():
     before = threading.active_count()
     schedule.start(skip)
     assert threading.active_count() - before <= 4
-    assert schedule.join(30)
+    assert schedule.join(60)
     assert len(done) == 400
 
 
@@ -190,7 +191,7 @@ def test_a_system_without_more_threads_is_worked_with_those_that_it_gives(monkey
     monkeypatch.setattr(threading.Thread, "start", few)
     schedule.start(lambda item, let_next: seen.append(item))
     monkeypatch.undo()
-    assert schedule.join(30)
+    assert schedule.join(60)
     assert len(started) == 2
     assert sorted(seen) == list(range(10))
 
@@ -217,14 +218,14 @@ def threads_at_work(share, task, count=40):
     schedule = make(range(count), workers=8)
     schedule._load = SteadyLoad(share)
     schedule.start(submit)
-    assert schedule.join(30)
+    assert schedule.join(60)
     assert schedule.errors == []
     assert len(seen) == count
     return set(seen)
 
 
 def test_threads_that_wait_are_joined_by_others():
-    all_at_once = threading.Barrier(8, timeout=30)
+    all_at_once = threading.Barrier(8, timeout=60)
     assert len(threads_at_work(0.1, all_at_once.wait)) == 8
 
 
@@ -235,7 +236,7 @@ def test_threads_that_fill_the_processor_are_not(monkeypatch):
 
 def test_threads_that_seem_to_fill_it_are_still_joined_where_each_step_takes_long():
     # What is due is left for 20 ms at most, so that at least four come together.
-    four_at_once = threading.Barrier(4, timeout=30)
+    four_at_once = threading.Barrier(4, timeout=60)
     assert len(threads_at_work(1.0, four_at_once.wait)) > 3
 
 

@@ -158,7 +158,7 @@ def test_a_row_whose_post_is_on_the_wire_is_not_said_to_be_unsent():
         assert "answer had not come" in outcome.error
         assert math.isnan(outcome.cost_usd)
         slow.set()
-        assert run.join(30)
+        assert run.join(60)
         # The answer came after all: its id is kept, and the next run takes it up.
         assert [entry.prediction_id for entry in journal().open_entries().values()] == ["abc"]
 

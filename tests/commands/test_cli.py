@@ -17,6 +17,7 @@ import requests
 
 import pruna_nb
 from pruna_nb import cli, emulator
+from tests.helpers.runs import end_predictions
 
 
 @pytest.fixture
@@ -243,12 +244,13 @@ def test_a_demo_into_what_is_no_folder_says_so(tmp_path, capsys):
 def test_an_out_that_goes_away_is_told_with_what_is_kept(service, prompts, capsys, tmp_path):
     out = tmp_path / "out"
     command = ["generate", str(prompts), "--prompt-col", "prompt", "--out", str(out), "--quiet"]
-    service.configure(latency=0.5)
+    service.configure(latency=600)
 
     def take_away():
         while service.charged < 2:
             time.sleep(0.01)
         out.rename(tmp_path / "elsewhere")
+        end_predictions(service)
 
     away = threading.Thread(target=take_away)
     away.start()

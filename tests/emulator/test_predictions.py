@@ -44,7 +44,7 @@ def test_a_synchronous_prediction_has_its_address_and_no_id(quick):
 
 
 def test_a_synchronous_prediction_that_takes_too_long_goes_on_by_itself(serve):
-    caller = serve(latency=0.5, try_sync_wait=0.05, fast=True)
+    caller = serve(latency=600, try_sync_wait=0.05, fast=True)
     content = caller.post(sync=True).json()
     assert set(content) == {"id", "model", "input", "get_url"}
 

@@ -18,6 +18,7 @@ from pruna_nb import emulator
 from pruna_nb.store.journal import Journal
 from tests.faults.cases import Case, Result
 from tests.faults.proxy import SlowProxy
+from tests.helpers.runs import end_predictions
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -174,7 +175,7 @@ def _statuses(out):
 def stopped_process(rows=12):
     """Stop a process with rows under way; another one with the same rows waits, and says so."""
     with (
-        emulator.running(fast=True, latency=0.5) as service,
+        emulator.running(fast=True, latency=600) as service,
         place(service.url) as (folder, environment),
     ):
         stopped = started(FRAME, environment, rows)
@@ -182,6 +183,7 @@ def stopped_process(rows=12):
         stopped.send_signal(signal.SIGSTOP)
         waiting = started(FRAME, environment, rows)
         told = line_with("is stopped", waiting.stderr).partition(":")[0]
+        end_predictions(service)
         stopped.send_signal(signal.SIGCONT)
         done = [_statuses(finished(child)[0])["succeeded"] for child in (stopped, waiting)]
         sees = re.sub(r"Process \d+", "Process …", told)

@@ -91,7 +91,7 @@ class Server:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
 
     def paths(self, method=None):
         """Return the paths that were asked for."""
@@ -218,7 +218,7 @@ class Wire:
     def __exit__(self, *_):
         self.cut()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
 
     def mend(self):
         """Let connections through."""

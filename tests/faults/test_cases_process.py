@@ -26,6 +26,7 @@ from tests.faults.cases_process import (
     until,
 )
 from tests.faults.proxy import SlowProxy
+from tests.helpers.runs import end_predictions
 
 pytestmark = [
     pytest.mark.faults,
@@ -90,7 +91,7 @@ def test_the_command_line_writes_its_table_before_a_signal_ends_it(number, tmp_p
 @pytest.mark.skipif(not Path("/proc/locks").exists(), reason="needs Linux, to see who has a lock")
 def test_a_run_that_waits_for_a_stopped_process_says_so_and_goes_on_when_that_does(tmp_path):
     with (
-        emulator.running(fast=True, latency=1.0) as service,
+        emulator.running(fast=True, latency=600) as service,
         place(service.url) as (_, environment),
     ):
         stopped = started(FRAME, environment, 6)
@@ -99,6 +100,7 @@ def test_a_run_that_waits_for_a_stopped_process_says_so_and_goes_on_when_that_do
         waiting = started(FRAME, environment, 6)
         told = line_with("is stopped", waiting.stderr)
         assert told.startswith(f"Process {stopped.pid} is sending rows that this run has too")
+        end_predictions(service)
         stopped.send_signal(signal.SIGCONT)
         for child in (stopped, waiting):
             out, _ = finished(child)

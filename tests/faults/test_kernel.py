@@ -13,6 +13,7 @@ from jupyter_client.manager import start_new_kernel
 
 from pruna_nb import emulator
 from tests.faults.processes import names
+from tests.helpers.runs import end_predictions
 
 ROOT = Path(__file__).parents[2]
 KEY = "sk-a-very-secret-key-of-the-kernel"
@@ -58,7 +59,7 @@ class Kernel:
                 break
             self.outputs.append(message["content"])
         while True:
-            reply = self.client.get_shell_msg(timeout=10)
+            reply = self.client.get_shell_msg(timeout=60)
             if reply["parent_header"].get("msg_id") == cell:
                 return reply["content"]
 
@@ -93,13 +94,15 @@ def kernel(service, tmp_path):
         made.close()
 
 
-def wait_for(condition, seconds=30):
+def wait_for(condition, seconds=90):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to that"
         time.sleep(0.02)
 
 
+SOON = 60
+"""Seconds that a busy machine may take for the end of a run whose predictions take 600."""
 LOST = "print(pruna_nb.journal()['state'].isin(['lost', 'resent']).sum())"
 COUNT = "assert (out['status'] == 'succeeded').all(), out['status'].value_counts()"
 
@@ -107,7 +110,7 @@ COUNT = "assert (out['status'] == 'succeeded').all(), out['status'].value_counts
 @pytest.mark.slow
 def test_an_interrupted_cell_ends_soon_and_the_next_one_goes_on_at_no_double_cost(tmp_path):
     with (
-        emulator.running(fast=True, latency=(0.5, 1.5)) as service,
+        emulator.running(fast=True, latency=600) as service,
         kernel(service, tmp_path) as notebook,
     ):
         notebook.run(SET_UP.format(prompts=names(60)))
@@ -120,7 +123,9 @@ def test_an_interrupted_cell_ends_soon_and_the_next_one_goes_on_at_no_double_cos
             began = time.monotonic()
             reply = notebook.end(cell)
             assert reply["ename"] == "KeyboardInterrupt"
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < SOON
+        service.configure(latency=0)
+        end_predictions(service)
         notebook.run("out = frame.pruna.generate('prompt')")
         notebook.run(COUNT)
         notebook.run("assert len(out) == 60 and not out['output'].isna().any()")
@@ -182,7 +187,7 @@ def test_no_output_of_a_notebook_shows_the_key_not_even_a_verbose_traceback(tmp_
 
 def test_ctrl_c_is_heard_in_cells_with_a_top_level_await(tmp_path):
     with (
-        emulator.running(fast=True, latency=0.5) as service,
+        emulator.running(fast=True, latency=600) as service,
         kernel(service, tmp_path) as notebook,
     ):
         notebook.run(SET_UP.format(prompts=names(40)) + "import asyncio\n")
@@ -203,7 +208,7 @@ def test_ctrl_c_is_heard_in_cells_with_a_top_level_await(tmp_path):
             began = time.monotonic()
             reply = notebook.end(cell)
             assert reply["ename"] == ename
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < SOON
             assert "rows are done and kept; run again to go on" in "".join(reply["traceback"])
             assert len(reply["traceback"]) < 10
             notebook.run("assert not pruna_nb.batch.interrupts.ACTIVE_RUNS")
@@ -212,6 +217,8 @@ def test_ctrl_c_is_heard_in_cells_with_a_top_level_await(tmp_path):
             notebook.run("await asyncio.sleep(0.6)")
             assert service.charged == charged
         # The kernel goes on, and so does the run: nothing is lost, nothing paid for twice.
+        service.configure(latency=0)
+        end_predictions(service)
         notebook.run("pruna_nb.configure(limits={'p-image': (100, 0.5)})")
         notebook.run("out = await frame.pruna.agenerate('prompt')\n" + COUNT)
         notebook.run(LOST)

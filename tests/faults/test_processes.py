@@ -17,7 +17,7 @@ from pruna_nb import errors, settings
 from pruna_nb.batch.plan import announcements
 from tests.faults import processes
 from tests.faults.cases import generate, prompts
-from tests.helpers.runs import planned, work
+from tests.helpers.runs import end_predictions, planned, work
 from tests.helpers.runs import prompts as some
 
 pytestmark = pytest.mark.faults
@@ -200,14 +200,16 @@ def test_a_folder_on_a_read_only_disk_stops_the_run_before_anything_is_sent(serv
 
 def test_media_that_cannot_be_kept_in_mid_run_leave_every_id_in_the_journal(service):
     """The media folder is replaced by a file: the journal beside it still takes ids."""
-    service.configure(latency=0.3)
+    service.configure(latency=600)
     run = planned(some(20))
     run.start()
-    while run.in_flight < 10:
+    while run.in_flight < 20:
         time.sleep(0.005)
     media = settings.current().cache_dir / "media"
     shutil.rmtree(media, ignore_errors=True)
     media.write_text("in the way")
+    service.configure(latency=0)
+    end_predictions(service)
     assert run.join(60)
     assert isinstance(run.error, errors.CacheError)
     charged = service.charged

@@ -193,7 +193,7 @@ def test_large_pictures_are_decoded_one_at_a_time(monkeypatch):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert len(most) >= 8
     assert max(most) == 1
 

@@ -26,7 +26,7 @@ def part(form, name):
 def made(form):
     """Click Generate and wait for the end."""
     part(form, "go").click()
-    assert form.wait(30)
+    assert form.wait(60)
     return form
 
 

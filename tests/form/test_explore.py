@@ -21,7 +21,7 @@ def run(code, **names):
 
 def made(form):
     form.generate()
-    assert form.wait(30)
+    assert form.wait(60)
     return form
 
 

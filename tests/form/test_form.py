@@ -14,6 +14,7 @@ from pruna_nb.errors import BudgetError, InputError, MissingKeyError, UnknownMod
 from pruna_nb.form import board
 from pruna_nb.form.memory import CELL
 from tests.form.parts import everything, made, part, parts, quote, status, tiles
+from tests.helpers.runs import end_predictions
 
 
 def size_of(path):
@@ -75,7 +76,7 @@ def test_the_click_returns_before_the_pictures_are_there(explore, service, until
     assert form.frame["status"].tolist() == ["pending"]
     assert can_click(form) == "stop"
     part(form, "stop").click()
-    assert form.wait(30)
+    assert form.wait(60)
 
 
 def test_cancel_stops_what_was_not_sent_and_keeps_what_was_made(explore, service, until):
@@ -85,7 +86,7 @@ def test_cancel_stops_what_was_not_sent_and_keeps_what_was_made(explore, service
     part(form, "go").click()
     until(lambda: service.charged == 2)
     part(form, "stop").click()
-    assert form.wait(30)
+    assert form.wait(60)
     assert service.charged == 2
     assert form.frame["status"].tolist() == ["pending"] * 6
     assert "Canceled." in status(form)
@@ -94,15 +95,16 @@ def test_cancel_stops_what_was_not_sent_and_keeps_what_was_made(explore, service
 
 
 def test_what_was_sent_before_a_cancel_is_taken_up_and_not_paid_twice(explore, service, until):
-    service.configure(latency=1.0)
+    service.configure(latency=600)
     form = explore(prompt="a fox", seed="1-3")
     part(form, "go").click()
     until(lambda: service.charged == 3)
     part(form, "stop").click()
-    assert form.wait(30)
+    assert form.wait(60)
     assert "3 sent before" in quote(form)
     assert "3 predictions sent and not delivered (0.015 USD of it)" in status(form)
     assert [tile.retry.description for tile in tiles(form)] == ["Fetch"] * 3
+    end_predictions(service)
     made(form)
     assert form.frame["status"].tolist() == ["succeeded"] * 3
     assert service.charged == 3
@@ -118,7 +120,7 @@ def test_an_error_stands_in_its_place_with_a_retry_that_makes_that_place_alone(e
     assert tile.box.children == (tile.picture, tile.retry)
     charged = service.charged
     tile.retry.click()
-    assert form.wait(30)
+    assert form.wait(60)
     assert form.frame["status"].tolist() == ["succeeded"] * 3
     assert service.charged == charged + 1
     assert tile.box.children == (tile.picture, tile.buttons)
@@ -129,7 +131,7 @@ def test_all_that_failed_is_tried_again_by_one_button(explore, service):
     form = made(explore(prompt="a fox", seed="1-3"))
     assert part(form, "again").description == "Retry all 2"
     part(form, "again").click()
-    assert form.wait(30)
+    assert form.wait(60)
     assert form.frame["status"].tolist() == ["succeeded"] * 3
     assert part(form, "again").layout.display == "none"
 
@@ -373,7 +375,7 @@ def test_what_a_form_has_made_is_seen_where_widgets_cannot_be_shown(explore):
     assert "<pre" not in form._repr_html_()
     form.fields["prompt"].value = "a fox"
     form.generate()
-    assert form.wait(30)
+    assert form.wait(60)
     assert "<pre" in form._repr_html_()
     assert form._repr_html_().count("<img") >= 1
 
@@ -391,7 +393,7 @@ def test_an_interrupt_of_the_wait_is_shown_in_short(explore, monkeypatch):
     lines = caught.value._render_traceback_()  # type: ignore[attr-defined]
     assert [line.endswith("form.wait()") for line in lines] == [True, False]
     assert "KeyboardInterrupt" in lines[1]
-    assert form.wait(30)
+    assert form.wait(60)
 
 
 def test_pictures_are_shown_as_large_as_one_likes(explore, service):
@@ -406,7 +408,7 @@ def test_widgets_of_an_earlier_grid_are_given_back(explore):
     form = made(explore(prompt="a fox", seed="1-3"))
     first = tiles(form)[0].box
     part(form, "go").click()
-    assert form.wait(30)
+    assert form.wait(60)
     assert first.comm is None
 
 
@@ -415,7 +417,7 @@ def test_what_was_lost_before_is_sent_again_and_said(explore, service):
     form = made(explore(prompt="a fox"))
     assert form.frame["status"].tolist() == ["lost"]
     tiles(form)[0].retry.click()
-    assert form.wait(30)
+    assert form.wait(60)
     assert "Resending 1 prediction whose answer was lost earlier" in status(form)
     assert form.frame["status"].tolist() == ["succeeded"]
 
@@ -470,7 +472,7 @@ def test_a_retry_that_is_refused_leaves_the_error_in_its_place(explore, service,
     settings.reset()
     settings.configure(base_url=service.url)
     tiles(form)[0].retry.click()
-    assert form.wait(30)
+    assert form.wait(60)
     assert form.frame["error"].tolist() == error
     assert "failed" in tiles(form)[0].picture.value
 
@@ -504,8 +506,8 @@ def test_a_cell_that_runs_again_goes_on_with_what_is_under_way(explore, service,
     assert can_click(again) == "stop"
     assert len(tiles(again)) == 3
     part(again, "stop").click()
-    assert again.wait(30)
-    assert form.wait(30)
+    assert again.wait(60)
+    assert form.wait(60)
     assert "Canceled." in status(again)
     assert [tile.retry.description for tile in tiles(again)] == ["Fetch"] * 3
     assert can_click(again) == "go"
@@ -530,7 +532,7 @@ def test_a_run_that_looks_while_its_grid_is_laid_out_anew_waits_for_that(
     again = explore(prompt="a fox", seed="1-12")
     assert len(tiles(again)) == 12
     part(again, "stop").click()
-    assert again.wait(30)
+    assert again.wait(60)
     assert "Canceled. 12 rows" in status(again)
     assert [tile.retry.description for tile in tiles(again)] == ["Fetch"] * 12
 
@@ -548,7 +550,7 @@ def test_a_form_that_fails_to_show_takes_no_other_with_it(explore, service, unti
 
     monkeypatch.setattr(form._board, "update", broken)
     part(again, "stop").click()
-    assert again.wait(30)
+    assert again.wait(60)
     assert "Canceled. 2 rows" in status(again)
     # The one that failed can be used again too.
     assert can_click(form) == "go"
@@ -559,19 +561,22 @@ def test_a_form_whose_run_breaks_in_an_unforeseen_way_says_so_and_can_be_used(ex
     with monkeypatch.context() as patched:
         patched.setattr("pruna_nb.batch.run.Run.row_outcomes", lambda _: 1 / 0)
         part(form, "go").click()
-        assert form.wait(30)
+        assert form.wait(60)
     assert "ZeroDivisionError" in status(form)
     assert can_click(form) == "go"
     assert made(form).frame["status"].tolist() == ["succeeded"]
 
 
 @pytest.mark.usefixtures("one_cell")
-def test_what_ends_in_the_later_form_is_shown_there(explore, service):
-    service.configure(latency=1.0)
+def test_what_ends_in_the_later_form_is_shown_there(explore, service, until):
+    service.configure(latency=600)
     form = explore(prompt="a fox", seed="1-2")
     part(form, "go").click()
+    until(lambda: service.charged == 2)
     again = explore(prompt="an owl", seed="1")
-    assert again.wait(30)
+    service.configure(latency=0)
+    end_predictions(service)
+    assert again.wait(60)
     assert again.frame["prompt"].tolist() == ["a fox"] * 2
     assert again.frame["status"].tolist() == ["succeeded"] * 2
     assert service.charged == 2

@@ -17,6 +17,7 @@ import pruna_nb
 from pruna_nb import settings
 from pruna_nb.errors import BudgetError, InputError
 from tests.form.parts import everything, made, part, parts, quote, status, tiles
+from tests.helpers.runs import end_predictions
 
 
 def strip(form):
@@ -176,16 +177,19 @@ def test_pictures_that_are_in_the_cache_are_there_before_the_click(explore, serv
     assert quote(form).startswith("3 pictures: 2 cached, 1 new")
 
 
-def test_a_round_that_is_asked_for_during_another_waits_for_it(explore, service):
-    service.configure(latency=0.5)
+def test_a_round_that_is_asked_for_during_another_waits_for_it(explore, service, until):
+    service.configure(latency=600)
     form = explore(prompt="a fox")
     part(form, "go").click()
+    until(lambda: service.charged == 1)
     assert part(form, "go").description == "Add to queue"
     form.fields["prompt"].value = "an owl"
     part(form, "go").click()
     part(form, "go").click()
     assert "2 rounds in the queue" in status(form)
-    assert form.wait(30)
+    service.configure(latency=0)
+    end_predictions(service)
+    assert form.wait(60)
     assert form.history["prompt"].tolist() == ["a fox", "an owl", "an owl"]
     assert form.history["status"].tolist() == ["succeeded"] * 3
     assert service.charged == 2  # the third is the second, and not paid for again
@@ -199,7 +203,7 @@ def test_cancel_empties_the_queue_too(explore, service, until):
     form.fields["prompt"].value = "an owl"
     part(form, "go").click()
     part(form, "stop").click()
-    assert form.wait(30)
+    assert form.wait(60)
     assert service.charged == 1
     assert form.history["prompt"].tolist() == ["a fox"]
 
@@ -213,7 +217,7 @@ def test_an_earlier_round_can_be_looked_at_during_a_run(explore, service, until)
     parts(form, "round")[0].click()
     assert "a fox" in form._saved.html
     part(form, "stop").click()
-    assert form.wait(30)
+    assert form.wait(60)
     assert form.frame["prompt"].tolist() == ["a fox"]
     assert form.history["status"].tolist() == ["succeeded", "pending"]
 

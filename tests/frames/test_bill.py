@@ -69,7 +69,7 @@ def test_a_prediction_that_is_fetched_by_a_later_run(frame, service):
 def test_a_run_that_is_canceled_and_taken_up(frame, service):
     service.configure(latency=60)
     run = frame.pruna.generate("prompt", background=True, progress=False)
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while run._run.in_flight < ROWS and time.monotonic() < end:
         time.sleep(0.01)
     run.cancel()

@@ -54,7 +54,7 @@ def test_durable_writes_that_wait_for_one_sync_share_the_next(tmp_path, monkeypa
     def slow(handle):
         syncs.append(handle)
         began.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
 
     monkeypatch.setattr(database.os, "fsync", slow)
     names = [f"row {number}" for number in range(9)]
@@ -63,7 +63,7 @@ def test_durable_writes_that_wait_for_one_sync_share_the_next(tmp_path, monkeypa
         for name in names
     ]
     threads[0].start()
-    assert began.wait(10)
+    assert began.wait(60)
     for thread in threads[1:]:
         thread.start()
     while len(base._commits._waiting) < 8:
@@ -72,7 +72,7 @@ def test_durable_writes_that_wait_for_one_sync_share_the_next(tmp_path, monkeypa
     assert base.execute("SELECT count(*) FROM prediction") == [(2,)]
     go_on.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert len(syncs) == 2
     assert base.execute("SELECT count(*) FROM prediction") == [(10,)]
     base.close()

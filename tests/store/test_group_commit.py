@@ -34,7 +34,7 @@ class Disk:
 
     def sync(self):
         self.begun.set()
-        assert self.open.wait(10)
+        assert self.open.wait(60)
         if self.trouble is not None:
             raise self.trouble
         self.events.append(("synced",))
@@ -54,13 +54,13 @@ def held_up(disk, count):
     disk.open.clear()
     first = threading.Thread(target=disk.write, args=["first"])
     first.start()
-    assert disk.begun.wait(10)
+    assert disk.begun.wait(60)
     yield
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while len(disk.commits._waiting) < count and time.monotonic() < end:
         time.sleep(0.005)
     disk.open.set()
-    first.join(10)
+    first.join(60)
 
 
 def start(work, results):
@@ -92,7 +92,7 @@ def test_what_comes_while_the_disk_is_busy_is_written_as_one(disk):
     with held_up(disk, 5):
         threads = [start(lambda n=n: disk.write(n), results) for n in "bcdef"]
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert sorted(results) == list("bcdef")
     first, synced, rest, synced_again = disk.events
     assert (first, synced) == (("written", ["first"]), ("synced",))
@@ -109,7 +109,7 @@ def test_a_write_that_fails_takes_no_other_with_it(disk):
         threads = [start(lambda n=n: disk.write(n), results) for n in "bcd"]
         threads.append(start(lambda: disk.commits.run(fail, durable=True), failed))
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert sorted(results) == list("bcd")
     assert [repr(error) for error in failed] == ["KeyError('mine')"]
     assert sorted(disk.written) == ["b", "c", "d", "first"]
@@ -148,6 +148,6 @@ def test_many_threads_write_everything_once(disk):
         for n in range(12)
     ]
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert len(results) == 12
     assert sorted(disk.written) == [(n, i) for n in range(12) for i in range(200)]

@@ -12,7 +12,7 @@ def until():
     """Wait until something is so; fail if it is not within half a minute."""
 
     def wait(what):
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while not what():
             assert time.monotonic() < end, "it did not come to pass"
             time.sleep(0.01)
