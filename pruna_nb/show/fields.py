@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 PHRASE_LIMIT = 60  # characters of a value in a caption
 _VALUE_LIMIT = 1_000
+_UPLOAD = re.compile(r"https?://[^\s?#]+/v1/files/([^\s/?#]+)")
 
 
 def phrase(name: str, value: str) -> str:
@@ -30,8 +32,20 @@ def phrase(name: str, value: str) -> str:
     >>> phrase("aspect_ratio", "16:9"), phrase("model", "p-image")
     ('aspect ratio 16:9', 'p-image')
     """
-    text = visible_line(value, PHRASE_LIMIT)
+    text = visible_line(without_address(value), PHRASE_LIMIT)
     return text if name == "model" else f"{name.replace('_', ' ')} {text}"
+
+
+def without_address(value: str) -> str:
+    """Return a value as a caption tells it: of an uploaded file's address the file's id.
+
+    Examples
+    --------
+    >>> without_address("https://api.example/v1/files/file-7"), without_address("https://a.example/b")
+    ('file-7', 'https://a.example/b')
+    """
+    found = _UPLOAD.fullmatch(value)
+    return value if found is None else found[1]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from pruna_nb.show.axes import key_of
 from pruna_nb.show.cells import content_type
-from pruna_nb.show.fields import phrase
+from pruna_nb.show.fields import phrase, without_address
 from pruna_nb.show.ratios import drawable_ratio, fit, mismatch
 from pruna_nb.show.tints import AMBER, GREY, TINTS, rgba
 from pruna_nb.text import (
@@ -169,7 +169,7 @@ def facts_of(cell: Cell) -> list[str]:
     told = [str(cell.request["model"])] if cell.request.get("model") else []
     for name, value in (asked if isinstance(asked, Mapping) else {}).items():
         if name != "prompt" and isinstance(value, (str, int, float)):
-            told.append(f"{name.replace('_', ' ')} {value}")
+            told.append(f"{name.replace('_', ' ')} {without_address(str(value))}")
     return told
 
 

@@ -26,6 +26,17 @@ def test_a_caption_says_what_differs_and_the_head_what_all_share(generate):
     assert {image.attrs["title"] for image in parsed(grid.html()).all("img")} == {LONG.strip()}
 
 
+def test_an_uploaded_file_is_told_by_its_id_and_the_picture_keeps_its_address(service, tmp_path):
+    lora = f"{service.url}/v1/files/file-7"
+    df = pd.DataFrame({"prompt": ["a harbour", "a windmill"]})
+    out = df.pruna.generate("prompt", model="p-image-lora", lora_weights=lora, progress=False)
+    grid = out.pruna.grid()
+    assert "lora weights file-7" in grid._repr_html_()
+    assert service.url not in grid._repr_html_()
+    grid.save(tmp_path / "sheet.png")
+    assert pruna_nb.read_sheet(tmp_path / "sheet.png")["lora_weights"].tolist() == [lora] * 2
+
+
 def test_pictures_of_long_prompts_are_told_apart_by_their_captions(generate):
     frame = pd.DataFrame({"prompt": [LONG + "a", LONG + "b"], "seed": [1, 2]})
     said = captions(generate(frame, "prompt", seed_col="seed").pruna.grid())
