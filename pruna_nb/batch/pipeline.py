@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from pruna_nb.batch import interrupts
-from pruna_nb.batch.run import GRACE_SECONDS, Facts, watched
+from pruna_nb.batch.run import GRACE_SECONDS, facts_together, watched
 from pruna_nb.catalog import total_usd
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from pruna_nb.batch.plan import Plan
-    from pruna_nb.batch.run import Run
+    from pruna_nb.batch.run import Facts, Run
     from pruna_nb.errors import PrunaError
     from pruna_nb.settings import Settings
 
@@ -221,18 +220,8 @@ class Pipeline:
             state = "canceled" if self.canceled else "done"
             state = "stopped by an error" if self.crash or self.error else state
         ended = [run.ended_at or 0.0 for run in self.steps]
-        return Facts(
-            state,
-            sum(part.rows for part in parts),
-            sum((part.counts for part in parts), Counter()),
-            sum(part.in_flight for part in parts),
-            sum(part.refusals for part in parts),
-            float(total_usd(part.cost_usd for part in parts)),
-            sum(part.unpriced for part in parts),
-            sum(part.per_minute for part in parts),
-            (max(ended) if self.done else time.monotonic()) - self._started_at,
-            0.0 if self.done else self._seconds_left(),
-        )
+        seconds = (max(ended) if self.done else time.monotonic()) - self._started_at
+        return facts_together(parts, state, seconds, 0.0 if self.done else self._seconds_left())
 
     def _seconds_left(self) -> float:
         """Estimate the seconds that are left: what the slowest limit takes, and each step's time.

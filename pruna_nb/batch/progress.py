@@ -282,6 +282,7 @@ class Bar(_Display):
     def __init__(self, run: Watched, *, shown: bool) -> None:
         super().__init__(run)
         self.drawn: Any = None
+        self._title = ""
         if shown and sys.stderr is not None:
             self._try(self._open)
 
@@ -298,18 +299,21 @@ class Bar(_Display):
     def _open(self) -> None:
         from tqdm.auto import tqdm
 
-        facts = self._run.facts()
+        facts, self._title = self._run.facts(), title(self._run)
         # Whatever else there is to it is as the user set it, by TQDM_MININTERVAL and the like.
         self.drawn = tqdm(
             total=facts.rows,
             initial=facts.rows_done,
-            desc=title(self._run),
+            desc=self._title,
             unit="row",
             bar_format="{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
         )
 
     def _show(self) -> None:
         facts = self._run.facts()
+        if title(self._run) != self._title:  # a table whose partitions come one by one
+            self._title, self.drawn.total = title(self._run), facts.rows
+            self.drawn.set_description_str(self._title, refresh=False)
         self.drawn.set_postfix_str(", ".join(self._parts(facts)), refresh=False)
         self.drawn.update(facts.counts.total() - facts.counts["pending"] - self.drawn.n)
 

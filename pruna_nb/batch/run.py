@@ -74,6 +74,24 @@ class Facts:
         return self.counts.total() - (self.counts["pending"] if self.over else 0)
 
 
+def facts_together(
+    parts: Sequence[Facts], state: str, seconds: float, seconds_left: float
+) -> Facts:
+    """Return where several runs stand together: their rows, counts, rates and costs in sum."""
+    return Facts(
+        state,
+        sum(part.rows for part in parts),
+        sum((part.counts for part in parts), Counter()),
+        sum(part.in_flight for part in parts),
+        sum(part.refusals for part in parts),
+        float(total_usd(part.cost_usd for part in parts)),
+        sum(part.unpriced for part in parts),
+        sum(part.per_minute for part in parts),
+        seconds,
+        seconds_left,
+    )
+
+
 class Run(RunState):
     """Work on the rows of a plan that have no output yet; its parameters are `RunState`'s.
 

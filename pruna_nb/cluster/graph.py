@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruna_nb.arguments import Problems
 from pruna_nb.batch.options import OPTION_NAMES, read_options
-from pruna_nb.cluster import channel
+from pruna_nb.cluster import channel, interrupted
 from pruna_nb.cluster.partition import Recipe, run_partition
 from pruna_nb.cluster.sender import Table
 from pruna_nb.cluster.shape import shape_of
@@ -74,11 +74,13 @@ def _table(frame: Any, given: Mapping[str, Any], *, needs_key: bool) -> Table:
     check_own_columns(meta, call, problems)
     planned(meta, call, read, settings, problems, download=False)
     sample = frame._meta_nonempty  # noqa: SLF001 - the same
-    return Table(call, read, settings, shape_of(meta, sample, call, settings))
+    shape = shape_of(meta, sample, call, settings)
+    return Table(call, read, settings, shape, frame.npartitions)
 
 
 def _mapped(frame: Any, table: Table, verb: str, meta: Any) -> Any:
     channel.listen()
+    interrupted.watch()
     shape = replace(table.shape, meta=meta)
     recipe = Recipe(table.name, verb, channel.sender_name(), shape)
     return frame.map_partitions(run_partition, recipe=recipe, meta=meta)

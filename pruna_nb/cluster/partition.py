@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.cluster import channel
+from pruna_nb.cluster.interrupted import COMPUTATIONS
 from pruna_nb.cluster.sender import table_here
 from pruna_nb.errors import SettingsError
 
@@ -46,7 +47,7 @@ def run_partition(
     worker = channel.worker_here()
     if table_here(recipe.table) is not None:
         if worker is None:
-            results = channel.answer_here(*order, lambda: True)
+            results = channel.answer_here(*order, COMPUTATIONS.begun())
         else:
             with channel.waiting(worker) as is_wanted:
                 results = channel.answer_here(*order, is_wanted)

@@ -22,6 +22,7 @@ from pruna_nb.batch.plan import seconds_at_limit
 from pruna_nb.catalog import exact, total_usd
 from pruna_nb.cluster.gate import Gate, GivenUpError
 from pruna_nb.cluster.shape import marked, results_alone
+from pruna_nb.cluster.shown import TableProgress
 from pruna_nb.errors import ApiError, PrunaError
 from pruna_nb.frames.chains import check_own_columns
 from pruna_nb.frames.generate import (
@@ -67,12 +68,18 @@ class Table:
     settings : Settings
         Those that were in force when the verb was called.
     shape : Shape
+    partitions : int
+        How many there are.
     """
 
-    def __init__(self, call: Call, options: RunOptions, settings: Settings, shape: Shape) -> None:
+    def __init__(
+        self, call: Call, options: RunOptions, settings: Settings, shape: Shape, partitions: int
+    ) -> None:
         self.name = uuid.uuid4().hex
         self.call, self.options, self.settings, self.shape = call, options, settings, shape
         self.budget = Budget.of(options, settings)
+        names = ", ".join(call.model_names())
+        self.progress = TableProgress(names, partitions, shown=options.progress)
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._under_way: dict[Run, Decimal] = {}  # what each was planned to cost
@@ -108,6 +115,8 @@ class Table:
         with _of_partition(number), GATE.entered(len(part), is_wanted) as turn:
             grown, run = self._prepared(part)
             turn.waiting = run.waiting
+            out = None
+            self.progress.begin(run)
             try:
                 self._announce(run)
                 run.start()
@@ -119,6 +128,7 @@ class Table:
                 out = FrameRun.of(grown, self.call, run).finish()
             finally:
                 self._ended(run)
+                self.progress.end(run, failed=out is None)
             return results_alone(out, self.shape)
 
     def _prepared(self, part: pd.DataFrame) -> tuple[pd.DataFrame, Run]:

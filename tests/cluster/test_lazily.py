@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from collections import Counter
 
 import pandas as pd
@@ -12,7 +16,8 @@ import pytest
 
 import pruna_nb
 from pruna_nb import errors
-from tests.helpers.runs import journal
+from pruna_nb.batch import interrupts
+from tests.helpers.runs import journal, states
 
 dd = pytest.importorskip("dask.dataframe")
 dask = pytest.importorskip("dask")
@@ -181,6 +186,47 @@ def test_results_go_on_into_parquet_and_into_pandas_verbs(service, tmp_path):
     made.loc[1, "status"] = "lost"
     assert made.pruna.retry(**QUIET)["status"].tolist() == ["succeeded"] * 3
     assert len(made.pruna.failed()) == 1
+
+
+def test_one_line_tells_of_all_partitions(service, capsys):
+    out = table([f"thing {number}" for number in range(6)], 3).pruna.generate("prompt")
+    out.compute()
+    told = capsys.readouterr()
+    assert told.out.startswith("6 rows: 6 new, 0 cached, 0 failed; 0.03 USD; ")
+    assert told.out.count("\n") == 1
+    assert "3 of 3 partitions" in told.err
+    out.compute()
+    assert capsys.readouterr().out.startswith("6 rows: 0 new, 6 cached, 0 failed; 0.00 USD; ")
+
+
+def test_an_interrupted_computation_sends_nothing_more():
+    from pruna_nb import emulator
+
+    def interrupt():
+        while len(service.accepted) < 4:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with (
+        emulator.running(fast=True, latency=3600) as service,
+        pruna_nb.configure(
+            api_key="test-key", base_url=service.url, limits={"p-image": (4, 3600.0)}
+        ),
+    ):
+        out = table([f"thing {number}" for number in range(40)], 4).pruna.generate(
+            "prompt", **QUIET
+        )
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            out.compute()
+        thread.join()
+        end = time.monotonic() + 60
+        while interrupts.ACTIVE_RUNS and time.monotonic() < end:
+            time.sleep(0.02)
+        assert not interrupts.ACTIVE_RUNS
+        assert states() == {"sent": 4}  # the next run goes on with them
+        assert len(service.accepted) == 4
 
 
 def test_it_is_there_where_dask_was_imported_first_and_processes_are_refused():
