@@ -130,6 +130,7 @@ def test_the_wheel_carries_the_catalogue_the_demo_and_the_mark_of_its_types(tmp_
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
+        (metadata,) = [archive.read(name).decode() for name in names if name.endswith("METADATA")]
     assert {
         "pruna_nb/py.typed",
         "pruna_nb/catalog/models.json",
@@ -138,6 +139,12 @@ def test_the_wheel_carries_the_catalogue_the_demo_and_the_mark_of_its_types(tmp_
     assert [name for name in names if re.fullmatch(r"pruna_nb/.*\.csv", name)]
     assert [name for name in names if name.endswith("licenses/LICENSE")]
     assert [name for name in names if not re.match(r"pruna_nb(/|-0)", name)] == []
+    # What the index shows beside and below the name.
+    head, _, page = metadata.partition("\n\n")
+    addresses = dict(re.findall(r"^Project-URL: (\w+), (https://\S+)$", head, re.MULTILINE))
+    assert {"Homepage", "Documentation", "Source", "Issues", "Changelog"} == addresses.keys()
+    assert "\nAuthor: " in head
+    assert page == (ROOT / "README.md").read_text()
 
 
 def test_no_file_of_the_project_holds_a_path_of_this_machine():
