@@ -16,8 +16,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def awaited(verb: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, pd.DataFrame]]:
-    """Return a verb as a coroutine: the same arguments and frame, and no loop that waits."""
+def awaited(
+    verb: Callable[..., Any], example: str = ""
+) -> Callable[..., Coroutine[Any, Any, pd.DataFrame]]:
+    """Return a verb as a coroutine: the same arguments and frame, and no loop that waits.
+
+    Parameters
+    ----------
+    verb : callable
+        A method that takes ``background``.
+    example : str
+        The arguments of the documentation's example, which works on one generated picture.
+
+    Examples
+    --------
+    >>> from pruna_nb.accessor import PrunaFrame
+    >>> awaited(PrunaFrame.generate).__name__
+    'agenerate'
+    """
     name = verb.__name__
     signature = inspect.signature(verb)
     kept = [each for each in signature.parameters.values() if each.name != "background"]
@@ -43,6 +59,21 @@ def awaited(verb: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, pd.Da
 
         If the task is canceled or the cell interrupted, sending stops; what is done is kept, what
         was sent is in the journal, and the next run goes on from there.
+        """
+    if example:
+        awaiting.__doc__ += f"""
+        Examples
+        --------
+        In a notebook's cell, write ``await`` in place of ``asyncio.run``.
+
+        >>> import asyncio
+        >>> import pandas as pd
+        >>> import pruna_nb
+        >>> df = pd.DataFrame({{"prompt": ["a wren"]}})
+        >>> out = df.pruna.generate("prompt", seed=1, progress=False)
+        >>> out = asyncio.run(out.pruna.a{name}({example}, progress=False))
+        >>> out["status"].tolist()
+        ['succeeded']
         """
     vars(awaiting)["__signature__"] = signature.replace(
         parameters=kept, return_annotation="pd.DataFrame"

@@ -156,7 +156,7 @@ class PictureVerbs(FrameVerbs):
         )
         return run(self._frame, call, options, problems)
 
-    aedit = awaited(edit)
+    aedit = awaited(edit, 'prompt="make it night"')
 
     @overload
     def upscale(
@@ -283,4 +283,4 @@ class PictureVerbs(FrameVerbs):
         )
         return run(self._frame, call, options, problems)
 
-    aupscale = awaited(upscale)
+    aupscale = awaited(upscale, "target=2")

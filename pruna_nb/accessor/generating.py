@@ -203,7 +203,7 @@ class GenerateVerbs(FrameVerbs):
         )
         return run(self._frame, call, options, problems)
 
-    agenerate = awaited(generate)
+    agenerate = awaited(generate, '"prompt", seed=2')
 
     @with_fields("p-image", others=True)
     def estimate(

@@ -154,7 +154,7 @@ class VideoVerbs(FrameVerbs):
         )
         return run(self._frame, call, options, problems)
 
-    aanimate = awaited(animate)
+    aanimate = awaited(animate, 'prompt="it flies away"')
 
     @overload
     def finalize(

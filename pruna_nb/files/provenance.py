@@ -118,6 +118,14 @@ def read_provenance(path: str | os.PathLike[str]) -> dict[str, Any] | None:
         If the record is damaged.
     OSError
         If the file cannot be read.
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> saved = pruna_nb.generate("a wren", seed=7).save("wren.jpg")
+    >>> found = pruna_nb.provenance("wren.jpg")
+    >>> found["model"], found["input"]["prompt"], found["input"]["seed"]
+    ('p-image', 'a wren', 7)
     """
     target = Path(path)
     with open_regular(target) as file:

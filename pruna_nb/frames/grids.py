@@ -260,6 +260,17 @@ def sheet_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
     ------
     InputError
         If the file carries no requests.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import pruna_nb
+    >>> df = pd.DataFrame({"prompt": ["a lion", "a fox"]})
+    >>> out = df.pruna.generate("prompt", seed=3, progress=False)
+    >>> [path.name for path in out.pruna.grid().save("sheet.png")]
+    ['sheet.png']
+    >>> pruna_nb.read_sheet("sheet.png")[["prompt", "seed"]].values.tolist()
+    [['a lion', 3], ['a fox', 3]]
     """
     rows = []
     for record in read_sheet(path):

@@ -99,6 +99,14 @@ def journal() -> pd.DataFrame:
         NaN if not published), ``error``, ``media`` (the file below the cache's media folder),
         ``request`` (its input, secrets masked), ``tag`` (what it is for), ``origin`` (the
         service's address) and ``key``.
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> output = pruna_nb.generate("a wren at dawn", tag="birds")
+    >>> sent = pruna_nb.journal().iloc[-1]
+    >>> sent[["model", "state", "tag"]].tolist(), float(sent["cost_usd"])
+    (['p-image', 'delivered', 'birds'], 0.005)
     """
     settings = current()
     entries = Journal(settings.cache_dir, settings.base_url).entries()

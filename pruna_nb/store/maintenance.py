@@ -120,6 +120,13 @@ def prune(
     ------
     InputError
         If neither is given, or one cannot be read.
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> output = pruna_nb.generate("a wren", seed=3)
+    >>> pruna_nb.cache.prune(older_than="30d", keep_bytes=20_000_000_000)  # it is new and small
+    0
     """
     if older_than is None and keep_bytes is None:
         msg = "prune() needs older_than= (such as '30d') or keep_bytes=; clear() drops everything."
@@ -149,6 +156,14 @@ def verify() -> list[str]:
         The media files that were gone or damaged; the next run fetches them again at no cost, or
         makes them anew where the service no longer has them. An entry whose file is no media file
         of the cache is dropped too, and what it names is not touched.
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> output = pruna_nb.generate("a wren", seed=5)
+    >>> output.path.unlink()
+    >>> [output.path.name in damaged for damaged in pruna_nb.cache.verify()]
+    [True]
     """
     folder = current().cache_dir
     if not folder.is_dir():
@@ -180,6 +195,14 @@ def clear() -> int:
     -------
     int
         The bytes that were freed.
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> output = pruna_nb.generate("a wren", seed=1)
+    >>> freed = pruna_nb.cache.clear()
+    >>> pruna_nb.cache.info().entries, output.path.exists()
+    (0, False)
     """
     folder = current().cache_dir
     if not folder.is_dir():
@@ -204,6 +227,16 @@ def forget(*, older_than: str | float | timedelta | None = None) -> int:
     -------
     int
         The lines that hold less now.
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> output = pruna_nb.generate("a wren", seed=2)
+    >>> pruna_nb.cache.forget() > 0
+    True
+    >>> bill = pruna_nb.journal().iloc[-1]
+    >>> bill["request"] is None, float(bill["cost_usd"])
+    (True, 0.005)
     """
     folder = current().cache_dir
     before = time.time() - (0.0 if older_than is None else _seconds(older_than))
@@ -231,6 +264,13 @@ def rebuild() -> int:
     -------
     int
         The outputs that the index has more; none of them was paid for again.
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> output = pruna_nb.generate("a wren", seed=4)
+    >>> pruna_nb.cache.rebuild()  # nothing is missing
+    0
     """
     folder = current().cache_dir
     if not folder.is_dir():

@@ -134,6 +134,13 @@ def login(api_key: str | None = None, *, store: bool = False, check: bool = True
     See Also
     --------
     pruna_nb.configure : Sets the key from code; the environment's ``PRUNA_API_KEY`` does too.
+
+    Examples
+    --------
+    >>> import pruna_nb
+    >>> key = "any-key"  # in truth from a store of secrets, never written down like this
+    >>> pruna_nb.login(key)
+    The key is accepted by http://127.0.0.1:..., and kept for this session.
     """
     problems = Problems()
     store = problems.read(arguments.switch, "store", store, instead=False)
