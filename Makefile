@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-units test-lowest test-pythons dist test-wheel test-sdist check format lab notebooks notebooks-keep docs bench faults lock clean
+.PHONY: help setup demo test test-units test-lowest test-pythons dist test-wheel test-sdist check format lab notebooks notebooks-keep docs pictures bench faults lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -89,7 +89,10 @@ notebooks-keep: $(STAMP) ## Execute the notebooks and keep their outputs
 	$(BIN)/python .ci/strip_widgets.py notebooks/*.ipynb
 
 docs: $(STAMP) ## Build the pages into docs/_build; a warning is an error
-	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build
+	$(BIN)/sphinx-build -W --keep-going -b html -d build/doctrees docs docs/_build
+
+pictures: $(STAMP) ## Make the pictures of the pages anew, by the recipes of docs/gallery in JupyterLab
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/browser/docs_pictures.py
 
 bench: $(STAMP) ## Run every benchmark and print its figures
 	@test -n "$(BENCH)" || { echo "No benchmarks/bench_*.py is here." >&2; exit 1; }
