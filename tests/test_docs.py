@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 
+import IPython.core.formatters
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,8 +23,11 @@ from tests.helpers.storages import made_bucket, s3_settings, shared_s3
 __all__ = ["s3_settings", "shared_s3"]
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+GALLERY = sorted((DOCS / "gallery").glob("*.py"))
 RECIPES = ("hugging-face-datasets", "duckdb", "log-to-wandb", "great-tables", "matplotlib")
-PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(
+    r"^```(?:python|\{code-block\} python(?:\n:[^\n]*)*)\n(.*?)^```", re.MULTILINE | re.DOTALL
+)
 ELSEWHERE = {
     "how-to/log-in.md",  # asks a person: tests/widgets has its field and its prompt
     "reference/models.md",
@@ -34,8 +40,15 @@ PAGES = [
     if PYTHON.search(page.read_text()) and page.relative_to(DOCS).as_posix() not in ELSEWHERE
 ]
 LINK = re.compile(
-    r"(?<!!)\[[^\]]*\]\(([^)#\s]+)[^)]*\)|!\[[^\]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"#]+)\""
+    r"(?<!!)\[[^\]]*\]\(([^)#\s]+)[^)]*\)|!\[[^\]]*\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"#]+)\""
+    r"|^\[[^\]]+\]: (\S+)$",
+    re.MULTILINE,
 )
+
+
+def links_of(text):
+    """Return the targets of a page's links and pictures."""
+    return ["".join(groups) for groups in LINK.findall(text)]
 
 
 def read_notebook(path):
@@ -145,16 +158,64 @@ def test_a_page_may_link_to_another_host(extensions):
     assert outside('<a href="https://example.com">x</a><img src="_static/x.png">') == []
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "docs/contributing.md", "docs/explanation/architecture.md"]
-)
+@pytest.mark.parametrize("page", ["docs/contributing.md", "docs/explanation/architecture.md"])
 def test_every_file_that_a_page_links_to_is_there(page):
     path = ROOT / page
-    targets = ["".join(groups) for groups in LINK.findall(path.read_text())]
+    targets = links_of(path.read_text())
     local = [target for target in targets if not re.match(r"[a-z]+:", target)]
     written_by_the_build = {"reference/models.md"}
     missing = [t for t in local if not (path.parent / t).exists() and t not in written_by_the_build]
     assert missing == []
+
+
+def test_every_link_of_the_readme_is_whole_on_the_index_and_leads_to_a_file_that_is_here():
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+    targets = links_of((ROOT / "README.md").read_text())
+    ours = re.compile(re.escape(urls["Source"]) + r"/(?:blob|raw|tree)/main/(.+)")
+    files = [found[1] for target in targets if (found := ours.fullmatch(target))]
+    assert len(files) > 10
+    assert [name for name in files if not (ROOT / name).exists()] == []
+    others = {target for target in targets if not ours.fullmatch(target)}
+    assert others <= set(urls.values())
+
+
+def texts_of_the_code():
+    """Return every text of the package's code, with "…" where a value is filled in."""
+    texts = []
+    for path in Path(pruna_nb.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+            if isinstance(node, ast.JoinedStr):
+                parts = [getattr(part, "value", None) for part in ast.iter_child_nodes(node)]
+                texts.append("".join(p if isinstance(p, str) else "…" for p in parts))
+    return texts
+
+
+def test_every_message_of_the_page_of_troubles_is_one_that_the_code_writes():
+    page = (DOCS / "how-to/troubleshoot.md").read_text()
+    messages = re.findall(r"^```text\n(.*)\n```", page, re.MULTILINE)
+    assert len(messages) > 12
+    texts = texts_of_the_code()
+    # A sentence is one text, up to a value; in front may be what the service called it.
+    between = re.compile(r"…|(?<=\.) |^(?:\d+ )?[A-Z_]+: ")
+    pieces = [piece.strip() for message in messages for piece in between.split(message)]
+    missing = [piece for piece in pieces if not any(piece in text for text in texts)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("recipe", GALLERY, ids=lambda path: path.stem)
+@pytest.mark.usefixtures("on_a_fast_emulator")
+def test_a_recipe_of_the_gallery_shows_something(recipe, monkeypatch, capsys):
+    fast = pruna_nb.use_emulator
+    monkeypatch.setattr(pruna_nb, "use_emulator", lambda **_: fast())
+    *lines, last = ast.parse(recipe.read_text()).body
+    names = {}
+    exec(compile(ast.Module(lines, []), recipe.name, "exec"), names)  # noqa: S102 - our own recipe
+    shown = eval(ast.unparse(last), names)  # noqa: S307 - the same
+    formats, _ = IPython.core.formatters.DisplayFormatter().format(shown)
+    # A widget displays itself, which is printed where there is no notebook.
+    assert "text/html" in formats or "text/html" in capsys.readouterr().out
 
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
