@@ -26,7 +26,7 @@ def awaited(
     verb : callable
         A method that takes ``background``.
     example : str
-        The arguments of the documentation's example, which works on one generated picture.
+        The documentation's call, of the frame ``df`` of one prompt or of its output, ``out``.
 
     Examples
     --------
@@ -71,8 +71,8 @@ def awaited(
         >>> import pruna_nb
         >>> df = pd.DataFrame({{"prompt": ["a wren"]}})
         >>> out = df.pruna.generate("prompt", seed=1, progress=False)
-        >>> out = asyncio.run(out.pruna.a{name}({example}, progress=False))
-        >>> out["status"].tolist()
+        >>> made = asyncio.run({example})
+        >>> made["status"].tolist()
         ['succeeded']
         """
     vars(awaiting)["__signature__"] = signature.replace(

@@ -156,7 +156,7 @@ class PictureVerbs(FrameVerbs):
         )
         return run(self._frame, call, options, problems)
 
-    aedit = awaited(edit, 'prompt="make it night"')
+    aedit = awaited(edit, 'out.pruna.aedit(prompt="make it night", progress=False)')
 
     @overload
     def upscale(
@@ -283,4 +283,4 @@ class PictureVerbs(FrameVerbs):
         )
         return run(self._frame, call, options, problems)
 
-    aupscale = awaited(upscale, "target=2")
+    aupscale = awaited(upscale, "out.pruna.aupscale(target=2, progress=False)")

@@ -203,7 +203,7 @@ class GenerateVerbs(FrameVerbs):
         )
         return run(self._frame, call, options, problems)
 
-    agenerate = awaited(generate, '"prompt", seed=2')
+    agenerate = awaited(generate, 'df.pruna.agenerate("prompt", seed=2, progress=False)')
 
     @with_fields("p-image", others=True)
     def estimate(

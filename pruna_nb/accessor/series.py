@@ -150,7 +150,7 @@ class PrunaSeries:
         )
         return run(self._frame, call, options, problems)
 
-    agenerate = awaited(generate)
+    agenerate = awaited(generate, 'df["prompt"].pruna.agenerate(seed=2, progress=False)')
 
     @with_fields("p-image", others=True)
     def estimate(

@@ -154,7 +154,7 @@ class VideoVerbs(FrameVerbs):
         )
         return run(self._frame, call, options, problems)
 
-    aanimate = awaited(animate, 'prompt="it flies away"')
+    aanimate = awaited(animate, 'out.pruna.aanimate(prompt="it flies away", progress=False)')
 
     @overload
     def finalize(
