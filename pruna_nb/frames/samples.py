@@ -10,9 +10,10 @@ import pandas as pd
 
 from pruna_nb.batch.first_seed import FIRST_SEED
 from pruna_nb.catalog.check import not_whole
-from pruna_nb.frames.columns import column, plain_label, with_columns
+from pruna_nb.frames.chains import is_step, output_labels
+from pruna_nb.frames.columns import column, places_of, plain_label, with_columns
 from pruna_nb.frames.requests import input_error, row_name
-from pruna_nb.frames.results import set_aside
+from pruna_nb.frames.results import beside, set_aside
 from pruna_nb.templates import plain_number
 from pruna_nb.text import shown
 
@@ -69,6 +70,8 @@ def repeated(
 ) -> pd.DataFrame:
     """Return a frame with each row repeated, and index levels below its own that tell them apart.
 
+    What an earlier step cost stands in the first repetition of each row alone.
+
     Parameters
     ----------
     frame : DataFrame
@@ -90,8 +93,26 @@ def repeated(
         taken = {*map(plain_label, names), *own}
         names.append(next(name for name in free if name not in taken))
         arrays.append(pd.Index(values, tupleize_cols=False).take(_tiled(times, len(frame))))
+    _spend_once(grown, times)
     grown.index = pd.MultiIndex.from_arrays(arrays, names=names)
     return grown.set_flags(allows_duplicate_labels=not strict)
+
+
+def _spend_once(grown: pd.DataFrame, times: int) -> None:
+    """Leave what earlier steps cost in the first of each row's repetitions: it was spent once.
+
+    The others share it, at 0 USD, as rows of equal requests do.
+    """
+    again = np.arange(len(grown)) % times > 0
+    for output in output_labels(grown):
+        cost, cached = (places_of(grown, beside(output, name)) for name in ("cost_usd", "cached"))
+        if not len(cost) == len(cached) == 1 or not is_step(grown, output):
+            continue
+        numbers = pd.to_numeric(grown.iloc[:, cost[0]], errors="coerce")
+        shared = again & (numbers.to_numpy("float64", na_value=np.nan) > 0)
+        for (place,), value in ((cost, 0.0), (cached, True)):
+            cells: Any = grown.iloc[:, place].mask(shared, value)
+            grown.isetitem(place, cells)
 
 
 def _tiled(times: int, rows: int) -> Any:

@@ -145,6 +145,22 @@ def test_a_chain_keeps_what_each_step_cost(frame, service):
     assert round(total, 10) == journal()[0] == round(ROWS * 0.015, 10)
 
 
+@pytest.mark.parametrize("as_one", [False, True])
+def test_a_step_of_which_a_later_one_makes_several_rows_was_paid_for_once(frame, service, as_one):
+    frame = frame.head(2).assign(cost_usd_planned=1.0)
+    if as_one:
+        chain = frame.pruna.plan().generate("prompt").edit(prompt=["by night", "in snow"])
+        out = chain.upscale(target=2, samples=1).run(progress=False)
+    else:
+        made = generate(frame).pruna.edit(prompt=["by night", "in snow"], progress=False)
+        out = made.pruna.upscale(target=2, progress=False)
+    assert out["step1_cost_usd"].tolist() == [USD, 0.0] * 2
+    assert out["step1_cached"].tolist() == [False, True] * 2
+    costs = out.filter(regex="cost_usd$").sum().sum()
+    assert round(costs, 10) == journal()[0] == out.pruna.record()["cost_usd"]
+    assert out["cost_usd_planned"].tolist() == [1.0] * 4
+
+
 def test_a_single_call_and_its_repetition(service):
     first = pruna_nb.generate("a lion")
     again = pruna_nb.generate("a lion")
