@@ -11,6 +11,9 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
+from pruna_nb.arguments import listed
 from pruna_nb.commands.out_folder import entries_of
 from pruna_nb.errors import InputError
 from pruna_nb.frames.call_attrs import ATTRS, call_from_attrs
@@ -20,8 +23,6 @@ from pruna_nb.tables.files import is_delimited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    import pandas as pd
 
     from pruna_nb.catalog import Model
     from pruna_nb.commands.out_folder import ManifestEntry
@@ -97,6 +98,24 @@ def fit_columns(
     if problems:
         raise InputError("Nothing was sent:\n  " + "\n  ".join(problems[:_ROWS_SHOWN]), problems)
     return replace(fitted, frame=out)
+
+
+def with_files_found(frame: pd.DataFrame, table: Path) -> pd.DataFrame:
+    """Return a finished table whose outputs name the files in its folder, which may have moved.
+
+    Raises
+    ------
+    InputError
+        If a file is another prediction's by now.
+    """
+    problems: list[str] = []
+    for label in [name for name in frame.columns if str(name).endswith("output")]:
+        files = _Files(frame, label, table, problems)
+        cells = [files.find(place, cell) for place, cell in enumerate(plain_cells(frame[label]))]
+        frame = frame.assign(**{label: pd.Series(cells, frame.index, dtype=frame[label].dtype)})
+    if problems:
+        raise InputError(listed("This table cannot be used:", problems[:_ROWS_SHOWN]), problems)
+    return frame
 
 
 def call_as_read(

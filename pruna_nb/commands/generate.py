@@ -16,7 +16,7 @@ from pruna_nb.arguments import Problems
 from pruna_nb.arguments import path as read_path
 from pruna_nb.batch import interrupts
 from pruna_nb.catalog import read_model, usd_text
-from pruna_nb.commands.columns import FittedTable, call_as_read, fit_columns
+from pruna_nb.commands.columns import FittedTable, call_as_read, fit_columns, with_files_found
 from pruna_nb.commands.out_folder import OutFolder, is_escaped
 from pruna_nb.commands.wording import in_shell_words
 from pruna_nb.console import say
@@ -192,7 +192,7 @@ def read_finished(table: str, *, prefix: str = "") -> pd.DataFrame:
             f"{path} has no column '{prefix}output': name the table that `pruna-nb generate` wrote "
             "into its folder of --out."
         )
-    return frame
+    return with_files_found(frame, path)
 
 
 def report(made: pd.DataFrame, results: Results, *, as_json: bool) -> int:

@@ -61,8 +61,9 @@ def retry_table(
     with problems.noted():
         frame = read_finished(table, prefix=prefix)
         folder = _folder_for(path, out)
-    with problems.noted():
-        fitted = _as_asked(frame, path, prefix)
+    if len(frame.columns):  # else it could not be read, which says all
+        with problems.noted():
+            fitted = _as_asked(frame, path, prefix)
     problems.check()
     assert folder is not None and fitted is not None  # noqa: S101, PT018 - else there was a problem
     work, options = fitted.frame, dict(options)

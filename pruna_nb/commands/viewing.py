@@ -92,9 +92,13 @@ Examples:
     help="Leave out of the files which request made them.",
 )
 @click.option("--output-col", default="output", show_default=True, metavar="COLUMN")
-def save(table: str, folder: str, **how: Any) -> None:
-    """Save the outputs of a TABLE that generate wrote into FOLDER, under names of your own."""
-    _finished(table).pruna.save(folder, **how)
+def save(table: str, folder: str, **how: Any) -> int:
+    """Save the outputs of a TABLE that generate wrote into FOLDER, under names of your own.
+
+    Exit codes: 0 each output has its file; 1 one could not be read, or something was wrong.
+    """
+    saved = _finished(table).pruna.save(folder, **how)
+    return int((saved["file"].isna() & saved[how["output_col"]].notna()).any())
 
 
 def _since_and_until(function: Any) -> Any:

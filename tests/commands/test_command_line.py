@@ -144,7 +144,9 @@ def test_a_retry_mends_the_table_where_it_is(service, table, out, capsys):
     run(capsys, "retry", made, "--quiet")  # nothing is left to do
     assert service.charged == 3
     assert cli.main(["retry", str(table)]) == 1
-    assert "has no column 'output'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "has no column 'output'" in said
+    assert "generate first" not in said  # of a table that was not read there is nothing to say
 
 
 def test_what_was_made_is_shown_and_saved(service, table, out, tmp_path, capsys):
@@ -161,6 +163,24 @@ def test_what_was_made_is_shown_and_saved(service, table, out, tmp_path, capsys)
     assert sheet.read_bytes().startswith(b"\x89PNG")
     run(capsys, "save", out / "prompts.csv", tmp_path / "mine", "--name", "{prompt}")
     assert {path.name for path in (tmp_path / "mine").iterdir()} == {"a lion.jpg", "a fox.jpg"}
+
+
+def test_a_folder_that_was_moved_is_shown_saved_and_retried(service, table, out, tmp_path, capsys):
+    service.configure(faults={"failed": {"first": 1}})
+    assert cli.main(["generate", str(table), "--prompt-col", "prompt", "--out", str(out)]) == 1
+    moved, mine = out.rename(tmp_path / "moved") / "prompts.csv", tmp_path / "mine"
+    page = tmp_path / "grid.html"
+    run(capsys, "grid", moved, "--out", page)
+    assert page.read_text(encoding="utf-8").count("<img") == 1
+    run(capsys, "save", moved, mine)
+    assert len([*mine.iterdir()]) == 1
+    run(capsys, "retry", moved, "--quiet")
+    outputs = pd.read_csv(moved)["output"].dropna().tolist()
+    assert outputs == [str(moved.with_name(name)) for name in ("0.jpg", "1.jpg")]
+    assert service.charged == 3
+    moved.with_name("0.jpg").unlink()
+    assert cli.main(["save", str(moved), str(mine)]) == 1
+    assert "1 output could not be read" in capsys.readouterr().out
 
 
 def test_models_the_journal_and_the_cache_are_looked_at(service, table, out, capsys):
