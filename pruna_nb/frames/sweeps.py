@@ -51,8 +51,10 @@ def with_sweep(
     out = repeated(base, levels, columns=axes)
     columns: dict[str, Any] = {}
     for name, values in axes.items():
-        cells = [values[row[name]] for row in rows] * len(frame)
-        columns[MODEL_COLUMN if name == "model" else name] = _column(cells, out.index)
+        # Made for one row at least, so that the type is known of a frame without any.
+        cells = [values[row[name]] for row in rows] * max(len(frame), 1)
+        made = _column(cells).iloc[: len(out)].set_axis(out.index)
+        columns[MODEL_COLUMN if name == "model" else name] = made
     templates = columns.pop("prompt", None)
     out = with_columns(out, columns)
     if templates is not None:
@@ -120,12 +122,12 @@ def _text(value: Any) -> str | None:
     return os.fspath(value) if isinstance(value, os.PathLike) else str(value) if is_text else None
 
 
-def _column(values: list[Any], index: pd.Index[Any]) -> pd.Series[Any]:
+def _column(values: list[Any]) -> pd.Series[Any]:
     if all(isinstance(value, str) for value in values):
-        return pd.Series(values, index=index)
+        return pd.Series(values)
     if all(isinstance(value, (int, float)) for value in values):
-        return column_of_values(values).set_axis(index)
+        return column_of_values(values)
     cells = np.empty(len(values), dtype=object)
     for place, value in enumerate(values):  # at once, numpy would make a table of equal lists
         cells[place] = value
-    return pd.Series(cells, index=index)
+    return pd.Series(cells)

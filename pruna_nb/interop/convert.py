@@ -50,8 +50,13 @@ class Rows:
         try:
             found = nw.from_native(data)
             self._own: nw.DataFrame[Any] = (
-                found.collect("pyarrow") if isinstance(found, nw.LazyFrame) else found
+                found.collect(None if found.implementation.is_polars() else "pyarrow")
+                if isinstance(found, nw.LazyFrame)
+                else found
             )
+        except nw.exceptions.DuplicateError as error:
+            msg = f"Two columns have one name; rename one of them. {' '.join(str(error).split())}"
+            raise InputError(msg) from None
         except TypeError:
             kind = type(data).__name__
             hint = f" to_pandas() of a {kind} returns one." if hasattr(data, "to_pandas") else ""
@@ -92,7 +97,9 @@ class Rows:
             if name in rows.columns and plain_cells(self.frame[name].iloc[places]) == values:
                 series.append(rows[name])
             else:
-                dtype = _dtype(values)
+                # Of a level of the index, which is no column, the values tell it.
+                kind = made[name].dtype.kind if name in made.columns else ""
+                dtype = _dtype(values, kind)
                 backend = self._own.implementation
                 series.append(nw.new_series(name, values, dtype, backend=backend))
         result = series[0].to_frame().with_columns(*series[1:]).to_native()
@@ -137,14 +144,20 @@ def _attrs_of(native: Any) -> dict[str, Any]:
     return dict(getattr(native, _ATTRS, {}))
 
 
-def _dtype(values: list[Any]) -> Any:
-    """Return the type of a result's column; None lets the library find it."""
+def _dtype(values: list[Any], kind_of_array: str) -> Any:
+    """Return the type of a result's column; None lets the library find it.
+
+    Without a value, pandas' type tells it: of no rows, costs are numbers too.
+    """
     import narwhals as nw
 
+    if all(value is None for value in values):
+        plain = {"b": nw.Boolean, "f": nw.Float64, "i": nw.Int64}
+        return plain.get(kind_of_array, nw.String)
     kinds = {type(value) for value in values if value is not None}
     for kind, dtype in ((bool, nw.Boolean), (int, nw.Int64), (float, nw.Float64), (str, nw.String)):
         if kinds == {kind}:
             return dtype
     if kinds == {int, float}:
         return nw.Float64
-    return None if kinds else nw.String
+    return None

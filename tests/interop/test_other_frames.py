@@ -61,6 +61,21 @@ def test_what_is_no_number_stays_beside_what_is_missing(service):
     assert out["score"].is_nan().to_list() == [True, None, False]
 
 
+def test_a_frame_without_rows_and_one_that_is_lazy_come_back_with_the_same_types(service, frame):
+    out = frame.pruna.generate("prompt", seed=[1, 2], **QUIET)
+    none = frame.head(0).pruna.generate("prompt", seed=[1, 2], **QUIET)
+    assert none.schema == out.schema
+    assert pl.concat([none, out]).height == 6
+    lazy = pruna_nb.wrap(frame.lazy()).generate("prompt", seed=[1, 2], **QUIET)
+    assert isinstance(lazy, pl.DataFrame)
+    assert lazy.schema == out.schema
+    empty = pruna_nb.wrap(pa.table({"prompt": pa.array([], pa.string())})).generate(
+        "prompt", **QUIET
+    )
+    assert empty.schema.field("cost_usd").type == pa.float64()
+    assert empty.schema.field("cached").type == pa.bool_()
+
+
 def test_a_whole_number_beside_a_gap_is_whole_in_a_template(service, frame):
     frame.pruna.generate(prompt="{size} of {kind} on {day}", **QUIET)
     assert [each["prompt"] for each in sent(service)] == [
@@ -177,6 +192,9 @@ def test_pandas_is_wrapped_as_itself_and_other_things_are_refused(service):
     assert pruna_nb.wrap(pd.DataFrame({"p": ["a"]})).estimate("p").new == 1
     with pytest.raises(errors.InputError, match="A list is not a frame"):
         pruna_nb.wrap([1]).generate("p")
+
+    with pytest.raises(errors.InputError, match=r"Two columns have one name.*'p' 2 times"):
+        pruna_nb.wrap(pa.table([["a"], ["b"]], names=["p", "p"])).generate("p")
 
     class Dataset:
         to_pandas = None
