@@ -1,0 +1,70 @@
+"""A dask frame on three worker processes: rows an hour through its one sender, and its memory."""
+
+from __future__ import annotations
+
+import time
+
+from common import PLENTY, Place, Report, in_child, peak_bytes, place, prompts
+
+FEW, MANY, PARTITION = 2_000, 8_000, 200
+WORKERS = 3
+MIB = 1024**2
+
+
+def cluster(where: Place, rows: int) -> tuple[float, float]:
+    """Send a table from three workers; give the sender's rows a second, and its peak in MiB."""
+    import dask.dataframe as dd
+    import distributed
+
+    with (
+        where.configure(),
+        distributed.LocalCluster(
+            n_workers=WORKERS, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        ) as workers,
+        distributed.Client(workers),
+    ):
+        frame = dd.from_pandas(prompts(rows), npartitions=rows // PARTITION)
+        began = time.perf_counter()
+        done = frame.pruna.generate("prompt", progress=False)["status"].compute()
+        taken = time.perf_counter() - began
+    assert (done == "succeeded").all()  # noqa: S101 - what follows is about nothing otherwise
+    return rows / taken, peak_bytes() / MIB
+
+
+def alone(where: Place, rows: int) -> tuple[float, float]:
+    """Send the same table from a frame of pandas, in one process."""
+    with where.configure():
+        frame = prompts(rows)
+        began = time.perf_counter()
+        frame.pruna.generate("prompt", progress=False)
+        return rows / (time.perf_counter() - began), peak_bytes() / MIB
+
+
+def main() -> None:
+    """Measure both on an emulator without a limit."""
+    with Report(__file__) as report:
+        figures = []
+        for measured, rows in ((alone, FEW), (cluster, FEW), (cluster, MANY)):
+            with place(limits={"p-image": PLENTY}, latency=0) as (where, service):
+                figures.append(in_child(measured, where, rows))
+                charged, refused = service.charged, service.refused
+        (one, one_mib), (few, few_mib), (many, many_mib) = figures
+        report.add(
+            f"{MANY:,} rows in partitions of {PARTITION}, {WORKERS} workers, no limit: rows/hour",
+            ours=f"{many * 3600:,.0f} rows an hour",
+            beside=f"the largest limit 15,000; pandas in one process {one * 3600:,.0f}",
+            ratio=many * 3600 / 15_000,
+            at_least=4,
+            also={"each charged once": charged == MANY, "refused 0": refused == 0},
+        )
+        report.add(
+            f"the sender's memory, {MANY:,} rows / {FEW:,} rows",
+            ours=f"{many_mib:.0f} MiB",
+            beside=f"{FEW:,} rows {few_mib:.0f} MiB at {few:,.0f} rows/s; pandas {one_mib:.0f} MiB",
+            ratio=many_mib / few_mib,
+            at_most=1.5,
+        )
+
+
+if __name__ == "__main__":
+    main()
