@@ -327,8 +327,8 @@ class Run(RunState):
             if isinstance(self.error, errors.CacheError):
                 parts = (str(self.error), rescue.told(self.journal.folder))
                 self.error = errors.CacheError(" ".join(filter(None, parts)))
-            while self.uploads is not None and not self.uploads.join(_WATCH_SECONDS):
-                pass
+            if self.uploads is not None:
+                self.uploads.finish()
             if self.lock is not None:
                 with contextlib.suppress(OSError):  # the folder may be gone
                     self.lock.release()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _THREADS = 8
 # One failure may be an object's, several in a row are the storage's: each may take long to fail.
 _FAILURES_AT_MOST = 3
+_PATIENCE_SECONDS = 10.0
+_CHECK_SECONDS = 0.5
 
 
 class Uploads:
@@ -68,6 +70,18 @@ class Uploads:
                 self._changed.wait(left)
         return True
 
+    def finish(self) -> None:
+        """Wait until all are done, failed or stopped; say after a while what is waited for."""
+        if self.join(_PATIENCE_SECONDS):
+            return
+        LOG.warning(
+            "All rows are done. Outputs are still on their way to %s: an interrupt leaves them to "
+            "the next run, and loses nothing.",
+            self._storage.address,
+        )
+        while not self.join(_CHECK_SECONDS):
+            pass
+
     def _work(self) -> None:
         while True:
             with self._changed:
@@ -112,7 +126,7 @@ def upload_all(storage: SharedStorage, keys: Iterable[str]) -> int:
     uploads = Uploads(storage)
     uploads.submit(keys)
     try:
-        while not uploads.join(0.2):
+        while not uploads.join(_CHECK_SECONDS):
             pass
     finally:
         uploads.stop()

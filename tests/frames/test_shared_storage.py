@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +19,7 @@ from pruna_nb import settings
 from pruna_nb.cli import main
 from pruna_nb.errors import InputError, SettingsError, StorageError
 from pruna_nb.files.buckets import Bucket
+from pruna_nb.store import uploads
 from tests.frames.test_pipeline import until
 from tests.helpers.runs import end_predictions
 from tests.helpers.storages import contents, made_bucket, put, remove, s3_server
@@ -283,3 +288,71 @@ def test_options_of_the_storage_are_not_shown_and_not_handed_on(machine, memory)
     assert memory not in os.environ["PRUNA_NB_SESSION"]
     pruna_nb.configure(storage_options={})
     assert memory in os.environ["PRUNA_NB_SESSION"]
+
+
+def test_a_run_that_waits_for_uploads_says_so_and_an_interrupt_leaves_them(
+    service, machine, memory, monkeypatch, caplog
+):
+    begun, go_on, real = threading.Event(), threading.Event(), Bucket.put
+
+    def slow(self, source, name, **how):
+        begun.set()
+        assert go_on.wait(60)
+        real(self, source, name, **how)
+
+    monkeypatch.setattr(uploads, "_PATIENCE_SECONDS", 0.0)
+    with machine("a", memory), caplog.at_level(logging.WARNING):
+        with monkeypatch.context() as patch:
+            patch.setattr(Bucket, "put", slow)
+            going = run(background=True)
+            assert begun.wait(60)
+            until(lambda: "Outputs are still on their way" in caplog.text)
+            assert going.frame["status"].eq("succeeded").all()
+            assert not going.done
+            going.cancel()
+            assert going.result(60)["output"].notna().all()
+        go_on.set()
+        until(lambda: sum(name.startswith("records/") for name in contents(memory)) == 3)
+    assert len(service.accepted) == 3
+
+
+CHILD = """
+import os, signal, sys
+import pandas as pd
+import pruna_nb
+from pruna_nb.files.buckets import Bucket
+from pruna_nb.store import uploads
+
+Bucket.put = lambda self, source, name, **how: os.kill(os.getpid(), signal.SIGKILL)
+frame = pd.DataFrame({"prompt": ["a lion", "a fox", "a heron"], "seed": [1, 2, 3]})
+frame.pruna.generate("prompt", seed_col="seed", progress=False)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+def test_a_process_that_is_killed_before_it_could_upload_loses_nothing(service, machine, tmp_path):
+    pytest.importorskip("fsspec")
+    address = (tmp_path / "mounted").as_uri()
+    child = subprocess.run(
+        [sys.executable, "-c", CHILD],
+        env={
+            **os.environ,
+            "PRUNA_API_KEY": "test-key",
+            "PRUNA_API_URL": service.url,
+            "PRUNA_NB_CACHE_DIR": str(tmp_path / "a"),
+            "PRUNA_NB_STATE_DIR": str(tmp_path / "a-state"),
+            "PRUNA_NB_STORAGE": address,
+            "PRUNA_NB_SESSION": "",
+        },
+        timeout=120,
+        check=False,
+    )
+    assert child.returncode == -signal.SIGKILL
+    with machine("a", address):
+        assert pruna_nb.cache.info().waiting > 0
+        assert run()["status"].eq("succeeded").all()
+        assert pruna_nb.cache.info().waiting == 0
+    with machine("b", address):
+        assert run()["cached"].all()
+    assert len(service.accepted) == 3
+    assert not [*(tmp_path / "mounted").rglob("*.part")]
