@@ -21,7 +21,8 @@ from pruna_nb.commands.sweeps import read_sweeps
 
 _TABLES = """\b
 TABLE is a .csv, .tsv, .jsonl, .ndjson, .json or .txt file (each also .gz), .xlsx or .parquet;
-with - it is read from standard input (--format tells its kind).
+also at an address (s3://bucket/prompts.csv, with the extra "storage" and s3fs); with - it is read
+from standard input (--format tells its kind).
 """
 _EXIT_CODES = """\b
 Exit codes: 0 all is there, or was skipped (an empty prompt); 1 a row failed, or something was

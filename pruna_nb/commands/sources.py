@@ -10,7 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from pruna_nb.errors import InputError
+from pruna_nb.files.buckets import Bucket, is_address
 from pruna_nb.tables.files import kind_of, read_table
+
+_BYTES_AT_MOST = 4_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ def source_of(
     Parameters
     ----------
     table : str or None
-        A file, or "-" for standard input; None for one prompt.
+        A file, also at an address such as ``s3://bucket/prompts.csv``, or "-" for standard input;
+        None for one prompt.
     kind : str
         What standard input holds: a suffix of `pruna_nb.tables.files.SUFFIXES`, without the dot.
     prompt : str or None
@@ -67,10 +71,23 @@ def source_of(
     Raises
     ------
     InputError
-        If standard input cannot be read, or the suffix is not known.
+        If standard input or an address cannot be read, or the suffix is not known.
+    StorageError
+        If the storage of an address cannot be read.
     """
     if table is None:
         return Source(Path("prompt.csv"), prompt=prompt, limit=limit)
+    if is_address(table):
+        folder, _, name = table.rpartition("/")
+        path = Path(name)
+        kind_of(path)
+        try:
+            content = Bucket("TABLE", folder).read(name, _BYTES_AT_MOST)
+        except FileNotFoundError:
+            raise InputError(f"There is no file {table!r}.") from None
+        if len(content) > _BYTES_AT_MOST:
+            raise InputError(f"{table} is larger than {_BYTES_AT_MOST / 1e9:g} GB.")
+        return Source(path, content=content, limit=limit)
     if table != "-":
         return Source(Path(table), limit=limit)
     path = Path(f"stdin.{kind.lstrip('.')}")

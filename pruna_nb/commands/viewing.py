@@ -71,6 +71,7 @@ def grid(table: str, out: str, *, dark: bool, **how: Any) -> None:
 Examples:
   pruna-nb save out/products.csv pictures --name "{sku}-{aspect_ratio}-{seed}"
   pruna-nb save out/products.csv dataset --layout imagefolder
+  pruna-nb save out/products.csv s3://bucket/pictures
 """
 )
 @click.argument("table")
@@ -94,6 +95,9 @@ Examples:
 @click.option("--output-col", default="output", show_default=True, metavar="COLUMN")
 def save(table: str, folder: str, **how: Any) -> int:
     """Save the outputs of a TABLE that generate wrote into FOLDER, under names of your own.
+
+    FOLDER is on this machine, or at an address such as s3://bucket/folder, which needs the extra
+    "storage" and s3fs.
 
     Exit codes: 0 each output has its file; 1 one could not be read, or something was wrong.
     """

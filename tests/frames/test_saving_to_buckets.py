@@ -12,7 +12,7 @@ import pytest
 import pruna_nb
 from pruna_nb.cli import main
 from pruna_nb.errors import InputError, MissingExtraError, StorageError
-from tests.helpers.storages import contents, opened, put
+from tests.helpers.storages import contents, opened, put, remove
 
 FRAME = pd.DataFrame({"prompt": ["a red fox", "a blue whale"], "sku": ["A-1", "B/2"]})
 
@@ -144,10 +144,22 @@ def test_options_reach_the_storage_and_are_not_shown(out, s3, monkeypatch, share
     assert options["secret"] not in "".join(traceback.format_exception(caught.value))
 
 
-def test_the_command_line_saves_to_a_bucket(service, tmp_path, s3, capsys, monkeypatch):
+def test_the_command_line_reads_a_table_of_a_bucket_and_saves_there(
+    service, tmp_path, s3, capsys, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    FRAME.to_csv("pets.csv", index=False)
-    assert main(["generate", "pets.csv", "--out", "made", "--prompt-col", "prompt", "--quiet"]) == 0
+    table = f"{s3}/tables/pets.csv"
+    put(s3, "tables/pets.csv", FRAME.to_csv(index=False).encode())
+    how = ["--prompt-col", "prompt", "--quiet"]
+    for wrong in (table.replace("pets", "none"), table.replace(".csv", ".doc")):
+        assert main(["generate", wrong, "--out", "made", *how]) != 0
+    assert main(["generate", table, "--out", f"{s3}/made", *how]) != 0
+    told = capsys.readouterr().err
+    assert f"There is no file '{s3}/tables/none.csv'" in told
+    assert "`pruna-nb save` puts the outputs of the table there" in told
+    assert service.accepted == []
+    assert main(["generate", table, "--out", "made", *how]) == 0
+    remove(s3, "tables/pets.csv")
     assert main(["save", "made/pets.csv", f"{s3}/pets", "--name", "{sku}"]) == 0
     assert f"Saved 2 files in {s3}/pets." in capsys.readouterr().out
     assert sorted(contents(s3)) == ["pets/A-1.jpg", "pets/B_2.jpg"]
