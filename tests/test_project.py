@@ -51,17 +51,17 @@ def required():
     return [(where, req) for where, req in pairs if req.name != project["name"]]
 
 
+def git_files(*options):
+    """Return what git lists, by names below the project's root."""
+    command = ["git", "ls-files", *options]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return done.stdout.splitlines()
+
+
 def project_files():
     """Return the project's own text files: those of git, or of an unpacked source distribution."""
     if (ROOT / ".git").exists():
-        listed = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.splitlines()
-        paths = [ROOT / name for name in listed]
+        paths = [ROOT / name for name in git_files("--cached", "--others", "--exclude-standard")]
     else:
         made = re.compile(
             r"\.venv.*|build|dist|_build|jupyter_execute|__pycache__|\..*_cache|\.hyp.*"
@@ -145,6 +145,15 @@ def test_the_wheel_carries_the_catalogue_the_demo_and_the_mark_of_its_types(tmp_
     assert {"Homepage", "Documentation", "Source", "Issues", "Changelog"} == addresses.keys()
     assert "\nAuthor: " in head
     assert page == (ROOT / "README.md").read_text()
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="a source distribution has what was built")
+def test_nothing_stands_at_the_top_that_a_test_or_a_tool_left_there():
+    files = {".gitignore", ".pre-commit-config.yaml", "LICENSE", "Makefile", "pyproject.toml"}
+    files |= {f"{name}.md" for name in ("README", "SECURITY", "CODE_OF_CONDUCT")} | {"CITATION.cff"}
+    files |= {"requirements.lock", "requirements-lowest.lock"}
+    folders = {".ci", ".github", "benchmarks", "docs", "notebooks", "pruna_nb", "tests"}
+    assert {Path(name).parts[0] for name in git_files()} == files | folders
 
 
 def test_no_file_of_the_project_holds_a_path_of_this_machine():

@@ -57,13 +57,15 @@ def test_each_step_of_a_chain_is_told_and_a_prefix_is_part_of_the_way_on(generat
     assert "1 of another status" in repr(lost.pruna)
 
 
-def test_an_output_that_was_taken_out_of_the_table_is_counted_apart(generate, frame, capsys):
+def test_an_output_that_was_taken_out_of_the_table_is_counted_apart(
+    generate, frame, capsys, tmp_path
+):
     generate(frame.head(1), "prompt")
     out = generate(frame, "prompt")
     out.iloc[0, out.columns.get_loc("output")] = None
     assert "p-image: 2 succeeded, 1 taken out of the table; 0.01 USD.>" in repr(out.pruna)
     capsys.readouterr()
-    out.pruna.save("kept")
+    out.pruna.save(tmp_path / "kept")
     said = capsys.readouterr().out
     assert "1 row without an output (1 taken out of the table)." in said
 
