@@ -114,7 +114,7 @@ lock: $(STAMP) ## Resolve both locks anew (`make lock UPGRADE=--upgrade` takes n
 	$(COMPILE) --generate-hashes --group test --constraint build/lowest.txt $(UPGRADE) --output-file requirements-lowest.lock
 
 clean: ## Remove .venv and everything that was built
-	rm -rf .venv .venv-lowest .venv-3.* build dist docs/_build docs/jupyter_execute .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest .venv-3.* build dist docs/_build docs/jupyter_execute docs/reference/api .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # uv installs the lock in seconds, where pip takes over a minute, and is itself taken from the lock, by its hashes.
 # It does not read pip's configuration: where that names an index in place of the default one, pip does it all.

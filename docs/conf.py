@@ -77,6 +77,9 @@ numpydoc_xref_aliases = {
     "Table": "pruna_nb.show.table.Table",
 }
 
+# Quotes and ellipses become typographic, but an option's two hyphens stay as they are typed.
+smartquotes_action = "qe"
+
 # Prompts and outputs are not copied with the code.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

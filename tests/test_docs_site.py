@@ -94,7 +94,7 @@ def test_every_link_and_picture_of_the_pages_leads_to_what_is_there(site, pages)
 
 def test_every_picture_has_words_and_its_dark_variant_beside_it(pages):
     images = [image for page in pages.values() for image in page.images]
-    assert [image["src"] for image in images if not image.get("alt")] == []
+    assert [image["src"] for image in images if "alt" not in image] == []
     shown = [(i["src"], i.get("class", "")) for page in pages.values() for i in page.images]
     light = [place for place, (_, names) in enumerate(shown) if "only-light" in names.split()]
     assert len(light) > len(RECIPES)

@@ -1,17 +1,21 @@
 """Pages that are written from the project's own sources, so that they cannot fall behind.
 
 - ``reference/models.md`` from the catalogue: every model with every field.
+- ``reference/emulator-help.txt`` from the emulator's own help.
 - ``tutorial/notebooks/`` from the notebooks, with the outputs that they were saved with.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pruna_nb.catalog import all_models, limit_for
+from pruna_nb.emulator.__main__ import main as serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -144,13 +148,23 @@ def copy_notebooks(source: Path, target: Path) -> None:
         shutil.copy(notebook, target)
 
 
+def emulator_help() -> str:
+    """Return what ``pruna-nb emulator --help`` prints: its options are no click's."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+        serve(["--help"], name="pruna-nb emulator")
+    return printed.getvalue()
+
+
 def write_pages(app: Sphinx) -> None:
     """Write them all, before Sphinx looks for its sources."""
     here = Path(app.srcdir)
-    page = here / "reference" / "models.md"
-    text = models_page(all_models())
-    if not page.exists() or page.read_text(encoding="utf-8") != text:
-        page.write_text(text, encoding="utf-8")
+    made = {"models.md": models_page(all_models()), "emulator-help.txt": emulator_help()}
+    for name, text in made.items():
+        page = here / "reference" / name
+        # What did not change is not read again.
+        if not page.exists() or page.read_text(encoding="utf-8") != text:
+            page.write_text(text, encoding="utf-8")
     copy_notebooks(here.parent / "notebooks", here / "tutorial" / "notebooks")
 
 
