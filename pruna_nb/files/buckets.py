@@ -7,7 +7,7 @@ import inspect
 import os
 import re
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pruna_nb.errors import InputError, MissingExtraError, StorageError
 from pruna_nb.redact import hide_in_text
@@ -129,7 +129,9 @@ class Bucket:
         with contextlib.suppress(Exception):
             self.open().rm_file(self.at(_PROBE))
 
-    def list(self, folder: str = "") -> dict[str, dict[str, Any]]:
+    def list(
+        self, folder: str = "", kind: Literal["file", "directory"] = "file"
+    ) -> dict[str, dict[str, Any]]:
         """Return what fsspec knows of the objects in a folder, by name; none if it is missing."""
         files = self.open()
         with self._told("cannot be read"):
@@ -141,7 +143,7 @@ class Bucket:
         return {
             str(each["name"]).rstrip("/").rpartition("/")[2]: each
             for each in found
-            if each.get("type") == "file"
+            if each.get("type") == kind
         }
 
     def chunks(self, name: str, most: int) -> Iterator[bytes]:

@@ -40,6 +40,7 @@ R = TypeVar("R")
 _RECORD_NAME = re.compile(r"([0-9a-f]{64})\.([0-9a-f]{64})-([1-9]\d{0,14})(\.[a-z0-9]{2,5})\.json")
 _RECORD_BYTES_AT_MOST = 16_000_000
 _THREADS = 16
+_FEW = 4
 _SHOWN = 3
 # What a record holds of an output: nothing of this machine's bill and account.
 _FIELDS: dict[str, tuple[type, ...]] = {
@@ -140,6 +141,9 @@ class SharedStorage:
         folders = sorted({key[:2] for key in wanted})
         found: dict[str, list[SharedOutput]] = {}
         with _nothing_sent():
+            if len(folders) > _FEW:  # one listing spares those of folders that are not there
+                there = self.bucket.list("records", "directory")
+                folders = [name for name in folders if name in there]
             for names in _in_threads(lambda at: self.bucket.list(f"records/{at}"), folders):
                 for output in filter(None, map(SharedOutput.of_name, names)):
                     if output.key in wanted:

@@ -64,7 +64,7 @@ def test_an_object_of_another_content_is_never_overwritten(out, bucket):
 def test_a_name_that_is_taken_meanwhile_is_not_overwritten(out, bucket, monkeypatch):
     from pruna_nb.files.buckets import Bucket
 
-    monkeypatch.setattr(Bucket, "list", lambda self, folder="": {})
+    monkeypatch.setattr(Bucket, "list", lambda self, *folder: {})
     put(bucket, "A-1.jpg", b"somebody's picture")
     with pytest.raises(StorageError, match=r"A-1.jpg was written by somebody else meanwhile"):
         out.pruna.save(bucket, name="{sku}")

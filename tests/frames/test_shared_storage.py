@@ -91,15 +91,22 @@ def test_a_single_output_and_the_first_of_samples_are_found_too(service, machine
 
 
 def test_ten_thousand_rows_are_looked_up_by_few_listings(service, machine, memory, monkeypatch):
-    asked, listed = [], Bucket.list
-    monkeypatch.setattr(
-        Bucket, "list", lambda self, folder="": asked.append(folder) or listed(self, folder)
-    )
     frame = pd.DataFrame({"prompt": [f"thing {number}" for number in range(10_000)]})
     with machine("a", memory):
-        assert frame.pruna.estimate("prompt").new == 10_000
-    # One for each two digits that a request's key begins with, with and without the first seed.
-    assert len(asked) == 512
+        frame.head(3).pruna.generate("prompt", progress=False)
+    asked, listed = [], Bucket.list
+
+    def counted(self, *folder):
+        asked.append(folder)
+        return listed(self, *folder)
+
+    monkeypatch.setattr(Bucket, "list", counted)
+    with machine("b", memory):
+        estimate = frame.pruna.estimate("prompt")
+    assert (estimate.cached, estimate.new) == (3, 9_997)
+    # The folder of records, and those in it, of at most 256: for the rows, and for them with the
+    # first seed.
+    assert len(asked) <= 2 * (1 + 3)
 
 
 def test_a_damaged_or_foreign_object_is_a_miss_that_is_told(service, machine, memory, caplog):
@@ -356,3 +363,15 @@ def test_a_process_that_is_killed_before_it_could_upload_loses_nothing(service, 
         assert run()["cached"].all()
     assert len(service.accepted) == 3
     assert not [*(tmp_path / "mounted").rglob("*.part")]
+
+
+def test_the_doctor_says_whether_the_storage_takes_files(service, machine, memory, capsys):
+    with machine("a", memory):
+        assert main(["doctor"]) == 0
+        assert f"ok storage    {memory}\n" in capsys.readouterr().out
+        assert main(["doctor", "--offline"]) == 0
+        assert f"{memory}; it was not asked" in capsys.readouterr().out
+    with machine("a", "nosuch://x/y"):
+        assert main(["doctor"]) == 1
+        assert "!! storage    nosuch://x/y: fsspec knows no nosuch://" in capsys.readouterr().out
+    assert contents(memory) == {}
