@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import pandas as pd
 from pruna_nb.errors import InputError
 from pruna_nb.files.buckets import Bucket, is_address
 from pruna_nb.tables.files import kind_of, read_table
+from pruna_nb.text import cut, shown
 
 _BYTES_AT_MOST = 4_000_000_000
 
@@ -71,7 +73,8 @@ def source_of(
     Raises
     ------
     InputError
-        If standard input or an address cannot be read, or the suffix is not known.
+        If standard input or an address cannot be read, the suffix is not known, or a prompt stands
+        in the table's place.
     StorageError
         If the storage of an address cannot be read.
     """
@@ -89,6 +92,11 @@ def source_of(
             raise InputError(f"{table} is larger than {_BYTES_AT_MOST / 1e9:g} GB.")
         return Source(path, content=content, limit=limit)
     if table != "-":
+        if " " in table and not Path(table).suffix and not Path(table).exists():
+            raise InputError(
+                f"There is no file {shown(table)}. If it is a prompt, say so: "
+                f"--prompt {shlex.quote(cut(table, 60))}"
+            )
         return Source(Path(table), limit=limit)
     path = Path(f"stdin.{kind.lstrip('.')}")
     kind_of(path)

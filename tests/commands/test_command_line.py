@@ -87,6 +87,9 @@ def test_one_prompt_is_sent_as_it_stands(service, out, capsys):
     assert inputs(service) == [{"prompt": "a {red} fox, 7"}]
     assert pd.read_csv(out / "prompt.csv")["output"].tolist() == [str(out / "0.jpg")]
     assert "name a TABLE" in refused(capsys, "generate")
+    assert cli.main(["generate", "a fox's den", "--out", str(out)]) == 1
+    said = capsys.readouterr().err
+    assert 'There is no file "a fox\'s den". If it is a prompt, say so: --prompt' in said
     both = ["generate", "--prompt", "an owl", "--prompt-col", "title", "--out", out]
     assert "--prompt-col is a column of a TABLE" in refused(capsys, *both)
     assert service.charged == 1

@@ -43,6 +43,11 @@ def test_a_sweep_of_the_command_line_makes_rows_whose_values_are_columns(
     zipped = pd.read_csv(out / "words.csv")
     assert zipped[["aspect_ratio", "seed"]].to_numpy().tolist() == [["1:1", 1], ["16:9", 2]] * 2
     assert zipped["cached"].all()
+    assert cli.main([*asked, "--aspect-ratio", "1:1", "--seed", "1-2"]) == 0
+    ranged = pd.read_csv(out / "words.csv")
+    assert ranged[["row", "seed", "cached"]].to_numpy().tolist() == [
+        [row, seed, True] for row in (0, 1) for seed in (1, 2)
+    ]
     assert service.charged == 16
 
 
