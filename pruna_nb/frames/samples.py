@@ -124,6 +124,8 @@ def _with_seeds(frame: pd.DataFrame, call: Call, seeds: list[int | None]) -> pd.
     out = frame if own else set_aside(frame, ["seed"])[0]
     # A plain column with a gap would become floats, which lose the digits of large seeds.
     values: Any = pd.array(seeds, dtype="Int64") if None in seeds else seeds
+    if not seeds:  # a list without a value would become floats too
+        values = np.array(seeds, dtype="int64")
     return with_columns(out, {"seed": values})
 
 

@@ -84,22 +84,18 @@ class Rows:
         rows = self._own[places]
         levels = made.index.names[1:]
         added = {
-            str(name): made.index.get_level_values(number).tolist()
+            name: made.index.get_level_values(number).to_series()
             for number, name in enumerate(levels, start=1)
             if name not in made.columns
         }
         series = []
-        for name, values in [
-            *added.items(),
-            *((str(n), plain_cells(made[n])) for n in made.columns),
-        ]:
+        for label, cells in [*added.items(), *made.items()]:
+            name, values = str(label), plain_cells(cells)
             # Both as plain values: NaN is not equal to itself, and must stay what it is.
             if name in rows.columns and plain_cells(self.frame[name].iloc[places]) == values:
                 series.append(rows[name])
             else:
-                # Of a level of the index, which is no column, the values tell it.
-                kind = made[name].dtype.kind if name in made.columns else ""
-                dtype = _dtype(values, kind)
+                dtype = _dtype(values, cells.dtype.kind)
                 backend = self._own.implementation
                 series.append(nw.new_series(name, values, dtype, backend=backend))
         result = series[0].to_frame().with_columns(*series[1:]).to_native()

@@ -76,6 +76,19 @@ def test_a_frame_without_rows_and_one_that_is_lazy_come_back_with_the_same_types
     assert empty.schema.field("cached").type == pa.bool_()
 
 
+def test_results_have_their_types_where_there_is_no_row_and_no_value(service):
+    two = pl.DataFrame({"prompt": ["a fox", None]})
+    made = two.pruna.generate("prompt", samples=2, progress=False)
+    types = {name: made.schema[name] for name in made.columns}
+    assert types["cost_usd"] == types["seconds"] == pl.Float64
+    assert (types["cached"], types["sample"]) == (pl.Boolean, pl.Int64)
+    none = two.head(0).pruna.generate("prompt", samples=2, progress=False)
+    assert pl.concat([made, none]).equals(made)
+    unpriced = two.pruna.generate("prompt", model="wan-t2v", progress=False).head(1)
+    assert unpriced["cost_usd"].to_list() == [None]
+    assert unpriced.schema["cost_usd"] == pl.Float64
+
+
 def test_a_whole_number_beside_a_gap_is_whole_in_a_template(service, frame):
     frame.pruna.generate(prompt="{size} of {kind} on {day}", **QUIET)
     assert [each["prompt"] for each in sent(service)] == [
