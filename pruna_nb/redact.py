@@ -52,6 +52,23 @@ def redact_addresses(text: str) -> str:
     return _ADDRESS.sub(address, text)
 
 
+def is_masked(value: Any) -> bool:
+    """Whether a value holds, at any depth, a URL of which `redact_values` masked a part.
+
+    Examples
+    --------
+    >>> is_masked(["https://a.example/b.png?sig=***"]), is_masked("a fox, ***")
+    (True, False)
+    """
+    if isinstance(value, str):
+        return MASK in value and _ADDRESS.fullmatch(value.strip()) is not None
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return False
+    return any(map(is_masked, value))
+
+
 def redact_values(value: Any) -> Any:
     """Return the values of a request with secrets masked in those that are URLs, at any depth.
 

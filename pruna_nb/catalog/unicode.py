@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pruna_nb.redact import is_masked
+
 # The largest float lies between 2**1023 and 2**1024.
 _BITS_OF_A_FLOAT = 1023
 
@@ -39,6 +41,11 @@ def unsendable(value: object) -> str | None:
         return (
             f"holds half a character at position {position + 1} ({shown}), as text does that was "
             "cut inside an emoji; it is not valid Unicode. Correct the text."
+        )
+    if is_masked(value):
+        return (
+            "holds an address with *** in place of its secret part, as records and histories have "
+            "it; the service could not fetch it. Give the whole address."
         )
     if _is_too_large(value):
         return "holds a number of more than 308 digits, which JSON cannot carry. Correct it."

@@ -16,7 +16,7 @@ from pruna_nb.frames.captions import text_of, varying
 from pruna_nb.frames.columns import column, label_text, places_of, plain_label
 from pruna_nb.frames.grids import cells_of, check_one_label
 from pruna_nb.frames.ratings import rating_columns, with_ratings
-from pruna_nb.frames.results import RESULT_COLUMNS, beside
+from pruna_nb.frames.results import RESULT_COLUMNS, beside, secret_columns
 from pruna_nb.settings import current
 from pruna_nb.show.table import Table, table
 from pruna_nb.tables.cells import plain_cells
@@ -128,12 +128,12 @@ class _Reader:
         rated = self._ratings()
         ours = [plain_label(name) for name in rating_columns(self.frame, self.output_col)]
         ours += [each.head for each in rated]  # a copy of what is stored, as history() has it
-        own, hidden = self._index_levels(), []
+        own, hidden, secret = self._index_levels(), [], secret_columns(self.frame)
         for place, label in enumerate(self._labels):
             if label in results or label in ours:
                 continue
             each = self._at(place)
-            if not _is_readable(each.cells):
+            if label in secret or not _is_readable(each.cells):
                 hidden += [each.head] if any(map(_is_there, each.cells)) else []
             elif each.head not in [level.head for level in own]:
                 own.append(each)

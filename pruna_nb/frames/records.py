@@ -16,7 +16,7 @@ from pruna_nb.files.inputs import Media, is_address
 from pruna_nb.frames.call import Call
 from pruna_nb.frames.columns import places_of
 from pruna_nb.frames.results import beside
-from pruna_nb.redact import MASK
+from pruna_nb.redact import MASK, is_masked
 from pruna_nb.settings import current
 from pruna_nb.store.journal import Journal
 from pruna_nb.tables.cells import plain_cells
@@ -151,7 +151,7 @@ def _whole(record: Record) -> dict[str, Any] | None:
         if value == MASK and (field is None or field.secret or field.media):
             return None
         # Its signature or token was masked in the record, so the service could not fetch it.
-        if is_address(value) and MASK in value:
+        if is_masked(value):
             return None
         found = files_of(value) if field is None or field.media else value
         if found is None:

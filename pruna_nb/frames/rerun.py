@@ -202,8 +202,8 @@ def _read(record: object, *, trusted: bool) -> tuple[list[_Step], pd.DataFrame]:
     if read.get("left_out"):
         raise InputError(
             f"The record does not hold the cells of {', '.join(map(str, read['left_out']))}: they "
-            "were pictures in memory, and a record keeps files by their path. Call the verb again "
-            "on your own frame; what is in the cache costs nothing."
+            "were pictures in memory or secrets, and a record keeps files by their path. Call the "
+            "verb again on your own frame; what is in the cache costs nothing."
         )
     try:
         steps = [_step(each, trusted=trusted) for each in read["steps"]]

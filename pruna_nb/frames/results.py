@@ -158,6 +158,17 @@ def call_of(frame: pd.DataFrame, output: str = "output") -> Call:
     return call.resolved()
 
 
+def secret_columns(frame: pd.DataFrame) -> set[Any]:
+    """Return the labels of the columns from which a frame's calls read secrets, such as a token."""
+    return {
+        label
+        for call in steps_of(frame).values()
+        for model in (call.model, *call.models)
+        for name, label in call.columns.items()
+        if name in model.secret_names and not isinstance(label, list)
+    }
+
+
 def beside(label: Any, name: str) -> Any:
     """Return the column of a result that belongs to a column of outputs, whatever its name.
 

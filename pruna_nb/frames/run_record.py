@@ -20,7 +20,13 @@ from pruna_nb.files.disk import replacing
 from pruna_nb.frames.call_attrs import attrs_of
 from pruna_nb.frames.columns import column, label_text, optional_column, places_of, template_labels
 from pruna_nb.frames.facts import all_facts, versions
-from pruna_nb.frames.results import RESULT_COLUMNS, beside, call_of, steps_of
+from pruna_nb.frames.results import (
+    RESULT_COLUMNS,
+    beside,
+    call_of,
+    secret_columns,
+    steps_of,
+)
 from pruna_nb.redact import redact_values
 from pruna_nb.tables.cells import plain
 from pruna_nb.text import shown
@@ -125,6 +131,8 @@ def _table(frame: pd.DataFrame, steps: dict[str, Call], left_out: list[str]) -> 
                 f"Column {label_text(missing[0])!r}, which {name!r} was made from, is not in the "
                 "frame any more. Call record() on a frame that has it."
             )
+    secret = secret_columns(frame)
+    left_out += [label_text(label) for label in labels if label in secret]
     levels = [frame.index.get_level_values(level) for level in range(frame.index.nlevels)]
     return {
         "index": [
@@ -137,6 +145,7 @@ def _table(frame: pd.DataFrame, steps: dict[str, Call], left_out: list[str]) -> 
                 "values": _cells(column(frame, label, "record()"), label, left_out),
             }
             for label in labels
+            if label not in secret
         ],
     }
 

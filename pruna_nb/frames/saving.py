@@ -28,7 +28,7 @@ from pruna_nb.frames.columns import column, places_of, plain_label, with_columns
 from pruna_nb.frames.grids import requests_of
 from pruna_nb.frames.history import MediaFolder, with_paths
 from pruna_nb.frames.records import ids_of_outputs, records_of
-from pruna_nb.frames.results import beside
+from pruna_nb.frames.results import beside, secret_columns
 from pruna_nb.redact import MASK, redact_values
 from pruna_nb.settings import current
 from pruna_nb.tables.cells import frame_of_records, plain_cells
@@ -364,9 +364,11 @@ def _write_metadata(
     labels = [plain_label(label) for label in frame.columns]
     steps = [output_col, *(label for label in labels if is_output(frame, label))]
     # Paths of this machine are nothing to a reader of the dataset.
-    left_out = {"file", "file_name"} | {
-        beside(step, name) for step in steps for name in ("output", "status", "error", "cached")
-    }
+    left_out = (
+        {"file", "file_name"}
+        | secret_columns(frame)
+        | {beside(step, name) for step in steps for name in ("output", "status", "error", "cached")}
+    )
     # By position: labels may be there twice, or have several levels.
     columns = [
         (name_of(label), plain_cells(frame.iloc[:, position]))
@@ -376,7 +378,7 @@ def _write_metadata(
     for place, (file, request) in enumerate(zip(files, requests, strict=True)):
         if file is None:
             continue
-        row = {name: _as_json(cells[place]) for name, cells in columns}
+        row = {name: redact_values(_as_json(cells[place])) for name, cells in columns}
         row = {"model": request["model"], **request["input"], **row}
         lines[_name_below(root, file)] = row
     text = "".join(json.dumps({"file_name": name, **row}) + "\n" for name, row in lines.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import traceback
 
@@ -128,3 +129,41 @@ def test_a_token_from_a_column_is_masked_as_well(frame, service, tmp_path):
     assert out["status"].tolist() == ["succeeded"] * 2
     assert TOKEN.encode() not in everything_in(tmp_path)
     assert TOKEN not in repr(out.attrs)
+
+
+def test_a_column_of_tokens_is_in_no_record_dataset_or_table(frame, service, tmp_path, capsys):
+    signed = "https://example.com/a.png?X-Amz-Signature=f00dcafe"
+    tokens = frame.assign(token=TOKEN, source=signed)
+    out = tokens.pruna.generate("prompt", model="p-image-lora", hf_api_token_col="token", **QUIET)
+    out.pruna.save(tmp_path / "dataset", layout="imagefolder")
+    lines = (tmp_path / "dataset" / "metadata.jsonl").read_text(encoding="utf-8")
+    record = out.pruna.record()
+    told = json.dumps(record) + lines + out.pruna.table().html()
+    assert TOKEN not in told
+    assert "f00dcafe" not in told
+    assert json.loads(lines.splitlines()[0])["source"] == signed.replace("f00dcafe", "***")
+    assert record["left_out"] == ["token"]
+    with pytest.raises(InputError, match="does not hold the cells of token"):
+        pruna_nb.rerun(record, **QUIET)
+
+
+def test_an_address_that_was_masked_is_never_sent(service):
+    signed = "https://example.com/a.png?X-Amz-Signature=f00dcafe"
+    frame = pd.DataFrame({"photo": [[signed], [signed]], "change": ["by night", "in snow"]})
+    service.configure(faults={"failed": {"first": 1}})
+    out = frame.pruna.edit("change", "photo", **QUIET)
+    again = out.pruna.retry(**QUIET)  # by its call: the record has not the whole address
+    assert again["status"].tolist() == ["succeeded"] * 2
+    assert [row["input"]["images"] for row in service.accepted] == [[signed]] * 3
+    history = pruna_nb.history()
+    for run in (
+        lambda: history.pruna.edit("prompt", "images", prefix="new_", **QUIET),
+        lambda: pruna_nb.generate(
+            "a fox", model="p-image-lora", lora_weights="https://***@example.com/x"
+        ),
+    ):
+        with pytest.raises(
+            InputError, match=r"holds an address with \*\*\* in place of its secret"
+        ):
+            run()
+    assert service.charged == 3
