@@ -252,11 +252,15 @@ class Endpoints:
             "POST", "/v1/files", headers={"Content-Type": body.content_type}, data=body
         )
         if reply.ok:
-            upload = replies.read_upload(reply, time.time(), FILE_SECONDS)
-            if "://" in upload.url:
-                return upload
-            # A path, as outputs have in some answers: in an input, it would name no host.
-            return replace(upload, url=resolve(self.settings.base_url, upload.url))
+            try:
+                upload = replies.read_upload(reply, time.time(), FILE_SECONDS)
+                # A path, as outputs have in some answers: in an input, it would name no host.
+                url = upload.url
+                url = resolve(self.settings.base_url, url) if "://" not in url else url
+            except errors.ReplyError as unusable:
+                unusable.charged = "no"  # files cost nothing
+                raise
+            return replace(upload, url=url)
         error = replies.read_error(reply, time.time())
         error.charged = "no"  # files cost nothing
         raise error

@@ -210,8 +210,8 @@ def read_upload(reply: Reply, now: float, lifetime: float) -> Upload:
     body = reply.json()
     urls = body.get("urls")
     url = urls.get("get") if isinstance(urls, dict) else None
-    if not isinstance(url, str) or not url:
-        message = "The response to the upload has no urls.get"
+    if not isinstance(url, str) or not re.match(r"https?://|/", url, re.IGNORECASE):
+        message = "The response to the upload has no address in urls.get"
         raise errors.ReplyError(message, status=reply.status, charged="no")
     expires_at, created_at = moment_of(body.get("expires_at")), moment_of(body.get("created_at"))
     if expires_at is not None:

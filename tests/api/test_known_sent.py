@@ -214,3 +214,14 @@ def test_what_pays_or_fetches_has_a_connection_of_its_own(tmp_path):
     # A path, which would name no host where the service reads it in an input.
     assert upload.url == f"{server.url}/v1/files/f"
     assert server.connections == len(server.asked) == 6
+
+
+@pytest.mark.parametrize("answer", ["<html>", {"urls": {}}, {"urls": {"get": "javascript:x"}}])
+def test_an_upload_whose_answer_cannot_be_used_cost_nothing(answer):
+    with Server(lambda _: reply(201, answer)) as server:
+        calls = calls_of(server.url)
+        with pytest.raises(errors.ReplyError) as raised:
+            calls.upload(io.BytesIO(b"x"), 1, PNG, "name")
+        calls.transport.close()
+    assert raised.value.charged == "no"
+    assert "Nothing was charged" in str(raised.value)

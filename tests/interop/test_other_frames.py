@@ -76,8 +76,8 @@ def test_a_frame_without_rows_and_one_that_is_lazy_come_back_with_the_same_types
     assert empty.schema.field("cached").type == pa.bool_()
 
 
-def test_results_have_their_types_where_there_is_no_row_and_no_value(service):
-    two = pl.DataFrame({"prompt": ["a fox", None]})
+def test_results_have_their_types_where_there_is_no_row_and_no_value(service, frame):
+    two = frame.select("prompt").tail(2)
     made = two.pruna.generate("prompt", samples=2, progress=False)
     types = {name: made.schema[name] for name in made.columns}
     assert types["cost_usd"] == types["seconds"] == pl.Float64
