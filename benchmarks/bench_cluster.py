@@ -19,7 +19,10 @@ def cluster(where: Place, rows: int) -> tuple[float, float]:
     with (
         where.configure(),
         distributed.LocalCluster(
-            n_workers=WORKERS, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+            n_workers=WORKERS,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
         ) as workers,
         distributed.Client(workers),
     ):

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 1.0
 # A scheduler that is busy may take a while to learn of a sender.
 _GONE_SECONDS = 15.0
+# An order or an answer may be lost with a connection: a task repeats its order, ever more seldom.
+# The sender knows it again while it works on it, and answers from the cache afterwards.
+_AGAIN_SECONDS = 60.0
 # How many partitions wait beside a worker's threads, and up to which part of its memory.
 _WAITING_AT_MOST = 32
 _MEMORY_SHARE = 0.5
@@ -139,9 +142,10 @@ def ask(worker: Worker, sender: str, order: tuple[Any, ...]) -> pd.DataFrame:
         client = get_client()
         queue = Queue(sender, client=client)
         with waiting(worker) as is_wanted, contextlib.closing(queue):
-            queue.put({"attempt": attempt, "worker": worker.address, "order": dumps(order)})
+            message = {"attempt": attempt, "worker": worker.address, "order": dumps(order)}
+            queue.put(message)
             worker.log_event(sender, attempt)
-            _wait(reply, client, queue, attempt, is_wanted)
+            _wait(reply, client, queue, message, is_wanted)
     finally:
         del _REPLIES[attempt]
     answer = loads(reply.data)
@@ -152,16 +156,24 @@ def ask(worker: Worker, sender: str, order: tuple[Any, ...]) -> pd.DataFrame:
 
 
 def _wait(
-    reply: _Reply, client: Client, queue: Any, attempt: str, is_wanted: Callable[[], bool]
+    reply: _Reply,
+    client: Client,
+    queue: Any,
+    message: dict[str, Any],
+    is_wanted: Callable[[], bool],
 ) -> None:
     """Wait until the sender has answered; tell it if the task was canceled."""
     from distributed import Reschedule
 
-    alive_at = time.monotonic()
+    began_at = alive_at = time.monotonic()
+    wait = _AGAIN_SECONDS
     while not reply.is_there.wait(_LOOK_SECONDS):
         if not is_wanted():
-            queue.put({"attempt": attempt})
+            queue.put({"attempt": message["attempt"]})
             raise Reschedule
+        if time.monotonic() - began_at > wait:
+            queue.put(message)
+            wait *= 2
         status: dict[str, Any] = client.sync(client.scheduler.get_task_status, keys=[queue.name])
         if status[queue.name] is not None:
             alive_at = time.monotonic()

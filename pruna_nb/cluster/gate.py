@@ -50,7 +50,7 @@ class Gate:
         with self._changed:
             while not self._is_open():
                 if not is_wanted():
-                    raise GivenUpError
+                    raise GivenUpError("The computation was given up before this partition.")
                 self._changed.wait(_LOOK_SECONDS)
             self._inside.add(turn)
         try:

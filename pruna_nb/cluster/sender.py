@@ -124,7 +124,7 @@ class Table:
                     if not is_wanted():
                         run.cancel()
                 if run.canceled:
-                    raise GivenUpError
+                    raise GivenUpError("The computation was given up; what was sent is kept.")
                 out = FrameRun.of(grown, self.call, run).finish()
             finally:
                 self._ended(run)
@@ -144,8 +144,8 @@ class Table:
             grown, plan = planned(rows, call, options, settings, problems)
         with self._lock:
             plan = self._with_made(plan)
-            run = Run(plan, replace(settings, workers=workers), options, self.budget)
             self._check_budget(plan)
+            run = Run(plan, replace(settings, workers=workers), options, self.budget)
             self._under_way[run] = exact(plan.cost_usd() or 0.0)
         return grown, run
 

@@ -46,7 +46,9 @@ def cluster(tmp_path_factory):
         }
         for number in range(3)
     }
-    scheduler = {"cls": distributed.Scheduler, "options": {"dashboard": False, "host": "127.0.0.1"}}
+    # Any free port: the usual one may be another test's.
+    options = {"dashboard": False, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
+    scheduler = {"cls": distributed.Scheduler, "options": options}
     with distributed.SpecCluster(workers, scheduler, silence_logs=50) as running:
         running.folder = folder
         yield running
@@ -218,6 +220,45 @@ def active_runs():
     from pruna_nb.batch import interrupts
 
     return list(interrupts.ACTIVE_RUNS)
+
+
+def test_an_order_that_is_lost_on_its_way_is_repeated(client, service, monkeypatch):
+    lost = []
+
+    def read(scheduler, message):
+        if lost:
+            return arrived(scheduler, message)
+        return lost.append(message)
+
+    arrived = channel._read
+    monkeypatch.setattr(channel, "_read", read)
+    usual = channel._AGAIN_SECONDS
+    client.run(setattr, channel, "_AGAIN_SECONDS", 0.1)
+    try:
+        made = table(["a lion"], 1).pruna.generate("prompt", **QUIET).compute()
+    finally:
+        client.run(setattr, channel, "_AGAIN_SECONDS", usual)
+    assert made["status"].tolist() == ["succeeded"]
+    assert len(lost) == 1
+    assert service.charged == 1
+
+
+def test_workers_in_the_senders_own_process_wait_beside_other_tasks_too(held):
+    with (
+        distributed.LocalCluster(
+            n_workers=1,
+            threads_per_worker=1,
+            processes=False,
+            dashboard_address="127.0.0.1:0",
+        ) as here,
+        distributed.Client(here, set_as_default=False) as own,
+    ):
+        frame = table([f"thing {number}" for number in range(3)], 3)
+        future = own.compute(frame.pruna.generate("prompt", **QUIET))
+        until(lambda: len(held.accepted) == 3)
+        assert own.submit(sum, [1, 2], pure=False).result(LONG) == 3
+        end_predictions(held)
+        assert set(future.result(LONG)["status"]) == {"succeeded"}
 
 
 def test_mistakes_in_cells_come_back_from_a_worker_with_partition_and_row(client, service):
