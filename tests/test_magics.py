@@ -19,15 +19,25 @@ from pruna_nb.errors import AuthenticationError, BudgetError, InputError
 from pruna_nb.magics import fill_prompt, read_options_line
 
 
+@pytest.fixture(scope="module")
+def _shell(tmp_path_factory):
+    """Return a shell with the extension loaded: it takes longer to make than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
+        shell = InteractiveShell(config=Config(HistoryManager={"enabled": False}))
+        shell.run_line_magic("load_ext", "pruna_nb")
+        yield shell
+        atexit.unregister(shell.atexit_operations)
+        shell.atexit_operations()
+
+
 @pytest.fixture
-def shell(tmp_path, monkeypatch):
-    """Give a shell with the extension loaded."""
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    shell = InteractiveShell(config=Config(HistoryManager={"enabled": False}))
-    shell.run_line_magic("load_ext", "pruna_nb")
-    yield shell
-    atexit.unregister(shell.atexit_operations)
-    shell.atexit_operations()
+def shell(_shell):
+    """Return the shell, with no variable of an earlier test."""
+    known = dict(_shell.user_ns)
+    yield _shell
+    _shell.user_ns.clear()
+    _shell.user_ns.update(known)
 
 
 @pytest.fixture

@@ -141,7 +141,12 @@ def test_a_restarted_kernel_has_the_rounds_the_selection_and_what_was_typed(
         assert kernel.run(LOOK, cell="b") == before
         files = now.cache_dir.rglob
         until(lambda: any('"seed": "3"' in each.read_text() for each in files("typed.json")))
-    assert service.charged == 3
+        assert service.charged == 3
+        rows = "import pandas as pd, pruna_nb; df = pd.DataFrame({'a': ['mug', 'pen']})\n"
+        rows += "form = df.pruna.explore(prompt='a {red|blue} {a}', seed=1)"
+        kernel.run(rows, cell="c")
+        kernel.run("form.generate(); form.wait()", cell="b")
+    assert service.charged == 7
     with Kernel() as kernel:
         kernel.run(CELL_OF_A_FORM)
         assert kernel.run(LOOK, cell="b") == before
@@ -149,13 +154,6 @@ def test_a_restarted_kernel_has_the_rounds_the_selection_and_what_was_typed(
         assert "[1, 1, 2, 3]" in kernel.run(LOOK, cell="b")
         kernel.run(CELL_OF_A_FORM, cell="another")
         assert kernel.run("print(len(form.history['round'].unique()))", cell="b") == "1\n"
-    assert service.charged == 3
-    with Kernel() as kernel:
-        rows = "import pandas as pd, pruna_nb; df = pd.DataFrame({'a': ['mug', 'pen']})\n"
-        rows += "form = df.pruna.explore(prompt='a {red|blue} {a}', seed=1)"
-        kernel.run(rows, cell="c")
-        kernel.run("form.generate(); form.wait()", cell="b")
-    with Kernel() as kernel:
         kernel.run(rows, cell="c")
         assert "'a red mug', 'a blue mug', 'a red pen'" in kernel.run(
             "print(form.history['prompt'].tolist())", cell="b"

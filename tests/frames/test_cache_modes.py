@@ -255,11 +255,17 @@ def test_an_interrupt_is_raised_also_where_the_run_cannot_start(sixty, monkeypat
     assert service.charged == 0
 
 
-def test_an_interrupt_ends_the_waiting_and_not_the_run_in_the_background(sixty):
+def test_an_interrupt_ends_the_waiting_and_not_the_run_in_the_background(sixty, monkeypatch):
     frame, _service = sixty
     run = frame.head(20).pruna.generate("prompt", progress=False, background=True)
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
+    watch = run._run.watch
+
+    def pressed():
+        interrupt()
+        return watch()
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(run._run, "watch", pressed)
         run.result()
     assert run.result()["status"].tolist() == ["succeeded"] * 20
 
