@@ -19,7 +19,11 @@ import pruna_nb
 from pruna_nb.cli import main
 from pruna_nb.errors import InputError, PrunaError
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+    # thousands of calls of what other tests cover too: counting their lines takes as long as they
+    pytest.mark.no_cover,
+]
 
 
 class NoRepr:
