@@ -264,9 +264,10 @@ def test_an_interrupt_ends_the_waiting_and_not_the_run_in_the_background(sixty, 
         interrupt()
         return watch()
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(run._run, "watch", pressed)
+    monkeypatch.setattr(run._run, "watch", pressed)
+    with pytest.raises(KeyboardInterrupt):
         run.result()
+    monkeypatch.setattr(run._run, "watch", watch)
     assert run.result()["status"].tolist() == ["succeeded"] * 20
 
 
