@@ -89,7 +89,7 @@ notebooks-keep: $(STAMP) ## Execute the notebooks and keep their outputs
 	$(BIN)/python .ci/strip_widgets.py notebooks/*.ipynb
 
 docs: $(STAMP) ## Build the pages into docs/_build; a warning is an error
-	$(BIN)/sphinx-build -W --keep-going -b html -d build/doctrees docs docs/_build
+	$(BIN)/sphinx-build -W --keep-going -j auto -b html -d build/doctrees docs docs/_build
 
 pictures: $(STAMP) ## Make the pictures of the pages anew, by the recipes of docs/gallery in JupyterLab
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/browser/docs_pictures.py
