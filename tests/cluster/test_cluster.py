@@ -249,6 +249,8 @@ def test_workers_in_the_senders_own_process_wait_beside_other_tasks_too(held):
             n_workers=1,
             threads_per_worker=1,
             processes=False,
+            protocol="tcp://",  # the usual one looks for this machine's address elsewhere
+            host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
         ) as here,
         distributed.Client(here, set_as_default=False) as own,
