@@ -13,7 +13,7 @@ from pruna_nb.catalog import total_usd
 from pruna_nb.errors import InputError
 from pruna_nb.frames.moments import read_span
 from pruna_nb.settings import current
-from pruna_nb.store.bills import CHARGED, DAY_SECONDS, bills
+from pruna_nb.store.bills import DAY_SECONDS, bills
 from pruna_nb.store.journal import Journal
 from pruna_nb.text import described
 
@@ -146,8 +146,8 @@ def _groups(bill: Bill, keys: Sequence[str], tagged: Collection[str]) -> list[tu
 
 def _sums(some: Iterable[Bill]) -> dict[str, Any]:
     found = list(some)
-    sure = [bill.cost_usd for bill in found if bill.state in CHARGED]
-    perhaps = [bill.cost_usd for bill in found if bill.state not in CHARGED]
+    sure = [bill.cost_usd for bill in found if bill.is_charged]
+    perhaps = [bill.cost_usd for bill in found if not bill.is_charged]
     return {
         "predictions": len(found),
         "charged": len(sure),

@@ -20,7 +20,7 @@ from pruna_nb.frames.results import TEXT
 from pruna_nb.redact import MASK
 from pruna_nb.settings import current
 from pruna_nb.statuses import STATUSES
-from pruna_nb.store.bills import CHARGED, bills
+from pruna_nb.store.bills import bills
 from pruna_nb.store.favourites import Favourites
 from pruna_nb.store.journal import Journal
 from pruna_nb.store.ratings import Ratings
@@ -263,7 +263,7 @@ def _status_of(bill: Bill) -> str:
 
 
 def _cost_of(bill: Bill) -> float:
-    if bill.cost_usd is None or (bill.state not in CHARGED and bill.cost_usd):
+    if bill.cost_usd is None or (not bill.is_charged and bill.cost_usd):
         return float("nan")
     return bill.cost_usd
 

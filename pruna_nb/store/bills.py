@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # States whose price was charged for certain: what expired was made, and gone before it was fetched.
-CHARGED = frozenset({"delivered", "sent", "expired"})
-# What failed or was lost may have been charged; "intent" is on the wire.
-PERHAPS = frozenset({"failed", "canceled", "lost", "resent", "intent"})
+_CHARGED = frozenset({"delivered", "sent", "expired"})
 DAY_SECONDS = 86_400.0
 _LINES = """
     SELECT origin, model, request, state, prediction_id, media, error, cost_usd,
@@ -58,6 +56,14 @@ class Bill(NamedTuple):
     seconds: float
     sent_at: float
     tags: tuple[str, ...]
+
+    @property
+    def is_charged(self) -> bool:
+        """Whether its price was charged for certain; what failed or was lost may have been.
+
+        Of what was sent again, that which had expired has an id, and that which was lost has none.
+        """
+        return self.state in _CHARGED or (self.state == "resent" and self.prediction_id is not None)
 
 
 def bills(

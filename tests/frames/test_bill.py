@@ -117,6 +117,11 @@ def test_an_output_that_is_gone_was_paid_for(frame, service, monkeypatch):
     assert set(out["status"]) == {"failed"}
     assert out["cost_usd"].tolist() == [USD] * ROWS
     assert bill(service) == spent(out) == journal()[0] == ROWS * USD
+    service.configure(faults={})
+    again = generate(frame)  # which buys them anew: both were charged
+    assert again["cost_usd"].tolist() == [USD] * ROWS
+    assert bill(service) == spent(out, again) == journal()[0] == 2 * ROWS * USD
+    assert journal()[1] == 0
 
 
 def test_what_the_quota_refused_cost_nothing(frame, service):
