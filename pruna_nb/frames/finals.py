@@ -158,7 +158,9 @@ def _draft_call(
     given = dict(changes)
     known = steps_of(frame).get(prefix + "output") or _recorded_call(frame, prefix)
     if known is None and not given:
-        return call_of(frame, prefix + "output")
+        example = 'finalize(prompt_col="prompt", model="p-video", draft=True)'
+        way_on = f"Pass the arguments that made the drafts, such as {example}."
+        return call_of(frame, prefix + "output", way_on=way_on)
     base = Call(find_model("p-video")) if known is None else known
     model = given.pop("model", base.model.name)
     options = {name: given.pop(name) for name in ("prompt_col", "prompt", "sweep") if name in given}

@@ -138,8 +138,16 @@ def steps_of(frame: pd.DataFrame) -> dict[str, Call]:
     return calls
 
 
-def call_of(frame: pd.DataFrame, output: str = "output") -> Call:
+_ARGUMENTS_AGAIN = (
+    'Pass the original arguments, such as retry("prompt", model="p-image", seed_col="seed"), and '
+    'for a step of a chain the columns by their current names, such as images_col="step1_output".'
+)
+
+
+def call_of(frame: pd.DataFrame, output: str = "output", *, way_on: str = _ARGUMENTS_AGAIN) -> Call:
     """Return the call that made one of a frame's output columns, from its attrs.
+
+    `way_on` says what to do where there is none.
 
     Raises
     ------
@@ -150,9 +158,7 @@ def call_of(frame: pd.DataFrame, output: str = "output") -> Call:
     if call is None:
         msg = (
             f"The frame does not record how {shown(output)} was made (CSV does not keep "
-            "frame.attrs, and files and secrets are never kept there). Pass the original "
-            'arguments, such as retry("prompt", model="p-image", seed_col="seed"), and for a step '
-            'of a chain the columns by their current names, such as images_col="step1_output".'
+            f"frame.attrs, and files and secrets are never kept there). {way_on}"
         )
         raise InputError(msg)
     return call.resolved()

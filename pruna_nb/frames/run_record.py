@@ -56,7 +56,8 @@ def run_record(frame: pd.DataFrame) -> dict[str, Any]:
     """
     steps = steps_of(frame)
     if not steps:
-        call_of(frame)  # says what is missing
+        # This says what is missing.
+        call_of(frame, way_on="Call record() on a frame that a verb returned.")
     facts = all_facts(frame)
     told = [_step(frame, name, call, facts.get(name, {})) for name, call in steps.items()]
     left_out: list[str] = []
