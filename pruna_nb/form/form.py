@@ -362,8 +362,9 @@ class Form(Records):
     def _show(self, shown: Round) -> None:
         """Replace the round on the board."""
         axes = self._axes.of(names := varying(shown.points))
-        self._board.show(shown, axes)
+        # before the pictures: who sees these laid out anew may choose again, in dropdowns that stay
         self._screen.axes.draw(names, axes)
+        self._board.show(shown, axes)
         self._shown = shown
         self._screen.size.layout.display = ""
         self._screen.code.value = code_box(shown.tables.code(shown.sweep))

@@ -563,3 +563,20 @@ def test_videos_play_without_controls_and_with_sound_on_demand():
     assert silent.count(" muted ") == 2
     assert " muted" not in loud
     assert "controls" not in silent + loud
+
+
+def test_the_number_of_a_pair_comes_with_that_pair_and_a_vote_counts_from_then_on(make, clock):
+    form, seen = make(), []
+    click(form, "start")
+    clock.now += 5
+    part(form, "head").observe(
+        lambda change: seen.append(
+            (change["new"], part(form, "prompt").value, form._clock() - form._shown_at)
+        ),
+        "value",
+    )
+    press(form, "f")
+    ((number, prompt, seconds),) = seen
+    assert "Pair 2 of 3" in number
+    assert "fox 1" in prompt
+    assert seconds == 0

@@ -91,3 +91,20 @@ def test_outside_of_a_notebook_it_is_the_grid_that_it_always_was(out):
     assert grid.html() == out.pruna.grid().html()
     assert grid.selected.empty
     assert facts_of(grid.cells[0]) == ["p-image", "seed 1"]
+
+
+def test_the_number_of_a_picture_comes_after_all_that_holds_of_it(out, screen):
+    boxes, _ = screen
+    out.pruna.grid(live=True)._ipython_display_()
+    _, large, _, _, place = boxes[0].children
+    place.value = "0 1"
+    button(large, "select").click()
+    seen = []
+    large.children[0].children[2].observe(
+        lambda change: seen.append((change["new"], button(large, "select").description)), "value"
+    )
+    button(large, "forward").click()
+    button(large, "back").click()
+    button(large, "close").click()
+    # and none is left from before when the next one is opened
+    assert seen == [("2 of 3", "Select"), ("1 of 3", "Selected"), ("", "Selected")]
