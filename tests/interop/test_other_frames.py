@@ -62,11 +62,11 @@ def test_what_is_no_number_stays_beside_what_is_missing(service):
 
 
 def test_a_frame_without_rows_and_one_that_is_lazy_come_back_with_the_same_types(service, frame):
-    out = frame.pruna.generate("prompt", seed=[1, 2], **QUIET)
-    none = frame.head(0).pruna.generate("prompt", seed=[1, 2], **QUIET)
+    out = frame.pruna.generate("prompt", seed=[1, 2], samples=2, **QUIET)
+    none = frame.head(0).pruna.generate("prompt", seed=[1, 2], samples=2, **QUIET)
     assert none.schema == out.schema
-    assert pl.concat([none, out]).height == 6
-    lazy = pruna_nb.wrap(frame.lazy()).generate("prompt", seed=[1, 2], **QUIET)
+    assert pl.concat([none, out]).height == 12
+    lazy = pruna_nb.wrap(frame.lazy()).generate("prompt", seed=[1, 2], samples=2, **QUIET)
     assert isinstance(lazy, pl.DataFrame)
     assert lazy.schema == out.schema
     empty = pruna_nb.wrap(pa.table({"prompt": pa.array([], pa.string())})).generate(
