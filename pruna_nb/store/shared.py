@@ -174,6 +174,8 @@ class SharedStorage:
             If the cache folder cannot be written.
         """
         found = self.find(wanted)
+        if found:
+            self.cache.warm_up()  # once, not by each thread
 
         def fetched(key: str) -> tuple[str, Hit | None, str]:
             return (key, *self._fetch(found[key], wanted[key]))
@@ -290,25 +292,26 @@ class SharedStorage:
         """
         rows = self.cache.database.execute("SELECT value FROM item WHERE key = ?", [key])
         item = json.loads(rows[0][0]) if rows else {}
-        path = self._whole_file(item)
-        if path is not None:
-            output = SharedOutput(key, item["sha256"], item["size"], path.suffix)
+        path, output = self._whole_file(str(item.get("media"))), None
+        if path is not None:  # a database may be somebody else's, and its keys no keys
+            name = f"{key}.{path.stem}-{path.stat().st_size}{path.suffix}.json"
+            output = SharedOutput.of_name(name)
+        if path is not None and output is not None:
             record = {name: item[name] for name in _FIELDS if item.get(name) is not None}
             self.bucket.put(path, output.media_name)
             self.bucket.put_bytes(output.record_name, json.dumps({"key": key, **record}).encode())
         self.cache.database.change(
             "DELETE FROM upload WHERE key = ? AND storage = ?", [key, self.address]
         )
-        return path is not None
+        return output is not None
 
-    def _whole_file(self, item: Mapping[str, Any]) -> Path | None:
-        """Return an item's media file, if it is there and undamaged."""
-        media = str(item.get("media"))
+    def _whole_file(self, media: str) -> Path | None:
+        """Return a media file of the cache, if it is there and undamaged."""
         if not (is_media_name(media) and leads_through_no_link(self.cache.store.folder, media)):
             return None
         path = self.cache.store.folder / media
         with contextlib.suppress(OSError):
-            if path.stat().st_size == item["size"] and sha256_of(path) == path.stem:
+            if sha256_of(path) == path.stem:
                 return path
         return None
 

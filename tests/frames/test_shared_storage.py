@@ -20,6 +20,7 @@ from pruna_nb.cli import main
 from pruna_nb.errors import InputError, SettingsError, StorageError
 from pruna_nb.files.buckets import Bucket
 from pruna_nb.store import uploads
+from pruna_nb.store.database import database_of
 from tests.frames.test_pipeline import until
 from tests.helpers.runs import end_predictions
 from tests.helpers.storages import contents, made_bucket, put, remove, s3_server
@@ -257,6 +258,11 @@ def test_upload_shares_what_was_made_before_there_was_a_storage(service, machine
         assert pruna_nb.cache.upload() == 0
         before = contents(memory)
         # What is dropped here stays there, and comes back.
+        database = database_of(settings.current().cache_dir)
+        database.change(
+            "UPDATE item SET key = '../../x', args_id = 'x' WHERE key = (SELECT min(key) FROM item)"
+        )
+        assert pruna_nb.cache.upload() == 0
         pruna_nb.cache.clear()
         pruna_nb.cache.prune(keep_bytes=0)
         assert contents(memory) == before
