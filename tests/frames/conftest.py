@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pandas as pd
 import pytest
 
@@ -16,6 +18,14 @@ def asked_soon(monkeypatch):
     """Poll videos and trainings as soon as images: the emulator's take no minutes."""
     for kind in ("video", "zip"):
         monkeypatch.setitem(polling._FIRST, kind, polling._FIRST["image"])
+
+
+@pytest.fixture
+def one_day():
+    """Let a day end first that is about to (UTC): the test counts what a single one has."""
+    left = 86_400 - time.time() % 86_400
+    if left < 120:
+        time.sleep(left)
 
 
 @pytest.fixture

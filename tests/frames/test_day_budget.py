@@ -17,6 +17,8 @@ from pruna_nb.errors import BudgetError, SettingsError
 from pruna_nb.settings import current
 from pruna_nb.store.database import database_of
 
+pytestmark = pytest.mark.usefixtures("one_day")
+
 USD = 0.005
 
 

@@ -16,6 +16,8 @@ from pruna_nb.store.database import database_of
 from pruna_nb.store.favourites import Favourite, Favourites
 from pruna_nb.store.ratings import Rating, Ratings
 
+pytestmark = pytest.mark.usefixtures("one_day")
+
 USD = 0.005
 DAY = 86_400.0
 
