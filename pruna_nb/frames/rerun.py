@@ -230,10 +230,14 @@ def _step(step: dict[str, Any], *, trusted: bool) -> _Step:
 def _frame(table: dict[str, Any]) -> pd.DataFrame:
     """Return the table of a record, with its labels."""
     levels = [
-        column_of_records([_cell(value) for value in level["values"]]) for level in table["index"]
+        column_of_records([_label(_cell(value)) for value in level["values"]])
+        for level in table["index"]
     ]
     names = [_label(level["name"]) for level in table["index"]]
-    index: pd.Index[Any] = pd.Index(levels[0], dtype=levels[0].dtype, name=names[0])
+    # A label may be a tuple.
+    index: pd.Index[Any] = pd.Index(
+        levels[0], dtype=levels[0].dtype, name=names[0], tupleize_cols=False
+    )
     if len(levels) > 1:
         index = pd.MultiIndex.from_arrays(levels, names=names)
     frame = pd.DataFrame(index=index)

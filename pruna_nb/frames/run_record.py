@@ -137,7 +137,7 @@ def _table(frame: pd.DataFrame, steps: dict[str, Call], left_out: list[str]) -> 
     levels = [frame.index.get_level_values(level) for level in range(frame.index.nlevels)]
     return {
         "index": [
-            {"name": _json(level.name), "values": [_json(cell) for cell in level.tolist()]}
+            {"name": _json(level.name), "values": [*map(_index_label, level.tolist())]}
             for level in levels
         ],
         "columns": [
@@ -157,6 +157,14 @@ def _cells(cells: list[Any], label: Any, left_out: list[str]) -> list[Any]:
     except TypeError:  # pictures in memory, say
         left_out.append(label_text(label))
         return [None] * len(cells)
+
+
+def _index_label(cell: Any) -> Any:
+    """Return a label of the index; as text if JSON cannot hold it, such as an interval's."""
+    try:
+        return _json(cell)
+    except TypeError:
+        return str(cell)
 
 
 def _json(value: Any) -> Any:

@@ -197,6 +197,21 @@ def test_what_is_no_record_is_refused_by_its_name(service, frame, tmp_path):
     assert service.charged == before
 
 
+@pytest.mark.parametrize(
+    ("index", "labels"),
+    [
+        (pd.Index([(1, 2), 3], tupleize_cols=False), [(1, 2), 3]),
+        (pd.IntervalIndex.from_breaks([0, 1, 2]), ["(0, 1]", "(1, 2]"]),
+        (pd.period_range("2026-01", periods=2, freq="M"), ["2026-01", "2026-02"]),
+    ],
+)
+def test_a_record_has_labels_of_any_kind(index, labels, service):
+    out = pd.DataFrame({"prompt": ["a fox", "an owl"]}, index).pruna.generate("prompt", **QUIET)
+    again = pruna_nb.rerun(json.loads(json.dumps(out.pruna.record())), **QUIET)
+    assert again.index.tolist() == labels
+    assert again["cached"].all()
+
+
 def test_whole_numbers_beside_a_gap_are_the_same_when_run_again(service):
     long = pd.array([2**53 + 1, None], dtype="Int64")
     frame = pd.DataFrame({"prompt": ["a fox", "an owl"], "seed": long}, index=pd.Index(long))
