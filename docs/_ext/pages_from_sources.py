@@ -156,9 +156,18 @@ def emulator_help() -> str:
     return printed.getvalue()
 
 
+def drop_old_stubs(folder: Path) -> None:
+    """Remove the pages of what is listed no longer: they would have no place."""
+    listed = " ".join(page.read_text(encoding="utf-8") for page in folder.glob("*.md")).split()
+    for stub in (folder / "api").glob("*.rst"):
+        if not {stub.stem, stub.stem.partition(".")[2]} & set(listed):
+            stub.unlink()
+
+
 def write_pages(app: Sphinx) -> None:
     """Write them all, before Sphinx looks for its sources."""
     here = Path(app.srcdir)
+    drop_old_stubs(here / "reference")
     made = {"models.md": models_page(all_models()), "emulator-help.txt": emulator_help()}
     for name, text in made.items():
         page = here / "reference" / name
