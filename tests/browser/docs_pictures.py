@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageOps
 
-from tests.browser.conftest import THEMES
+from tests.browser.conftest import THEMES, Window
 from tests.conftest import BROWSER_FLAGS
 
 pytestmark = pytest.mark.browser
@@ -56,7 +56,7 @@ def _window(drivers, chromium, _profile):
         args=BROWSER_FLAGS,
         device_scale_factor=SCALE,
     )
-    yield opened
+    yield Window(opened)
     opened.close()
 
 
