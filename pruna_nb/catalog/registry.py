@@ -12,9 +12,12 @@ import re
 import sys
 import threading
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from difflib import SequenceMatcher
 from functools import lru_cache
+from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -25,7 +28,7 @@ from pruna_nb.forks import renew_in_child
 from pruna_nb.text import described, did_you_mean, fold_name, near_names, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from pruna_nb.arguments import Problems
 
@@ -210,13 +213,21 @@ def register_model(
     if output not in ("image", "video", "zip"):
         msg = f"output {output!r} is not one of image, video, zip"
         raise SettingsError(msg)
-    if requests_per_minute is not None and requests_per_minute < 1:
-        msg = f"requests_per_minute must be 1 or more, not {requests_per_minute!r}"
-        raise SettingsError(msg)
-    # Written so that NaN is refused too: every comparison with it is false.
-    if price_usd is not None and not 0 <= price_usd < float("inf"):
-        msg = f"price_usd must be 0 or more, not {price_usd!r}"
-        raise SettingsError(msg)
+    numbers: list[tuple[str, Any, int]] = [
+        ("requests_per_minute", requests_per_minute, 1),
+        ("price_usd", price_usd, 0),
+    ]
+    for word, number, least in numbers:
+        # A boolean would be a price of 1 USD. NaN is refused too: no comparison with it is true.
+        is_number = isinstance(number, (Real, Decimal)) and not isinstance(number, bool)
+        if number is not None and not (is_number and least <= number < float("inf")):
+            raise SettingsError(f"{word} must be {least} or more, not {shown(number)}")
+    named: Any = {} if fields is None else fields
+    if not isinstance(named, Mapping) or not all(isinstance(f, Mapping) for f in named.values()):
+        raise SettingsError(
+            "fields must be a dict of a dict for each field, such as "
+            f"{{'prompt': {{'type': 'string'}}}}; {described(fields)} was given."
+        )
     spec = {
         "task": task,
         "output": output,
@@ -224,7 +235,7 @@ def register_model(
         "try_sync": try_sync,
         "price": None if price_usd is None else {"unit": "image", "usd": float(price_usd)},
         "required": tuple(required),
-        "fields": fields or {},
+        "fields": named,
     }
     model = model_from_spec(name, spec)
     with _lock:
