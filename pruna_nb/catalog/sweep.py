@@ -101,16 +101,12 @@ def is_ranges(name: str, value: object, models: Sequence[Model] = ()) -> bool:
     >>> is_ranges("seed", "1-4"), is_ranges("seed", "1, 7"), is_ranges("seed", "7")
     (True, True, False)
     """
-    if not isinstance(value, str):
+    fields = _fields(name, models) if isinstance(value, str) else []
+    # Asked first: other fields may hold a file of megabytes as text.
+    if not isinstance(value, str) or not fields or any(each.type != "integer" for each in fields):
         return False
     found = [_RANGE.fullmatch(part.strip()) for part in _BETWEEN.split(value)]
-    fields = _fields(name, models)
-    return (
-        all(found)
-        and (len(found) > 1 or any(match and match[2] for match in found))
-        and bool(fields)
-        and all(field.type == "integer" for field in fields)
-    )
+    return all(found) and (len(found) > 1 or any(match and match[2] for match in found))
 
 
 def with_ranges(name: str, value: Any, models: Sequence[Model] = ()) -> Any:
