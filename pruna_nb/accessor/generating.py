@@ -137,10 +137,11 @@ class GenerateVerbs(FrameVerbs):
         **fields
             Any field of the model, as one value for all rows (``seed=42``), as a column
             (``seed_col="seed"``), or as a list (``seed=[1, 2, 3]`` or ``"1-3"``), for each value of
-            which each row is there once: below the frame's own index comes a level of the field's name, and a
-            column of that name. A list of models or of prompts does the same, and in a field that
-            takes a list a list of lists. A field that takes a file takes paths, bytes, PIL images,
-            numpy arrays, data URIs, http(s) URLs and the ``output`` of an earlier step.
+            which each row is there once: below the frame's own index comes a level of the field's
+            name, and a column of that name. A list of models or of prompts does the same, and in a
+            field that takes a list a list of lists. A field that takes a file takes paths,
+            bytes, PIL images, numpy arrays, data URIs, http(s) URLs and the ``output`` of an
+            earlier step.
 
         Returns
         -------
