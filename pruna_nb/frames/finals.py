@@ -14,12 +14,13 @@ from pruna_nb.arguments import listed
 from pruna_nb.catalog import find_model
 from pruna_nb.errors import ColumnError, InputError
 from pruna_nb.frames.call import Call, read_call
+from pruna_nb.frames.chains import output_labels
 from pruna_nb.frames.columns import column, fill_template, places_of, plain_label
 from pruna_nb.frames.records import files_of, records_of
 from pruna_nb.frames.requests import row_name
 from pruna_nb.frames.results import call_of, steps_of
 from pruna_nb.redact import MASK
-from pruna_nb.tables.cells import fit_cell, plain_cells
+from pruna_nb.tables.cells import fit_cell
 from pruna_nb.templates import is_missing
 from pruna_nb.text import described, is_scalar, shown
 
@@ -195,11 +196,14 @@ def _recorded_call(frame: pd.DataFrame, prefix: str) -> Call | None:
     model = find_model(models.pop(), unchecked=True)
     constants: dict[str, Any] = {}
     columns: dict[str, Any] = {}
+    # In a chain, a column of the field's name may be an earlier step's; else it was edited since.
+    is_chain = len(output_labels(frame)) > 1
     for name in dict.fromkeys(name for record in records for name in record.input):
         field, values = model.fields.get(name), [record.input.get(name) for record in records]
         if field is None or MASK in values:
             return None
-        if not field.media and len(places_of(frame, name)) == 1:
+        is_there = not field.media and len(places_of(frame, name)) == 1
+        if is_there and (not is_chain or _cells_of(frame, field, name) == values):
             columns[name] = name
         elif all(value == values[0] for value in values):
             constants[name] = files_of(values[0])
@@ -214,11 +218,14 @@ def _recorded_call(frame: pd.DataFrame, prefix: str) -> Call | None:
 
 def _column_of(frame: pd.DataFrame, field: Field, values: list[Any]) -> Any:
     """Return the label of the column that holds what was sent in a field; None without one."""
-    for place, label in enumerate(frame.columns):
-        cells = [fit_cell(field, cell) for cell in plain_cells(frame.iloc[:, place])]
-        if cells == values and len(places_of(frame, label)) == 1:
-            return plain_label(label)
+    for label in map(plain_label, frame.columns):
+        if len(places_of(frame, label)) == 1 and _cells_of(frame, field, label) == values:
+            return label
     return None
+
+
+def _cells_of(frame: pd.DataFrame, field: Field, label: Any) -> list[Any]:
+    return [fit_cell(field, cell) for cell in column(frame, label, "finalize()")]
 
 
 def _without(values: dict[str, Any], names: set[str]) -> dict[str, Any]:

@@ -292,6 +292,18 @@ def test_drafts_that_were_read_from_csv_are_finalized_by_their_records(
         back.pruna.finalize(["w"], **QUIET)
 
 
+def test_drafts_of_a_picture_that_were_read_from_csv_have_the_prompt_of_their_own_step(
+    service, asked, tmp_path
+):
+    drawn = pd.DataFrame({"prompt": ["a beach"]}).pruna.generate("prompt", **QUIET)
+    drafts = drawn.pruna.animate(prompt="waves roll in", draft=True, duration=1, **QUIET)
+    drafts.to_csv(tmp_path / "drafts.csv", index=False)
+    finals = pd.read_csv(tmp_path / "drafts.csv").pruna.finalize(**QUIET)
+    assert finals["status"].tolist() == ["succeeded"]
+    assert asked("prompt") == ["a beach", "waves roll in", "waves roll in"]
+    assert "draft" not in asked()[-1]
+
+
 def test_drafts_whose_record_no_column_holds_are_finalized_with_their_arguments(
     service, asked, tmp_path
 ):
