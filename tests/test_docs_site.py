@@ -136,6 +136,7 @@ def test_the_page_of_the_command_line_has_every_command_and_option(pages):
     for name in _group.list_commands(context):
         command = _group.get_command(context, name)
         assert f'id="pruna-nb-{name}"' in text
+        assert "Examples:" not in (command.epilog or "") or "Examples:</p>\n<div class=" in text
         for option in (each for each in command.params if isinstance(each, click.Option)):
             assert option.hidden or f"cmdoption-pruna-nb-{name}-{option.opts[0].lstrip('-')}" in (
                 text.replace("--", "-")

@@ -20,6 +20,7 @@ from pruna_nb.emulator.__main__ import main as serve
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import click
     from sphinx.application import Sphinx
 
     from pruna_nb.catalog import Field, Model
@@ -177,7 +178,18 @@ def write_pages(app: Sphinx) -> None:
     copy_notebooks(here.parent / "notebooks", here / "tutorial" / "notebooks")
 
 
+def show_examples(_app: Sphinx, _context: click.Context, lines: list[str]) -> None:
+    """Show the examples at the end of a command's help as a block of code, to be copied."""
+    head = "| Examples:"
+    if head in lines:
+        at = lines.index(head)
+        examples = [line.removeprefix("|").strip() for line in lines[at + 1 :]]
+        block = [f"   $ {line}" for line in examples if line]
+        lines[at:] = ["Examples:", "", ".. code-block:: console", "", *block, ""]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("config-inited", lambda app, _config: write_pages(app))
+    app.connect("sphinx-click-process-epilog", show_examples)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
