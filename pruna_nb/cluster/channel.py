@@ -58,7 +58,8 @@ class _Reply:
 
 
 _REPLIES: dict[str, _Reply] = {}
-_LEFT: set[str] = set()
+_LEFT: set[Any] = set()
+_THREAD = threading.local()
 
 
 def worker_here() -> Worker | None:
@@ -90,28 +91,28 @@ def waiting(worker: Worker) -> Iterator[Callable[[], bool]]:
     A task keeps its thread where too many wait already, or where half of the worker's memory is
     used: as long as it waits, its partition is in memory.
     """
-    from distributed import rejoin, secede
+    from distributed import secede
 
     key = worker.get_current_task()
     limit = worker.memory_manager.memory_limit
     is_full = bool(limit) and worker.monitor.get_process_memory() > limit * _MEMORY_SHARE
-    leaves = not is_full and len(_LEFT) < _WAITING_AT_MOST
 
     def is_wanted() -> bool:
         task = worker.state.tasks.get(key)
         return task is not None and task.state != "cancelled"
 
-    if not leaves:
+    if hasattr(_THREAD, "has_left") or is_full or len(_LEFT) >= _WAITING_AT_MOST:
         yield is_wanted
         return
-    attempt = uuid.uuid4().hex
-    _LEFT.add(attempt)
+    # It does not come back: it would wait for a thread that may wait for the service, with its
+    # partition in memory. Its thread ends with the task, which may be several steps of a chain.
+    _THREAD.has_left = True
+    _LEFT.add(key)
     secede()
     try:
         yield is_wanted
     finally:
-        _LEFT.discard(attempt)
-        rejoin()
+        _LEFT.discard(key)
 
 
 def ask(worker: Worker, sender: str, order: tuple[Any, ...]) -> pd.DataFrame:

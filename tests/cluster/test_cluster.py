@@ -125,11 +125,15 @@ def test_one_process_sends_for_all_workers_and_only_what_requests_are_made_of(
 
 def test_other_tasks_run_in_a_worker_while_its_partitions_wait(client, held):
     frame = table([f"thing {number}" for number in range(12)], 12)
-    future = client.compute(frame.pruna.generate("prompt", **QUIET))
-    until(lambda: len(held.accepted) == 12)
-    assert client.submit(sum, [1, 2], pure=False).result(LONG) == 3
-    end_predictions(held)
-    assert set(future.result(LONG)["status"]) == {"succeeded"}
+    first = frame.pruna.generate("prompt", **QUIET)
+    edited = {"prompt": "in snow", "model": "p-image-edit", "images_col": "output"}
+    future = client.compute(first.pruna.generate(**edited, **QUIET))
+    for count in (12, 24):
+        until(lambda count=count: len(held.accepted) == count)
+        assert client.submit(sum, [1, 2], pure=False).result(LONG) == 3
+        end_predictions(held)
+    made = future.result(LONG)
+    assert set(made["step1_status"]) == set(made["status"]) == {"succeeded"}
 
 
 def test_a_worker_that_is_killed_loses_nothing_and_nothing_is_paid_twice(client, held):
