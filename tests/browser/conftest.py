@@ -31,12 +31,13 @@ from tests.helpers.pages import BUSY_SECONDS, comes_to
 CONNECT_SECONDS = (40, 40, BUSY_SECONDS)
 """Seconds to wait for a notebook's kernel each time that its page is loaded."""
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
-READY = """() => {
+READY = """(path) => {
     const panel = window.jupyterapp?.shell?.currentWidget;
     const session = panel?.sessionContext;
     const kernel = session?.session?.kernel;
-    return Boolean(kernel) && session.isReady && kernel.connectionStatus === 'connected'
-        && kernel.status === 'idle' && panel.content.widgets.length > 0;
+    return Boolean(kernel) && panel.context.path === path && session.isReady
+        && kernel.connectionStatus === 'connected' && kernel.status === 'idle'
+        && panel.content.widgets.length > 0;
 }"""
 CLOSE = """async () => {
     const panel = jupyterapp.shell.currentWidget;
@@ -44,8 +45,8 @@ CLOSE = """async () => {
     await panel.sessionContext.shutdown();
     panel.dispose();
 }"""
-OPEN = """async (path) => {
-    await jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'});
+OPEN = """(path) => {
+    void jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'});
 }"""
 RUN = """(number) => {
     const panel = jupyterapp.shell.currentWidget;
@@ -95,7 +96,7 @@ class Book:
     def restart(self):
         """Restart the kernel, and wait until the page is connected to it."""
         self.page.evaluate(RESTART)
-        self.page.wait_for_function(READY)
+        self.page.wait_for_function(READY, arg=self.path.name)
 
     def save(self, holds):
         """Save, until the file on disk holds a text."""
@@ -176,7 +177,7 @@ class Lab:
         for seconds in CONNECT_SECONDS:
             try:
                 page.goto(f"{self.url}/doc/tree/{path.name}", wait_until="domcontentloaded")
-                page.wait_for_function(READY, timeout=seconds * 1000)
+                page.wait_for_function(READY, arg=path.name, timeout=seconds * 1000)
             except Exception as error:  # noqa: BLE001 - of playwright, which is imported later
                 last = error
             else:
@@ -221,15 +222,24 @@ class Window:
 
     def page(self, lab, path, *, widget_state):
         """Return the page with a notebook in it; loaded anew where that is needed."""
-        if self._page is not None and self._saves_state == widget_state:
-            self._page.evaluate(CLOSE)
-            self._page.evaluate(OPEN, path.name)
-            self._page.wait_for_function(READY)
+        if self._page is not None and self._saves_state == widget_state and self._opens(path):
             return self._page
         self.discard()
         self._page, self._saves_state = self.new_page(), widget_state
         lab.load(self._page, path, widget_state=widget_state)
         return self._page
+
+    def _opens(self, path):
+        """Whether the page comes to show a notebook; one that hangs is loaded anew."""
+        from playwright.sync_api import Error
+
+        try:
+            self._page.evaluate(CLOSE)
+            self._page.evaluate(OPEN, path.name)
+            self._page.wait_for_function(READY, arg=path.name, timeout=CONNECT_SECONDS[0] * 1000)
+        except Error:
+            return False
+        return True
 
     def discard(self):
         """Close the page, so that the next test has a new one."""
