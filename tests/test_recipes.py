@@ -34,18 +34,17 @@ def emulator(monkeypatch, tmp_path):
 @pytest.fixture
 def outside(monkeypatch):
     """Count what any process would ask of the world: all proxies lead here, and answer nothing."""
-    asked = []
+    asked, over = [], threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
 
         def accept():
             while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                asked.append(connection.recv(200))
-                connection.close()
+                connection, _ = server.accept()
+                with connection:
+                    if over.is_set():
+                        return
+                    asked.append(connection.recv(200))
 
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.setenv(name, address)
@@ -56,9 +55,9 @@ def outside(monkeypatch):
         thread = threading.Thread(target=accept)
         thread.start()
         yield asked
+        over.set()
         socket.create_connection(server.getsockname()).close()
-        server.shutdown(socket.SHUT_RDWR)
-    thread.join()
+        thread.join()
 
 
 def size_of(file):
