@@ -20,7 +20,7 @@ _DRAW_SECONDS = 0.2
 # A part of the table may be all that is computed: the line ends when no other partition comes. That
 # may take as long as to read one.
 _IDLE_SECONDS = 10.0
-_LAST_SECONDS = 2.0
+_LAST_SECONDS = 10.0
 
 
 class TableProgress:
