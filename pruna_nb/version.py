@@ -3,4 +3,4 @@
 A package that is used from a folder has no metadata, and a run must not fail for that at its end.
 """
 
-VERSION = "0.4.0"
+VERSION = "0.5.0"
