@@ -172,7 +172,10 @@ def test_every_file_that_a_page_links_to_is_there(page):
 
 def test_every_link_of_the_readme_is_whole_on_the_index_and_leads_to_a_file_that_is_here():
     urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
-    targets = links_of((ROOT / "README.md").read_text())
+    text = (ROOT / "README.md").read_text()
+    targets = links_of(text)
+    defined = re.findall(r"^\[([^\]]+)\]:", text, re.MULTILINE)
+    assert sorted(defined) == sorted(set(re.findall(r"\]\[([^\]]+)\]", text)))
     ours = re.compile(re.escape(urls["Source"]) + r"/(?:blob|raw|tree)/main/(.+)")
     files = [found[1] for target in targets if (found := ours.fullmatch(target))]
     assert len(files) > 10
