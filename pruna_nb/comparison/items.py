@@ -7,7 +7,15 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pruna_nb.arguments import whole
-from pruna_nb.catalog import all_models, combinations, is_axis, sweep_problems, with_ranges
+from pruna_nb.catalog import (
+    all_models,
+    combinations,
+    is_axis,
+    is_ranges,
+    sweep_problems,
+    whole_numbers,
+    with_ranges,
+)
 from pruna_nb.errors import InputError
 from pruna_nb.templates import is_empty, is_missing, name_of, plain_number
 from pruna_nb.text import counted, described, is_scalar
@@ -73,7 +81,8 @@ def read_seeds(seeds: object) -> list[int | None]:
     """Return the seeds: the first so many, those of a list, or None for no seed."""
     if seeds is None:
         return [None]
-    seeds = with_ranges("seed", seeds)
+    if isinstance(seeds, str) and is_ranges("seed", seeds):
+        seeds = whole_numbers("seeds", seeds)
     if (
         not isinstance(seeds, Iterable)
         or isinstance(seeds, (str, bytes, Mapping))

@@ -184,7 +184,7 @@ def test_a_comparison_reads_its_budget_as_the_others_do(value):
     ("seeds", "taken"),
     [(np.int64(2), [1, 2]), (2.0, [1, 2]), (np.array([3, 5]), [3, 5]), (pd.Series([3.0, 5.0]),
      [3, 5]), (range(3, 5), [3, 4]), ((3, 5), [3, 5]), ({3}, [3]), (iter([3]), [3]),
-     (np.float32(1), [1]), (pd.Index([7]), [7])],
+     (np.float32(1), [1]), (pd.Index([7]), [7]), ("1,2", [1, 2]), ("3-5", [3, 4, 5])],
 )  # fmt: skip
 @pytest.mark.usefixtures("service")
 def test_seeds_are_taken_whatever_holds_them(seeds, taken):
@@ -194,7 +194,7 @@ def test_seeds_are_taken_whatever_holds_them(seeds, taken):
 
 @pytest.mark.usefixtures("nothing_is_sent")
 @pytest.mark.parametrize(
-    "seeds", ["1,2", b"1", 0, -1, 2.5, True, math.nan, [], ["1"], [1, 0.5], [True], {"a": 1},
+    "seeds", ["4-1", "one", b"1", 0, -1, 2.5, True, math.nan, [], ["1"], [1, 0.5], [True], {"a": 1},
               12_345_678, np.array([]), pd.NA, object]
 )  # fmt: skip
 def test_seeds_that_are_none_are_refused(seeds):
