@@ -202,10 +202,16 @@ def test_one_line_tells_of_all_partitions(service, capsys):
 def test_an_interrupted_computation_sends_nothing_more():
     from pruna_nb import emulator
 
+    raised = threading.Event()
+
     def interrupt():
         while len(service.accepted) < 4:
             time.sleep(0.02)
+        # Python does not hear a signal that comes just before it begins to wait for a lock, as
+        # dask's thread does here: on a busy machine, this waited for ever.
         os.kill(os.getpid(), signal.SIGINT)
+        while not raised.wait(10):
+            os.kill(os.getpid(), signal.SIGINT)
 
     with (
         emulator.running(fast=True, latency=3600) as service,
@@ -220,6 +226,7 @@ def test_an_interrupted_computation_sends_nothing_more():
         thread.start()
         with pytest.raises(KeyboardInterrupt):
             out.compute()
+        raised.set()
         thread.join()
         end = time.monotonic() + 60
         while interrupts.ACTIVE_RUNS and time.monotonic() < end:
