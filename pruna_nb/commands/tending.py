@@ -72,7 +72,7 @@ def rebuild() -> None:
 
 @cache.command()
 def upload() -> None:
-    """Put into the shared storage what the cache has and it lacks (PRUNA_NB_STORAGE)."""
+    """Upload to the shared storage the outputs that it lacks (PRUNA_NB_STORAGE)."""
     from pruna_nb.store import maintenance
 
     say(f"{counted(maintenance.upload(), 'output')} put into the shared storage.")

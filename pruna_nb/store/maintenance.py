@@ -281,7 +281,7 @@ def rebuild() -> int:
 
 
 def upload() -> int:
-    """Put into the shared storage what the cache has and it lacks.
+    """Upload to the shared storage the outputs that it lacks.
 
     A run puts its own outputs there, and what earlier runs could not put there. This also puts
     there what was generated before there was a storage.

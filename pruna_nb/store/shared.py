@@ -283,7 +283,7 @@ class SharedStorage:
         return [key for key, media in rows if (key, media) not in there]
 
     def upload(self, key: str) -> bool:
-        """Put an output of the cache there; return whether the cache has it.
+        """Upload an output of the cache; return whether the cache has it.
 
         Raises
         ------
@@ -361,7 +361,7 @@ def _damaged(at: str, why: str) -> _DamagedError:
 
 @contextlib.contextmanager
 def _nothing_sent() -> Any:
-    """Say what to do where the storage fails before anything is sent."""
+    """Raise the storage's error with what to do next; used where nothing is sent yet."""
     try:
         yield
     except StorageError as error:

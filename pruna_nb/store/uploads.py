@@ -42,7 +42,7 @@ class Uploads:
         self.error: PrunaError | None = None  # the first failure
 
     def submit(self, keys: Iterable[str]) -> None:
-        """Put the outputs of requests there, soon."""
+        """Queue the outputs of requests for upload."""
         with self._changed:
             if self._stopped:
                 return
@@ -116,7 +116,7 @@ class Uploads:
 
 
 def upload_all(storage: SharedStorage, keys: Iterable[str]) -> int:
-    """Put outputs there and wait for it; return how many it were.
+    """Upload outputs and wait; return how many there were.
 
     Raises
     ------
