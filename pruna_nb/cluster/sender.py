@@ -136,18 +136,24 @@ class Table:
         with interrupts.deferred_interrupt():
             from pruna_nb.batch.run import Run
 
-        call, options, settings = self.call, self.options, self.settings
+        settings = self.settings
         workers = max(min(_WORKERS_AT_LEAST, settings.workers), settings.workers // GATE.inside)
-        with gc_paused():
-            problems, rows = Problems(), marked(part)
-            check_own_columns(rows, call, problems)
-            grown, plan = planned(rows, call, options, settings, problems)
+        grown, plan = self._planned(part, download=True)
         with self._lock:
             plan = self._with_made(plan)
             self._check_budget(plan)
-            run = Run(plan, replace(settings, workers=workers), options, self.budget)
+            run = Run(plan, replace(settings, workers=workers), self.options, self.budget)
             self._under_way[run] = exact(plan.cost_usd() or 0.0)
         return grown, run
+
+    def _planned(self, part: pd.DataFrame, *, download: bool) -> tuple[pd.DataFrame, Plan]:
+        """Return a partition's rows and their plan; raise what is wrong with them."""
+        with gc_paused():
+            problems, rows = Problems(), marked(part)
+            check_own_columns(rows, self.call, problems)
+            return planned(
+                rows, self.call, self.options, self.settings, problems, download=download
+            )
 
     def _announce(self, run: Run) -> None:
         """Print what a partition resumes of earlier runs; its neighbours' equal rows are not."""
@@ -198,11 +204,8 @@ class Table:
 
     def estimate(self, number: int, part: pd.DataFrame) -> pd.DataFrame:
         """Note what a partition would run and cost, and return nothing of it; sends nothing."""
-        with _of_partition(number), gc_paused():
-            problems, rows = Problems(), marked(part)
-            check_own_columns(rows, self.call, problems)
-            call, options, settings = self.call, self.options, self.settings
-            _, plan = planned(rows, call, options, settings, problems, download=False)
+        with _of_partition(number):
+            _, plan = self._planned(part, download=False)
         with self._lock:
             for row, action in enumerate(plan.actions):
                 key = plan.requests[row].key
