@@ -21,7 +21,7 @@ from pruna_nb.commands.out_folder import OutFolder, is_escaped
 from pruna_nb.commands.wording import in_shell_words
 from pruna_nb.console import say
 from pruna_nb.errors import InputError, PrunaError, attached_frame
-from pruna_nb.files.buckets import is_address
+from pruna_nb.files.buckets import is_storage_address
 from pruna_nb.frames.call import read_call
 from pruna_nb.frames.columns import labels_by_name
 from pruna_nb.frames.requests import make_requests
@@ -89,7 +89,7 @@ def prepare(
                 frame = source.read(escaped=True)
             fitted = fit_columns(frame, model, call, path)
         if out is not None:
-            if is_address(out):
+            if is_storage_address(out):
                 raise InputError(
                     f"--out must be a path on this machine, not {out.partition(':')[0]}://...: "
                     "`pruna-nb save` puts the outputs of the table there afterwards."

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from pruna_nb.errors import InputError
-from pruna_nb.files.buckets import Bucket, is_address
+from pruna_nb.files.buckets import Bucket, is_storage_address
 from pruna_nb.tables.files import kind_of, read_table
 from pruna_nb.text import cut, shown
 
@@ -80,7 +80,7 @@ def source_of(
     """
     if table is None:
         return Source(Path("prompt.csv"), prompt=prompt, limit=limit)
-    if is_address(table):
+    if is_storage_address(table):
         folder, _, name = table.rpartition("/")
         path = Path(name)
         kind_of(path)

@@ -31,7 +31,7 @@ _PROBE = ".pruna_nb-check"
 _CHUNK_BYTES = 16 * 1024**2
 
 
-def is_address(value: object) -> bool:
+def is_storage_address(value: object) -> bool:
     """Whether a value is the address of a storage, and not a path of this machine."""
     return isinstance(value, str) and "://" in value
 

@@ -17,7 +17,7 @@ from pruna_nb.catalog import find_model, lookup_model
 from pruna_nb.console import LOG, say
 from pruna_nb.errors import InputError, StorageError, UnknownModelError
 from pruna_nb.files import strict_json
-from pruna_nb.files.buckets import Bucket, is_address
+from pruna_nb.files.buckets import Bucket, is_storage_address
 from pruna_nb.files.disk import open_regular, replacing
 from pruna_nb.files.export import BucketExporter, Exporter, read_format, record_of, safe_name
 from pruna_nb.files.provenance import SUFFIXES, read_provenance
@@ -116,7 +116,7 @@ def _target(folder: object, storage_options: object) -> Path | Bucket:
         raise InputError(f"storage_options must be a dict of fsspec's options, not {kind}.")
     if isinstance(folder, os.PathLike) and arguments.ADDRESS.match(os.fspath(folder)):
         raise InputError("folder is an address in a Path, which drops a slash: give it as a text.")
-    if is_address(folder):
+    if is_storage_address(folder):
         bucket = Bucket("folder", str(folder), storage_options)
         bucket.open()
         return bucket
